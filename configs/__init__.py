@@ -1,0 +1,1 @@
+"""Experiment configurations; a package only so that they are shipped."""

@@ -1,0 +1,144 @@
+"""Sentence templates: what stands where, with what probability.
+
+A world describes clauses and sentences with optional parts; `expand` turns them into templates, each a fixed list of
+fields. "the cat sat on the mat ." is made by the template
+
+    determiner(subject) subject verb "on" determiner(object) object "."
+
+A content field (subject, verb, object) holds a word that the other content words of its clause choose; an agreeing
+field (`of`) a word that depends on one content word of its clause; any other field a word of its slot's list.
+"""
+
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+CONTENT = ("subject", "verb", "object")
+MAX_TEMPLATES = 300
+NO_CLAUSE = -1
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a clause or a sentence as the world file has it: a slot, a literal word or a whole clause."""
+
+    slot: str
+    chance: float = 1.0
+    of: str | None = None
+    is_word: bool = False
+    clause: tuple["Part", ...] = ()
+
+
+@dataclass(frozen=True)
+class Field:
+    """One place of a template. Fields that are equal hold the same draw: the subject of clause 0, say."""
+
+    slot: str
+    clause: int = NO_CLAUSE
+    of: str | None = None
+    number: int = 0
+    is_word: bool = False
+
+    @property
+    def is_content(self) -> bool:
+        return not self.is_word and self.slot in CONTENT
+
+
+@dataclass(frozen=True)
+class Template:
+    """A fixed sequence of fields and its probability among all templates."""
+
+    probability: float
+    fields: tuple[Field, ...]
+
+    def __len__(self) -> int:
+        return len(self.fields)
+
+    def position(self, slot: str, clause: int) -> int:
+        """Where the content word `slot` of `clause` stands."""
+        return self.fields.index(Field(slot, clause))
+
+    @property
+    def clauses(self) -> int:
+        """How many clauses it has."""
+        return 1 + max((field.clause for field in self.fields), default=NO_CLAUSE)
+
+
+def expand(sentences: Iterable[tuple[float, Sequence[Part]]]) -> tuple[Template, ...]:
+    """Every template of `sentences` (probability, parts), one for each choice of the optional parts."""
+    templates: dict[tuple[Field, ...], float] = {}
+    for chance, parts in sentences:
+        fields = _flatten(parts)
+        optional = sum(part_chance < 1 for part_chance, _ in fields)
+        if len(templates) + 2**optional > MAX_TEMPLATES:
+            raise ValueError(f"more than {MAX_TEMPLATES} sentence forms; make fewer parts optional")
+        for probability, chosen in _choices(fields):
+            templates[chosen] = templates.get(chosen, 0.0) + chance * probability
+    return tuple(Template(probability, fields) for fields, probability in templates.items())
+
+
+def _flatten(parts: Sequence[Part]) -> list[tuple[float, Field]]:
+    fields: list[tuple[float, Field]] = []
+    clause = 0
+    for number, part in enumerate(parts):
+        if part.clause:
+            fields += [(inner.chance, _field(inner, clause, i)) for i, inner in enumerate(part.clause)]
+            clause += 1
+        else:
+            fields.append((part.chance, _field(part, NO_CLAUSE, number)))
+    return fields
+
+
+def _field(part: Part, clause: int, number: int) -> Field:
+    if part.is_word:
+        return Field(part.slot, is_word=True)
+    if part.slot in CONTENT:
+        return Field(part.slot, clause)
+    return Field(part.slot, clause, part.of, number)
+
+
+def _choices(fields: list[tuple[float, Field]]) -> Iterable[tuple[float, tuple[Field, ...]]]:
+    options = [[(chance, (field,)), (1 - chance, ())] if chance < 1 else [(1.0, (field,))] for chance, field in fields]
+    for choice in itertools.product(*options):
+        probability = 1.0
+        for chance, _ in choice:
+            probability *= chance
+        yield probability, tuple(field for _, kept in choice for field in kept)
+
+
+Words = Callable[[Field], frozenset[int]]
+"""The words that a field can hold."""
+
+
+def confusable(templates: Sequence[Template], words: Words) -> tuple[Template, Template] | None:
+    """Two templates that can make the same sentence, or None."""
+    for first, second in itertools.combinations(templates, 2):
+        if len(first) == len(second) and not _apart(first, second, words):
+            return first, second
+    return None
+
+
+def undeducible(
+    templates: Sequence[Template], words: Words, slots: Iterable[str]
+) -> tuple[Template, Template, int] | None:
+    """Two templates and a position at which a hidden word of `slots` may be of either's slot, or None.
+
+    The words of a slot are compared place by place, so that a world whose slots only agreement could tell apart
+    is refused too.
+    """
+    asked = set(slots)
+    for first, second in itertools.combinations(templates, 2):
+        if len(first) != len(second):
+            continue
+        apart = _apart(first, second, words)
+        for i, (one, other) in enumerate(zip(first.fields, second.fields, strict=True)):
+            differ = (one.slot, one.is_word) != (other.slot, other.is_word)
+            if differ and asked & {one.slot, other.slot} and apart <= {i}:
+                return first, second, i
+    return None
+
+
+def _apart(first: Template, second: Template, words: Words) -> set[int]:
+    """The positions at which no word fits both."""
+    pairs = zip(first.fields, second.fields, strict=True)
+    return {i for i, (a, b) in enumerate(pairs) if words(a).isdisjoint(words(b))}

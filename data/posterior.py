@@ -1,0 +1,162 @@
+"""Exact answers: what a hidden word can be, and how much every other word tells about it.
+
+All by enumeration in float64 over the templates of the sentence's length and the words that can stand at one or two
+hidden places:
+
+    P(w_i | rest)          the Bayes posterior of the hidden word, which no model can beat
+    relevance of word j    KL( P(w_i | rest) || P(w_i | rest without w_j) ) in nats, where w_j becomes an unknown word
+                           at a known place
+
+Sentences come as `tokens_BL`, padded with 0. Dimension letters: B sentences, L words of a sentence, W vocabulary.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from data.errors import InputError
+from data.grammar import CONTENT, Field, Template
+from data.vocabulary import PAD
+from data.world import Floats, World, describe
+
+Ints = NDArray[np.int64]
+
+
+def posterior(world: World, tokens_BL: ArrayLike, hidden_B: ArrayLike) -> Floats:
+    """P(word at position `hidden` | all other words), [B, W]; rows sum to 1.
+
+    The word that stands at the hidden position is not looked at.
+
+    Raises:
+      InputError: the world has no sentence with these other words.
+    """
+    tokens_BL = np.asarray(tokens_BL)
+    return _normalised(world, tokens_BL, _hidden_joint(world, tokens_BL, [np.asarray(hidden_B)]))
+
+
+def pair_posterior(world: World, tokens_BL: ArrayLike, hidden_B: ArrayLike, other_B: ArrayLike) -> Floats:
+    """P(word at `hidden`, word at `other` | the rest), [B, W, W]; the two positions differ.
+
+    Raises:
+      InputError: as `posterior`.
+    """
+    tokens_BL = np.asarray(tokens_BL)
+    joint_BWW = _hidden_joint(world, tokens_BL, [np.asarray(hidden_B), np.asarray(other_B)])
+    return _normalised(world, tokens_BL, joint_BWW)
+
+
+def relevance(world: World, tokens_BL: ArrayLike, hidden_B: ArrayLike) -> Floats:
+    """Exact relevance of every word for the hidden one, [B, L], in nats; 0 at the hidden place and at padding."""
+    tokens_BL, hidden_B = np.asarray(tokens_BL), np.asarray(hidden_B)
+    known_BW = posterior(world, tokens_BL, hidden_B)
+    result_BL = np.zeros(tokens_BL.shape)
+    for other in range(tokens_BL.shape[1]):
+        rows = np.flatnonzero((tokens_BL[:, other] != PAD) & (hidden_B != other))
+        if len(rows):
+            pair_BWW = pair_posterior(world, tokens_BL[rows], hidden_B[rows], np.full(len(rows), other))
+            result_BL[rows, other] = divergence(known_BW[rows], pair_BWW.sum(axis=2))
+    return result_BL
+
+
+def divergence(p_BW: Floats, q_BW: Floats) -> Floats:
+    """KL(p || q) over the last axis, in nats; terms with p = 0 are 0."""
+    ratio = np.divide(p_BW, q_BW, out=np.ones_like(p_BW), where=p_BW > 0)
+    return np.maximum((p_BW * np.log(ratio)).sum(axis=-1), 0.0)  # rounding can leave -1e-17
+
+
+def relevant_words(relevance_BL: Floats, share: float = 0.2) -> NDArray[np.bool_]:
+    """Which words are truly relevant: at least `share` of the largest relevance of their row."""
+    largest_B1 = relevance_BL.max(axis=-1, keepdims=True)
+    return np.asarray((relevance_BL >= share * largest_B1) & (relevance_BL > 1e-9))
+
+
+def sentence_probability(world: World, template: Template, words: Sequence[Ints]) -> Floats:
+    """P(template and words), where words[i] (any shapes that broadcast) stand at place i and fit the template."""
+    probability = np.asarray(template.probability)
+    for clause in range(template.clauses):
+        place = {slot: words[template.position(slot, clause)] for slot in CONTENT}
+        index = [world.index_W[place[slot]] for slot in CONTENT]
+        probability = probability * world.content_SVO[index[0], index[1], index[2]]
+        for field, word in zip(template.fields, words, strict=True):
+            if field.of is not None and field.clause == clause:
+                probability = probability * world.forms_WW[field.slot][place[field.of], word]
+    for field in template.fields:
+        if not field.is_word and not field.is_content and field.of is None:
+            probability = probability / len(world.slots[field.slot])
+    return probability
+
+
+def template_of(world: World, tokens: Sequence[int]) -> Template:
+    """The template that made a whole sentence.
+
+    Raises:
+      InputError: this world cannot say that sentence.
+    """
+    words = [np.asarray(token) for token in tokens if token != PAD]
+    for template in world.templates:
+        if (
+            _fits(world, template, np.asarray(words)[None], []).all()
+            and sentence_probability(world, template, words) > 0
+        ):
+            return template
+    raise InputError(_cannot_say(world, tokens))
+
+
+def _hidden_joint(world: World, tokens_BL: Ints, hidden: list[Ints]) -> Floats:
+    """P(words at the hidden places, the visible words), [B, W] or [B, W, W]; not normalised."""
+    size = len(world.vocabulary)
+    joint = np.zeros((len(tokens_BL), *[size] * len(hidden)))
+    for template, rows, places in _groups(world, tokens_BL, hidden):
+        candidates = [np.asarray(world.field_words(template.fields[place])) for place in places]
+        shape = [1] * (1 + len(places))
+        words: list[Ints] = [tokens_BL[rows, i].reshape(-1, *shape[1:]) for i in range(len(template))]
+        for axis, (place, candidate) in enumerate(zip(places, candidates, strict=True), start=1):
+            words[place] = candidate.reshape([-1 if a == axis else 1 for a in range(len(shape))])
+        probability = sentence_probability(world, template, words)
+        full = np.broadcast_to(probability, (len(rows), *[len(candidate) for candidate in candidates]))
+        joint[np.ix_(rows, *candidates)] += full
+    return joint
+
+
+def _groups(world: World, tokens_BL: Ints, hidden: list[Ints]) -> Iterator[tuple[Template, Ints, tuple[int, ...]]]:
+    """(template, sentences, hidden places): sentences that the template can make, hidden at the same places."""
+    length_B = (tokens_BL != PAD).sum(axis=1)
+    places_BP = np.stack(hidden, axis=1)
+    for places in np.unique(places_BP, axis=0):
+        here_B = (places_BP == places).all(axis=1)
+        for template in world.templates:
+            rows = np.flatnonzero(here_B & (length_B == len(template)))
+            if len(rows) and max(places) < len(template):
+                rows = rows[_fits(world, template, tokens_BL[rows], places)]
+                if len(rows):
+                    yield template, rows, tuple(int(place) for place in places)
+
+
+def _fits(world: World, template: Template, tokens_BL: Ints, hidden: Sequence[int] | Ints) -> NDArray[np.bool_]:
+    """Which sentences have, at every visible place, a word that can stand there."""
+    fits_B = np.full(len(tokens_BL), tokens_BL.shape[1] >= len(template))
+    for i, field in enumerate(template.fields):
+        if i not in hidden and fits_B.any():
+            fits_B &= _allowed(world, field)[tokens_BL[:, i]]
+    return fits_B & ((tokens_BL != PAD).sum(axis=1) == len(template))
+
+
+def _allowed(world: World, field: Field) -> NDArray[np.bool_]:
+    allowed_W = np.zeros(len(world.vocabulary), bool)
+    allowed_W[list(world.field_words(field))] = True
+    return allowed_W
+
+
+def _normalised(world: World, tokens_BL: Ints, joint: Floats) -> Floats:
+    total_B = joint.sum(axis=tuple(range(1, joint.ndim)))
+    if not (total_B > 0).all():
+        raise InputError(_cannot_say(world, tokens_BL[int(np.argmin(total_B > 0))]))
+    return np.asarray(joint / total_B.reshape(-1, *[1] * (joint.ndim - 1)))
+
+
+def _cannot_say(world: World, tokens: Sequence[int] | Ints) -> str:
+    sentence = " ".join(world.vocabulary.decode(int(token) for token in tokens))
+    forms = [describe(template) for template in world.templates]
+    example = world.examples[0] if world.examples else min(forms, key=len)
+    return f"the world '{world.name}' cannot say '{sentence}'; write a sentence of the form of '{example}'"

@@ -1,0 +1,186 @@
+"""Batches of fresh masked sentences, drawn on the device.
+
+A training example is a sentence of the world, with one hidden position: (sentence, position) from P x uniform, where
+pairs with a held-out context are rejected. Nothing is drawn and thrown away: the tables below hold the probabilities
+that rejection would leave. Every draw compares 32 random bits with cumulative probabilities, so a probability is met to
+2.3e-10.
+
+Dimension letters: B batch, K words of a sentence (padded), T templates, E questions (template and hidden position),
+F fields, W vocabulary, C clauses, N choices; S, V, O subjects, verbs, objects.
+"""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from data.contexts import held_out_contexts
+from data.grammar import CONTENT, Field
+from data.vocabulary import MASK, PAD
+from data.world import Floats, World
+
+_BITS = 2.0**32
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Batch:
+    """Masked sentences and what was hidden in them."""
+
+    tokens_BK: jax.Array
+    """Word numbers, [MASK] at the hidden position, [PAD] after the end."""
+    hidden_B: jax.Array
+    """The hidden position."""
+    target_B: jax.Array
+    """The hidden word."""
+    slot_B: jax.Array
+    """Its slot, as an index into the `hidden` slots."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class SamplerTables:
+    """Cumulative probabilities (as 32-bit thresholds) and what they choose; arguments of the training program."""
+
+    question_E: jax.Array
+    template_E: jax.Array
+    position_E: jax.Array
+    slot_E: jax.Array
+    clause_table_EC: jax.Array
+    """Which content table each clause draws from: 0 all contents, 1 + s only asked contexts of content slot s."""
+    subject_AS: jax.Array
+    verb_ASV: jax.Array
+    object_ASVO: jax.Array
+    content_3N: jax.Array
+    """Word numbers of the content slots, padded."""
+    field_FWN: jax.Array
+    field_words_FN: jax.Array
+    field_parent_F: jax.Array
+    """Which field's word chooses the row of `field_FWN`: a content word, or (last) padding for none."""
+    places_TK: jax.Array
+    """Which field stands at each place."""
+
+
+def sample(tables: SamplerTables, key: jax.Array, size: int) -> Batch:
+    """`size` fresh masked sentences; a pure function of `key`."""
+    clauses, fields = tables.clause_table_EC.shape[1], tables.field_FWN.shape[0]
+    bits = jax.random.bits(key, (1 + 3 * clauses + fields, size))
+    question_B = _draw(tables.question_E, bits[0][:, None])
+    content_BC3 = _draw_content(tables, tables.clause_table_EC[question_B], bits[1 : 1 + 3 * clauses])
+    known_BP = jnp.concatenate([content_BC3.reshape(size, -1), jnp.full((size, 1), PAD, jnp.int32)], axis=1)
+    parent_BF = known_BP[:, tables.field_parent_F]
+    thresholds_BFN = tables.field_FWN[jnp.arange(fields), parent_BF]
+    choice_BF = _draw(thresholds_BFN, bits[1 + 3 * clauses :].T[..., None])
+    words_BF = tables.field_words_FN[jnp.arange(fields), choice_BF]
+    template_B = tables.template_E[question_B]
+    words_BP = jnp.concatenate([known_BP, words_BF], axis=1)
+    tokens_BK = jnp.take_along_axis(words_BP, tables.places_TK[template_B], axis=1)
+    hidden_B = tables.position_E[question_B]
+    row_B = jnp.arange(size)
+    target_B = tokens_BK[row_B, hidden_B]
+    is_hidden_BK = jnp.arange(tokens_BK.shape[1]) == hidden_B[:, None]
+    return Batch(jnp.where(is_hidden_BK, MASK, tokens_BK), hidden_B, target_B, tables.slot_E[question_B])
+
+
+def _draw(thresholds: jax.Array, bits: jax.Array) -> jax.Array:
+    """The choice of each row: how many thresholds (last axis) its bits reach; 2**32 - 1 is never used as bits."""
+    return jnp.sum(jnp.minimum(bits, np.uint32(_BITS - 2)) >= thresholds, axis=-1, dtype=jnp.int32)
+
+
+def _draw_content(tables: SamplerTables, table_BC: jax.Array, bits_DB: jax.Array) -> jax.Array:
+    """Subject, then verb, then object of each clause, as word numbers [B, C, 3]."""
+    bits_BC3 = bits_DB.T.reshape(*table_BC.shape, 3)
+    subject_BC = _draw(tables.subject_AS[table_BC], bits_BC3[..., :1])
+    verb_BC = _draw(tables.verb_ASV[table_BC, subject_BC], bits_BC3[..., 1:2])
+    object_BC = _draw(tables.object_ASVO[table_BC, subject_BC, verb_BC], bits_BC3[..., 2:])
+    index_BC3 = jnp.stack([subject_BC, verb_BC, object_BC], axis=-1)
+    return tables.content_3N[jnp.arange(3), index_BC3]
+
+
+def sampler_tables(world: World, hidden: tuple[str, ...], held_out: bool = False) -> SamplerTables | None:
+    """Tables that draw asked contexts, or `held_out` ones; None where the world has no such context.
+
+    Args:
+      world: the world to draw from.
+      hidden: the slots whose words are hidden.
+      held_out: draw only (sentence, position) pairs whose context training never asks for.
+    """
+    asked_3SVO = held_out_contexts(world) == held_out
+    # What rejection leaves of each slot: for a slot without contexts all (or, of held-out pairs, nothing).
+    kept = {slot: float((world.content_SVO * asked_3SVO[i]).sum()) for i, slot in enumerate(CONTENT)}
+    questions: list[tuple[float, int, int, Field]] = []
+    for t, template in enumerate(world.templates):
+        places = [(i, field) for i, field in enumerate(template.fields) if not field.is_word and field.slot in hidden]
+        for i, field in places:
+            share = kept.get(field.slot, float(not held_out))
+            questions.append((template.probability / len(places) * share, t, i, field))
+    questions = [question for question in questions if question[0] > 0]
+    if not questions:
+        return None
+    clauses = max(template.clauses for template in world.templates)
+    table_EC = np.zeros((len(questions), clauses), np.int32)
+    for e, (_, _, _, field) in enumerate(questions):
+        if field.is_content:
+            table_EC[e, field.clause] = 1 + CONTENT.index(field.slot)
+    content = _content_tables(world, asked_3SVO)
+    return SamplerTables(
+        question_E=_thresholds(np.asarray([share for share, *_ in questions])),
+        template_E=_ints([t for _, t, _, _ in questions]),
+        position_E=_ints([i for _, _, i, _ in questions]),
+        slot_E=_ints([hidden.index(field.slot) for *_, field in questions]),
+        clause_table_EC=_ints(table_EC),
+        **content,
+        **_field_tables(world, clauses),
+    )
+
+
+def _content_tables(world: World, asked_3SVO: NDArray[np.bool_]) -> dict[str, jax.Array]:
+    joint_ASVO = np.stack([world.content_SVO, *(world.content_SVO * asked for asked in asked_3SVO)])
+    longest = max(joint_ASVO.shape[1:])
+    words_3N = np.zeros((3, longest), np.int32)
+    for i, slot in enumerate(CONTENT):
+        words_3N[i, : len(world.slots[slot])] = world.slots[slot]
+    return {
+        "subject_AS": _thresholds(joint_ASVO.sum(axis=(2, 3))),
+        "verb_ASV": _thresholds(joint_ASVO.sum(axis=3)),
+        "object_ASVO": _thresholds(joint_ASVO),
+        "content_3N": _ints(words_3N),
+    }
+
+
+def _field_tables(world: World, clauses: int) -> dict[str, jax.Array]:
+    """Tables of all fields but content; in `places_TK` the content fields come first, then padding, then these."""
+    content = [Field(slot, clause) for clause in range(clauses) for slot in CONTENT]
+    others = {field: None for template in world.templates for field in template.fields if not field.is_content}
+    words = [world.field_words(field) for field in others]
+    longest = max(len(choices) for choices in words)
+    weight_FWN = np.zeros((len(words), len(world.vocabulary), longest))
+    words_FN = np.zeros((len(words), longest), np.int32)
+    for f, (field, choices) in enumerate(zip(others, words, strict=True)):
+        words_FN[f, : len(choices)] = choices
+        weight_FWN[f, :, : len(choices)] = 1.0 if field.of is None else world.forms_WW[field.slot][:, choices]
+    padding = len(content)
+    number = {field: i for i, field in enumerate([*content, None, *others])}
+    parent_F = [padding if field.of is None else number[Field(field.of, field.clause)] for field in others]
+    places_TK = np.full((len(world.templates), world.max_length), padding)
+    for t, template in enumerate(world.templates):
+        places_TK[t, : len(template)] = [number[field] for field in template.fields]
+    return {
+        "field_FWN": _thresholds(weight_FWN),
+        "field_words_FN": _ints(words_FN),
+        "field_parent_F": _ints(parent_F),
+        "places_TK": _ints(places_TK),
+    }
+
+
+def _thresholds(weight: Floats) -> jax.Array:
+    """Cumulative probabilities of the last axis in units of 2**-32, without the last one (which is always 1)."""
+    total = weight.sum(axis=-1, keepdims=True)
+    cumulative = np.cumsum(weight / np.where(total > 0, total, 1.0), axis=-1)[..., :-1]
+    return jnp.asarray(np.minimum(np.round(cumulative * _BITS), _BITS - 1).astype(np.uint32))
+
+
+def _ints(values: object) -> jax.Array:
+    return jnp.asarray(np.asarray(values, np.int32))

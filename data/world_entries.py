@@ -1,0 +1,56 @@
+"""What a world file says, as plain values, and the names in it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from data.errors import suggestion
+from data.grammar import Part
+from data.reader import Reader
+from data.vocabulary import SPECIAL_WORDS, normalise
+from data.yaml_file import Document
+
+
+@dataclass
+class WorldFile:
+    """The entries of a world file, checked one by one; names in `pairs` and `forms` are resolved to words."""
+
+    document: Document
+    title: str = ""
+    slots: dict[str, list[str]] = field(default_factory=dict)
+    class_of: dict[str, str] = field(default_factory=dict)
+    names: dict[str, list[str]] = field(default_factory=dict)
+    forms: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+    preferences: list[tuple[str, str, float, list[tuple[str, str]]]] = field(default_factory=list)
+    clauses: dict[str, tuple[Part, ...]] = field(default_factory=dict)
+    sentences: list[tuple[float, tuple[Part, ...]]] = field(default_factory=list)
+    held_out_share: float = 0.0
+    always_held_out: list[tuple[str, str, str]] = field(default_factory=list)
+    examples: list[str] = field(default_factory=list)
+
+
+def read_word(entry: Reader) -> str:
+    """A word as it may stand in a sentence; raises InputError where it may not."""
+    word = normalise(entry.text())
+    if not word or word.split() != [word]:
+        raise entry.fail("a word has no blank in it and is not empty; join its parts with _ or -")
+    if word in SPECIAL_WORDS or not word.isprintable() or len(word) > 40:
+        raise entry.fail(f"'{word[:60]}' cannot be a word: it is reserved, invisible or too long; choose another")
+    return word
+
+
+def add_name(world: WorldFile, entry: Reader, name: str, words: list[str]) -> None:
+    """Make `name` stand for `words`."""
+    if name in world.names or name in world.slots:
+        raise entry.fail(f"the name '{name}' is taken; choose another")
+    world.names[name] = words
+
+
+def resolve(world: WorldFile, entry: Reader, name: object, slots: Iterable[str]) -> list[str]:
+    """The words of `slots` that `name` (a word, a class or a group) stands for."""
+    name = normalise(name) if isinstance(name, str) else Reader(world.document, entry.path, name).text()
+    allowed = [word for slot in slots for word in world.slots[slot]]
+    words = [word for word in world.names.get(name, []) if word in allowed]
+    if not words:
+        here = [n for n, members in world.names.items() if set(members) & set(allowed)]
+        raise entry.fail(f"'{name}' is no word, class or group of {' or '.join(slots)}{suggestion(name, here)}")
+    return words

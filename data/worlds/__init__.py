@@ -1,0 +1,1 @@
+"""World files; a package only so that they are shipped."""

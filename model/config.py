@@ -1,0 +1,78 @@
+"""The model's configuration: plain frozen values, checked where they are made."""
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+QUERIES = ("full", "position", "content", "constant")
+SCALES = ("inverse_sqrt", "inverse", "none", "learned")
+NORMS = ("layer", "rms", "none")
+SINKS = ("none", "zero", "learned")
+
+
+def setting(default: Any, meaning: str, **bounds: Any) -> Any:
+    """A dataclass field with its meaning (for --help) and its bounds: `low`, `high`, `choices`."""
+    return field(default=default, metadata={"meaning": meaning, **bounds})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Hyperparameters of the transformer."""
+
+    d_model: int = setting(32, "components of the residual stream", low=1, high=4096)
+    heads: int = setting(2, "attention heads", low=1, high=64)
+    d_head: int = setting(16, "components of one head's query, key and value", low=1, high=4096)
+    d_mlp: int = setting(64, "hidden units of the MLP; 0 leaves it out", low=0, high=16384)
+    norm: str = setting("layer", "what stands before attention, MLP and output", choices=NORMS)
+    embedding_std: float = setting(0.01, "standard deviation of the embeddings at the start", low=0.0, high=100.0)
+    query: str = setting("full", "what the query is made of; all but full are control arms", choices=QUERIES)
+    scale: str | float = setting(
+        "inverse_sqrt",
+        "factor of the dot products: 1/sqrt(d_head), 1/d_head, 1, learned from 1/sqrt(d_head), or a number",
+        choices=SCALES,
+        low=0.0,
+        high=1e6,
+    )
+    qk_norm: bool = setting(False, "normalise queries and keys, with a learned gain per head")
+    softcap: float = setting(0.0, "bound c of the scores, c tanh(score / c); 0 for none", low=0.0, high=1e6)
+    sink: str = setting("none", "a further score, 0 or learned, that takes weight and gives no value", choices=SINKS)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    @property
+    def scale_factor(self) -> float:
+        """What the dot products are multiplied by (at the start, where it is learned)."""
+        named = {"none": 1.0, "inverse": 1 / self.d_head}
+        if isinstance(self.scale, str):
+            return named.get(self.scale, 1 / math.sqrt(self.d_head))
+        return float(self.scale)
+
+    def sized(self, vocabulary_size: int, max_length: int) -> "TransformerConfig":
+        """The configuration for a vocabulary and a length of sentences."""
+        return TransformerConfig(**vars(self), vocabulary_size=vocabulary_size, max_length=max_length)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformerConfig(ModelConfig):
+    """A model configuration together with the sizes that the world decides."""
+
+    vocabulary_size: int
+    max_length: int
+
+
+def check(config: Any) -> None:
+    """Check every field of a config dataclass against the bounds of its `setting`.
+
+    Raises:
+      ValueError: "field: rule, not value".
+    """
+    for item in dataclasses.fields(config):
+        value, bounds = getattr(config, item.name), item.metadata
+        if isinstance(value, str) and "choices" in bounds and value not in bounds["choices"]:
+            number = " or a number" if "low" in bounds else ""
+            raise ValueError(f"{item.name}: must be {', '.join(bounds['choices'])}{number}, not {value}")
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if is_number and "low" in bounds and not bounds["low"] <= value <= bounds["high"]:
+            raise ValueError(f"{item.name}: must be from {bounds['low']} to {bounds['high']}, not {value}")

@@ -1,0 +1,216 @@
+"""The transformer as flax.nnx modules: parameters and the forward pass, with every intermediate given back.
+
+token + position -> norm -> attention -> add -> norm -> MLP -> add -> norm -> unembed -> logits
+"""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from model.attention import Cut, attention_weights, cap, softmax, unit_norm, weighted_sum
+from model.config import TransformerConfig
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class ForwardOutput:
+    """Every number on the way from a masked sentence to the guess; what is shown anywhere is a field of this."""
+
+    embedding_BKM: jax.Array
+    """Token + position: what each word brings in."""
+    query_BQHD: jax.Array
+    """What the asked position looks for."""
+    key_BKHD: jax.Array
+    """What each word offers to be found by."""
+    value_BKHD: jax.Array
+    """What each word gives when it is looked at."""
+    dot_products_BHQK: jax.Array
+    """query . key"""
+    scores_BHQK: jax.Array
+    """Dot products, scaled (and capped): what softmax gets."""
+    weights_BHQK: jax.Array
+    """softmax(scores): how much of each word's value is taken; 0 at padding."""
+    weighted_values_BHQKD: jax.Array
+    """weight * value"""
+    context_BQHD: jax.Array
+    """Sum of the weighted values."""
+    attention_BQM: jax.Array
+    """What attention adds to the residual stream: the contexts of all heads through W_O."""
+    residual_BQM: jax.Array
+    """Embedding of the asked position + attention."""
+    mlp_BQM: jax.Array
+    """What the MLP adds."""
+    output_BQM: jax.Array
+    """residual + MLP: the new representation of the asked position."""
+    logits_BQV: jax.Array
+    """One number a word of the vocabulary; softmax of them is the guess."""
+
+
+class Attention(nnx.Module):
+    """Multi-head attention: projections, variants, and the two pure functions of `model.attention` between them."""
+
+    def __init__(self, config: TransformerConfig, rngs: nnx.Rngs) -> None:
+        self.config = config
+        inner = (config.heads, config.d_head)
+        self.query, self.key, self.value = (
+            nnx.LinearGeneral(config.d_model, inner, use_bias=False, rngs=rngs) for _ in range(3)
+        )
+        self.output = nnx.LinearGeneral(inner, config.d_model, axis=(-2, -1), use_bias=False, rngs=rngs)
+        if config.scale == "learned":
+            self.log_scale = nnx.Param(jnp.log(jnp.asarray(config.scale_factor, jnp.float32)))
+        if config.qk_norm:
+            self.gain = nnx.Param(jnp.full(config.heads, float(config.d_head) ** 0.5))
+        if config.sink == "learned":
+            self.sink = nnx.Param(jnp.zeros(config.heads))
+
+    def factor(self, scale: jax.Array | float) -> jax.Array | float:
+        """What the dot products are multiplied by: `scale`, or the learned factor."""
+        return jnp.exp(self.log_scale[...]) if self.config.scale == "learned" else scale
+
+    def sink_scores(self) -> jax.Array | None:
+        """The sink's score in each head [H], or None."""
+        if self.config.sink == "none":
+            return None
+        return self.sink[...] if self.config.sink == "learned" else jnp.zeros(self.config.heads)
+
+    def projections(self, query_BQM: jax.Array, input_BKM: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Queries [B, Q, H, D], keys and values [B, K, H, D]."""
+        query_BQHD, key_BKHD = self.query(query_BQM), self.key(input_BKM)
+        if self.config.qk_norm:
+            query_BQHD = unit_norm(query_BQHD) * self.gain[...][:, None]
+            key_BKHD = unit_norm(key_BKHD)
+        return query_BQHD, key_BKHD, self.value(input_BKM)
+
+    def reassociated(
+        self, query_BQM: jax.Array, input_BKM: jax.Array, allowed_BK: jax.Array, scale: jax.Array | float
+    ) -> jax.Array:
+        """What attention adds to the residual stream, without forming a key or a value.
+
+        q . (W_K y) = (q W_K) . y and sum p (W_V y) = W_V (sum p y): the same function of the parameters. Heads and
+        asked positions are one axis N of the products, which is twice as fast on a CPU. QK-norm has no such form.
+        """
+        batch, asked, d_model = query_BQM.shape
+        looking_BQHM = jnp.einsum("BQHD,MHD->BQHM", self.query(query_BQM), self.key.kernel[...])
+        looking_BNM = looking_BQHM.reshape(batch, -1, d_model) * self.factor(scale)
+        score_BNK = cap(jnp.einsum("BNM,BKM->BNK", looking_BNM, input_BKM), self.config.softcap)
+        score_BHQK = jnp.swapaxes(score_BNK.reshape(batch, asked, self.config.heads, -1), 1, 2)
+        weight_BHQK = softmax(score_BHQK, allowed_BK, self.sink_scores())
+        weight_BNK = jnp.swapaxes(weight_BHQK, 1, 2).reshape(score_BNK.shape)
+        brought_BQHM = jnp.einsum("BNK,BKM->BNM", weight_BNK, input_BKM).reshape(looking_BQHM.shape)
+        return self.output(jnp.einsum("BQHM,MHD->BQHD", brought_BQHM, self.value.kernel[...]))
+
+
+class Transformer(nnx.Module):
+    """One pre-norm block between embeddings and unembedding."""
+
+    def __init__(self, config: TransformerConfig, rngs: nnx.Rngs) -> None:
+        self.config = config
+        init = nnx.initializers.normal(config.embedding_std)
+        self.token = nnx.Embed(config.vocabulary_size, config.d_model, embedding_init=init, rngs=rngs)
+        self.position = nnx.Embed(config.max_length, config.d_model, embedding_init=init, rngs=rngs)
+        if config.query == "constant":
+            self.constant_query = nnx.Param(jax.random.normal(rngs.params(), (config.d_model,)))
+        self.attention_norm = _norm(config, rngs)
+        self.attention = Attention(config, rngs)
+        if config.d_mlp:
+            self.mlp_norm = _norm(config, rngs)
+            self.mlp_in = nnx.Linear(config.d_model, config.d_mlp, rngs=rngs)
+            self.mlp_out = nnx.Linear(config.d_mlp, config.d_model, rngs=rngs)
+        self.output_norm = _norm(config, rngs)
+        self.unembed = nnx.Linear(config.d_model, config.vocabulary_size, rngs=rngs)
+
+    def __call__(
+        self,
+        tokens_BK: jax.Array,
+        query_positions_BQ: jax.Array,
+        allowed_BK: jax.Array,
+        scale: jax.Array | float,
+        cut: Cut | None,
+    ) -> ForwardOutput:
+        embedding_BKM = self.token(tokens_BK) + self.position.embedding[: tokens_BK.shape[1]]
+        input_BKM = self.attention_norm(embedding_BKM)
+        asked_BQ = jnp.take_along_axis(tokens_BK, query_positions_BQ, axis=1)
+        query_BQM = self._query_input(asked_BQ, query_positions_BQ, _at(input_BKM, query_positions_BQ))
+        query_BQHD, key_BKHD, value_BKHD = self.attention.projections(query_BQM, input_BKM)
+        dot_BHQK, score_BHQK, weight_BHQK = attention_weights(
+            query_BQHD,
+            key_BKHD,
+            allowed_BK,
+            scale=self.attention.factor(scale),
+            softcap=self.config.softcap,
+            sink_H=self.attention.sink_scores(),
+            cut=cut,
+        )
+        weighted_BHQKD, context_BQHD = weighted_sum(weight_BHQK, value_BKHD)
+        attention_BQM = self.attention.output(context_BQHD)
+        residual_BQM = _at(embedding_BKM, query_positions_BQ) + attention_BQM
+        mlp_BQM, output_BQM, logits_BQV = self._after_attention(residual_BQM)
+        return ForwardOutput(
+            embedding_BKM=embedding_BKM,
+            query_BQHD=query_BQHD,
+            key_BKHD=key_BKHD,
+            value_BKHD=value_BKHD,
+            dot_products_BHQK=dot_BHQK,
+            scores_BHQK=score_BHQK,
+            weights_BHQK=weight_BHQK,
+            weighted_values_BHQKD=weighted_BHQKD,
+            context_BQHD=context_BQHD,
+            attention_BQM=attention_BQM,
+            residual_BQM=residual_BQM,
+            mlp_BQM=mlp_BQM,
+            output_BQM=output_BQM,
+            logits_BQV=logits_BQV,
+        )
+
+    def training_logits(
+        self, tokens_BK: jax.Array, query_positions_BQ: jax.Array, allowed_BK: jax.Array, scale: jax.Array | float
+    ) -> jax.Array:
+        """The logits of `__call__` by the cheaper order of products; nothing in between is given back."""
+        if self.config.qk_norm:
+            return self(tokens_BK, query_positions_BQ, allowed_BK, scale, None).logits_BQV
+        # There are fewer pairs of word and place than words in a batch: norm the pairs, then look them up.
+        places = jnp.arange(tokens_BK.shape[1])
+        input_VKM = self.attention_norm(self.token.embedding[:, None] + self.position.embedding[places])
+        input_BKM = input_VKM[tokens_BK, places]
+        asked_BQ = jnp.take_along_axis(tokens_BK, query_positions_BQ, axis=1)
+        query_BQM = self._query_input(asked_BQ, query_positions_BQ, input_VKM[asked_BQ, query_positions_BQ])
+        attention_BQM = self.attention.reassociated(query_BQM, input_BKM, allowed_BK, scale)
+        residual_BQM = self.token(asked_BQ) + self.position(query_positions_BQ) + attention_BQM
+        flat = residual_BQM.reshape(-1, self.config.d_model)  # one axis: the MLP's products are faster on a CPU
+        return self._after_attention(flat)[2].reshape(*asked_BQ.shape, -1)
+
+    def _query_input(self, asked_BQ: jax.Array, positions_BQ: jax.Array, whole_BQM: jax.Array) -> jax.Array:
+        """What W_Q gets at each asked position: all of the input there, or, in a control arm, a part."""
+        if self.config.query == "full":
+            return whole_BQM
+        if self.config.query == "position":
+            return self.attention_norm(self.position(positions_BQ))
+        if self.config.query == "content":
+            return self.attention_norm(self.token(asked_BQ))
+        return jnp.broadcast_to(self.constant_query[...], whole_BQM.shape)
+
+    def _after_attention(self, residual_BQM: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """What the MLP adds, the sum, and the logits."""
+        mlp_BQM = jnp.zeros_like(residual_BQM)
+        if self.config.d_mlp:
+            mlp_BQM = self.mlp_out(nnx.relu(self.mlp_in(self.mlp_norm(residual_BQM))))
+        output_BQM = residual_BQM + mlp_BQM
+        return mlp_BQM, output_BQM, self.unembed(self.output_norm(output_BQM))
+
+
+def _at(values_BKM: jax.Array, positions_BQ: jax.Array) -> jax.Array:
+    return jnp.take_along_axis(values_BKM, positions_BQ[..., None], axis=1)
+
+
+def _norm(config: TransformerConfig, rngs: nnx.Rngs) -> nnx.Module:
+    if config.norm == "none":
+        return _Identity()
+    kind = nnx.LayerNorm if config.norm == "layer" else nnx.RMSNorm
+    return kind(config.d_model, rngs=rngs)
+
+
+class _Identity(nnx.Module):
+    def __call__(self, values: jax.Array) -> jax.Array:
+        return values
