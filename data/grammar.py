@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 CONTENT = ("subject", "verb", "object")
 MAX_TEMPLATES = 300
+MAX_LENGTH = 100
 NO_CLAUSE = -1
 
 
@@ -69,6 +70,8 @@ def expand(sentences: Iterable[tuple[float, Sequence[Part]]]) -> tuple[Template,
     templates: dict[tuple[Field, ...], float] = {}
     for chance, parts in sentences:
         fields = _flatten(parts)
+        if len(fields) > MAX_LENGTH:
+            raise ValueError(f"a sentence of {len(fields)} parts, more than {MAX_LENGTH}; make it shorter")
         optional = sum(part_chance < 1 for part_chance, _ in fields)
         if len(templates) + 2**optional > MAX_TEMPLATES:
             raise ValueError(f"more than {MAX_TEMPLATES} sentence forms; make fewer parts optional")
@@ -139,6 +142,7 @@ def undeducible(
 
 
 def _apart(first: Template, second: Template, words: Words) -> set[int]:
-    """The positions at which no word fits both."""
+    """The first positions, two at most, at which no word fits both: who asks wants to know none, one or more."""
     pairs = zip(first.fields, second.fields, strict=True)
-    return {i for i, (a, b) in enumerate(pairs) if words(a).isdisjoint(words(b))}
+    apart = (i for i, (a, b) in enumerate(pairs) if words(a).isdisjoint(words(b)))
+    return set(itertools.islice(apart, 2))

@@ -51,7 +51,9 @@ class Reader:
         """A finite number in [low, high]."""
         if isinstance(self.value, bool) or not isinstance(self.value, (int, float)):
             raise self.fail(f"must be a number, not {kind(self.value)}")
-        if not math.isfinite(self.value) or not low <= self.value <= high:
+        if not math.isfinite(self.value):
+            raise self.fail(f"must be a finite number, not {self.value:g}")
+        if not low <= self.value <= high:
             raise self.fail(f"must be from {low:g} to {high:g}, not {self.value:g}")
         return float(self.value)
 

@@ -66,8 +66,8 @@ class SamplerTables:
 def sample(tables: SamplerTables, key: jax.Array, size: int) -> Batch:
     """`size` fresh masked sentences; a pure function of `key`."""
     clauses, fields = tables.clause_table_EC.shape[1], tables.field_FWN.shape[0]
-    bits = jax.random.bits(key, (1 + 3 * clauses + fields, size))
-    question_B = _draw(tables.question_E, bits[0][:, None])
+    bits = jax.random.bits(key, (1 + 3 * clauses + fields, size), jnp.uint32)
+    question_B = _draw(tables.question_E[None], bits[0][:, None])
     content_BC3 = _draw_content(tables, tables.clause_table_EC[question_B], bits[1 : 1 + 3 * clauses])
     known_BP = jnp.concatenate([content_BC3.reshape(size, -1), jnp.full((size, 1), PAD, jnp.int32)], axis=1)
     parent_BF = known_BP[:, tables.field_parent_F]
@@ -80,7 +80,7 @@ def sample(tables: SamplerTables, key: jax.Array, size: int) -> Batch:
     hidden_B = tables.position_E[question_B]
     row_B = jnp.arange(size)
     target_B = tokens_BK[row_B, hidden_B]
-    is_hidden_BK = jnp.arange(tokens_BK.shape[1]) == hidden_B[:, None]
+    is_hidden_BK = jnp.arange(tokens_BK.shape[1])[None] == hidden_B[:, None]
     return Batch(jnp.where(is_hidden_BK, MASK, tokens_BK), hidden_B, target_B, tables.slot_E[question_B])
 
 
@@ -116,9 +116,8 @@ def sampler_tables(world: World, hidden: tuple[str, ...], held_out: bool = False
         for i, field in places:
             share = kept.get(field.slot, float(not held_out))
             questions.append((template.probability / len(places) * share, t, i, field))
-    questions = [question for question in questions if question[0] > 0]
-    if not questions:
-        return None
+    if not any(share > 0 for share, *_ in questions):
+        return None  # questions without a share stay: tables of either kind have one shape, and need one compilation
     clauses = max(template.clauses for template in world.templates)
     table_EC = np.zeros((len(questions), clauses), np.int32)
     for e, (_, _, _, field) in enumerate(questions):
@@ -155,7 +154,7 @@ def _field_tables(world: World, clauses: int) -> dict[str, jax.Array]:
     content = [Field(slot, clause) for clause in range(clauses) for slot in CONTENT]
     others = {field: None for template in world.templates for field in template.fields if not field.is_content}
     words = [world.field_words(field) for field in others]
-    longest = max(len(choices) for choices in words)
+    longest = max((len(choices) for choices in words), default=1)
     weight_FWN = np.zeros((len(words), len(world.vocabulary), longest))
     words_FN = np.zeros((len(words), longest), np.int32)
     for f, (field, choices) in enumerate(zip(others, words, strict=True)):

@@ -56,7 +56,7 @@ class Vocabulary:
         return [self.number[word] for word in words]
 
     def _unglue(self, word: str) -> list[str]:
-        if word not in self.number and len(word) > 1 and word[-1] in self.number:
+        if word not in self.number and len(word) > 1 and word[-1] in self.number and not word[-1].isalnum():
             return [word[:-1], word[-1]]
         return [word]
 

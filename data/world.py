@@ -22,6 +22,7 @@ from data.world_entries import WorldFile
 from data.world_file import read_world_file
 
 Floats = NDArray[np.float64]
+MAX_WORDS = 2_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,10 +77,11 @@ class World:
         """A digest of everything that decides probabilities; equal worlds have equal ones."""
         digest = hashlib.blake2b(digest_size=8)
         digest.update("\n".join(self.vocabulary.words).encode())
+        digest.update(repr(sorted(self.slots.items())).encode())
         digest.update(self.content_SVO.round(12).tobytes())
         digest.update(repr([(t.fields, round(t.probability, 12)) for t in self.templates]).encode())
-        for table_WW in self.forms_WW.values():
-            digest.update(table_WW.round(12).tobytes())
+        for slot, table_WW in sorted(self.forms_WW.items()):
+            digest.update(repr(slot).encode() + table_WW.round(12).tobytes())
         return digest.hexdigest()
 
     def check_hidden(self, slots: tuple[str, ...]) -> None:
@@ -109,7 +111,11 @@ def load_world(name: str) -> World:
         with importlib.resources.as_file(importlib.resources.files("data") / "worlds" / f"{name}.yaml") as path:
             return make_world(name, read_world_file(path, f"data/worlds/{name}.yaml"))
     path = Path(name)
-    if not path.is_file():
+    try:
+        found = path.is_file()
+    except OSError:  # a name that is too long, or a folder that may not be entered
+        found = False
+    if not found:
         raise InputError(f"world '{name}': no such file, nor a world of catmat{suggestion(name, world_names())}")
     return make_world(path.stem, read_world_file(path))
 
@@ -127,6 +133,8 @@ def make_world(name: str, file: WorldFile) -> World:
     except ValueError as error:
         raise file.document.error(where, str(error)) from None
     vocabulary = Vocabulary(_all_words(file))
+    if len(vocabulary) > MAX_WORDS:  # tables have an entry for each pair of words
+        raise file.document.error(("words",), f"{len(vocabulary):,} words, more than {MAX_WORDS:,}; use fewer")
     number = vocabulary.number
     world = World(
         name=name,

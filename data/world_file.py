@@ -40,7 +40,7 @@ def check_world(document: Document) -> WorldFile:
     world = WorldFile(document)
     required = ("format", "words", "preferences", "clauses", "sentences")
     entries = Reader(document).mapping(("title", "groups", "forms", "held_out", "examples"), required)
-    if entries["format"].value != FORMAT:
+    if isinstance(entries["format"].value, bool) or entries["format"].value != FORMAT:
         raise entries["format"].fail(f"this program reads format {FORMAT}; update catmat, or write format: {FORMAT}")
     if "title" in entries:
         world.title = printable(entries["title"].text())
@@ -61,7 +61,7 @@ def check_world(document: Document) -> WorldFile:
 
 
 def _read_words(world: WorldFile, entry: Reader) -> None:
-    seen: dict[str, str] = {}
+    seen: dict[str, Reader] = {}
     for slot, words in entry.mapping(None, CONTENT).items():
         grouped = isinstance(words.value, dict)
         if grouped and not words.value:
@@ -72,15 +72,16 @@ def _read_words(world: WorldFile, entry: Reader) -> None:
             for item in members.items():
                 word = read_word(item)
                 if word in seen:
-                    raise item.fail(f"'{word}' stands twice (also a {seen[word]}); a word belongs to one slot, once")
-                seen[word] = slot
+                    first = seen[word].path[1]
+                    raise item.fail(f"'{word}' stands twice (also a {first}); a word belongs to one slot, once")
+                seen[word] = item
                 world.slots[slot].append(word)
                 world.class_of[word] = class_name
             if grouped:
                 add_name(world, members, class_name, [w for w in world.slots[slot] if world.class_of[w] == class_name])
-    for word in seen:
+    for word, item in seen.items():
         if word in world.names:
-            raise entry.fail(f"'{word}' names both a class and a word; rename the class")
+            raise item.fail(f"'{word}' names both a class and a word; rename the class")
         world.names[word] = [word]
     combinations = len(world.slots["subject"]) * len(world.slots["verb"]) * len(world.slots["object"])
     if combinations > MAX_COMBINATIONS:

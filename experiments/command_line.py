@@ -1,0 +1,85 @@
+"""Options of the commands: every value of the config is one, with its meaning in --help. Imports no jax."""
+
+import argparse
+import dataclasses
+import sys
+import typing
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NoReturn
+
+from data.errors import InputError, suggestion
+from experiments.config import Config
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """A parser whose errors are one line with a remedy, not a page of usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; see {self.prog} --help")
+
+
+def config_parser(prog: str, description: str, epilog: str = "") -> OneLineParser:
+    """A parser with `--config` and one option for every value of the config."""
+    parser = OneLineParser(
+        prog=prog,
+        description=description,
+        epilog=epilog,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        default="toy.yaml",
+        help="a config file, by path or by its name in configs/ (default: toy.yaml)",
+    )
+    groups: dict[str, Any] = {}
+    for name, item in config_fields():
+        section = name.rpartition(".")[0] or "experiment"
+        group = groups.setdefault(section, None) or parser.add_argument_group(section)
+        groups[section] = group
+        help_text = f"{item.metadata['meaning']} ({_shown(item)})".replace("%", "%%")
+        group.add_argument(f"--{name}", metavar="VALUE", default=argparse.SUPPRESS, help=help_text)
+    return parser
+
+
+def config_fields(schema: type = Config, prefix: str = "") -> Iterator[tuple[str, "dataclasses.Field[Any]"]]:
+    """(dotted name, field) of every value of the config."""
+    declared = typing.get_type_hints(schema)
+    for item in dataclasses.fields(schema):
+        if dataclasses.is_dataclass(declared[item.name]):
+            yield from config_fields(typing.cast(type, declared[item.name]), f"{prefix}{item.name}.")
+        else:
+            yield prefix + item.name, item
+
+
+def _shown(item: "dataclasses.Field[Any]") -> str:
+    default = list(item.default) if isinstance(item.default, tuple) else item.default
+    choices = ", ".join(item.metadata.get("choices", ()))
+    return f"{choices}; default: {default}" if choices else f"default: {default}"
+
+
+def parse(parser: OneLineParser, arguments: Sequence[str] | None) -> tuple[argparse.Namespace, dict[str, str]]:
+    """The parsed options, and the config values among them as typed.
+
+    Raises:
+      InputError: an unknown option, with the nearest known one.
+    """
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        known = [option for action in parser._actions for option in action.option_strings]
+        raise InputError(f"unknown option {unknown[0]}{suggestion(unknown[0].partition('=')[0], known)}")
+    names = {name for name, _ in config_fields()}
+    return options, {name: text for name, text in vars(options).items() if name in names}
+
+
+def run_command(command: Callable[[], int]) -> NoReturn:
+    """Run a command and leave with its exit code: a user's mistake is one line and 2, Ctrl-C is 130."""
+    try:
+        sys.exit(command())
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)  # noqa: T201
+        sys.exit(130)

@@ -1,0 +1,83 @@
+"""What an experiment is: frozen dataclasses that are the schema of config files and of the command line."""
+
+import math
+from dataclasses import dataclass, field
+
+from model.config import ModelConfig, check, setting
+
+FORMAT = 1
+"""Version of the config format; a file may name it, a run directory always does."""
+PIECES = 8
+"""A batch is drawn in this many pieces, each with a key of its own, so that devices can share it (see `step`)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskConfig:
+    """What is asked."""
+
+    hidden: tuple[str, ...] = setting(("subject", "verb", "object"), "slots whose words are hidden")
+
+    def __post_init__(self) -> None:
+        if not self.hidden or len(set(self.hidden)) != len(self.hidden):
+            raise ValueError(f"hidden: must name at least one slot, each once, not {list(self.hidden)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How the parameters are learned: AdamW, a linear warm-up, then half a cosine down to 0."""
+
+    steps: int = setting(1500, "updates", low=1, high=10_000_000)
+    batch: int = setting(1024, "sentences an update", low=1, high=1_000_000)
+    learning_rate: float = setting(1e-2, "largest learning rate", low=0.0, high=1e3)
+    warmup: float = setting(0.1, "share of the updates until the largest learning rate", low=0.0, high=1.0)
+    weight_decay: float = setting(1e-2, "decay of all parameters, times the learning rate", low=0.0, high=1e3)
+    beta2: float = setting(0.95, "decay of AdamW's mean square", low=0.0, high=0.99999)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    @property
+    def pieces(self) -> int:
+        """Into how many pieces the batch is cut."""
+        return math.gcd(self.batch, PIECES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateConfig:
+    """How a model is measured."""
+
+    sentences: int = setting(4096, "sentences of each evaluation set", low=1, high=1_000_000)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackConfig:
+    """What is kept of a training."""
+
+    records: int = setting(40, "steps, spaced ever wider, at which everything is measured", low=2, high=1000)
+    images: int = setting(10, "of these, how many become pictures; TensorBoard shows 10 a tag", low=0, high=10)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """One experiment: everything that decides its numbers."""
+
+    world: str = setting("english", "the world: one of catmat's (see data/worlds), or the path of a world file")
+    seed: int = setting(0, "the first seed", low=0, high=2**31 - 1)
+    seeds: int = setting(1, "how many seeds are trained side by side: seed, seed + 1, ...", low=1, high=100_000)
+    probes: tuple[str, ...] = setting((), "sentences of your own to watch, beside the examples of the world")
+    model: ModelConfig = field(default_factory=ModelConfig)
+    task: TaskConfig = field(default_factory=TaskConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+    track: TrackConfig = field(default_factory=TrackConfig)
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.seed + self.seeds > 2**31:
+            raise ValueError(f"seeds: seed + seeds must be at most {2**31}, not {self.seed + self.seeds}")

@@ -1,0 +1,79 @@
+"""All runs of one program, trained side by side on all devices; one run is an ensemble of one.
+
+Several runs are spread over the devices. A single run shares its batch among them instead. On CPU each device trains
+its runs one after the other (`lax.map`), on an accelerator all at once (`vmap`): whichever is faster there.
+"""
+
+"""All runs of one program, trained side by side on all devices; one run is an ensemble of one.
+
+Several runs are spread over the devices. A single run shares its batch among them instead. On CPU each device trains
+its runs one after the other (`lax.map`), on an accelerator all at once (`vmap`): whichever is faster there.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+
+from experiments.step import BATCH_AXIS
+
+RUN_AXIS = "run"
+
+
+class Ensemble:
+    """R runs of one shape on a mesh of devices; arrays of all runs are stacked, [R] first.
+
+    Stacked arrays are padded (by repeating the last run) so that the devices share the runs evenly; `fetch` drops the
+    padding.
+    """
+
+    def __init__(self, runs: int, pieces: int, devices: list[jax.Device] | None = None) -> None:
+        devices = jax.devices() if devices is None else devices
+        shape = (min(runs, len(devices)), 1) if runs > 1 else (1, _sharers(pieces, len(devices)))
+        used = devices[: shape[0] * shape[1]]
+        self.runs, self.shards = runs, shape[1]
+        self.mesh = jax.make_mesh(shape, (RUN_AXIS, BATCH_AXIS), axis_types=(AxisType.Auto,) * 2, devices=used)
+        self.by_run = NamedSharding(self.mesh, PartitionSpec(RUN_AXIS))
+        self._compiler = ThreadPoolExecutor(max_workers=2)
+
+    def compile(self, function: Callable[[Any, Any], Any], shared: Any, stacked: Any) -> Callable[[Any, Any], Any]:
+        """`each(function)`, compiled for arguments such as these in the background; the first call waits for it."""
+        future = self._compiler.submit(self.each(function).lower(shared, stacked).compile)
+        return lambda shared, stacked: future.result()(shared, stacked)
+
+    def each(self, function: Callable[[Any, Any], Any]) -> jax.stages.Wrapped:
+        """`function(shared, one run's arrays)` for every run, compiled: takes (shared, stacked), gives stacked."""
+        loops = self.mesh.devices.flat[0].platform == "cpu"
+
+        def local(shared: Any, stacked: Any) -> Any:
+            if loops:
+                return jax.lax.map(lambda one: function(shared, one), stacked)
+            return jax.vmap(lambda one: function(shared, one))(stacked)
+
+        specs = (PartitionSpec(), PartitionSpec(RUN_AXIS))
+        return jax.jit(jax.shard_map(local, mesh=self.mesh, in_specs=specs, out_specs=specs[1], check_vma=False))
+
+    def place(self, stacked: Any) -> Any:
+        """`stacked` (NumPy, [R] first) on the devices of its runs."""
+        padding = -self.runs % self.mesh.shape[RUN_AXIS]
+        padded = jax.tree.map(lambda x: np.concatenate([x, np.repeat(x[-1:], padding, axis=0)]), stacked)
+        return jax.device_put(padded, self.by_run)
+
+    def replicate(self, tree: Any) -> Any:
+        """`tree` on every device."""
+        return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec()))
+
+    def fetch(self, stacked: Any) -> Any:
+        """`stacked` as NumPy arrays, without padding; waits for the devices."""
+        if jax.process_count() > 1:
+            stacked = multihost_utils.process_allgather(stacked, tiled=True)
+        return jax.tree.map(lambda array: array[: self.runs], jax.device_get(stacked))
+
+
+def _sharers(pieces: int, devices: int) -> int:
+    """How many devices can take equal numbers of a batch's pieces."""
+    return max(count for count in range(1, devices + 1) if pieces % count == 0)

@@ -1,0 +1,53 @@
+"""Everything that is measured at a recorded step, in one compiled program."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+
+from experiments.evaluate import Evaluation, EvaluationSet, evaluate
+from experiments.probes import Observation, OtherRows, Probes, observe
+from experiments.state import Program
+from model.functional import Params, apply
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Material:
+    """What models are measured on; the same for all runs."""
+
+    examples: EvaluationSet
+    probes: Probes
+    other: OtherRows
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of one run (or of all of them, stacked [R])."""
+
+    evaluation: Evaluation
+    observation: Observation
+    other_weights_OHK: Any
+    """Attention in the rows beside the probes."""
+
+    @property
+    def weights_GHK(self) -> Any:
+        """Attention in the probe rows, of one run."""
+        return self.observation.forward.weights_BHQK[:, :, 0]
+
+
+def measure(program: Program, material: Material, params: Params, scale: jax.Array, shards: int = 1) -> Measured:
+    """Measure one run; `shards` as in `evaluate`."""
+    other = material.other
+    forward = apply(program.model, params, other.tokens_OK, other.hidden_O[:, None], scale=scale)
+    return Measured(
+        evaluate(program, material.examples, params, scale, shards),
+        observe(program, material.probes, params, scale),
+        forward.weights_BHQK[:, :, 0],
+    )
+
+
+def one_run(stacked: Any, run: int) -> Any:
+    """Run number `run` of arrays stacked [R]."""
+    return jax.tree.map(lambda array: array[run], stacked)

@@ -1,0 +1,52 @@
+"""Settings of JAX that a command makes before its first use: devices, precision, the compilation cache."""
+
+import os
+import platform
+from pathlib import Path
+
+import jax
+import jaxlib
+
+
+def prepare(cache: Path | None = None) -> None:
+    """Set JAX up for catmat; call it before anything runs on a device.
+
+    Every CPU core becomes a device, so that one program uses them all. Products are made in full float32 (GPUs may
+    round them to TF32 otherwise). Compiled programs are kept on disk, so that the second start is quick.
+
+    Args:
+      cache: where compiled programs are kept; by default `catmat/xla` in the user's cache folder.
+    """
+    if os.environ.get("JAX_COORDINATOR_ADDRESS"):
+        jax.distributed.initialize()
+    jax.config.update("jax_num_cpu_devices", cores())
+    jax.config.update("jax_default_matmul_precision", "highest")
+    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        jax.config.update("jax_compilation_cache_dir", str(cache or home / "catmat" / "xla"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def cores() -> int:
+    """How many CPU cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def device_list() -> str:
+    """One line a device, for people."""
+    return "\n".join(f"{device.id}: {device.platform} {device.device_kind}" for device in jax.devices())
+
+
+def versions() -> dict[str, str]:
+    """What decides a run's numbers to the last bit, beside its config."""
+    return {
+        "python": platform.python_version(),
+        "jax": jax.__version__,
+        "jaxlib": jaxlib.__version__,
+        "platform": jax.devices()[0].platform,
+        "device": jax.devices()[0].device_kind,
+        "devices": str(jax.device_count()),
+    }

@@ -1,0 +1,75 @@
+"""One update, and a chunk of them: pure functions of (program, tables, swept values, state).
+
+The batch of a step comes from `fold_in(key, step)` alone, so a run can go on from any step without an iterator's state.
+It is drawn in pieces with a key each: devices that share a batch take whole pieces, so the sentences of a step are the
+same on any number of devices.
+"""
+
+import jax
+import jax.flatten_util
+import jax.numpy as jnp
+import optax
+
+from data.sampler import Batch, SamplerTables, sample
+from experiments.state import Program, Swept, TrainState, data_key, optimizer
+from model.functional import Params, training_logits
+from model.loss import cross_entropy
+
+BATCH_AXIS = "batch"
+"""Name of the mesh axis over which devices share a batch."""
+
+
+def train_steps(
+    program: Program,
+    tables: SamplerTables,
+    swept: Swept,
+    state: TrainState,
+    start: jax.Array,
+    stop: jax.Array,
+    shards: int = 1,
+) -> tuple[TrainState, jax.Array]:
+    """Updates `start` to `stop` - 1 (traced: one compilation for all chunks), and their mean loss (nan for none).
+
+    Args:
+      program: what is compiled in.
+      tables: the sampler's tables.
+      swept: the run's values.
+      state: the state before update `start`.
+      start: first update.
+      stop: one past the last.
+      shards: over how many devices the batch is shared; more than 1 only inside a `shard_map` over BATCH_AXIS.
+    """
+
+    def body(step: jax.Array, carry: tuple[TrainState, jax.Array]) -> tuple[TrainState, jax.Array]:
+        state, total = carry
+        loss, state = _update(program, tables, swept, state, step, shards)
+        return state, total + loss
+
+    state, total = jax.lax.fori_loop(start, stop, body, (state, jnp.float32(0)))
+    return state, total / (stop - start)
+
+
+def _update(
+    program: Program, tables: SamplerTables, swept: Swept, state: TrainState, step: jax.Array, shards: int
+) -> tuple[jax.Array, TrainState]:
+    batch = _batch(program, tables, jax.random.fold_in(data_key(swept), step), shards)
+    loss, gradient = jax.value_and_grad(_loss, argnums=1)(program, state.params, batch, swept.scale)
+    if shards > 1:  # one vector: an exchange a parameter would cost more than the update
+        vector, unravel = jax.flatten_util.ravel_pytree((loss, gradient))
+        loss, gradient = unravel(jax.lax.pmean(vector, BATCH_AXIS))
+    updates, inner = optimizer(program, swept).update(gradient, state.optimizer, state.params)
+    return loss, TrainState(optax.apply_updates(state.params, updates), inner)
+
+
+def _batch(program: Program, tables: SamplerTables, key: jax.Array, shards: int) -> Batch:
+    """This device's pieces of the batch of one step."""
+    here = program.pieces // shards
+    first = jax.lax.axis_index(BATCH_AXIS) * here if shards > 1 else 0
+    keys = jax.vmap(lambda piece: jax.random.fold_in(key, piece))(first + jnp.arange(here))
+    pieces = jax.vmap(lambda key: sample(tables, key, program.batch // program.pieces))(keys)
+    return jax.tree.map(lambda array: array.reshape(-1, *array.shape[2:]), pieces)
+
+
+def _loss(program: Program, params: Params, batch: Batch, scale: jax.Array) -> jax.Array:
+    logits_BQV = training_logits(program.model, params, batch.tokens_BK, batch.hidden_B[:, None], scale)
+    return cross_entropy(logits_BQV[:, 0], batch.target_B).mean()

@@ -1,0 +1,129 @@
+"""What a person sees in the terminal: a progress bar, and at the end what the model does with the hidden words.
+
+Words come from users: they are shown as text, never as markup, and without control characters.
+"""
+
+import shlex
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console, Group
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from data.errors import printable
+from experiments.loop import Record, Training
+from experiments.summary import RowResult, excess_metrics, relation_metrics, row_results
+
+_PALE, _DARK = np.array([239, 243, 255]), np.array([8, 81, 156])
+"""Background of a weight of 0 and of 1, as in the pictures."""
+
+
+class _Measured(ProgressColumn):
+    """Loss, excess and speed, once there are any."""
+
+    def render(self, task: Task) -> Text:
+        fields = task.fields
+        if "loss" not in fields:
+            return Text("compiling")
+        speed = f"{fields['speed']:,.0f} updates/s"
+        return Text(f"loss {fields['loss']:.3f}   excess {fields['excess']:.4f} nats   {speed}")
+
+
+def watched(records: Iterable[Record], training: Training, console: Console) -> Iterator[Record]:
+    """`records`, with a progress bar beside them; nothing is shown where the console is no terminal."""
+    columns = (TextColumn("training"), BarColumn(24), TextColumn("{task.completed:,}/{task.total:,}"), _Measured())
+    bar = Progress(
+        *columns, TimeRemainingColumn(compact=True), console=console, disable=not console.is_terminal, transient=True
+    )
+    runs = training.config.seeds
+    with bar:
+        task = bar.add_task("", total=training.config.train.steps)
+        for record in records:
+            if record.step:
+                excess = np.mean([excess_metrics(training, record, r).get("excess/asked/all", 0) for r in range(runs)])
+                speed = record.step * runs / record.seconds
+                bar.update(task, completed=record.step, loss=record.loss_R.mean(), excess=excess, speed=speed)
+            yield record
+
+
+def report(training: Training, first: Record, last: Record, folder: Path, console: Console) -> None:
+    """Print the result: one sentence word by word, the figures of the runs, and where everything lies."""
+    rows = [row for row in row_results(training, last, 0) if row.sentence == 0]
+    seed = f", seed {training.config.seed}" if training.config.seeds > 1 else ""
+    console.print()
+    console.print(Text(f"What a hidden word looks at (mean of the heads{seed})", style="bold"))
+    console.print(_attention_table(rows))
+    console.print(_figures(training, first, last))
+    shown = shlex.quote(printable(str(folder)))
+    logs = shlex.quote(printable(str(folder.parent)))
+    console.print(Text.assemble("\nrun         ", (shown, "bold")), soft_wrap=True)
+    if training.config.track.images:
+        where = folder if training.config.seeds == 1 else folder / f"seed-{training.config.seed}"
+        console.print(Text(f"pictures    {shlex.quote(printable(str(where / 'attention-1.png')))}"), soft_wrap=True)
+    console.print(Text.assemble("watch it    ", (f"tensorboard --logdir {logs}", "bold")), soft_wrap=True)
+
+
+def _attention_table(rows: list[RowResult]) -> Table:
+    table = Table(box=None, padding=(0, 1), header_style="dim")
+    table.add_column("hidden", style="bold", no_wrap=True)
+    for word in rows[0].words:
+        table.add_column(Text(printable(word)), justify="center", no_wrap=True)
+    table.add_column("guess", no_wrap=True)
+    table.add_column("exact answer", no_wrap=True)
+    for row in rows:
+        weights = row.weights_HK.mean(axis=0)
+        cells = [_cell(float(weight), k == row.hidden) for k, weight in enumerate(weights)]
+        table.add_row(Text(printable(row.words[row.hidden])), *cells, _answer(*row.guess), _answer(*row.exact))
+    return table
+
+
+def _cell(weight: float, hidden: bool) -> Text:
+    colour = (_PALE + (weight**0.8) * (_DARK - _PALE)).astype(int)
+    ink = "white" if weight > 0.45 else "rgb(60,70,90)"
+    style = Style.parse(f"{ink} on rgb({colour[0]},{colour[1]},{colour[2]})")
+    return Text(f" {weight:.2f} " if not hidden else f"[{weight:.2f}]", style=style)
+
+
+def _answer(word: str, probability: float) -> Text:
+    return Text(f"{printable(word)} {100 * probability:.0f} %")
+
+
+def _figures(training: Training, first: Record, last: Record) -> Group:
+    """Excess and relation beside their baselines: the value of one run, or the median and range of several."""
+    runs = range(training.config.seeds)
+    excess = [excess_metrics(training, last, run) for run in runs]
+    before = [excess_metrics(training, first, run) for run in runs]
+    relation = [relation_metrics(training, first, last, run) for run in runs]
+
+    def value(found: list[dict[str, float]], name: str, digits: int) -> str:
+        values = [metrics[name] for metrics in found]
+        spread = f" ({min(values):.{digits}f} to {max(values):.{digits}f})" if len(values) > 1 else ""
+        return f"{np.median(values):.{digits}f}{spread}"
+
+    lines = [Text()]
+    names = {"asked": "contexts that training asked for", "held_out": "contexts it never saw     "}
+    for kind, name in names.items():
+        key = f"excess/{kind}/all"
+        if key in excess[0]:
+            was = value(before, key, 2)
+            lines.append(Text(f"excess      {value(excess, key, 4)} nats on {name.strip()} (before training {was})"))
+    others = ", ".join(
+        f"{name} {value(relation, key, 2)}"
+        for name, key in (
+            ("untrained", "relation/untrained"),
+            ("position alone", "relation/position_only"),
+            ("uniform", "relation/uniform"),
+        )
+    )
+    lines.append(
+        Text(
+            f"relation    {value(relation, 'relation/weight/all', 2)} of the weight lies on words that truly matter ({others})"
+        )
+    )
+    speed = last.step * len(runs) / last.seconds
+    lines.append(Text(f"training    {last.seconds:.1f} s, {speed:,.0f} updates/s", style="dim"))
+    return Group(*lines)

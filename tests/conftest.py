@@ -1,0 +1,40 @@
+"""Strict settings for every test, made before jax starts, and the two fixtures that numeric tests share.
+
+The platform is not chosen here: `JAX_PLATFORMS=tpu pytest` tests on a TPU.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+
+import jax
+import numpy as np
+import pytest
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_default_matmul_precision", "highest")
+# On a CPU (or where nothing was said: a GPU does not mind) there are two devices at least, so that nothing passes only
+# because there is one. What JAX_NUM_CPU_DEVICES or XLA_FLAGS asks for beyond that is left as it is.
+if (jax.config.jax_platforms or "cpu").split(",")[0] == "cpu" and "device_count" not in os.environ.get("XLA_FLAGS", ""):
+    jax.config.update("jax_num_cpu_devices", max(2, jax.config.jax_num_cpu_devices))
+
+
+@pytest.fixture
+def float64() -> Iterator[None]:
+    """Makes jax use 64-bit numbers in a test: for identities, which hold to 1e-12 or not at all."""
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture(scope="session")
+def assert_close() -> Callable[..., None]:
+    """`assert_close(actual, expected, tolerance)`: errors relative to the largest magnitude of what is expected."""
+
+    def check(actual, expected, tolerance, name=""):
+        actual, expected = np.asarray(actual), np.asarray(expected)
+        assert actual.shape == expected.shape, name
+        assert np.isfinite(actual).all(), name
+        assert np.isfinite(expected).all(), name
+        error, size = np.abs(actual - expected).max(initial=0), np.abs(expected).max(initial=0)
+        assert error <= tolerance * size, f"{name} error {error:.3g}, largest magnitude {size:.3g}"
+
+    return check

@@ -1,0 +1,180 @@
+"""A world small enough to write every sentence down, and its exact answers by plain enumeration.
+
+The oracle reads the YAML values itself and shares no code with `data`: it lists all sentences with their probabilities
+and adds up those that agree with what is visible.
+"""
+
+import itertools
+import math
+from collections import defaultdict
+
+import yaml
+
+from data.world import World, make_world
+from data.world_file import check_world
+from data.yaml_file import parse_yaml
+
+SMALL = """\
+format: 1
+title: A world in a nutshell
+words:
+  subject:
+    pet: [cat, dog]
+    person: [girl]
+  object: [mat, roof]
+  verb: [sat, slept]
+  adjective: [old, small]
+  connector: [while, but]
+groups:
+  anyone: [dog, girl]
+  high: [roof]
+forms:
+  determiner:
+    pet: {the: 2, a: 1}
+    default: {the: 1}
+  preposition:
+    mat: {"on": 1}
+    high: {"on": 3, under: 1}
+preferences:
+  - between: [subject, verb]
+    strength: 1.5
+    pairs:
+      pet: [sat]
+      girl: [slept]
+  - between: [object, verb]
+    strength: 2
+    pairs:
+      high: [slept]
+      mat: [sat]
+  - {between: [subject, object], strength: 1.25, pairs: {cat: [mat], anyone: [high]}}
+  - {between: [subject, object], strength: -0.5, pairs: {girl: [mat]}}
+clauses:
+  main:
+    - {slot: determiner, of: subject}
+    - {slot: adjective, chance: 0.25}
+    - {slot: subject}
+    - {slot: verb}
+    - {slot: preposition, of: object}
+    - {slot: object}
+  back:
+    - {slot: determiner, of: subject}
+    - {slot: subject}
+    - {slot: preposition, of: object}
+    - {slot: object}
+    - {slot: verb}
+sentences:
+  - chance: 0.375
+    parts: [{word: so, chance: 0.25}, {clause: main}, {word: .}]
+  - chance: 0.625
+    parts: [{clause: main}, {slot: connector}, {clause: back}, {word: .}]
+held_out:
+  share: 0.25
+  always:
+    - {subject: cat, verb: sat, object: mat}
+examples:
+  - the cat sat on mat .
+"""
+
+CONTENT = ("subject", "verb", "object")
+Words = tuple[str, ...]
+
+
+def world_from(text: str, name: str = "test") -> World:
+    """The world of a file with the content `text`."""
+    return make_world(name, check_world(parse_yaml(text, f"{name}.yaml")))
+
+
+class Oracle:
+    """All sentences of a world file: `probability[words]`, and `content[words]` = (slot, clause) of every place."""
+
+    def __init__(self, text: str) -> None:
+        self.file = yaml.safe_load(text)
+        self.probability: dict[Words, float] = defaultdict(float)
+        self.content: dict[Words, tuple[tuple[str, int] | None, ...]] = {}
+        self._triples = self._content_probabilities()
+        for sentence in self.file["sentences"]:
+            pieces, clause = [], 0
+            for part in sentence["parts"]:
+                if "clause" in part:
+                    pieces.append(list(self._clause(self.file["clauses"][part["clause"]], clause)))
+                    clause += 1
+                else:
+                    pieces.append([([choice], p) for choice, p in self._choices(part, {}, 0)])
+            for combination in itertools.product(*pieces):
+                self._add(combination, sentence["chance"])
+
+    def _add(self, combination, chance):
+        places = [place for piece, _ in combination for place in piece if place is not None]
+        words = tuple(word for word, _ in places)
+        self.probability[words] += chance * math.prod(p for _, p in combination)
+        self.content[words] = tuple(where for _, where in places)
+
+    def _words(self, name):
+        """The words that a name stands for: itself, or those of a class or a group."""
+        for slot in self.file["words"].values():
+            if isinstance(slot, dict) and name in slot:
+                return slot[name]
+        return self.file["groups"].get(name, [name])
+
+    def _slot(self, slot):
+        words = self.file["words"][slot]
+        return [word for members in words.values() for word in members] if isinstance(words, dict) else words
+
+    def _content_probabilities(self):
+        energy = dict.fromkeys(itertools.product(*map(self._slot, CONTENT)), 0.0)
+        for preference in self.file["preferences"]:
+            left, right = (CONTENT.index(slot) for slot in preference["between"])
+            pairs = {(a, b) for key, liked in preference["pairs"].items() for name in liked
+                     for a in self._words(key) for b in self._words(name)}  # fmt: skip
+            for triple in energy:
+                if (triple[left], triple[right]) in pairs:
+                    energy[triple] += preference["strength"]
+        total = math.fsum(math.exp(value) for value in energy.values())
+        return {triple: math.exp(value) / total for triple, value in energy.items()}
+
+    def _form(self, slot, noun):
+        forms = self.file["forms"][slot]
+        named = [form for name, form in forms.items() if noun in self._words(name)]
+        form = named[0] if named else forms["default"]
+        return {word: weight / sum(form.values()) for word, weight in form.items()}
+
+    def _choices(self, part, content, clause):
+        """What a part can be: ((word, where), probability), or None for a word left out."""
+        chance = part.get("chance", 1)
+        if chance < 1:
+            yield None, 1 - chance
+        if "word" in part:
+            yield (part["word"], None), chance
+        elif "of" in part:
+            for word, p in self._form(part["slot"], content[part["of"]]).items():
+                yield (word, None), chance * p
+        elif part["slot"] in content:
+            yield (content[part["slot"]], (part["slot"], clause)), chance
+        else:
+            words = self._slot(part["slot"])
+            for word in words:
+                yield (word, None), chance / len(words)
+
+    def _clause(self, parts, clause):
+        for triple, p in self._triples.items():
+            content = dict(zip(CONTENT, triple, strict=True))
+            for combination in itertools.product(*(self._choices(part, content, clause) for part in parts)):
+                yield [choice for choice, _ in combination], p * math.prod(q for _, q in combination)
+
+    def hidden(self, holes):
+        """{(visible words, holes): {words in the holes: probability}}; `holes` is how many words are hidden."""
+        table = defaultdict(lambda: defaultdict(float))
+        for words, p in self.probability.items():
+            for places in itertools.combinations(range(len(words)), holes):
+                table[with_holes(words, places)][tuple(words[i] for i in places)] += p
+        return table
+
+
+def with_holes(words, places):
+    """`words` with None at `places`."""
+    return tuple(None if i in places else word for i, word in enumerate(words))
+
+
+def normalised(table):
+    total = math.fsum(table.values())
+    return {key: value / total for key, value in table.items()}

@@ -1,0 +1,400 @@
+"""The transformer against an independent forward pass in NumPy, and what its variants and control arms promise."""
+
+import dataclasses
+import functools
+import math
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from small_model import config_of, fast_jit, flat, random_params
+
+from model.config import ModelConfig
+from model.functional import apply, init_params, parameter_count, training_logits
+
+B, K, V = 2, 7, 19
+TOKENS = jnp.asarray([[4, 9, 1, 3, 9, 18, 7], [2, 5, 8, 1, 0, 0, 0]])  # 0 is padding
+ONE_ROW, THREE_ROWS = jnp.asarray([[2], [3]]), jnp.asarray([[2, 0, 6], [3, 1, 1]])
+
+VARIANTS = {
+    "default": {},
+    "position query": {"query": "position", "norm": "rms", "scale": "inverse"},
+    "content query": {"query": "content", "norm": "none", "d_mlp": 0, "sink": "zero", "scale": 0.3},
+    "constant query": {"query": "constant", "scale": "learned", "sink": "learned", "softcap": 2.0},
+    "one head": {"heads": 1, "scale": "none", "d_mlp": 0},
+    "no norm": {"norm": "none", "query": "position"},
+    "softcap": {"softcap": 0.7, "norm": "rms"},
+    "sink": {"sink": "learned"},
+    "qk norm": {"qk_norm": True, "scale": "none"},
+    "everything": {"qk_norm": True, "softcap": 3.0, "sink": "learned", "scale": "learned", "query": "constant"},
+}
+ROWS = {name: ONE_ROW if name in ("position query", "one head", "qk norm") else THREE_ROWS for name in VARIANTS}
+
+
+@functools.cache
+def computed(name):
+    """Config, parameters, asked positions, everything on the shown path and the logits of the training path."""
+    with jax.enable_x64(True):
+        config, positions = config_of(**VARIANTS[name]), ROWS[name]
+
+        def both(params):
+            trained = training_logits(config, params, TOKENS, positions, config.scale_factor)
+            return apply(config, params, TOKENS, positions), trained
+
+        params = random_params(config)
+        return config, params, positions, *fast_jit(both)(params)
+
+
+class Oracle:
+    """The forward pass once more, one row, head and key at a time, in NumPy: definitions, not efficiency."""
+
+    def __init__(self, config, params):
+        self.config = config
+        self.p = {path: np.asarray(leaf, np.float64) for path, leaf in flat(params).items()}
+
+    def norm(self, x, name):
+        if self.config.norm == "none":
+            return x
+        if self.config.norm == "rms":
+            return x / np.sqrt((x**2).mean() + 1e-6) * self.p[f"{name}/scale"]
+        return (x - x.mean()) / np.sqrt(x.var() + 1e-6) * self.p[f"{name}/scale"] + self.p[f"{name}/bias"]
+
+    def asked(self, token, position):
+        """What W_Q gets."""
+        content, place = self.p["token/embedding"][token], self.p["position/embedding"][position]
+        if self.config.query == "constant":
+            return self.p["constant_query"]
+        part = {"full": content + place, "position": place, "content": content}[self.config.query]
+        return self.norm(part, "attention_norm")
+
+    def vectors(self, kind, x):
+        """Query, key or value of each head."""
+        heads = [x @ self.p[f"attention/{kind}/kernel"][:, h] for h in range(self.config.heads)]
+        if self.config.qk_norm and kind != "value":
+            gains = self.p["attention/gain"] if kind == "query" else np.ones(self.config.heads)
+            # the length is kept from 0 by 1e-12 under its root
+            heads = [gain * v / np.sqrt(v @ v + 1e-12) for gain, v in zip(gains, heads, strict=True)]
+        return np.stack(heads)
+
+    def score(self, dot):
+        scale = {"inverse_sqrt": self.config.d_head**-0.5, "inverse": 1 / self.config.d_head, "none": 1}
+        if self.config.scale == "learned":
+            z = dot * math.exp(self.p["attention/log_scale"])
+        else:
+            z = dot * scale.get(self.config.scale, self.config.scale)
+        return self.config.softcap * math.tanh(z / self.config.softcap) if self.config.softcap else z
+
+    def row(self, tokens, position):
+        """Every field of ForwardOutput for one asked position of one sentence (no B, no Q)."""
+        out, H = {}, self.config.heads
+        words = [j for j, token in enumerate(tokens) if token != 0]
+        embeddings = [self.p["token/embedding"][t] + self.p["position/embedding"][j] for j, t in enumerate(tokens)]
+        inputs = [self.norm(embedding, "attention_norm") for embedding in embeddings]
+        out["embedding_BKM"] = np.stack(embeddings)
+        out["query_BQHD"] = query = self.vectors("query", self.asked(tokens[position], position))
+        out["key_BKHD"] = key = np.stack([self.vectors("key", x) for x in inputs])
+        out["value_BKHD"] = value = np.stack([self.vectors("value", x) for x in inputs])
+        dots = np.asarray([[query[h] @ key[j, h] for j in range(len(tokens))] for h in range(H)])
+        out["dot_products_BHQK"] = dots
+        out["scores_BHQK"] = scores = np.asarray([[self.score(dot) for dot in row] for row in dots])
+        weights = np.zeros_like(scores)
+        sinks = {"none": [], "zero": [0.0] * H, "learned": self.p.get("attention/sink")}[self.config.sink]
+        for h in range(H):
+            total = sum(math.exp(scores[h, j]) for j in words) + (math.exp(sinks[h]) if len(sinks) else 0)
+            for j in words:
+                weights[h, j] = math.exp(scores[h, j]) / total
+        out["weights_BHQK"] = weights
+        shares = np.asarray([[weights[h, j] * value[j, h] for j in range(len(tokens))] for h in range(H)])
+        out["weighted_values_BHQKD"] = shares
+        out["context_BQHD"] = context = np.asarray([sum(shares[h]) for h in range(H)])
+        out["attention_BQM"] = sum(context[h] @ self.p["attention/output/kernel"][h] for h in range(H))
+        out["residual_BQM"] = residual = embeddings[position] + out["attention_BQM"]
+        return out | self.after_attention(residual)
+
+    def after_attention(self, residual):
+        mlp = np.zeros_like(residual)
+        if self.config.d_mlp:
+            hidden = self.norm(residual, "mlp_norm") @ self.p["mlp_in/kernel"] + self.p["mlp_in/bias"]
+            mlp = np.where(hidden > 0, hidden, 0) @ self.p["mlp_out/kernel"] + self.p["mlp_out/bias"]
+        last = self.norm(residual + mlp, "output_norm")
+        logits = last @ self.p["unembed/kernel"] + self.p["unembed/bias"]
+        return {"mlp_BQM": mlp, "output_BQM": residual + mlp, "logits_BQV": logits}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_field_is_what_its_definition_says(name, assert_close):
+    config, params, positions, out, trained = computed(name)
+    oracle = Oracle(config, params)
+    names = [item.name for item in dataclasses.fields(out)]
+    for b, q in np.ndindex(positions.shape):
+        row = oracle.row(np.asarray(TOKENS)[b].tolist(), int(positions[b, q]))
+        assert sorted(row) == sorted(names)
+        for field in names:
+            axes = field.rsplit("_", 1)[1]
+            index = tuple({"B": b, "Q": q}.get(axis, slice(None)) for axis in axes)
+            assert_close(np.asarray(getattr(out, field))[index], row[field], 1e-12, field)
+        assert_close(trained[b, q], row["logits_BQV"], 1e-12, "training_logits")
+
+
+def test_weighted_values_add_up_to_the_context(assert_close):
+    """Two fields that are computed apart."""
+    *_, out, _ = computed("default")
+    assert_close(np.asarray(out.weighted_values_BHQKD).sum(axis=3).swapaxes(1, 2), out.context_BQHD, 1e-13)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("name", ["default", "position query", "content query", "constant query", "one head"])
+def test_training_path_has_the_gradients_of_the_shown_path(name, assert_close):
+    config, params, positions, *_ = computed(name)
+    mix = jnp.asarray(np.random.default_rng(1).normal(size=(*positions.shape, V)))
+
+    def shown(params):
+        return (apply(config, params, TOKENS, positions).logits_BQV * mix).sum()
+
+    def trained(params):
+        return (training_logits(config, params, TOKENS, positions, config.scale_factor) * mix).sum()
+
+    expected, gradient = fast_jit(lambda params: [jax.grad(f)(params) for f in (shown, trained)])(params)
+    assert sorted(flat(gradient)) == sorted(flat(params))
+    for path, leaf in flat(expected).items():
+        assert np.abs(leaf).max() > 0, f"{path} is not used"
+        assert_close(flat(gradient)[path], leaf, 1e-10, path)
+
+
+def test_padding_and_other_sentences_change_nothing(assert_close):
+    """The second sentence alone and without its padding."""
+    config, params, positions, out, _ = computed("content query")
+    with jax.enable_x64(True):
+        alone = fast_jit(functools.partial(apply, config))(params, TOKENS[1:, :4], positions[1:])
+    assert (np.asarray(out.weights_BHQK)[1, :, :, 4:] == 0).all()
+    assert_close(alone.logits_BQV[0], out.logits_BQV[1], 1e-13)
+    assert_close(alone.weights_BHQK[0], out.weights_BHQK[1, :, :, :4], 1e-13)
+
+
+@pytest.mark.parametrize(
+    ("arm", "of_token", "of_position"),
+    [("full", True, True), ("position", False, True), ("content", True, False), ("constant", False, False)],
+)
+def test_what_the_query_is_made_of(arm, of_token, of_position):
+    """One sentence of fives and one of sevens: word and place of the asked position are changed one at a time."""
+    config = config_of(query=arm)
+    tokens, positions = jnp.asarray([[5] * 4, [7] * 4, [5] * 4]), jnp.asarray([[1], [1], [3]])
+    queries = fast_jit(lambda params: apply(config, params, tokens, positions).query_BQHD)(random_params(config))
+    start, other_word, other_place = queries
+    assert (not np.array_equal(start, other_word)) == of_token
+    assert (not np.array_equal(start, other_place)) == of_position
+
+
+@pytest.mark.parametrize(
+    ("scale", "d_head", "factor"),
+    [
+        ("inverse_sqrt", 16, 0.25),
+        ("inverse_sqrt", 64, 0.125),
+        ("inverse", 16, 0.0625),
+        ("none", 16, 1.0),
+        ("learned", 16, 0.25),
+        (0.3, 16, 0.3),
+        (2, 16, 2.0),
+    ],
+)
+def test_scale_factor(scale, d_head, factor):
+    assert ModelConfig(scale=scale, d_head=d_head).scale_factor == factor
+
+
+def test_a_traced_scale_multiplies_the_dot_products(assert_close):
+    config = config_of(d_mlp=0)
+    params = random_params(config)
+    scales = [0.1, 0.5, 2.0]
+
+    def run(scale):
+        trained = training_logits(config, params, TOKENS, THREE_ROWS, scale)
+        return apply(config, params, TOKENS, THREE_ROWS, scale=scale), trained
+
+    out, trained = fast_jit(jax.vmap(run))(jnp.asarray(scales))
+    for i, scale in enumerate(scales):
+        assert_close(out.scores_BHQK[i], scale * np.asarray(out.dot_products_BHQK[0]), 1e-6)
+        row = Oracle(config_of(d_mlp=0, scale=scale), params).row(np.asarray(TOKENS)[0].tolist(), int(THREE_ROWS[0, 1]))
+        assert_close(out.logits_BQV[i, 0, 1], row["logits_BQV"], 1e-5)
+        assert_close(trained[i, 0, 1], row["logits_BQV"], 1e-5)
+
+
+def test_a_learned_scale_is_a_parameter_and_not_an_argument(assert_close):
+    config = config_of(scale="learned")
+    params = random_params(config)
+    scores = fast_jit(lambda params, scale: apply(config, params, TOKENS, ONE_ROW, scale=scale).scores_BHQK)
+    doubled = params | {
+        "attention": params["attention"] | {"log_scale": params["attention"]["log_scale"] + math.log(2)}
+    }
+    assert_close(scores(doubled, 1.0), 2 * np.asarray(scores(params, 1.0)), 1e-6)
+    np.testing.assert_array_equal(scores(params, 1.0), scores(params, 9.0))
+
+
+def test_qk_norm_makes_dot_products_gain_times_cosine():
+    config, params, positions, out, _ = computed("qk norm")
+    oracle = Oracle(config, params)
+    gain_H = oracle.p["attention/gain"]
+    inputs = np.asarray([[oracle.norm(x, "attention_norm") for x in row] for row in np.asarray(out.embedding_BKM)])
+    for b, h, j in np.ndindex(B, config.heads, K):
+        q = inputs[b, positions[b, 0]] @ oracle.p["attention/query/kernel"][:, h]
+        k = inputs[b, j] @ oracle.p["attention/key/kernel"][:, h]
+        expected = gain_H[h] * (q @ k) / (np.linalg.norm(q) * np.linalg.norm(k))
+        # The model adds 1e-12 to squared lengths; those here are above 1.
+        assert abs(float(out.dot_products_BHQK[b, h, 0, j]) - expected) < 1e-12 * abs(gain_H[h])
+    assert (np.abs(out.dot_products_BHQK) <= np.abs(gain_H)[None, :, None, None]).all()
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("d_head", [16, 64])
+def test_prediction_2_scaling_shrinks_gradients_of_small_queries_and_keys(d_head):
+    """Unscaled to scaled: sqrt(d_head) times for W_Q and W_K, once for W_V.
+
+    Behind LayerNorm the components of q and k have std 1 at the start; times 1e-2 each they have 1e-2, and unscaled
+    scores the std sqrt(64) 1e-4 = 8e-4, the scaled ones less. Weights are then uniform to about 3 std, and so is what
+    they multiply in every gradient: the ratio of the factors is left, within 3 * 8e-4 < 1 %.
+    """
+    config, targets = config_of(d_model=31, d_head=d_head, d_mlp=0), jnp.asarray([[3, 1, 4], [1, 5, 9]])
+
+    def gradient_norms(params, scale):
+        def loss(params):
+            logits = training_logits(config, params, TOKENS, THREE_ROWS, scale)
+            return optax.softmax_cross_entropy_with_integer_labels(logits, targets).mean()
+
+        gradient = jax.grad(loss)(params)["attention"]
+        return {name: jnp.linalg.norm(gradient[name]["kernel"]) for name in ("query", "key", "value")}
+
+    params = fast_jit(functools.partial(init_params, config))(jax.random.key(0))
+    for name in ("query", "key"):
+        params["attention"][name]["kernel"] *= 1e-2
+    scales = [config_of(d_head=d_head, scale=scale).scale_factor for scale in ("none", "inverse_sqrt")]
+    norms = fast_jit(jax.vmap(gradient_norms, in_axes=(None, 0)))(params, jnp.asarray(scales))
+    for name, ratio in {"query": math.sqrt(d_head), "key": math.sqrt(d_head), "value": 1.0}.items():
+        unscaled, scaled = norms[name]
+        assert unscaled / scaled == pytest.approx(ratio, rel=0.01), name
+
+
+SHAPES = {
+    "token/embedding": (19, 13),
+    "position/embedding": (11, 13),
+    "attention_norm/scale": (13,),
+    "attention_norm/bias": (13,),
+    "attention/query/kernel": (13, 3, 5),
+    "attention/key/kernel": (13, 3, 5),
+    "attention/value/kernel": (13, 3, 5),
+    "attention/output/kernel": (3, 5, 13),
+    "mlp_norm/scale": (13,),
+    "mlp_norm/bias": (13,),
+    "mlp_in/kernel": (13, 17),
+    "mlp_in/bias": (17,),
+    "mlp_out/kernel": (17, 13),
+    "mlp_out/bias": (13,),
+    "output_norm/scale": (13,),
+    "output_norm/bias": (13,),
+    "unembed/kernel": (13, 19),
+    "unembed/bias": (19,),
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "added", "removed"),
+    [
+        ({}, {}, ""),
+        ({"d_mlp": 0}, {}, "mlp_"),
+        ({"norm": "rms"}, {}, "_norm/bias"),
+        ({"norm": "none"}, {}, "_norm/"),
+        ({"query": "constant"}, {"constant_query": (13,)}, ""),
+        ({"scale": "learned"}, {"attention/log_scale": ()}, ""),
+        ({"qk_norm": True}, {"attention/gain": (3,)}, ""),
+        ({"sink": "learned"}, {"attention/sink": (3,)}, ""),
+        ({"sink": "zero"}, {}, ""),
+    ],
+)
+def test_names_and_shapes_of_parameters(changes, added, removed):
+    params = jax.eval_shape(functools.partial(init_params, config_of(**changes)), jax.random.key(0))
+    expected = {path: shape for path, shape in SHAPES.items() if not removed or removed not in path} | added
+    assert {path: leaf.shape for path, leaf in flat(params).items()} == expected
+    sizes = [np.zeros(leaf.shape) for leaf in jax.tree.leaves(params)]
+    assert parameter_count(dict(enumerate(sizes))) == sum(math.prod(shape) for shape in expected.values())
+
+
+def test_parameters_are_plain_dicts_of_float32():
+    def visit(node):
+        if type(node) is dict:
+            for child in node.values():
+                visit(child)
+        else:
+            assert (type(node), node.dtype) == (jax.ShapeDtypeStruct, jnp.float32)
+
+    visit(jax.eval_shape(functools.partial(init_params, config_of(**VARIANTS["everything"])), jax.random.key(0)))
+
+
+@functools.cache
+def initial():
+    """A config with every kind of parameter, and fresh parameters of three keys: as an ensemble, and each alone."""
+    config = config_of(d_model=64, heads=8, d_head=16, d_mlp=256, vocabulary_size=128, max_length=64, embedding_std=0.1)
+    config = dataclasses.replace(config, query="constant", scale="learned", sink="learned", qk_norm=True)
+    init, keys = functools.partial(init_params, config), jax.random.split(jax.random.key(3), 3)
+    ensemble, lone = fast_jit(jax.vmap(init))(keys), fast_jit(init)
+    return flat(ensemble), [flat(lone(key)) for key in keys]
+
+
+def test_initial_parameters_are_a_function_of_the_key_and_vmap():
+    ensemble, members = initial()
+    for path, stacked in ensemble.items():
+        for i, member in enumerate(members):
+            np.testing.assert_allclose(stacked[i], member[path], rtol=1e-6, err_msg=path)
+        drawn = path.endswith(("kernel", "embedding", "constant_query"))
+        assert (not np.array_equal(stacked[0], stacked[1])) == drawn, path
+    kernels = [ensemble[f"attention/{name}/kernel"][0] for name in ("query", "key", "value")]
+    assert not np.array_equal(kernels[0], kernels[1])
+    assert not np.array_equal(kernels[1], kernels[2])
+
+
+def test_spread_of_initial_parameters():
+    """Embeddings have the configured std, matrices 1/sqrt(inputs): behind LayerNorm queries and keys start at std 1."""
+    params = initial()[1][0]
+    expected = {"token/embedding": 0.1, "position/embedding": 0.1, "attention/output/kernel": 128**-0.5}
+    expected |= {f"attention/{name}/kernel": 64**-0.5 for name in ("query", "key", "value")}
+    expected |= {"mlp_in/kernel": 64**-0.5, "mlp_out/kernel": 256**-0.5, "unembed/kernel": 64**-0.5}
+    expected |= {"constant_query": 1.0}
+    for path, std in expected.items():
+        # the relative standard error of a standard deviation is 1/sqrt(2n); four are allowed
+        assert np.std(params[path]) == pytest.approx(std, rel=4 / math.sqrt(2 * params[path].size)), path
+    constants = {"attention/gain": 4.0, "attention/log_scale": math.log(1 / 4), "attention/sink": 0.0}
+    for path in set(params) - set(expected):
+        constant = constants.get(path, 1.0 if path.endswith("scale") else 0.0)
+        np.testing.assert_allclose(params[path], constant, rtol=1e-6, err_msg=path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("d_model", 0, "d_model: must be from 1 to 4096, not 0"),
+        ("heads", 65, "heads: must be from 1 to 64, not 65"),
+        ("d_head", -3, "d_head: must be from 1 to 4096, not -3"),
+        ("d_mlp", -1, "d_mlp: must be from 0 to 16384, not -1"),
+        ("norm", "batch", "norm: must be layer, rms, none, not batch"),
+        ("embedding_std", -0.5, "embedding_std: must be from 0.0 to 100.0, not -0.5"),
+        ("embedding_std", math.nan, "embedding_std: must be from 0.0 to 100.0, not nan"),
+        ("query", "both", "query: must be full, position, content, constant, not both"),
+        ("scale", "sqrt", "scale: must be inverse_sqrt, inverse, none, learned or a number, not sqrt"),
+        ("scale", -1.0, "scale: must be from 0.0 to 1000000.0, not -1.0"),
+        ("scale", math.inf, "scale: must be from 0.0 to 1000000.0, not inf"),
+        ("softcap", -2.0, "softcap: must be from 0.0 to 1000000.0, not -2.0"),
+        ("sink", "one", "sink: must be none, zero, learned, not one"),
+    ],
+)
+def test_a_wrong_value_is_told_in_one_line(field, value, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        ModelConfig(**{field: value})
+
+
+def test_config_is_frozen_hashable_and_knows_its_sizes():
+    config = ModelConfig(heads=3, scale=0.5)
+    sized = config.sized(19, 11)
+    assert (sized.heads, sized.scale, sized.vocabulary_size, sized.max_length) == (3, 0.5, 19, 11)
+    assert hash(sized) == hash(ModelConfig(scale=0.5, heads=3).sized(19, 11))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.heads = 4

@@ -1,0 +1,365 @@
+"""What is drawn on the device is what the exact answers assume: in the tables exactly, in samples up to chance."""
+
+import itertools
+import math
+from collections import defaultdict
+
+import jax
+import numpy as np
+import pytest
+from small_world import SMALL, Oracle, normalised, with_holes, world_from
+
+from data.contexts import held_out_contexts
+from data.grammar import CONTENT
+from data.posterior import posterior
+from data.sampler import sample, sampler_tables
+from data.vocabulary import MASK, PAD
+from data.world import load_world, world_names
+
+STEP = 2.0**-32
+"""Thresholds are multiples of this, so each choice is off by at most one STEP (two where it is certain)."""
+
+draw = jax.jit(sample, static_argnums=2)
+
+
+@pytest.fixture(scope="module")
+def small():
+    return world_from(SMALL)
+
+
+@pytest.fixture(scope="module")
+def english():
+    return load_world("english")
+
+
+def whole(batch):
+    """The sentences of a batch with the hidden words put back, and the batch as NumPy arrays."""
+    batch = jax.device_get(batch)
+    tokens_BK = batch.tokens_BK.copy()
+    tokens_BK[np.arange(len(tokens_BK)), batch.hidden_B] = batch.target_B
+    return tokens_BK, batch
+
+
+# --- exactly, from the tables ---
+
+
+def chances(thresholds):
+    """The probability of each choice, from 32-bit thresholds: bits below the first choose 0, and so on."""
+    reached = np.asarray(thresholds, np.float64)
+    reached = np.where(reached == 2**32 - 1, 2.0**32, reached)  # the largest one stands for certainty
+    ends = np.ones((*reached.shape[:-1], 1)) * 2.0**32
+    return np.diff(np.concatenate([0 * ends, reached, ends], axis=-1)) * STEP
+
+
+def content_chances(tables):
+    """P(subject, verb, object) of each content table, [A, S, V, O] (by place within the slot)."""
+    subject_AS, verb_ASV, object_ASVO = (
+        chances(table) for table in (tables.subject_AS, tables.verb_ASV, tables.object_ASVO)
+    )
+    return subject_AS[:, :, None, None] * verb_ASV[..., None] * object_ASVO
+
+
+def every_example(world, tables):
+    """{(words, hidden place): probability} of all that the tables can draw, by walking through every choice."""
+    tables = jax.device_get(tables)
+    question_E, joint_ASVO, field_FWN = chances(tables.question_E), content_chances(tables), chances(tables.field_FWN)
+    clauses = tables.clause_table_EC.shape[1]
+    examples = defaultdict(float)
+    for e, p in enumerate(question_E):
+        template = world.templates[tables.template_E[e]]
+        places = tables.places_TK[tables.template_E[e], : len(template)]
+        triples = [
+            [((clause, svo), joint_ASVO[(tables.clause_table_EC[e, clause], *svo)])
+             for svo in np.ndindex(joint_ASVO.shape[1:])]
+            for clause in sorted({place // 3 for place in places if place < 3 * clauses})
+        ]  # fmt: skip
+        for content in itertools.product(*triples):
+            chance = p * math.prod(q for _, q in content)
+            if chance > 0:
+                known = [PAD] * (3 * clauses + 1)
+                for (clause, svo), _ in content:
+                    known[3 * clause : 3 * clause + 3] = [tables.content_3N[i, n] for i, n in enumerate(svo)]
+                for words, q in _fill(tables, field_FWN, places, known):
+                    spelled = tuple(world.vocabulary.words[word] for word in words)
+                    examples[spelled, int(tables.position_E[e])] += chance * q
+    return examples
+
+
+def _fill(tables, field_FWN, places, known):
+    options = []
+    for place in places:
+        if place < len(known):
+            options.append([(known[place], 1.0)])
+        else:
+            field = place - len(known)
+            row = field_FWN[field, known[tables.field_parent_F[field]]]
+            options.append([(tables.field_words_FN[field, n], row[n]) for n in np.flatnonzero(row)])
+    for combination in itertools.product(*options):
+        yield [word for word, _ in combination], math.prod(q for _, q in combination)
+
+
+@pytest.fixture(scope="module")
+def drawn(small):
+    """All examples of training, and of the held-out contexts."""
+    return [every_example(small, sampler_tables(small, CONTENT, held_out)) for held_out in (False, True)]
+
+
+@pytest.fixture(scope="module")
+def oracle():
+    return Oracle(SMALL)
+
+
+def held_context(small, words, where, held_3SVO):
+    """Whether the context of the content word at place `where` is held out, from its clause's three words."""
+    labels, place = words[1], words[1][where]
+    own = {label[0]: word for word, label in zip(words[0], labels, strict=True) if label and label[1] == place[1]}
+    index = [small.index_W[small.vocabulary.number[own[slot]]] for slot in CONTENT]
+    return bool(held_3SVO[(CONTENT.index(place[0]), *index)])
+
+
+def test_training_draws_sentence_times_uniform_and_rejects_held_out_pairs(small, oracle, drawn):
+    """The definition, spelled out: P(sentence) / (number of places asked), less rejected pairs, made to sum to 1."""
+    held_3SVO = held_out_contexts(small)
+    expected = [{}, {}]
+    for words, p in oracle.probability.items():
+        labels = oracle.content[words]
+        places = [i for i, label in enumerate(labels) if label]
+        for place in places:
+            expected[held_context(small, (words, labels), place, held_3SVO)][words, place] = p / len(places)
+    for actual, wanted in zip(drawn, map(normalised, expected), strict=True):
+        assert actual.keys() == wanted.keys()
+        assert sum(actual.values()) == pytest.approx(1, abs=1e-9)
+        # About ten choices make an example, and the tables of two clauses multiply.
+        assert max(abs(actual[example] - wanted[example]) for example in wanted) < 20 * STEP
+
+
+def test_every_training_conditional_is_the_posterior(oracle, drawn):
+    """Asked or held out: P(hidden word | all other words) as drawn is the Bayes posterior, for every context there is.
+
+    However rare the context, an answer is a product of a few choices, each off by a STEP in more than 1e-2.
+    """
+    table = {key: normalised(words) for key, words in oracle.hidden(1).items()}
+    for examples in drawn:
+        contexts = defaultdict(dict)
+        for (words, place), p in examples.items():
+            contexts[with_holes(words, [place]), place][words[place]] = p
+        for (visible, _), answers in contexts.items():
+            exact = {word: p for (word,), p in table[visible].items()}
+            for word, p in normalised(answers).items():
+                assert p == pytest.approx(exact.pop(word), rel=0, abs=2e-7), visible
+            assert not exact, "a word that fits a context is never drawn in it"
+
+
+def test_english_conditionals_of_every_context(english):
+    """All 640 contexts of the real world: those asked have the posterior, those held out are never drawn."""
+    joint_ASVO = content_chances(sampler_tables(english, CONTENT))
+    held_ASVO = content_chances(sampler_tables(english, CONTENT, held_out=True))
+    held_3SVO = held_out_contexts(english)
+    number = english.vocabulary.number
+    sentence = english.vocabulary.encode("the cat sat on the mat .")
+    contexts = 0
+    for axis, (slot, place) in enumerate(zip(CONTENT, (1, 2, 5), strict=True)):
+        others = [(s, p) for s, p in zip(CONTENT, (1, 2, 5), strict=True) if s != slot]
+        sizes = [len(english.slots[s]) for s, _ in others]
+        tokens = np.tile(sentence, (math.prod(sizes), 1))
+        for row, choice in zip(tokens, np.ndindex(*sizes), strict=True):
+            for (s, p), i in zip(others, choice, strict=True):
+                row[p] = english.slots[s][i]
+        exact_CW = posterior(english, tokens, np.full(len(tokens), place))[:, english.slots[slot]]
+        held_C = np.moveaxis(held_3SVO[axis], axis, -1).reshape(exact_CW.shape).all(axis=1)
+        for joint, wanted in ((joint_ASVO, ~held_C), (held_ASVO, held_C)):
+            drawn_CW = np.moveaxis(joint[1 + axis], axis, -1).reshape(exact_CW.shape)
+            assert (drawn_CW[~wanted] == 0).all()
+            asked_CW = drawn_CW[wanted]
+            assert (asked_CW.sum(axis=1) > 0).all()
+            # Each of the three factors is off by a STEP; the rarest of them is about 1e-3.
+            np.testing.assert_allclose(
+                asked_CW / asked_CW.sum(axis=1, keepdims=True), exact_CW[wanted], rtol=0, atol=1e-6
+            )
+        contexts += len(tokens)
+    assert contexts == 640
+    cat, sat, mat = (english.index_W[number[word]] for word in ("cat", "sat", "mat"))
+    for axis in range(3):  # the three blanks of cat-sat-mat
+        assert joint_ASVO[1 + axis, cat, sat, mat] == 0
+        assert held_ASVO[1 + axis, cat, sat, mat] > 0
+    assert joint_ASVO[0, cat, sat, mat] > 0.01  # but the sentence itself is drawn, where something else is asked
+
+
+def test_without_held_out_contexts_there_are_no_held_out_tables():
+    world = world_from(SMALL[: SMALL.index("held_out:")])
+    assert sampler_tables(world, CONTENT, held_out=True) is None
+    assert sampler_tables(world_from(SMALL), ("adjective",), held_out=True) is None
+    assert sampler_tables(world, CONTENT) is not None
+
+
+# --- what a batch is ---
+
+
+@pytest.mark.parametrize("name", world_names())
+@pytest.mark.parametrize("held_out", [False, True])
+def test_a_batch_is_consistent_and_can_be_said(name, held_out):
+    world = load_world(name)
+    sentences_BK, batch = whole(draw(sampler_tables(world, CONTENT, held_out), jax.random.key(1), 512))
+    row = np.arange(512)
+    assert sentences_BK.shape == (512, world.max_length)
+    assert ((batch.tokens_BK == MASK).sum(axis=1) == 1).all()
+    assert (batch.tokens_BK[row, batch.hidden_B] == MASK).all()
+    length_B = (sentences_BK != PAD).sum(axis=1)
+    assert ((np.arange(world.max_length) < length_B[:, None]) == (sentences_BK != PAD)).all()
+    assert (batch.hidden_B < length_B).all()
+    assert [CONTENT[slot] for slot in batch.slot_B] == [world.slot_of[word] for word in batch.target_B]
+    assert {*batch.slot_B} == {0, 1, 2}
+    assert (posterior(world, batch.tokens_BK, batch.hidden_B)[row, batch.target_B] > 0).all()
+    assert len({sentence.tobytes() for sentence in sentences_BK}) > 300
+    clauses = [_clause(world, sentence, place) for sentence, place in zip(sentences_BK, batch.hidden_B, strict=True)]
+    held = held_out_contexts(world)[batch.slot_B, *np.transpose(clauses)]
+    assert (held == held_out).all()
+
+
+def _clause(world, sentence, place):
+    """The content words (by place within their slot) of the clause in which `place` is: the first three or the last."""
+    content = [i for i, word in enumerate(sentence) if world.slot_of.get(word) in CONTENT]
+    start = content.index(place) // 3 * 3
+    found = {world.slot_of[sentence[i]]: world.index_W[sentence[i]] for i in content[start : start + 3]}
+    return [found[slot] for slot in CONTENT]
+
+
+@pytest.mark.parametrize("hidden", [("determiner",), ("connector", "verb"), ("adjective", "preposition", "subject")])
+def test_other_slots_can_be_hidden_too(small, hidden):
+    sentences_BK, batch = whole(draw(sampler_tables(small, hidden), jax.random.key(4), 256))
+    assert {*batch.slot_B} == {*range(len(hidden))}
+    assert (posterior(small, batch.tokens_BK, batch.hidden_B)[np.arange(256), batch.target_B] > 0).all()
+    words = {slot: set(small.slots.get(slot, ())) for slot in hidden}
+    words |= {slot: {*np.flatnonzero(small.forms_WW[slot].any(axis=0))} for slot in hidden if slot in small.forms_WW}
+    assert all(word in words[hidden[slot]] for word, slot in zip(batch.target_B, batch.slot_B, strict=True))
+    assert (sentences_BK != MASK).all()
+
+
+def test_a_batch_is_a_function_of_its_key(small):
+    tables = sampler_tables(small, CONTENT)
+    first, again, other = (jax.device_get(draw(tables, jax.random.key(seed), 64)) for seed in (7, 7, 8))
+    stacked = jax.vmap(jax.random.key)(np.asarray([7, 8]))
+    both = jax.device_get(jax.jit(jax.vmap(lambda key: sample(tables, key, 64)))(stacked))
+    with jax.enable_x64(True):  # the thresholds are 32-bit numbers, whatever jax's default is
+        wide = jax.device_get(draw(tables, jax.random.key(7), 64))
+    for one in (again, wide, jax.tree.map(lambda array: array[0], both)):
+        jax.tree.map(np.testing.assert_array_equal, first, one)
+    jax.tree.map(np.testing.assert_array_equal, other, jax.tree.map(lambda array: array[1], both))
+    assert (first.tokens_BK != other.tokens_BK).any()
+
+
+def test_a_world_of_content_words_alone():
+    clause = "[{slot: subject}, {slot: verb}, {slot: object}]"
+    text = "format: 1\nwords: {subject: [cat, dog], verb: [sat, ran], object: [mat, rug]}\npreferences: []\n"
+    text += f"clauses: {{bare: {clause}}}\nsentences: [{{chance: 1, parts: [{{clause: bare}}]}}]\n"
+    world = world_from(text)
+    sentences_BK, _ = whole(draw(sampler_tables(world, CONTENT), jax.random.key(0), 128))
+    spelled = {tuple(world.vocabulary.decode(sentence)) for sentence in sentences_BK}
+    assert spelled == {*itertools.product(["cat", "dog"], ["sat", "ran"], ["mat", "rug"])}
+
+
+# --- a million sentences ---
+
+MILLION = 2**20
+BOUND = 4.5
+"""Standard errors. Chance alone passes it in one of thousands of seeds; the seed here is fixed."""
+
+
+@pytest.fixture(scope="module")
+def million(english):
+    tables = sampler_tables(english, CONTENT)
+    batches = [whole(draw(tables, key, MILLION // 8)) for key in jax.random.split(jax.random.key(2024), 8)]
+    tokens_BK = np.concatenate([tokens for tokens, _ in batches])
+    hidden_B, slot_B = (np.concatenate([getattr(b, name) for _, b in batches]) for name in ("hidden_B", "slot_B"))
+    return tokens_BK, hidden_B, slot_B
+
+
+def assert_frequency(count, total, probability, name=""):
+    """`count` of `total` is what `probability` allows: within BOUND standard errors."""
+    error = (count - total * probability) / math.sqrt(total * probability * (1 - probability))
+    assert abs(error) < BOUND, f"{name}: {count} of {total}, {total * probability:.1f} expected, {error:.1f} errors"
+
+
+def chi_square_errors(count_CW, exact_CW):
+    """For each context: how many standard errors its chi-square is off (choices expected below 5 times are pooled)."""
+    result = []
+    for count_W, exact_W in zip(count_CW, exact_CW, strict=True):
+        expected_W = count_W.sum() * exact_W
+        rare = expected_W < 5
+        count = np.append(count_W[~rare], count_W[rare].sum())
+        expected = np.append(expected_W[~rare], expected_W[rare].sum())
+        count, expected = count[expected > 0], expected[expected > 0]
+        freedom = len(count) - 1
+        result.append((((count - expected) ** 2 / expected).sum() - freedom) / math.sqrt(2 * freedom))
+    return np.asarray(result)
+
+
+def test_a_million_sentences_have_the_frequencies_of_their_templates(english, million):
+    tokens_BK, hidden_B, slot_B = million
+    words = english.vocabulary.words
+    of_slot = {slot: np.isin(tokens_BK, english.slots[slot]) for slot in ("adjective", "adverb", "connector")}
+    two = of_slot["connector"].any(axis=1)
+    assert_frequency(two.sum(), MILLION, 0.7, "two clauses")
+    for extra in ("adjective", "adverb"):
+        for number in (0, 1, 2):
+            of_two = math.comb(2, number) * 0.2**number * 0.8 ** (2 - number)
+            have = of_slot[extra].sum(axis=1) == number
+            assert_frequency((have & two).sum(), two.sum(), of_two, f"{number} {extra} in two clauses")
+        assert_frequency((of_slot[extra].any(axis=1) & ~two).sum(), (~two).sum(), 0.2, extra)
+    for slot, found in of_slot.items():
+        for word in english.slots[slot]:
+            assert_frequency((tokens_BK == word).sum(), found.sum(), 1 / len(english.slots[slot]), words[word])
+    the, a = ((tokens_BK == english.vocabulary.number[word]).sum() for word in ("the", "a"))
+    assert_frequency(the, the + a, 2 / 3, "the")
+    # The hidden slot: a third each, less the share of its held-out contexts; either clause equally often.
+    asked = 1 - (english.content_SVO * held_out_contexts(english)).sum(axis=(1, 2, 3))
+    assert asked.max() - asked.min() > 0.005, "the three shares differ enough to be told apart"
+    for slot in range(3):
+        assert_frequency((slot_B == slot).sum(), MILLION, asked[slot] / asked.sum(), CONTENT[slot])
+    connector_B = of_slot["connector"].argmax(axis=1)
+    assert_frequency((hidden_B < connector_B)[two].sum(), two.sum(), 0.5, "the first clause is asked")
+
+
+def test_a_million_sentences_answer_as_the_posterior_says(english, million):
+    """The commonest contexts, all other words of the sentence the same."""
+    tokens_BK, hidden_B, _ = million
+    visible_BK = tokens_BK.copy()
+    visible_BK[np.arange(MILLION), hidden_B] = MASK
+    visible_BK, hidden_B = (array[(tokens_BK == PAD).sum(axis=1) >= 9] for array in (visible_BK, hidden_B))
+    target_B = tokens_BK[(tokens_BK == PAD).sum(axis=1) >= 9, hidden_B]
+    contexts_CK, context_B, count_C = np.unique(visible_BK, axis=0, return_inverse=True, return_counts=True)
+    common = np.argsort(-count_C)[:100]
+    assert count_C[common].min() > 400
+    exact_CW = posterior(english, contexts_CK[common], (contexts_CK[common] == MASK).argmax(axis=1))
+    count_CW = np.asarray([np.bincount(target_B[context_B == c], minlength=exact_CW.shape[1]) for c in common])
+    errors_C = chi_square_errors(count_CW, exact_CW)
+    assert (count_CW[exact_CW == 0] == 0).all()
+    assert np.abs(errors_C).max() < 6  # chi-square has a heavier tail than BOUND is for
+    assert abs(errors_C.mean()) < BOUND / math.sqrt(len(errors_C))
+
+
+def test_a_million_sentences_of_two_clauses_look_into_the_own_clause(english, million):
+    """In sentences of two clauses the answer depends on the other content words of the own clause alone."""
+    tokens_BK, hidden_B, slot_B = million
+    rows = np.flatnonzero((tokens_BK == english.vocabulary.number["while"]).any(axis=1))[:100_000]
+    of_content = np.isin(tokens_BK[rows], [word for slot in CONTENT for word in english.slots[slot]])
+    place_BP = np.argsort(~of_content, axis=1, kind="stable")[:, :6]  # the six content places, in order
+    second_B = hidden_B[rows] > place_BP[:, 2]
+    own_B3 = np.take_along_axis(tokens_BK[rows], np.where(second_B[:, None], place_BP[:, 3:], place_BP[:, :3]), axis=1)
+    sentence = english.vocabulary.encode("the cat sat on the mat .")
+    errors = []
+    for i, place in enumerate((1, 2, 5)):
+        own, clause = own_B3[slot_B[rows] == i], second_B[slot_B[rows] == i]
+        others = [j for j in range(3) if j != i]
+        contexts, context_B, count_C = np.unique(own[:, others], axis=0, return_inverse=True, return_counts=True)
+        for c in np.argsort(-count_C)[:20]:
+            asked = np.asarray(sentence)
+            asked[[(1, 2, 5)[j] for j in others]] = contexts[c]
+            exact_W = posterior(english, asked[None], [place])[0]
+            for which in (False, True):
+                count_W = np.bincount(own[(context_B == c) & (clause == which), i], minlength=len(exact_W))
+                assert count_W.sum() > 200
+                errors += [*chi_square_errors([count_W], [exact_W])]
+    assert len(errors) == 120
+    assert np.abs(errors).max() < 6
+    assert abs(np.mean(errors)) < BOUND / math.sqrt(len(errors))
