@@ -4,12 +4,6 @@ Several runs are spread over the devices. A single run shares its batch among th
 its runs one after the other (`lax.map`), on an accelerator all at once (`vmap`): whichever is faster there.
 """
 
-"""All runs of one program, trained side by side on all devices; one run is an ensemble of one.
-
-Several runs are spread over the devices. A single run shares its batch among them instead. On CPU each device trains
-its runs one after the other (`lax.map`), on an accelerator all at once (`vmap`): whichever is faster there.
-"""
-
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -43,7 +37,11 @@ class Ensemble:
     def compile(self, function: Callable[[Any, Any], Any], shared: Any, stacked: Any) -> Callable[[Any, Any], Any]:
         """`each(function)`, compiled for arguments such as these in the background; the first call waits for it."""
         future = self._compiler.submit(self.each(function).lower(shared, stacked).compile)
-        return lambda shared, stacked: future.result()(shared, stacked)
+
+        def call(shared: Any, stacked: Any) -> Any:
+            return future.result()(shared, stacked)
+
+        return call
 
     def each(self, function: Callable[[Any, Any], Any]) -> jax.stages.Wrapped:
         """`function(shared, one run's arrays)` for every run, compiled: takes (shared, stacked), gives stacked."""

@@ -5,6 +5,7 @@ seeds, per slot, on contexts that training asks for and on contexts that it neve
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -30,12 +31,12 @@ _KEY = 20_000_000
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class EvaluationSet:
-    """Masked sentences and their exact answers; E examples, G groups (kind x slot)."""
+    """Masked sentences and their exact answers, as NumPy or on the device; E examples, G groups (kind x slot)."""
 
-    tokens_EK: jax.Array
-    hidden_E: jax.Array
-    posterior_EV: jax.Array
-    share_EG: jax.Array
+    tokens_EK: Any
+    hidden_E: Any
+    posterior_EV: Any
+    share_EG: Any
     """What each example adds to the mean of each group: 1 / size of its group, or 0."""
 
 

@@ -57,6 +57,7 @@ class Training:
         self.ensemble = Ensemble(config.seeds, config.train.pieces, devices)
         self._swept: Swept = self.ensemble.place(swept(config))
         self._tables = self.ensemble.replicate(sampler_tables(world, config.task.hidden))
+        self.states: TrainState
         self._compile_training()
         examples = make_evaluation_set(config, world)
         self.material = Material(examples, make_probes(world, self.sentences), _some_rows(config, world, examples))
@@ -69,11 +70,13 @@ class Training:
         self._shapes = jax.tree.map(
             lambda shape: jax.ShapeDtypeStruct(shape.shape, shape.dtype, sharding=ensemble.by_run), shapes
         )
-        self._advance_all = ensemble.compile(
-            lambda shared, one: train_steps(program, shared[0], *one, *shared[1], shards=ensemble.shards),
-            (self._tables, self._bounds(0, 0)),
-            (self._swept, self._shapes),
-        )
+
+        def advance(shared: Any, one: tuple[Swept, TrainState]) -> tuple[TrainState, jax.Array]:
+            tables, (start, stop) = shared
+            return train_steps(program, tables, *one, start, stop, ensemble.shards)
+
+        shared = (self._tables, self._bounds(0, 0))
+        self._advance_all = ensemble.compile(advance, shared, (self._swept, self._shapes))
         self._init = ensemble.compile(lambda _, swept: init_state(program, swept), (), self._swept)
 
     def _compile_measuring(self) -> None:
@@ -95,7 +98,7 @@ class Training:
     def run(self) -> Iterator[Record]:
         """Train, and give a record at each of `steps`; afterwards `states` holds the trained runs."""
         with jax.transfer_guard("disallow"):
-            self.states: TrainState = self._init((), self._swept)
+            self.states = self._init((), self._swept)
             loss_R = jax.block_until_ready(self._advance(0, 0))  # waits for the compiler, outside the time reported
             pending = (0, loss_R, self._measure(self._material, (self._swept, self.states)))
             began = time.perf_counter()

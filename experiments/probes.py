@@ -7,6 +7,7 @@ of all of them, C substitutions (see `Probes.tokens_CK`).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,24 +24,27 @@ from model.interventions import cut_logits
 from model.loss import excess
 from model.transformer import ForwardOutput
 
+Array = Any
+"""NumPy on the host, `jax.Array` on the device."""
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Probes:
-    """Rows to watch and their exact answers (NumPy, or on the device)."""
+    """Rows to watch and their exact answers."""
 
-    tokens_GK: NDArray[np.int32]
+    tokens_GK: Array
     """The masked copies."""
-    hidden_G: NDArray[np.int32]
-    sentence_G: NDArray[np.int32]
-    target_G: NDArray[np.int32]
-    posterior_GV: NDArray[np.float32]
-    relevance_GK: NDArray[np.float32]
-    tokens_CK: NDArray[np.int32]
+    hidden_G: Array
+    sentence_G: Array
+    target_G: Array
+    posterior_GV: Array
+    relevance_GK: Array
+    tokens_CK: Array
     """Masked copies with one further word replaced by a word that could stand there."""
-    row_C: NDArray[np.int32]
-    key_C: NDArray[np.int32]
-    weight_C: NDArray[np.float32]
+    row_C: Array
+    key_C: Array
+    weight_C: Array
     """P(that word there | all words but the two)."""
 
 
@@ -101,13 +105,13 @@ def make_probes(world: World, rows: Sequence[tuple[Sequence[int], Sequence[int]]
 class OtherRows:
     """Rows beside the probes: on them the best head is chosen, so that it is reported on other rows than chosen on."""
 
-    tokens_OK: NDArray[np.int32]
-    hidden_O: NDArray[np.int32]
-    relevant_OK: NDArray[np.bool_]
+    tokens_OK: Array
+    hidden_O: Array
+    relevant_OK: Array
     """Which words truly matter."""
 
 
-def other_rows(world: World, tokens_OK: NDArray[np.int32], hidden_O: NDArray[np.int32]) -> OtherRows:
+def other_rows(world: World, tokens_OK: Array, hidden_O: Array) -> OtherRows:
     """Masked sentences as further rows."""
     return OtherRows(tokens_OK, hidden_O, relevant_words(relevance(world, tokens_OK, hidden_O)))
 

@@ -5,7 +5,7 @@ import platform
 from pathlib import Path
 
 import jax
-import jaxlib
+import jaxlib.version
 
 
 def prepare(cache: Path | None = None) -> None:
@@ -45,7 +45,7 @@ def versions() -> dict[str, str]:
     return {
         "python": platform.python_version(),
         "jax": jax.__version__,
-        "jaxlib": jaxlib.__version__,
+        "jaxlib": jaxlib.version.__version__,
         "platform": jax.devices()[0].platform,
         "device": jax.devices()[0].device_kind,
         "devices": str(jax.device_count()),

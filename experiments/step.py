@@ -62,7 +62,7 @@ def _update(
 
 
 def _batch(program: Program, tables: SamplerTables, key: jax.Array, shards: int) -> Batch:
-    """This device's pieces of the batch of one step."""
+    """The pieces of one step's batch that this device takes."""
     here = program.pieces // shards
     first = jax.lax.axis_index(BATCH_AXIS) * here if shards > 1 else 0
     keys = jax.vmap(lambda piece: jax.random.fold_in(key, piece))(first + jnp.arange(here))

@@ -74,7 +74,7 @@ def excess_metrics(training: Training, record: Record, run: int) -> dict[str, fl
     excess_G = record.measured.evaluation.excess_G[run]
     slots = [slot_name(slot, i) for i, slot in enumerate(training.config.task.hidden)]
     used_G = training.material.examples.share_EG.sum(axis=0) > 0
-    metrics = {}
+    metrics: dict[str, float] = {}
     for kind, values in zip(KINDS, np.split(np.where(used_G, excess_G, np.nan), len(KINDS)), strict=True):
         known = {slot: float(value) for slot, value in zip(slots, values, strict=True) if np.isfinite(value)}
         metrics |= {f"excess/{kind}/{slot}": value for slot, value in known.items()}

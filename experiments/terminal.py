@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console, Group
+from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.style import Style
 from rich.table import Table
@@ -18,7 +18,7 @@ from data.errors import printable
 from experiments.loop import Record, Training
 from experiments.summary import RowResult, excess_metrics, relation_metrics, row_results
 
-_PALE, _DARK = np.array([239, 243, 255]), np.array([8, 81, 156])
+_PALE, _DARK = np.array([235, 241, 250]), np.array([8, 81, 156])
 """Background of a weight of 0 and of 1, as in the pictures."""
 
 
@@ -57,23 +57,26 @@ def report(training: Training, first: Record, last: Record, folder: Path, consol
     console.print()
     console.print(Text(f"What a hidden word looks at (mean of the heads{seed})", style="bold"))
     console.print(_attention_table(rows))
+    console.print()
     console.print(_figures(training, first, last))
     shown = shlex.quote(printable(str(folder)))
     logs = shlex.quote(printable(str(folder.parent)))
-    console.print(Text.assemble("\nrun         ", (shown, "bold")), soft_wrap=True)
+    console.print(Text.assemble("\nThis run lies in  ", (shown, "bold")), soft_wrap=True)
     if training.config.track.images:
         where = folder if training.config.seeds == 1 else folder / f"seed-{training.config.seed}"
-        console.print(Text(f"pictures    {shlex.quote(printable(str(where / 'attention-1.png')))}"), soft_wrap=True)
-    console.print(Text.assemble("watch it    ", (f"tensorboard --logdir {logs}", "bold")), soft_wrap=True)
+        console.print(
+            Text(f"Pictures          {shlex.quote(printable(str(where / 'attention-1.png')))}"), soft_wrap=True
+        )
+    console.print(Text.assemble("Watch it with     ", (f"tensorboard --logdir {logs}", "bold")), soft_wrap=True)
 
 
 def _attention_table(rows: list[RowResult]) -> Table:
-    table = Table(box=None, padding=(0, 1), header_style="dim")
-    table.add_column("hidden", style="bold", no_wrap=True)
+    table = Table(box=None, padding=0, header_style="dim")
+    table.add_column("hidden  ", style="bold", no_wrap=True)
     for word in rows[0].words:
-        table.add_column(Text(printable(word)), justify="center", no_wrap=True)
-    table.add_column("guess", no_wrap=True)
-    table.add_column("exact answer", no_wrap=True)
+        table.add_column(Text(printable(word)), justify="center", no_wrap=True, min_width=5)
+    table.add_column("  guess", no_wrap=True)
+    table.add_column("  exact", no_wrap=True)
     for row in rows:
         weights = row.weights_HK.mean(axis=0)
         cells = [_cell(float(weight), k == row.hidden) for k, weight in enumerate(weights)]
@@ -82,48 +85,49 @@ def _attention_table(rows: list[RowResult]) -> Table:
 
 
 def _cell(weight: float, hidden: bool) -> Text:
-    colour = (_PALE + (weight**0.8) * (_DARK - _PALE)).astype(int)
+    """A weight on a background as dark as it is large; in brackets where the hidden word itself stands."""
+    colour = (_PALE + weight * (_DARK - _PALE)).astype(int)
     ink = "white" if weight > 0.45 else "rgb(60,70,90)"
-    style = Style.parse(f"{ink} on rgb({colour[0]},{colour[1]},{colour[2]})")
-    return Text(f" {weight:.2f} " if not hidden else f"[{weight:.2f}]", style=style)
+    shown = f"{weight:.2f}".removeprefix("0") if weight < 0.995 else "1.0"
+    text = f"[{shown}]" if hidden else f" {shown} "
+    return Text(text, style=Style.parse(f"{ink} on rgb({colour[0]},{colour[1]},{colour[2]})"))
 
 
 def _answer(word: str, probability: float) -> Text:
-    return Text(f"{printable(word)} {100 * probability:.0f} %")
+    return Text(f"  {printable(word)} {100 * probability:.0f} %")
 
 
-def _figures(training: Training, first: Record, last: Record) -> Group:
+def _figures(training: Training, first: Record, last: Record) -> Table:
     """Excess and relation beside their baselines: the value of one run, or the median and range of several."""
     runs = range(training.config.seeds)
     excess = [excess_metrics(training, last, run) for run in runs]
     before = [excess_metrics(training, first, run) for run in runs]
     relation = [relation_metrics(training, first, last, run) for run in runs]
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(justify="left")
+    table.add_column(justify="right", style="bold", no_wrap=True)
+    table.add_column(justify="left", style="dim")
 
     def value(found: list[dict[str, float]], name: str, digits: int) -> str:
-        values = [metrics[name] for metrics in found]
-        spread = f" ({min(values):.{digits}f} to {max(values):.{digits}f})" if len(values) > 1 else ""
-        return f"{np.median(values):.{digits}f}{spread}"
+        return f"{np.median([metrics[name] for metrics in found]):.{digits}f}"
 
-    lines = [Text()]
-    names = {"asked": "contexts that training asked for", "held_out": "contexts it never saw     "}
-    for kind, name in names.items():
+    def spread(found: list[dict[str, float]], name: str, digits: int) -> str:
+        values = [metrics[name] for metrics in found]
+        return (
+            f"median of {len(values)}, {min(values):.{digits}f} to {max(values):.{digits}f}; "
+            if len(values) > 1
+            else ""
+        )
+
+    for kind, label in (("asked", "Excess loss, known contexts"), ("held_out", "Excess loss, contexts never asked")):
         key = f"excess/{kind}/all"
         if key in excess[0]:
-            was = value(before, key, 2)
-            lines.append(Text(f"excess      {value(excess, key, 4)} nats on {name.strip()} (before training {was})"))
-    others = ", ".join(
-        f"{name} {value(relation, key, 2)}"
-        for name, key in (
-            ("untrained", "relation/untrained"),
-            ("position alone", "relation/position_only"),
-            ("uniform", "relation/uniform"),
-        )
-    )
-    lines.append(
-        Text(
-            f"relation    {value(relation, 'relation/weight/all', 2)} of the weight lies on words that truly matter ({others})"
-        )
-    )
+            note = f"{spread(excess, key, 4)}before training {value(before, key, 2)}"
+            table.add_row(label, f"{value(excess, key, 4)} nats", note)
+    key = "relation/weight/all"
+    names = {"untrained": "untrained", "position_only": "by position alone", "uniform": "uniform"}
+    note = spread(relation, key, 2) + ", ".join(f"{names[n]} {value(relation, f'relation/{n}', 2)}" for n in names)
+    table.add_row("Weight on the words that matter", value(relation, key, 2), note)
     speed = last.step * len(runs) / last.seconds
-    lines.append(Text(f"training    {last.seconds:.1f} s, {speed:,.0f} updates/s", style="dim"))
-    return Group(*lines)
+    table.add_row("Training", f"{last.seconds:.1f} s", f"{speed:,.0f} updates/s")
+    return table

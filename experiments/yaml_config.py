@@ -41,7 +41,7 @@ def make_config(document: Document, overrides: Mapping[str, str] | None = None) 
     if document.value is None:
         document = Document(document.name, {}, document.lines)
     settings = _read(Reader(document), Config, ())
-    places = {path: document for path in settings}
+    places = dict.fromkeys(settings, document)
     for option, text in (overrides or {}).items():
         given = parse_yaml(text, f"--{option}") if text.lstrip().startswith("[") else None
         value = parse_scalar(text) if given is None else given.value
@@ -87,7 +87,7 @@ def _types(path: KeyPath) -> Any:
     """The declared type of the setting at `path`."""
     declared: Any = Config
     for name in path:
-        declared = typing.get_type_hints(declared)[name]
+        declared = typing.get_type_hints(declared)[str(name)]
     return declared
 
 
