@@ -6,7 +6,9 @@ users and are drawn as plain text, never as mathematics.
 
 import io
 import unicodedata
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import matplotlib as mpl
@@ -72,7 +74,8 @@ class MapPicture:
         for artist in moving:
             artist.set_animated(True)  # left out of the background
         self._moving = moving
-        self._canvas.draw()
+        with _any_script():
+            self._canvas.draw()
         return self._canvas.copy_from_bbox(self._figure.bbox)
 
     def png(self, weights: NDArray[np.floating], step: int) -> bytes:
@@ -107,12 +110,28 @@ def film_strip(maps: Sequence[NDArray[np.floating]], steps: Sequence[int], label
             if t == 0:
                 axes.set_ylabel(f"head {head + 1}", fontsize=8, color=_SOFT)
     figure.text(
-        0.12 / wide, 1 - 0.2 / high, title, fontsize=10, color=_INK, weight="bold", va="center", parse_math=False
+        0.12 / wide,
+        1 - 0.2 / high,
+        printable(title),
+        fontsize=10,
+        color=_INK,
+        weight="bold",
+        va="center",
+        parse_math=False,
     )
     note = "each row: where a hidden word looks; dark: much; red frame: words that truly matter"
     figure.text(0.12 / wide, 1 - 0.42 / high, note, fontsize=7.5, color=_SOFT, va="center")
-    canvas.draw()
+    with _any_script():
+        canvas.draw()
     return _encode(np.asarray(canvas.buffer_rgba()))
+
+
+@contextmanager
+def _any_script() -> Iterator[None]:
+    """No warnings about characters that Matplotlib's font lacks: each is drawn as a box, whatever is said."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
+        yield
 
 
 def _draw_map(axes: mpl.axes.Axes, weights: NDArray[np.floating], labels: MapLabels) -> mpl.image.AxesImage:

@@ -31,7 +31,8 @@ def make_run_directory(name: str, given: str | None = None, root: Path = ROOT) -
     if given is not None:
         return _take(Path(given))
     _make(root, exist_ok=True)
-    taken = [int(n) for p in root.glob(f"{name}-*") if (n := p.name[len(name) + 1 :]).isdecimal() and n.isascii()]
+    ends = (p.name.removeprefix(f"{name}-") for p in root.iterdir() if p.name.startswith(f"{name}-"))
+    taken = [int(end) for end in ends if end.isdecimal() and end.isascii()]
     number = max(taken, default=0) + 1
     while True:
         folder = root / f"{name}-{number:03d}"
@@ -42,10 +43,14 @@ def make_run_directory(name: str, given: str | None = None, root: Path = ROOT) -
 
 def _take(folder: Path) -> Path:
     """The folder a user named, if nothing is in it."""
-    if folder.is_dir() and any(folder.iterdir()):
-        raise InputError(f"--run-dir {folder}: is not empty, and nothing is overwritten; name a new folder")
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"--run-dir {folder}: is a file; name a new folder")
+    try:
+        if folder.is_dir() and any(folder.iterdir()):
+            raise InputError(f"--run-dir {folder}: is not empty, and nothing is overwritten; name a new folder")
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"--run-dir {folder}: is a file; name a new folder")
+    except OSError as error:  # a name that is too long, or a folder that may not be entered
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise InputError(f"--run-dir {folder}: cannot be used ({reason}); name another folder") from None
     _make(folder, exist_ok=True)
     if not os.access(folder, os.W_OK):
         raise InputError(f"--run-dir {folder}: cannot be written to; name another folder")

@@ -46,34 +46,35 @@ def make_config(document: Document, overrides: Mapping[str, str] | None = None) 
         given = parse_yaml(text, f"--{option}") if text.lstrip().startswith("[") else None
         value = parse_scalar(text) if given is None else given.value
         path = tuple(option.split("."))
-        places[path] = Document(f"--{option}", value, {})
-        settings[path] = _value(_OptionReader(places[path], value), _types(path))
+        places[path] = _Option(f"--{option}", value, {})
+        settings[path] = _value(Reader(places[path]), _types(path))
     return _build(Config, (), settings, places)
 
 
-class _OptionReader(Reader):
-    """A value from the command line: an error names the option, not a line."""
+class _Option(Document):
+    """A value from the command line: an error names the option, and the item if it is a list, but no line."""
 
-    def __init__(self, document: Document, value: Any) -> None:
-        super().__init__(document)
-        self.value = value
-
-    def fail(self, message: str) -> Exception:
-        return InputError(f"{self.document.name}: {message}")
+    def error(self, path: KeyPath, message: str) -> InputError:
+        item = "".join(f"item {part + 1}: " for part in path if isinstance(part, int))
+        return InputError(f"{self.name}: {item}{message}")
 
 
 def _find(name: str) -> tuple[Path, str]:
     """A config file by path or, failing that, by its name among catmat's own."""
     path = Path(name)
-    if path.is_file():
+    try:
+        is_file, is_folder = path.is_file(), path.is_dir()
+    except OSError:  # a name that is too long, or a folder that may not be entered
+        is_file = is_folder = False
+    if is_file:
         return path, name
     own = importlib.resources.files("configs")
     names = config_names()
     for candidate in (name, f"{name}.yaml"):
         if candidate in names:
             return Path(str(own / candidate)), f"configs/{candidate}"
-    if path.is_dir():
-        raise InputError(f"{name}: is a folder; name a config file in it")
+    if is_folder:
+        raise InputError(f"{name or path}: is a folder; name a config file in it")
     raise InputError(f"{name}: no such config file{suggestion(name, names)}")
 
 
@@ -136,8 +137,6 @@ def _build(schema: Any, path: KeyPath, settings: Settings, places: Mapping[KeyPa
         name, _, message = str(error).partition(": ")
         at = (*path, name)
         document = places.get(at) or next((places[p] for p in places if p[:-1] == path), Document("config", {}, {}))
-        if document.name.startswith("--"):
-            raise InputError(f"{document.name}: {message}") from None
         raise document.error(at, message) from None
 
 
@@ -150,4 +149,16 @@ def to_yaml(config: Config) -> str:
         return list(value) if isinstance(value, tuple) else value
 
     values = {"format": FORMAT, **plain(dataclasses.asdict(config))}
-    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
+    return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes every text that `parse_yaml` would not read back as it is, such as 1e3, which PyYAML takes for a word."""
+
+
+def _quoted(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    plain = text.isprintable() and isinstance(parse_scalar(text), str)
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if plain else '"')
+
+
+_Dumper.add_representer(str, _quoted)

@@ -1,0 +1,103 @@
+"""Measure speed: the command from start to prompt, and updates a second beside the same model with every row computed.
+
+python -m experiments.benchmark
+python -m experiments.benchmark --repeats 5 --updates 300
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments.command_line import OneLineParser, run_command
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with `arguments` (by default the process's); gives the exit code."""
+    parser = OneLineParser(
+        prog="python -m experiments.benchmark",
+        description="Measure catmat's speed on this machine.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--config", default="toy.yaml", metavar="FILE", help="the config that is measured")
+    parser.add_argument("--updates", type=int, default=200, metavar="N", help="updates a measurement")
+    parser.add_argument("--repeats", type=int, default=3, metavar="N", help="measurements; the median is shown")
+    options = parser.parse_args(arguments)
+    _print(f"{_machine()}\n")
+    _command_times(options.config, options.repeats)
+    _update_rates(options.config, options.updates, options.repeats)
+    return 0
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)  # noqa: T201
+
+
+def _machine() -> str:
+    from experiments.runtime import cores, prepare, versions
+
+    prepare()
+    found = versions()
+    memory = (
+        os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30 if hasattr(os, "sysconf") else float("nan")
+    )
+    return (
+        f"{cores()} CPU cores, {memory:.0f} GiB; {found['devices']} x {found['platform']} ({found['device']}), "
+        f"jax {found['jax']}, Python {found['python']}"
+    )
+
+
+def _command_times(config: str, repeats: int) -> None:
+    """Seconds from command to prompt, first with an empty compilation cache, then with a filled one."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": f"{folder}/xla"}
+        environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+        command = [sys.executable, "-m", "experiments.train", "--config", config]
+        seconds, training = [], []
+        for _ in range(1 + repeats):
+            began = time.perf_counter()
+            done = subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True, text=True)  # noqa: S603
+            seconds.append(time.perf_counter() - began)
+            training += [
+                line.split("Training")[1].split("s")[0] for line in done.stdout.splitlines() if "Training" in line
+            ]
+    _print("command to prompt")
+    _print(f"  first time, nothing compiled yet   {seconds[0]:6.1f} s  (training {training[0].strip()} s)")
+    again = [float(text) for text in training[1:]]
+    _print(
+        f"  afterwards                         {statistics.median(seconds[1:]):6.1f} s"
+        f"  (training {statistics.median(again):.1f} s)"
+    )
+    _print(f"  peak memory                        {_peak_memory():6.0f} MB\n")
+
+
+def _peak_memory() -> float:
+    """The most that any finished child process had, in MB (10**6 bytes)."""
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit / 1e6
+
+
+def _update_rates(config_name: str, updates: int, repeats: int) -> None:
+    """Updates a second: as trained, and with every row computed; taken in turns, so that both meet the same machine."""
+    from data.world import load_world
+    from experiments.rates import measure_rates
+    from experiments.yaml_config import load_config
+
+    config = load_config(config_name, {})
+    rates = measure_rates(config, load_world(config.world), updates, repeats)
+    _print(f"updates a second (batch {config.train.batch})")
+    base = statistics.median(rates["every row computed"])
+    for name, values in rates.items():
+        middle = statistics.median(values)
+        _print(f"  {name:32s} {middle:8,.0f}   {middle / base:5.1f} x   ({min(values):,.0f} to {max(values):,.0f})")
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,214 @@
+"""What the trained model must show, on real trainings: the newcomer's run over ten seeds, and its control arms."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from data.world import load_world, make_world
+from data.world_file import check_world
+from data.yaml_file import read_yaml
+from experiments.ensemble import Ensemble
+from experiments.evaluate import evaluate, make_evaluation_set
+from experiments.loop import Training, record_steps
+from experiments.measure import one_run
+from experiments.relation import most_costly, on_relevant
+from experiments.state import Swept, init_state, program, swept
+from experiments.step import train_steps
+from experiments.yaml_config import load_config
+
+SEEDS = 10
+
+
+def trained(overrides, world=None):
+    """(training, first record, last record) of a config given by command-line values."""
+    config = load_config("toy.yaml", overrides)
+    training = Training(config, world or load_world(config.world))
+    records = list(training.run())
+    return training, records[0], records[-1]
+
+
+def kinds(training, record):
+    """Mean excess over the slots of asked and of held-out contexts, [R, 2]."""
+    return record.measured.evaluation.excess_G.reshape(training.config.seeds, 2, -1).mean(axis=2)
+
+
+@pytest.fixture(scope="module")
+def toy():
+    return trained({"seeds": str(SEEDS), "track.records": "2"})
+
+
+@pytest.fixture(scope="module")
+def cat_sat_mat(toy):
+    """The rows of cat, sat and mat in the three example sentences, none of which was ever asked in training."""
+    training, *_ = toy
+    probes, number = training.material.probes, training.world.vocabulary.number
+    rows = np.flatnonzero(np.isin(probes.target_G, [number[word] for word in ("cat", "sat", "mat")]))
+    assert len(rows) == 9
+    assert training.world.always_held_out == ((number["cat"], number["sat"], number["mat"]),)
+    return rows
+
+
+def test_excess_of_every_seed(toy):
+    training, first, last = toy
+    asked, held_out = kinds(training, last).T
+    assert asked.max() <= 0.010
+    assert held_out.max() <= 0.015
+    assert np.median(asked) <= 0.006
+    assert np.median(held_out) <= 0.009
+    assert kinds(training, first).min() > 1.0  # untrained: hundreds of times as much
+
+
+def test_model_relevance_is_exact_relevance(toy, cat_sat_mat):
+    training, first, last = toy
+    exact = training.material.probes.relevance_GK[cat_sat_mat]
+    error = np.abs(last.measured.observation.model_relevance_GK[:, cat_sat_mat] - exact)
+    assert error.max() <= 0.1
+    untrained = np.abs(first.measured.observation.model_relevance_GK[:, cat_sat_mat] - exact)
+    assert untrained.max(axis=(1, 2)).min() > 0.5
+
+
+def test_the_words_whose_removal_costs_most_are_the_right_ones(toy, cat_sat_mat):
+    training, first, last = toy
+    truth = np.sort(most_costly(training.material.probes.relevance_GK[cat_sat_mat]), axis=1)
+
+    def hits(record):
+        cost = record.measured.observation.cut_cost_GJK[:, cat_sat_mat, -1]
+        return np.mean([(np.sort(most_costly(cost[run]), axis=1) == truth).all(axis=1) for run in range(SEEDS)])
+
+    assert hits(last) >= 0.95
+    assert hits(first) < 0.3
+
+
+def test_the_weight_lies_on_the_right_words(toy, cat_sat_mat):
+    training, first, last = toy
+    relevance = training.material.probes.relevance_GK[cat_sat_mat]
+    relevant = np.zeros(relevance.shape, bool)
+    np.put_along_axis(relevant, most_costly(relevance), True, axis=1)
+
+    def weight(record):
+        maps = [one_run(record.measured, run).weights_GHK[cat_sat_mat] for run in range(SEEDS)]
+        return np.asarray([on_relevant(each, relevant).mean() for each in maps])
+
+    assert np.median(weight(last)) >= 0.9
+    assert np.median(weight(first)) < 0.4
+
+
+@pytest.fixture(scope="module")
+def two_clauses():
+    """The default world with two clauses in every sentence."""
+    document = read_yaml(load_world_path())
+    document.value["sentences"] = [{**document.value["sentences"][1], "chance": 1.0}]
+    document.value["examples"] = document.value["examples"][1:]
+    return make_world("two_clauses", check_world(document))
+
+
+def load_world_path():
+    from importlib.resources import files
+
+    return files("data") / "worlds" / "english.yaml"
+
+
+def test_a_constant_query_is_not_enough_for_two_clauses(two_clauses):
+    values = {"train.steps": "800", "train.batch": "512", "seeds": "2", "track.records": "2"}
+    full, constant = (
+        kinds(*(lambda t: (t[0], t[2]))(trained(values | {"model.query": query}, two_clauses)))
+        for query in ("full", "constant")
+    )
+    assert constant.mean(axis=0)[0] >= 10 * full.mean(axis=0)[0]
+
+
+def test_without_scaling_a_large_head_learns_far_worse():
+    """Best of four learning rates on either side; rates and scales share one program."""
+    config = load_config("toy.yaml", {"model.d_head": "64", "train.steps": "1000", "train.batch": "256"})
+    world = load_world(config.world)
+    static, rates = program(config, world), (1e-3, 3e-3, 1e-2, 3e-2)
+    arms = [(rate, scale) for scale in (1.0, config.model.scale_factor) for rate in rates]
+    base = swept(dataclasses.replace(config, seeds=len(arms)))
+    values = dataclasses.replace(
+        base,
+        seed=np.zeros_like(base.seed),
+        learning_rate=np.asarray([rate for rate, _ in arms], np.float32),
+        scale=np.asarray([scale for _, scale in arms], np.float32),
+    )
+    excess = final_excess(config, world, static, values)
+    unscaled, scaled = excess.reshape(2, len(rates)).min(axis=1)
+    assert unscaled >= 10 * scaled
+
+
+def final_excess(config, world, static, values: Swept):
+    """Mean excess over asked contexts of every run of `values`, trained to its end."""
+    from data.sampler import sampler_tables
+
+    ensemble = Ensemble(len(values.seed), config.train.pieces)
+
+    def whole(shared, one):
+        tables, examples = shared
+        state, _ = train_steps(static, tables, one, init_state(static, one), 0, one.steps)
+        return evaluate(static, examples, state.params, one.scale).excess_G
+
+    shared = ensemble.replicate((sampler_tables(world, config.task.hidden), make_evaluation_set(config, world)))
+    excess = ensemble.fetch(ensemble.each(whole)(shared, ensemble.place(values)))
+    return excess[:, : len(config.task.hidden)].mean(axis=1)
+
+
+SMALL = {"train.steps": "100", "train.batch": "64", "evaluate.sentences": "64", "track.records": "8"}
+
+
+@pytest.fixture(scope="module")
+def small_members():
+    config = load_config("toy.yaml", SMALL | {"seeds": "3", "seed": "5"})
+    return list(Training(config, load_world("english")).run())
+
+
+def test_a_member_of_an_ensemble_equals_the_lone_run(small_members):
+    for member in range(3):
+        config = load_config("toy.yaml", SMALL | {"seed": str(5 + member)})
+        alone = list(Training(config, load_world("english"), jax.devices()[:1]).run())
+        losses = [
+            np.asarray([record.loss_R[run] for record in records[1:]])
+            for records, run in ((small_members, member), (alone, 0))
+        ]
+        np.testing.assert_allclose(*losses, rtol=1e-5)
+    assert len({record.loss_R[m] for record in small_members[-1:] for m in range(3)}) == 3
+
+
+def test_devices_that_share_a_batch_draw_the_same_sentences():
+    """The losses of one run on one device and on all; only the order of a sum differs."""
+    config = load_config("toy.yaml", SMALL)
+    world = load_world("english")
+    runs = [list(Training(config, world, jax.devices()[:count]).run()) for count in (1, 2)]
+    for one, two in zip(*runs, strict=True):
+        np.testing.assert_allclose(one.loss_R, two.loss_R, rtol=1e-5)
+        np.testing.assert_allclose(one.measured.evaluation.excess_G, two.measured.evaluation.excess_G, rtol=1e-4)
+
+
+def test_chunks_do_not_change_the_training():
+    """One chunk of 20 updates and chunks of 7 and 13 end in the same bits."""
+    from data.sampler import sampler_tables
+
+    config = load_config("toy.yaml", SMALL)
+    world = load_world("english")
+    static, values = program(config, world), one_run(swept(config), 0)
+    tables = sampler_tables(world, config.task.hidden)
+    chunk = jax.jit(lambda state, start, stop: train_steps(static, tables, values, state, start, stop)[0])
+    start = jax.jit(lambda: init_state(static, values))()
+    whole, parts = chunk(start, 0, 20), chunk(chunk(start, 0, 7), 7, 20)
+    for left, right in zip(jax.tree.leaves(whole), jax.tree.leaves(parts), strict=True):
+        np.testing.assert_array_equal(left, right)
+    moved = [
+        np.abs(a - b).max() for a, b in zip(jax.tree.leaves(start.params), jax.tree.leaves(whole.params), strict=True)
+    ]
+    assert min(moved) > 0
+
+
+@pytest.mark.parametrize(("steps", "records"), [(1500, 40), (1, 2), (7, 40), (100_000, 64)])
+def test_recorded_steps(steps, records):
+    found = record_steps(steps, records)
+    assert found[0] == 0
+    assert found[-1] == steps
+    assert found == sorted(set(found))
+    assert len(found) <= records + 1
+    gaps = np.diff(found)
+    assert (np.diff(gaps) >= -1).all()  # ever wider, but for rounding
