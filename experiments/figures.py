@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -53,19 +54,25 @@ class MapPicture:
     def __init__(self, labels: MapLabels, title: str) -> None:
         rows, columns = len(labels.hidden), len(labels.words)
         self._title = title
-        self._figure = Figure(figsize=(max(4.2, 0.42 * columns + 1.3), max(2.4, 0.42 * rows + 1.75)), dpi=100)
+        width = max(4.2, 0.35 * columns + 1.2)
+        size = width / 4.2  # letters grow with the picture, so that they read alike in a card of fixed width
+        left, bottom, top = 0.85 * size, 0.8 * size, 0.6 * size
+        high = max(2.2 * size, 0.35 * rows + bottom + top)
+        self._figure = Figure(figsize=(width, high), dpi=100)
         self._canvas = FigureCanvasAgg(self._figure)
-        self._axes = self._figure.add_axes((0.0, 0.0, 1.0, 1.0))
-        _place(self._axes, self._figure, left=1.05, right=0.2, bottom=1.0, top=0.65)
+        self._axes = self._figure.add_axes(
+            (left / width, bottom / high, 1 - (left + 0.12) / width, 1 - (bottom + top) / high)
+        )
         self._image = _draw_map(self._axes, np.zeros((rows, columns)), labels)
-        cells = [[_value(self._axes, i, j) for j in range(columns)] for i in range(rows)]
-        _label(self._axes, labels)
-        self._axes.set_xlabel("key: word that is looked at", color=_SOFT, fontsize=8)
-        self._axes.set_ylabel("query: hidden word", color=_SOFT, fontsize=8)
-        high = self._figure.get_figheight()
-        self._heading = self._figure.text(0.03, 1 - 0.2 / high, "", color=_INK, fontsize=10, va="center", weight="bold")
+        cells = [[_value(self._axes, i, j, 7.5 * min(size, 1.2)) for j in range(columns)] for i in range(rows)]
+        _label(self._axes, labels, size=9 * size)
+        self._axes.set_xlabel("key: word that is looked at", color=_SOFT, fontsize=8 * size)
+        self._axes.set_ylabel("query: hidden word", color=_SOFT, fontsize=8 * size)
+        place: dict[str, Any] = {"x": 0.02, "va": "center"}
+        heading: dict[str, Any] = {"color": _INK, "fontsize": 10 * size, "weight": "bold"}
+        self._heading = self._figure.text(y=1 - 0.17 * size / high, s="", **heading, **place)
         note = "red frame: words that truly matter; blank: below .005"
-        self._figure.text(0.03, 1 - 0.44 / high, note, color=_ACCENT, fontsize=8, va="center")
+        self._figure.text(y=1 - 0.4 * size / high, s=note, color=_ACCENT, fontsize=7.5 * size, **place)
         self._cells = cells
         self._background = self._draw_background()
 
@@ -145,7 +152,7 @@ def _draw_map(axes: mpl.axes.Axes, weights: NDArray[np.floating], labels: MapLab
     return image
 
 
-def _label(axes: mpl.axes.Axes, labels: MapLabels, words: bool = True, queries: bool = True, size: int = 9) -> None:
+def _label(axes: mpl.axes.Axes, labels: MapLabels, words: bool = True, queries: bool = True, size: float = 9) -> None:
     columns = [labels.short(j) for j in range(len(labels.words))] if words else []
     axes.set_xticks(
         range(len(columns)),
@@ -159,20 +166,14 @@ def _label(axes: mpl.axes.Axes, labels: MapLabels, words: bool = True, queries: 
     axes.set_yticks(range(len(rows)), rows, fontsize=size, color=_INK, parse_math=False)
 
 
-def _value(axes: mpl.axes.Axes, row: int, column: int) -> mpl.text.Text:
-    return axes.text(column, row, "", ha="center", va="center", fontsize=7.5)
+def _value(axes: mpl.axes.Axes, row: int, column: int, size: float) -> mpl.text.Text:
+    return axes.text(column, row, "", ha="center", va="center", fontsize=size)
 
 
 def _set_value(cell: mpl.text.Text, value: float) -> None:
     shown = f"{value:.2f}".removeprefix("0") if value < 0.995 else "1"
     cell.set_text(shown if value >= 0.005 else "")
     cell.set_color("white" if value > _DARK else _INK if value >= 0.05 else "#8d9aa6")
-
-
-def _place(axes: mpl.axes.Axes, figure: Figure, left: float, right: float, bottom: float, top: float) -> None:
-    """Margins in inches."""
-    wide, high = figure.get_size_inches()
-    axes.set_position((left / wide, bottom / high, 1 - (left + right) / wide, 1 - (bottom + top) / high))
 
 
 def _encode(rgba: NDArray[np.uint8]) -> bytes:

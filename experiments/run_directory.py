@@ -29,7 +29,7 @@ def make_run_directory(name: str, given: str | None = None, root: Path = ROOT) -
       InputError: the folder cannot be made, or `given` holds something.
     """
     if given is not None:
-        return _take(Path(given))
+        return _take(check_run_directory(given))
     _make(root, exist_ok=True)
     ends = (p.name.removeprefix(f"{name}-") for p in root.iterdir() if p.name.startswith(f"{name}-"))
     taken = [int(end) for end in ends if end.isdecimal() and end.isascii()]
@@ -41,8 +41,13 @@ def make_run_directory(name: str, given: str | None = None, root: Path = ROOT) -
         number += 1
 
 
-def _take(folder: Path) -> Path:
-    """The folder a user named, if nothing is in it."""
+def check_run_directory(given: str) -> Path:
+    """The folder a user named, if nothing is in it; makes nothing, so that a mistake is told before the work begins.
+
+    Raises:
+      InputError: it holds something, or is a file.
+    """
+    folder = Path(given)
     try:
         if folder.is_dir() and any(folder.iterdir()):
             raise InputError(f"--run-dir {folder}: is not empty, and nothing is overwritten; name a new folder")
@@ -51,6 +56,11 @@ def _take(folder: Path) -> Path:
     except OSError as error:  # a name that is too long, or a folder that may not be entered
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise InputError(f"--run-dir {folder}: cannot be used ({reason}); name another folder") from None
+    return folder
+
+
+def _take(folder: Path) -> Path:
+    """`folder`, made if it is not there, as one that can be written to."""
     _make(folder, exist_ok=True)
     if not os.access(folder, os.W_OK):
         raise InputError(f"--run-dir {folder}: cannot be written to; name another folder")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.command_line import config_parser, parse, run_command
+from experiments.run_directory import check_run_directory
 
 EPILOG = """\
 examples:
@@ -35,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.print_config:
         print(to_yaml(config), end="")  # noqa: T201
         return 0
+    if options.run_dir is not None:
+        check_run_directory(options.run_dir)
     from experiments import runtime
 
     runtime.prepare()
