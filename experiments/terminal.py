@@ -119,15 +119,15 @@ def _figures(training: Training, first: Record, last: Record) -> Table:
             else ""
         )
 
-    for kind, label in (("asked", "Excess loss, known contexts"), ("held_out", "Excess loss, contexts never asked")):
+    for kind, label in (("asked", "Excess, asked contexts"), ("held_out", "Excess, unseen contexts")):
         key = f"excess/{kind}/all"
         if key in excess[0]:
             note = f"{spread(excess, key, 4)}before training {value(before, key, 2)}"
             table.add_row(label, f"{value(excess, key, 4)} nats", note)
     key = "relation/weight/all"
-    names = {"untrained": "untrained", "position_only": "by position alone", "uniform": "uniform"}
+    names = {"untrained": "untrained", "position_only": "by position", "uniform": "uniform"}
     note = spread(relation, key, 2) + ", ".join(f"{names[n]} {value(relation, f'relation/{n}', 2)}" for n in names)
-    table.add_row("Weight on the words that matter", value(relation, key, 2), note)
+    table.add_row("Weight on what matters", value(relation, key, 2), note)
     speed = last.step * len(runs) / last.seconds
     table.add_row("Training", f"{last.seconds:.1f} s", f"{speed:,.0f} updates/s")
     return table

@@ -6,6 +6,7 @@ Tensor names carry their shape, one letter a dimension (`query_BQHD`):
     Q   asked positions: those whose hidden word is guessed
     K   words of a sentence, as keys
     H   heads
+    A   heads one by one, and then all at once (H + 1), where something is done to each
     D   components of one head's query, key or value (d_head)
     M   components of the residual stream (d_model)
     F   hidden units of the MLP

@@ -5,11 +5,17 @@ The platform is not chosen here: `JAX_PLATFORMS=tpu pytest` tests on a TPU.
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
+
+# Programs are compiled once, also for the commands that tests start; `pytest --cache-clear` forgets them.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "xla"))
 
 import jax
 import numpy as np
 import pytest
 
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_default_matmul_precision", "highest")
 # On a CPU (or where nothing was said: a GPU does not mind) there are two devices at least, so that nothing passes only

@@ -29,7 +29,7 @@ def flat(params):
     return {"/".join(str(part.key) for part in path): leaf for path, leaf in leaves}
 
 
-def fast_jit(function):
+def fast_jit(function, **options):
     """jax.jit that leaves out LLVM's optimisation: half of the time to compile, for functions that run once."""
     on_cpu = jax.default_backend() == "cpu"
-    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0} if on_cpu else None)
+    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0} if on_cpu else None, **options)

@@ -25,6 +25,7 @@ words:
   verb: [sat, slept]
   adjective: [old, small]
   connector: [while, but]
+  adverb: [often]
 groups:
   anyone: [dog, girl]
   high: [roof]
@@ -62,9 +63,17 @@ clauses:
     - {slot: preposition, of: object}
     - {slot: object}
     - {slot: verb}
+  slow:
+    - {slot: determiner, of: subject}
+    - {slot: adjective, chance: 0.125}
+    - {slot: subject}
+    - {slot: adverb, chance: 0.5}
+    - {slot: verb}
+    - {slot: preposition, of: object}
+    - {slot: object}
 sentences:
   - chance: 0.375
-    parts: [{word: so, chance: 0.25}, {clause: main}, {word: .}]
+    parts: [{word: so, chance: 0.25}, {clause: slow}, {word: .}]
   - chance: 0.625
     parts: [{clause: main}, {slot: connector}, {clause: back}, {word: .}]
 held_out:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from small_model import fast_jit
 
 from model.attention import Cut, attention_weights, cap, softmax, unit_norm, weighted_sum
 
@@ -21,7 +22,7 @@ def random_inputs(seed=0):
     return query, key, value, jnp.arange(K)[None] < jnp.asarray([K, 4])[:, None]
 
 
-@functools.partial(jax.jit, static_argnames=("softcap", "rule"))
+@functools.partial(fast_jit, static_argnames=("softcap", "rule"))
 def attend(query, key, value, allowed, scale, *, softcap=0.0, sink_H=None, edges=None, rule=None):
     """Dot products, scores, weights, shares, context."""
     cut = None if rule is None else Cut(edges, rule)
@@ -94,7 +95,7 @@ def test_equals_the_libraries(library, dtype, tolerance, assert_close):
         query, key, value, allowed = random_inputs()
         assert query.dtype == dtype
         mask = jnp.broadcast_to(allowed[:, None, None, :], (B, H, Q, K))
-        expected = jax.jit(library)(query, key, value, mask, scale)
+        expected = fast_jit(library)(query, key, value, mask, scale)
         assert_close(attend(query, key, value, allowed, scale)[-1], expected, tolerance)
 
 
@@ -118,7 +119,7 @@ def test_weights_sum_to_one_over_the_words_and_the_sink(sink, assert_close):
 @pytest.mark.parametrize("sink", [None, 0.0])
 def test_a_constant_added_to_every_score_changes_nothing_but_under_a_sink(sink):
     """A public SSMax subtracts a term from all scores of a row, which does nothing: softmax does not see a shift."""
-    weights_of = jax.jit(
+    weights_of = fast_jit(
         lambda score: softmax(score, jnp.ones((1, 4), bool), None if sink is None else jnp.asarray([sink]))
     )
     score = jnp.asarray(LOGS).reshape(1, 1, 1, 4)
@@ -151,7 +152,7 @@ def test_unit_norm_in_written_numbers():
     np.testing.assert_allclose(
         unit_norm(jnp.asarray([[3.0, 4.0], [-5.0, 12.0]])), [[0.6, 0.8], [-5 / 13, 12 / 13]], rtol=1e-6
     )
-    gradient = jax.jit(jax.grad(lambda x: unit_norm(x).sum()))(jnp.zeros(2))
+    gradient = fast_jit(jax.grad(lambda x: unit_norm(x).sum()))(jnp.zeros(2))
     assert np.isfinite(gradient).all()
 
 

@@ -27,7 +27,6 @@ VARIANTS = {
     "one head": {"heads": 1, "scale": "none", "d_mlp": 0},
     "no norm": {"norm": "none", "query": "position"},
     "softcap": {"softcap": 0.7, "norm": "rms"},
-    "sink": {"sink": "learned"},
     "qk norm": {"qk_norm": True, "scale": "none"},
     "everything": {"qk_norm": True, "softcap": 3.0, "sink": "learned", "scale": "learned", "query": "constant"},
 }

@@ -54,15 +54,15 @@ def questions(world, sentences):
 
 def some_sentences(oracle, two_clauses):
     """All sentences of one clause and a sample of those of two."""
-    long = sorted(words for words in oracle.probability if len(words) > 8)
-    return [words for words in oracle.probability if len(words) <= 8] + random.Random(0).sample(long, two_clauses)
+    long = sorted(words for words in oracle.probability if len(words) > 9)
+    return [words for words in oracle.probability if len(words) <= 9] + random.Random(0).sample(long, two_clauses)
 
 
 def test_the_sentences_of_the_oracle_have_the_probability_of_the_world(small, oracle):
     assert sum(oracle.probability.values()) == pytest.approx(1, abs=TOLERANCE)
     assert len(oracle.probability) > 5_000
-    one = {words for words in oracle.probability if len(words) <= 8}
-    assert {len(words) for words in one} == {6, 7, 8}
+    one = {words for words in oracle.probability if len(words) <= 9}
+    assert {len(words) for words in one} == {6, 7, 8, 9}
     for words in one:
         template = template_of(small, [small.vocabulary.number[word] for word in words])
         assert sum(field.is_content for field in template.fields) == 3

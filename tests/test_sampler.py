@@ -99,6 +99,19 @@ def _fill(tables, field_FWN, places, known):
 
 
 @pytest.fixture(scope="module")
+def definition(small, oracle):
+    """What the two tables draw: P(sentence) / (number of places asked), less the rejected pairs, normalised."""
+    held_3SVO = held_out_contexts(small)
+    expected = [{}, {}]
+    for words, p in oracle.probability.items():
+        labels = oracle.content[words]
+        places = [i for i, label in enumerate(labels) if label]
+        for place in places:
+            expected[held_context(small, (words, labels), place, held_3SVO)][words, place] = p / len(places)
+    return [*map(normalised, expected)]
+
+
+@pytest.fixture(scope="module")
 def drawn(small):
     """All examples of training, and of the held-out contexts."""
     return [every_example(small, sampler_tables(small, CONTENT, held_out)) for held_out in (False, True)]
@@ -117,16 +130,8 @@ def held_context(small, words, where, held_3SVO):
     return bool(held_3SVO[(CONTENT.index(place[0]), *index)])
 
 
-def test_training_draws_sentence_times_uniform_and_rejects_held_out_pairs(small, oracle, drawn):
-    """The definition, spelled out: P(sentence) / (number of places asked), less rejected pairs, made to sum to 1."""
-    held_3SVO = held_out_contexts(small)
-    expected = [{}, {}]
-    for words, p in oracle.probability.items():
-        labels = oracle.content[words]
-        places = [i for i, label in enumerate(labels) if label]
-        for place in places:
-            expected[held_context(small, (words, labels), place, held_3SVO)][words, place] = p / len(places)
-    for actual, wanted in zip(drawn, map(normalised, expected), strict=True):
+def test_training_draws_sentence_times_uniform_and_rejects_held_out_pairs(definition, drawn):
+    for actual, wanted in zip(drawn, definition, strict=True):
         assert actual.keys() == wanted.keys()
         assert sum(actual.values()) == pytest.approx(1, abs=1e-9)
         # About ten choices make an example, and the tables of two clauses multiply.
@@ -151,13 +156,12 @@ def test_every_training_conditional_is_the_posterior(oracle, drawn):
 
 
 def test_english_conditionals_of_every_context(english):
-    """All 640 contexts of the real world: those asked have the posterior, those held out are never drawn."""
+    """All contexts of the real world: those asked have the posterior, those held out are never drawn."""
     joint_ASVO = content_chances(sampler_tables(english, CONTENT))
     held_ASVO = content_chances(sampler_tables(english, CONTENT, held_out=True))
     held_3SVO = held_out_contexts(english)
     number = english.vocabulary.number
     sentence = english.vocabulary.encode("the cat sat on the mat .")
-    contexts = 0
     for axis, (slot, place) in enumerate(zip(CONTENT, (1, 2, 5), strict=True)):
         others = [(s, p) for s, p in zip(CONTENT, (1, 2, 5), strict=True) if s != slot]
         sizes = [len(english.slots[s]) for s, _ in others]
@@ -171,13 +175,12 @@ def test_english_conditionals_of_every_context(english):
             drawn_CW = np.moveaxis(joint[1 + axis], axis, -1).reshape(exact_CW.shape)
             assert (drawn_CW[~wanted] == 0).all()
             asked_CW = drawn_CW[wanted]
+            assert len(asked_CW) > 10
             assert (asked_CW.sum(axis=1) > 0).all()
             # Each of the three factors is off by a STEP; the rarest of them is about 1e-3.
             np.testing.assert_allclose(
                 asked_CW / asked_CW.sum(axis=1, keepdims=True), exact_CW[wanted], rtol=0, atol=1e-6
             )
-        contexts += len(tokens)
-    assert contexts == 640
     cat, sat, mat = (english.index_W[number[word]] for word in ("cat", "sat", "mat"))
     for axis in range(3):  # the three blanks of cat-sat-mat
         assert joint_ASVO[1 + axis, cat, sat, mat] == 0
@@ -278,6 +281,24 @@ def assert_frequency(count, total, probability, name=""):
     """`count` of `total` is what `probability` allows: within BOUND standard errors."""
     error = (count - total * probability) / math.sqrt(total * probability * (1 - probability))
     assert abs(error) < BOUND, f"{name}: {count} of {total}, {total * probability:.1f} expected, {error:.1f} errors"
+
+
+def test_every_choice_of_an_example_is_drawn_on_its_own(small, definition):
+    """A million small examples as a whole: draws that shared their random bits would favour some combinations."""
+    sentences_BK, batch = whole(draw(sampler_tables(small, CONTENT), jax.random.key(5), MILLION))
+    radix_K = len(small.vocabulary) ** np.arange(small.max_length, dtype=object)
+    assert radix_K[-1] * len(small.vocabulary) * small.max_length < 2**63
+    radix_K = radix_K.astype(np.int64)
+    seen, count = np.unique((sentences_BK @ radix_K) * small.max_length + batch.hidden_B, return_counts=True)
+    expected = {}
+    for (words, place), p in definition[0].items():
+        tokens = [small.vocabulary.number[word] for word in words]
+        expected[int(radix_K[: len(tokens)] @ tokens) * small.max_length + place] = p * MILLION
+    count = dict(zip(seen.tolist(), count.tolist(), strict=True))
+    assert count.keys() <= expected.keys()
+    table = np.asarray([[count.get(example, 0), wanted] for example, wanted in expected.items()])
+    assert (table[:, 1] > 5).sum() > 5_000
+    assert abs(chi_square_errors([table[:, 0]], [table[:, 1] / MILLION])[0]) < BOUND
 
 
 def chi_square_errors(count_CW, exact_CW):

@@ -1,11 +1,14 @@
 """What the trained model must show, on real trainings: the newcomer's run over ten seeds, and its control arms."""
 
 import dataclasses
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
+import data.worlds
+from data.sampler import sampler_tables
 from data.world import load_world, make_world
 from data.world_file import check_world
 from data.yaml_file import read_yaml
@@ -98,25 +101,19 @@ def test_the_weight_lies_on_the_right_words(toy, cat_sat_mat):
 @pytest.fixture(scope="module")
 def two_clauses():
     """The default world with two clauses in every sentence."""
-    document = read_yaml(load_world_path())
+    document = read_yaml(Path(data.worlds.__file__).with_name("english.yaml"))
     document.value["sentences"] = [{**document.value["sentences"][1], "chance": 1.0}]
     document.value["examples"] = document.value["examples"][1:]
     return make_world("two_clauses", check_world(document))
 
 
-def load_world_path():
-    from importlib.resources import files
-
-    return files("data") / "worlds" / "english.yaml"
-
-
 def test_a_constant_query_is_not_enough_for_two_clauses(two_clauses):
     values = {"train.steps": "800", "train.batch": "512", "seeds": "2", "track.records": "2"}
-    full, constant = (
-        kinds(*(lambda t: (t[0], t[2]))(trained(values | {"model.query": query}, two_clauses)))
-        for query in ("full", "constant")
-    )
-    assert constant.mean(axis=0)[0] >= 10 * full.mean(axis=0)[0]
+    found = {}
+    for query in ("full", "constant"):
+        training, _, last = trained(values | {"model.query": query}, two_clauses)
+        found[query] = kinds(training, last)[:, 0].mean()
+    assert found["constant"] >= 10 * found["full"]
 
 
 def test_without_scaling_a_large_head_learns_far_worse():
@@ -139,8 +136,6 @@ def test_without_scaling_a_large_head_learns_far_worse():
 
 def final_excess(config, world, static, values: Swept):
     """Mean excess over asked contexts of every run of `values`, trained to its end."""
-    from data.sampler import sampler_tables
-
     ensemble = Ensemble(len(values.seed), config.train.pieces)
 
     def whole(shared, one):
@@ -156,38 +151,33 @@ def final_excess(config, world, static, values: Swept):
 SMALL = {"train.steps": "100", "train.batch": "64", "evaluate.sentences": "64", "track.records": "8"}
 
 
+def small_runs(overrides, devices=None):
+    config = load_config("toy.yaml", SMALL | overrides)
+    return list(Training(config, load_world("english"), devices).run())
+
+
 @pytest.fixture(scope="module")
-def small_members():
-    config = load_config("toy.yaml", SMALL | {"seeds": "3", "seed": "5"})
-    return list(Training(config, load_world("english")).run())
+def alone():
+    """One run, on one device."""
+    return small_runs({"seed": "7"}, jax.devices()[:1])
 
 
-def test_a_member_of_an_ensemble_equals_the_lone_run(small_members):
-    for member in range(3):
-        config = load_config("toy.yaml", SMALL | {"seed": str(5 + member)})
-        alone = list(Training(config, load_world("english"), jax.devices()[:1]).run())
-        losses = [
-            np.asarray([record.loss_R[run] for record in records[1:]])
-            for records, run in ((small_members, member), (alone, 0))
-        ]
-        np.testing.assert_allclose(*losses, rtol=1e-5)
-    assert len({record.loss_R[m] for record in small_members[-1:] for m in range(3)}) == 3
+def test_a_member_of_an_ensemble_equals_the_lone_run(alone):
+    members = small_runs({"seed": "5", "seeds": "3"})
+    third, one = ([record.loss_R[run] for record in records[1:]] for records, run in ((members, 2), (alone, 0)))
+    np.testing.assert_allclose(third, one, rtol=1e-5)
+    assert len(set(members[-1].loss_R)) == 3
 
 
-def test_devices_that_share_a_batch_draw_the_same_sentences():
-    """The losses of one run on one device and on all; only the order of a sum differs."""
-    config = load_config("toy.yaml", SMALL)
-    world = load_world("english")
-    runs = [list(Training(config, world, jax.devices()[:count]).run()) for count in (1, 2)]
-    for one, two in zip(*runs, strict=True):
+def test_devices_that_share_a_batch_draw_the_same_sentences(alone):
+    """The losses of one run on one device and on two; only the order of a sum differs."""
+    for one, two in zip(alone, small_runs({"seed": "7"}, jax.devices()[:2]), strict=True):
         np.testing.assert_allclose(one.loss_R, two.loss_R, rtol=1e-5)
         np.testing.assert_allclose(one.measured.evaluation.excess_G, two.measured.evaluation.excess_G, rtol=1e-4)
 
 
 def test_chunks_do_not_change_the_training():
     """One chunk of 20 updates and chunks of 7 and 13 end in the same bits."""
-    from data.sampler import sampler_tables
-
     config = load_config("toy.yaml", SMALL)
     world = load_world("english")
     static, values = program(config, world), one_run(swept(config), 0)

@@ -20,7 +20,7 @@ OPTIONAL = "{slot: adjective, chance: 0.25}"
 MISTAKES = [
     # What the file is made of.
     ("{word: .}]\n  - chance", "{word: .]\n  - chance", "not valid YAML: .*; check brackets, .* since line"),
-    ("strength: 1.5", "strength: 1.5\n    strength: 2 # HERE", "strength: stands twice .first in line 23.; remove one"),
+    ("strength: 1.5", "strength: 1.5\n    strength: 2 # HERE", "strength: stands twice .first in line 24.; remove one"),
     ("pet: [cat, dog]", "pet: &all [cat, dog] # HERE", "anchors and aliases .* write the value out"),
     ("pet: [sat]", "pet: *all # HERE", "anchors and aliases .* write the value out"),
     ("strength: 1.5", "strength: !!str 1.5 # HERE", "the tag .* is not used here; remove it"),
@@ -32,7 +32,7 @@ MISTAKES = [
     # Keys and kinds of values.
     ("examples:", "exampels: # HERE", "unknown key; did you mean examples?"),
     ("chance: 0.375", "chanse: 0.375 # HERE", "unknown key; did you mean chance?"),
-    ("{slot: verb}\n    - {slot: prep", "{slto: verb} # HERE\n    - {slot: prep", "unknown key; did you mean slot?"),
+    ("{slot: subject}\n    - {slot: verb}", "{slot: subject}\n    - {slto: verb} # HERE", "did you mean slot?"),
     ("share: 0.25", "shear: 0.25 # HERE", "unknown key; did you mean share?"),
     ("format: 1", "format: 2 # HERE", "reads format 1; update catmat, or write format: 1"),
     ("format: 1", "format: true # HERE", "reads format 1"),
@@ -94,11 +94,11 @@ MISTAKES = [
     (OPTIONAL, "{word: two words} # HERE", "a word has no blank"),
     ("{slot: subject}\n    - {slot: verb}", "{slot: subject, chance: .5} # HERE\n    - {slot: verb}", "never optional"),
     ("  main:", "  main: # HERE", "a clause has exactly one verb; add or remove",
-     "    - {slot: verb}\n    - {slot: p", "    - {slot: p"),
+     "{slot: subject}\n    - {slot: verb}\n", "{slot: subject}\n"),
     ("{clause: back}", "{clause: bak} # HERE\n", "unknown clause 'bak'; did you mean back?"),
     ("{clause: back}", "{clause: back, chance: 0.5} # HERE\n", "a clause is not optional; write a second sentence"),
     ("{clause: back}", "{slot: verb} # HERE\n", "a verb stands in a clause and is never optional"),
-    ("parts: [{word: so, chance: 0.25}, {clause: main}, {word: .}]", "parts: [{word: so}] # HERE", "one clause; add"),
+    ("parts: [{word: so, chance: 0.25}, {clause: slow}, {word: .}]", "parts: [{word: so}] # HERE", "one clause; add"),
     ("sentences:", "sentences: # HERE", "the chances sum to 0.875; make them sum to 1",
      "chance: 0.375", "chance: 0.25"),
     ("sentences:", "sentences: # HERE", "two templates cannot be told apart: '.*'; give one a word of its own",

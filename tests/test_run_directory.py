@@ -1,0 +1,155 @@
+"""A run's folder: always a new or an empty one, and files that are whole or not there."""
+
+import json
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+import experiments.run_directory
+from data.errors import InputError
+from experiments.run_directory import make_run_directory, write_summary, write_text
+
+
+def test_folders_are_numbered(tmp_path):
+    root = tmp_path / "a" / "runs"
+    assert make_run_directory("toy", root=root) == root / "toy-001"
+    assert make_run_directory("toy", root=root) == root / "toy-002"
+    assert make_run_directory("other", root=root) == root / "other-001"
+    (root / "toy-041").mkdir()
+    (root / "toy-099-copy").mkdir()
+    (root / "toy-big-500").mkdir()
+    (root / "toy-²").mkdir()
+    assert make_run_directory("toy", root=root) == root / "toy-042"
+    (root / "toy-1234").write_text("a file takes a number too")
+    assert make_run_directory("toy", root=root) == root / "toy-1235"
+    assert all(not any((root / name).iterdir()) for name in ("toy-001", "toy-002", "toy-042", "toy-1235"))
+
+
+@pytest.mark.parametrize("name", ["**", "[x]", "a b", "x-1", "日本"])
+def test_any_name_of_a_config_file_will_do(tmp_path, name):
+    assert [make_run_directory(name, root=tmp_path).name for _ in range(2)] == [f"{name}-001", f"{name}-002"]
+
+
+def test_commands_started_at_once_get_a_folder_each(tmp_path):
+    together, made = threading.Barrier(8), []
+
+    def command():
+        together.wait()
+        made.extend(make_run_directory("toy", root=tmp_path / "runs") for _ in range(5))
+
+    threads = [threading.Thread(target=command) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(folder.name for folder in made) == [f"toy-{n:03d}" for n in range(1, 41)]
+
+
+def test_another_command_takes_the_number_first(tmp_path, monkeypatch):
+    """As above, but certain: the other one makes its folder between our look and our try."""
+    make = experiments.run_directory._make
+
+    def late(folder, exist_ok):
+        if folder.name == "toy-001":
+            folder.mkdir()
+        return make(folder, exist_ok)
+
+    monkeypatch.setattr(experiments.run_directory, "_make", late)
+    assert make_run_directory("toy", root=tmp_path).name == "toy-002"
+
+
+def test_a_folder_of_the_users_own(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for name in ("empty", "new", "deep/er/new"):
+        assert make_run_directory("toy", str(tmp_path / name)) == tmp_path / name
+        assert (tmp_path / name).is_dir()
+
+
+def refusal(given, root=None):
+    with pytest.raises(InputError) as error:
+        make_run_directory("toy", given, root) if root else make_run_directory("toy", given)
+    assert str(error.value).isprintable()
+    return str(error.value)
+
+
+def test_nothing_is_overwritten(tmp_path):
+    full, file = tmp_path / "full", tmp_path / "file"
+    full.mkdir()
+    (full / ".hidden").write_text("kept")
+    file.write_text("kept")
+    assert refusal(str(full)) == f"--run-dir {full}: is not empty, and nothing is overwritten; name a new folder"
+    assert refusal(str(file)) == f"--run-dir {file}: is a file; name a new folder"
+    assert refusal(str(file / "inside")).startswith(f"{file}/inside: cannot be made (Not a directory); choose another")
+    assert refusal(None, root=file) == f"{file}: is a file, not a folder; move it, or choose --run-dir"
+    assert (full / ".hidden").read_text() == file.read_text() == "kept"
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [".hidden", "file", "full"]
+
+
+def test_a_name_that_no_folder_can_have(tmp_path):
+    given = str(tmp_path / ("x" * 300))
+    assert refusal(given) == f"--run-dir {given}: cannot be used (File name too long); name another folder"
+
+
+def test_a_folder_that_cannot_be_written_to(tmp_path):
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o555)
+    if os.access(locked, os.W_OK):
+        pytest.skip("this user may write everywhere")
+    assert refusal(str(locked)) == f"--run-dir {locked}: cannot be written to; name another folder"
+    assert "cannot be made (Permission denied); choose another place" in refusal(None, root=locked / "runs")
+
+
+def test_a_folder_that_may_not_be_read_or_written(tmp_path, monkeypatch):
+    """The same for those whom the system lets do everything."""
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert refusal(str(tmp_path)) == f"--run-dir {tmp_path}: cannot be written to; name another folder"
+
+    def refuse(_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert refusal(str(tmp_path)) == f"--run-dir {tmp_path}: cannot be used (Permission denied); name another folder"
+
+
+def test_the_summary_is_strict_json(tmp_path):
+    values = {"status": "finished", "loss": 0.25, "steps": 20, "world": "日本", "versions": {"jax": "1.2"}}
+    write_summary(tmp_path, values)
+    text = (tmp_path / "summary.json").read_text(encoding="utf-8")
+
+    def not_json(name):
+        raise AssertionError(name)
+
+    assert json.loads(text, parse_constant=not_json) == {"version": 1, **values}
+    assert "日本" in text
+    assert [path.name for path in tmp_path.iterdir()] == ["summary.json"]
+
+
+def test_a_summary_that_cannot_be_written_leaves_the_old_one(tmp_path):
+    write_summary(tmp_path, {"loss": 1.0})
+    before = (tmp_path / "summary.json").read_bytes()
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_summary(tmp_path, {"loss": float("nan")})
+    assert [path.name for path in tmp_path.iterdir()] == ["summary.json"]
+    assert (tmp_path / "summary.json").read_bytes() == before
+
+
+def test_a_file_appears_whole(tmp_path, monkeypatch):
+    """Until all is written, what was there before stands under the name."""
+    path = tmp_path / "config.yaml"
+    path.write_text("before")
+    seen = []
+    write = Path.write_text
+
+    def watched(self, text, encoding):
+        written = write(self, text[:2], encoding=encoding)
+        seen.append(path.read_text())
+        write(self, text, encoding=encoding)
+        return written
+
+    monkeypatch.setattr(Path, "write_text", watched)
+    write_text(path, "after")
+    assert seen == ["before"]
+    assert path.read_text() == "after"
+    assert [file.name for file in tmp_path.iterdir()] == ["config.yaml"]

@@ -1,0 +1,202 @@
+"""What a training leaves behind: folders, events, pictures, the summary, and the words on the terminal."""
+
+import dataclasses
+import hashlib
+import io
+import json
+import re
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tensorboard.util import tensor_util
+
+from data.vocabulary import SPECIAL_WORDS
+from data.world import load_world
+from data.yaml_file import read_yaml
+from experiments.config import Config, EvaluateConfig, TrackConfig, TrainConfig
+from experiments.session import train
+from experiments.tracker import pictured_steps
+from experiments.yaml_config import make_config
+from model.config import ModelConfig
+
+PROBE = "a quiet wolf prowled on the shelf ."
+CONFIG = Config(
+    seed=5,
+    seeds=2,
+    probes=(PROBE,),
+    model=ModelConfig(d_model=8, d_head=4, d_mlp=0),
+    train=TrainConfig(steps=20, batch=64),
+    evaluate=EvaluateConfig(sentences=64),
+    track=TrackConfig(records=6, images=3),
+)
+STEPS = [0, 1, 2, 5, 10, 20]
+"""6 numbers from 1 to 21 in equal ratios, less 1, rounded: 0, .8, 2.4, 5.2, 10.4, 20."""
+PICTURED = [0, 2, 20]
+SENTENCES = 4  # three examples of the world, and the probe
+
+
+@dataclasses.dataclass
+class Left:
+    """What a training left."""
+
+    folder: object
+    terminal: str
+    events: dict
+    """{member: [(step, tag, plugin, array)]}."""
+    summaries: dict
+
+    def scalars(self, member):
+        return {(step, tag): float(array) for step, tag, plugin, array in self.events[member] if plugin == "scalars"}
+
+
+def events_of(folder):
+    (path,) = folder.glob("events.out.tfevents.*")
+    return [
+        (event.step, value.tag, value.metadata.plugin_data.plugin_name, tensor_util.make_ndarray(value.tensor))
+        for event in EventFileLoader(str(path)).Load()
+        for value in event.summary.value
+    ]
+
+
+@pytest.fixture(scope="module")
+def left(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("my runs") / "new"
+    console = Console(file=io.StringIO(), width=120)
+    jax.config.update("jax_disable_most_optimizations", True)  # the compiler takes most of the time
+    try:
+        train(CONFIG, "toy", str(folder), console)
+    finally:
+        jax.config.update("jax_disable_most_optimizations", False)
+    members = ["seed-5", "seed-6"]
+    events = {member: events_of(folder / member) for member in members}
+    summaries = {member: json.loads((folder / member / "summary.json").read_text("utf-8")) for member in members}
+    return Left(folder, console.file.getvalue(), events, summaries)
+
+
+def test_the_layout_of_a_run_folder(left):
+    found = {str(path.relative_to(left.folder)) for path in left.folder.rglob("*")}
+    found = {re.sub(r"tfevents\..*", "tfevents", path) for path in found}
+    each = ["events.out.tfevents", "summary.json", *(f"attention-{n + 1}.png" for n in range(SENTENCES))]
+    members = {f"{member}/{name}" for member in ("seed-5", "seed-6") for name in each}
+    assert found == {"config.yaml", "seed-5", "seed-6", *members}
+
+
+def test_the_config_reads_back(left):
+    assert make_config(read_yaml(left.folder / "config.yaml")) == CONFIG
+
+
+def test_scalars_stand_at_the_recorded_steps(left):
+    kinds = [f"excess/{kind}/{slot}" for kind in ("asked", "held_out") for slot in ("subject", "verb", "object", "all")]
+    expected = {(step, tag) for step in STEPS for tag in kinds} | {(step, "loss") for step in STEPS[1:]}
+    for member in left.events:
+        scalars = left.scalars(member)
+        assert set(scalars) == expected
+        assert all(np.isfinite(value) and 0 < value < 10 for value in scalars.values())
+        for step in STEPS:
+            parts = [scalars[step, f"excess/asked/{slot}"] for slot in ("subject", "verb", "object")]
+            assert scalars[step, "excess/asked/all"] == pytest.approx(sum(parts) / 3, rel=1e-5)
+    first, second = (left.scalars(member) for member in left.events)
+    assert all(first[key] != second[key] for key in first)
+
+
+def test_pictures_stand_at_some_steps_the_first_and_the_last_among_them(left):
+    tags = {f"attention/sentence-{n + 1}/head-{head + 1}" for n in range(SENTENCES) for head in range(2)}
+    seen = {}
+    for member, rows in left.events.items():
+        images = [(step, tag, list(array)) for step, tag, plugin, array in rows if plugin == "images"]
+        assert sorted((step, tag) for step, tag, _ in images) == sorted(
+            (step, tag) for step in PICTURED for tag in tags
+        )
+        for step, tag, (width, height, png) in images:
+            assert Image.open(io.BytesIO(png)).size == (int(width), int(height))
+            seen[member, step, tag] = hashlib.sha256(png).digest()
+    assert len(set(seen.values())) == len(seen)  # every seed, step, sentence and head has its own
+
+
+def test_film_strips_are_pictures(left):
+    for path in left.folder.rglob("attention-*.png"):
+        picture = Image.open(path)
+        picture.load()
+        assert min(picture.size) > 100
+
+
+def test_no_word_of_a_world_or_a_sentence_stands_in_a_tag_or_a_key(left):
+    words = set(load_world("english").vocabulary.words) - {*SPECIAL_WORDS}
+    assert {"wolf", "shelf", "prowled", "quiet", "."} <= words
+    names = {tag for rows in left.events.values() for _, tag, *_ in rows}
+    names |= {key for summary in left.summaries.values() for key in summary}
+    assert len(names) > 20
+    assert not words & {part for name in names for part in re.split(r"[/_\-\s]", name)}
+
+
+def test_the_summary_says_what_the_last_scalars_say(left):
+    for number, (member, summary) in enumerate(left.summaries.items()):
+        scalars = {tag: value for (step, tag), value in left.scalars(member).items() if step == 20}
+        assert {tag: np.float32(summary[tag]) for tag in scalars} == {tag: np.float32(v) for tag, v in scalars.items()}
+        assert (summary["version"], summary["status"]) == (1, "finished")
+        assert (summary["seed"], summary["steps"], summary["world"]) == (5 + number, 20, "english")
+        assert re.fullmatch("[0-9a-f]{16}", summary["world_fingerprint"])
+        assert set(summary["versions"]) == {"python", "jax", "jaxlib", "platform", "device", "devices"}
+        relation = {key: value for key, value in summary.items() if key.startswith("relation/")}
+        weights = ["all", "head-1", "head-2", "best_head"]
+        baselines = ["untrained", "position_only", "uniform"]
+        assert set(relation) == {f"relation/{key}" for key in [*(f"weight/{key}" for key in weights), *baselines]}
+        assert all(0 <= value <= 1 for value in relation.values())
+        heads = [relation["relation/weight/head-1"], relation["relation/weight/head-2"]]
+        assert relation["relation/weight/all"] == pytest.approx(sum(heads) / 2)
+        assert relation["relation/weight/best_head"] in heads
+        assert summary["relevance/largest_error"] > 0
+        assert summary["seconds/training"] > 0
+        others = {"seed", "steps", "version", "status", "world", "world_fingerprint", "versions"}
+        others |= {"relevance/largest_error", "seconds/training", "updates_per_second"}
+        assert set(summary) == {*scalars, *relation, *others}
+
+
+def test_what_the_terminal_shows(left):
+    text = left.terminal
+    lines = [line.split() for line in text.splitlines()]
+    assert ["hidden", "the", "cat", "sat", "on", "the", "mat", ".", "guess", "exact"] in lines
+    rows = {line[0]: line[1:] for line in lines if line[:1] in (["cat"], ["sat"], ["mat"])}
+    assert set(rows) == {"cat", "sat", "mat"}
+    for place, row in zip((1, 2, 5), rows.values(), strict=True):
+        weights, (guess, chance, _, exact, sure, _) = row[:7], row[7:]
+        assert weights[place].startswith("[")  # the hidden word's own place
+        assert sum(float(weight.strip("[]")) for weight in weights) == pytest.approx(1, abs=0.04)
+        assert guess in load_world("english").vocabulary.words
+        assert 0 < int(chance) <= 100
+        assert int(sure) > 50
+        assert exact == ("cat", "sat", "mat")[(1, 2, 5).index(place)]
+    medians = [np.median([s[f"excess/{kind}/all"] for s in left.summaries.values()]) for kind in ("asked", "held_out")]
+    assert [f"{median:.4f} nats" in text for median in medians] == [True, True]
+    weight = np.median([summary["relation/weight/all"] for summary in left.summaries.values()])
+    assert re.search(rf"Weight on the words that matter +{weight:.2f} +median of 2, ", text)
+    assert f"This run lies in  '{left.folder}'\n" in text
+    assert f"Pictures          '{left.folder}/seed-5/attention-1.png'\n" in text
+    assert f"Watch it with     tensorboard --logdir '{left.folder.parent}'\n" in text
+
+
+def test_the_terminal_gets_no_bar_and_no_codes_where_it_is_none(left):
+    assert all(c.isprintable() or c == "\n" for c in left.terminal)
+    for sign in ("━", "compiling", "training ", "0:00"):
+        assert sign not in left.terminal.replace("before training ", ""), sign
+
+
+@pytest.mark.parametrize(
+    ("steps", "count", "chosen"),
+    [
+        ([0, 1, 2, 5, 10, 20], 3, [0, 2, 20]),
+        ([0, 1, 2, 5, 10, 20], 6, [0, 1, 2, 5, 10, 20]),
+        ([0, 1, 2, 5, 10, 20], 10, [0, 1, 2, 5, 10, 20]),
+        ([0, 1, 2, 5, 10, 20], 2, [0, 20]),
+        ([0, 1, 2, 5, 10, 20], 1, [20]),
+        ([0, 1, 2, 5, 10, 20], 0, []),
+        ([0], 10, [0]),
+        ([], 10, []),
+    ],
+)
+def test_which_steps_become_pictures(steps, count, chosen):
+    assert pictured_steps(steps, count) == chosen

@@ -1,0 +1,63 @@
+"""`python -m experiments.train` in an empty folder, twice: two runs, the first untouched."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from small_world import SMALL
+
+ROOT = Path(__file__).parents[1]
+CONFIG = """\
+world: small.yaml
+model: {d_model: 4, heads: 1, d_head: 2, d_mlp: 0}
+train: {steps: 3, batch: 8}
+evaluate: {sentences: 8}
+track: {records: 2, images: 2}
+"""
+
+
+def command(folder, *arguments):
+    settings = {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+    settings["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # the compiler takes most of the time
+    return subprocess.run(
+        [sys.executable, "-m", "experiments.train", *arguments],
+        cwd=folder,
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("here")
+    (folder / "small.yaml").write_text(SMALL, encoding="utf-8")
+    (folder / "mine.yaml").write_text(CONFIG, encoding="utf-8")
+    return folder
+
+
+def contents(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_two_runs_of_a_config(folder):
+    first = command(folder, "--config", "mine.yaml")
+    assert (first.returncode, first.stderr) == (0, "")
+    assert "runs/mine-001" in first.stdout
+    assert "tensorboard --logdir runs\n" in first.stdout
+    before = contents(folder / "runs" / "mine-001")
+    assert {"config.yaml", "summary.json", "attention-1.png"} <= {str(path) for path in before}
+
+    second = command(folder, "--config", "mine.yaml", "--seed", "1")
+    assert (second.returncode, second.stderr) == (0, "")
+    assert "runs/mine-002" in second.stdout
+    assert sorted(path.name for path in (folder / "runs").iterdir()) == ["mine-001", "mine-002"]
+    assert contents(folder / "runs" / "mine-001") == before
+    one, two = (json.loads((folder / "runs" / name / "summary.json").read_text()) for name in ("mine-001", "mine-002"))
+    assert (one["seed"], two["seed"]) == (0, 1)
+    assert one["loss"] != two["loss"]
+    assert one["world_fingerprint"] == two["world_fingerprint"]
