@@ -5,6 +5,7 @@ means something only beside its baselines: the untrained model, uniform attentio
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,8 @@ class RelationScores:
     """The same, if each head looked at places as it does on average."""
     uniform_G: NDArray[np.float64]
     """The same, if all words got the same weight."""
+    costliest_G: NDArray[np.bool_]
+    """Whether the words whose removal (from all heads) costs most are the relevant ones."""
     best_head: int
     """The head with the highest score on other sentences than the probes."""
 
@@ -50,6 +53,7 @@ def relation_scores(probes: Probes, other: OtherRows, trained: Measured, untrain
         weight_GH=on_relevant(trained.weights_GHK, relevant_GK),
         untrained_GH=on_relevant(untrained.weights_GHK, relevant_GK),
         position_GH=on_relevant(by_place_GHK, relevant_GK),
+        costliest_G=_costliest_are(relevant_GK, trained.observation.cut_cost_GJK[:, -1]),
         uniform_G=relevant_GK.sum(axis=1) / words_GK.sum(axis=1),
         best_head=int(on_relevant(trained.other_weights_OHK, other.relevant_OK).mean(axis=0).argmax()),
     )
@@ -60,6 +64,14 @@ def on_relevant(weights_GHK: Floats, relevant_GK: NDArray[np.bool_]) -> NDArray[
     return np.asarray((weights_GHK.astype(np.float64) * relevant_GK[:, None]).sum(axis=2))
 
 
-def most_costly(cost_GK: Floats, count: int = 2) -> NDArray[np.int64]:
+def _costliest_are(relevant_GK: NDArray[np.bool_], cost_GK: Any) -> NDArray[np.bool_]:
+    rows = [
+        set(most_costly(cost_GK, count)[g]) == set(np.flatnonzero(relevant_GK[g]))
+        for g, count in enumerate(relevant_GK.sum(axis=1))
+    ]
+    return np.asarray(rows)
+
+
+def most_costly(cost_GK: Any, count: int = 2) -> NDArray[np.int64]:
     """The `count` keys of each row whose removal costs most [G, count], the most costly first."""
     return np.argsort(-cost_GK, axis=1, kind="stable")[:, :count]

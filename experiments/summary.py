@@ -90,7 +90,7 @@ def scores(training: Training, first: Record, last: Record, run: int) -> Relatio
 
 
 def relation_metrics(training: Training, first: Record, last: Record, run: int) -> dict[str, float]:
-    """Mean over the watched rows: weight on the words that truly matter, its baselines, and error of relevance."""
+    """Over the watched rows: weight on the words that truly matter, with its baselines; effect of cuts; relevance."""
     found, probes = scores(training, first, last, run), training.material.probes
     error_GK = one_run(last.measured.observation.model_relevance_GK, run) - probes.relevance_GK
     heads = {f"relation/weight/head-{h + 1}": float(score) for h, score in enumerate(found.weight_GH.mean(axis=0))}
@@ -101,6 +101,7 @@ def relation_metrics(training: Training, first: Record, last: Record, run: int) 
         "relation/untrained": float(found.untrained_GH.mean()),
         "relation/position_only": float(found.position_GH.mean()),
         "relation/uniform": float(found.uniform_G.mean()),
+        "cut_cost/right_words": float(found.costliest_G.mean()),
         "relevance/largest_error": float(np.abs(error_GK).max()),
     }
 

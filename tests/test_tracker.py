@@ -150,9 +150,10 @@ def test_the_summary_says_what_the_last_scalars_say(left):
         assert relation["relation/weight/all"] == pytest.approx(sum(heads) / 2)
         assert relation["relation/weight/best_head"] in heads
         assert summary["relevance/largest_error"] > 0
+        assert 0 <= summary["cut_cost/right_words"] <= 1
         assert summary["seconds/training"] > 0
         others = {"seed", "steps", "version", "status", "world", "world_fingerprint", "versions"}
-        others |= {"relevance/largest_error", "seconds/training", "updates_per_second"}
+        others |= {"cut_cost/right_words", "relevance/largest_error", "seconds/training", "updates_per_second"}
         assert set(summary) == {*scalars, *relation, *others}
 
 
@@ -173,7 +174,7 @@ def test_what_the_terminal_shows(left):
     medians = [np.median([s[f"excess/{kind}/all"] for s in left.summaries.values()]) for kind in ("asked", "held_out")]
     assert [f"{median:.4f} nats" in text for median in medians] == [True, True]
     weight = np.median([summary["relation/weight/all"] for summary in left.summaries.values()])
-    assert re.search(rf"Weight on the words that matter +{weight:.2f} +median of 2, ", text)
+    assert re.search(rf"Weight [a-z ]+ +{weight:.2f} +median of 2, ", text)
     assert f"This run lies in  '{left.folder}'\n" in text
     assert f"Pictures          '{left.folder}/seed-5/attention-1.png'\n" in text
     assert f"Watch it with     tensorboard --logdir '{left.folder.parent}'\n" in text
