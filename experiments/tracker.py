@@ -106,9 +106,8 @@ class Tracker:
             write_summary(folder, summary(self._training, first, last, run, self._versions))
             film = self._films[run]
             for sentence, labels in enumerate(self._labels if film.steps else []):
-                chosen = pictured_steps(film.steps, 6)
-                maps = [film.maps[film.steps.index(step)][sentence] for step in chosen]
-                picture = film_strip(maps, chosen, labels, " ".join(labels.words))
+                maps = [step_maps[sentence] for step_maps in film.maps]
+                picture = film_strip(maps, film.steps, labels, " ".join(labels.words))
                 (folder / f"attention-{sentence + 1}.png").write_bytes(picture)
 
 
