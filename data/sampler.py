@@ -10,6 +10,7 @@ F fields, W vocabulary, C clauses, N choices; S, V, O subjects, verbs, objects.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -42,24 +43,27 @@ class Batch:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class SamplerTables:
-    """Cumulative probabilities (as 32-bit thresholds) and what they choose; arguments of the training program."""
+    """Cumulative probabilities (as 32-bit thresholds) and what they choose; arguments of the training program.
 
-    question_E: jax.Array
-    template_E: jax.Array
-    position_E: jax.Array
-    slot_E: jax.Array
-    clause_table_EC: jax.Array
+    NumPy arrays as they are made; `jax.Array` once they are on a device.
+    """
+
+    question_E: Any
+    template_E: Any
+    position_E: Any
+    slot_E: Any
+    clause_table_EC: Any
     """Which content table each clause draws from: 0 all contents, 1 + s only asked contexts of content slot s."""
-    subject_AS: jax.Array
-    verb_ASV: jax.Array
-    object_ASVO: jax.Array
-    content_3N: jax.Array
+    subject_AS: Any
+    verb_ASV: Any
+    object_ASVO: Any
+    content_3N: Any
     """Word numbers of the content slots, padded."""
-    field_FWN: jax.Array
-    field_words_FN: jax.Array
-    field_parent_F: jax.Array
+    field_FWN: Any
+    field_words_FN: Any
+    field_parent_F: Any
     """Which field's word chooses the row of `field_FWN`: a content word, or (last) padding for none."""
-    places_TK: jax.Array
+    places_TK: Any
     """Which field stands at each place."""
 
 
@@ -135,7 +139,7 @@ def sampler_tables(world: World, hidden: tuple[str, ...], held_out: bool = False
     )
 
 
-def _content_tables(world: World, asked_3SVO: NDArray[np.bool_]) -> dict[str, jax.Array]:
+def _content_tables(world: World, asked_3SVO: NDArray[np.bool_]) -> dict[str, Any]:
     joint_ASVO = np.stack([world.content_SVO, *(world.content_SVO * asked for asked in asked_3SVO)])
     longest = max(joint_ASVO.shape[1:])
     words_3N = np.zeros((3, longest), np.int32)
@@ -149,7 +153,7 @@ def _content_tables(world: World, asked_3SVO: NDArray[np.bool_]) -> dict[str, ja
     }
 
 
-def _field_tables(world: World, clauses: int) -> dict[str, jax.Array]:
+def _field_tables(world: World, clauses: int) -> dict[str, Any]:
     """Tables of all fields but content; in `places_TK` the content fields come first, then padding, then these."""
     content = [Field(slot, clause) for clause in range(clauses) for slot in CONTENT]
     others = {field: None for template in world.templates for field in template.fields if not field.is_content}
@@ -174,12 +178,12 @@ def _field_tables(world: World, clauses: int) -> dict[str, jax.Array]:
     }
 
 
-def _thresholds(weight: Floats) -> jax.Array:
+def _thresholds(weight: Floats) -> NDArray[np.uint32]:
     """Cumulative probabilities of the last axis in units of 2**-32, without the last one (which is always 1)."""
     total = weight.sum(axis=-1, keepdims=True)
     cumulative = np.cumsum(weight / np.where(total > 0, total, 1.0), axis=-1)[..., :-1]
-    return jnp.asarray(np.minimum(np.round(cumulative * _BITS), _BITS - 1).astype(np.uint32))
+    return np.minimum(np.round(cumulative * _BITS), _BITS - 1).astype(np.uint32)
 
 
-def _ints(values: object) -> jax.Array:
-    return jnp.asarray(np.asarray(values, np.int32))
+def _ints(values: object) -> NDArray[np.int32]:
+    return np.asarray(values, np.int32)

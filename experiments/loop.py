@@ -5,7 +5,7 @@ pictures are drawn. A transfer guard stands round the loop: data moves only wher
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -65,26 +65,21 @@ class Training:
 
     def _compile_training(self) -> None:
         """The longest compilation: it goes on while the host works out the exact answers."""
-        ensemble, program = self.ensemble, self.program
-        shapes = jax.eval_shape(ensemble.each(lambda _, swept: init_state(program, swept)), (), self._swept)
-        self._shapes = jax.tree.map(
-            lambda shape: jax.ShapeDtypeStruct(shape.shape, shape.dtype, sharding=ensemble.by_run), shapes
-        )
+        self._init = self.ensemble.compile(lambda _, v: init_state(self.program, v), (), self._swept, effort=0)
 
         def advance(shared: Any, one: tuple[Swept, TrainState]) -> tuple[TrainState, jax.Array]:
             tables, (start, stop) = shared
-            return train_steps(program, tables, *one, start, stop, ensemble.shards)
+            return train_steps(self.program, tables, *one, start, stop, self.ensemble.shards)
 
         shared = (self._tables, self._bounds(0, 0))
-        self._advance_all = ensemble.compile(advance, shared, (self._swept, self._shapes))
-        self._init = ensemble.compile(lambda _, swept: init_state(program, swept), (), self._swept)
+        self._advance_all = self.ensemble.compile(advance, shared, (self._swept, self._init.shapes))
 
     def _compile_measuring(self) -> None:
         def one_run(material: Material, one: tuple[Swept, TrainState]) -> Measured:
             return measure(self.program, material, one[1].params, one[0].scale, self.ensemble.shards)
 
         self._material = self.ensemble.replicate(self.material)
-        self._measure: Callable[..., Any] = self.ensemble.compile(one_run, self._material, (self._swept, self._shapes))
+        self._measure = self.ensemble.compile(one_run, self._material, (self._swept, self._init.shapes))
 
     def _bounds(self, start: int, stop: int) -> Any:
         return self.ensemble.replicate((np.int32(start), np.int32(stop)))

@@ -3,7 +3,7 @@
 runs/toy-001/                 one run; with several seeds, one folder a member inside: seed-0, seed-1, ...
     config.yaml               the whole config, resolved
     events.out.tfevents.*     for TensorBoard
-    attention-1.png, ...      how the attention of each watched sentence formed
+    attention.png             how the attention of the first watched sentence formed
     summary.json              the final numbers under stable names
 """
 

@@ -64,9 +64,7 @@ def report(training: Training, first: Record, last: Record, folder: Path, consol
     console.print(Text.assemble("\nThis run lies in  ", (shown, "bold")), soft_wrap=True)
     if training.config.track.images:
         where = folder if training.config.seeds == 1 else folder / f"seed-{training.config.seed}"
-        console.print(
-            Text(f"Pictures          {shlex.quote(printable(str(where / 'attention-1.png')))}"), soft_wrap=True
-        )
+        console.print(Text(f"Pictures          {shlex.quote(printable(str(where / 'attention.png')))}"), soft_wrap=True)
     console.print(Text.assemble("Watch it with     ", (f"tensorboard --logdir {logs}", "bold")), soft_wrap=True)
 
 

@@ -18,6 +18,7 @@ from experiments.run_directory import write_summary, write_text
 from experiments.summary import excess_metrics, summary
 from experiments.yaml_config import to_yaml
 
+_FILM_STEPS = 6
 _DESCRIPTIONS = {
     "loss": "Cross-entropy of the hidden word in nats, mean over the updates since the record before.",
     "excess/asked/all": "KL(exact posterior || model) in nats on contexts that training asks for; 0 is perfect.",
@@ -27,11 +28,11 @@ _DESCRIPTIONS = {
 
 @dataclass(frozen=True)
 class Film:
-    """The maps of one run's sentences at the pictured steps."""
+    """The maps of one run's first sentence at the pictured steps."""
 
     steps: list[int]
-    maps: list[list[NDArray[np.float32]]]
-    """[step][sentence], each [heads, rows, words]."""
+    maps: list[NDArray[np.float32]]
+    """[heads, rows, words] at each step."""
 
 
 class Tracker:
@@ -78,12 +79,12 @@ class Tracker:
             rows = self._training.material.probes.sentence_G == sentence
             maps.append(np.swapaxes(weights_GHK[rows][:, :, : len(labels.words)], 0, 1))
             for head, weights in enumerate(maps[-1]):
-                picture = self._pictures[sentence][head].png(weights, record.step)
+                picture = self._pictures[sentence].png(weights, f"head {head + 1}, step {record.step:,}")
                 tag = f"attention/sentence-{sentence + 1}/head-{head + 1}"
                 about = "Each row is a hidden word, each column a word it can look at; a row sums to 1."
                 writer.image(record.step, tag, picture, png_size(picture), about)
         self._films[run].steps.append(record.step)
-        self._films[run].maps.append(maps)
+        self._films[run].maps.append(maps[0])
 
     @cached_property
     def _labels(self) -> list[MapLabels]:
@@ -96,19 +97,19 @@ class Tracker:
         return labels
 
     @cached_property
-    def _pictures(self) -> list[list[MapPicture]]:
-        heads = range(self._training.config.model.heads)
-        return [[MapPicture(labels, f"head {head + 1}") for head in heads] for labels in self._labels]
+    def _pictures(self) -> list[MapPicture]:
+        return [MapPicture(labels) for labels in self._labels]
 
     def finish(self, first: Record, last: Record) -> None:
-        """Write what stands at the end of a run: its summary, and how the attention of each sentence formed."""
+        """Write what stands at the end of a run: its summary, and how the attention of its first sentence formed."""
         for run, folder in enumerate(self.folders):
             write_summary(folder, summary(self._training, first, last, run, self._versions))
             film = self._films[run]
-            for sentence, labels in enumerate(self._labels if film.steps else []):
-                maps = [step_maps[sentence] for step_maps in film.maps]
-                picture = film_strip(maps, film.steps, labels, " ".join(labels.words))
-                (folder / f"attention-{sentence + 1}.png").write_bytes(picture)
+            if film.steps:
+                chosen = pictured_steps(film.steps, _FILM_STEPS)
+                maps = [film.maps[film.steps.index(step)] for step in chosen]
+                strip = film_strip(maps, chosen, self._labels[0], " ".join(self._labels[0].words))
+                (folder / "attention.png").write_bytes(strip)
 
 
 def pictured_steps(steps: list[int], count: int) -> list[int]:

@@ -72,10 +72,10 @@ clauses:
     - {slot: preposition, of: object}
     - {slot: object}
 sentences:
-  - chance: 0.375
-    parts: [{word: so, chance: 0.25}, {clause: slow}, {word: .}]
   - chance: 0.625
     parts: [{clause: main}, {slot: connector}, {clause: back}, {word: .}]
+  - chance: 0.375
+    parts: [{word: so, chance: 0.25}, {clause: slow}, {word: .}]
 held_out:
   share: 0.25
   always:

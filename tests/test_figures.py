@@ -38,54 +38,59 @@ def value_of(colour):
     return (np.flatnonzero(distance == distance.min()).mean() + 0.5) / 256
 
 
+def box(picture, row, word):
+    """Left, top, right, bottom of a cell, in pixels from the picture's upper left corner."""
+    return (*picture._corners[row, word], *picture._corners[row + 1, word + 1])
+
+
 def cells(picture, png):
     """The weights that the cells of a map show, read near their lower right corners: no digit or frame is there."""
-    seen, (rows, words) = pixels(png), (len(picture._cells), len(picture._cells[0]))
+    seen, (rows, words) = pixels(png), (picture._corners.shape[0] - 1, picture._corners.shape[1] - 1)
     found = np.empty((rows, words))
     for i in range(rows):
         for j in range(words):
-            x, y = picture._axes.transData.transform((j + 0.36, i + 0.36))  # y counts from below
-            found[i, j] = value_of(seen[len(seen) - round(y), round(x)])
+            left, top, right, bottom = box(picture, i, j)
+            found[i, j] = value_of(seen[round(top + 0.86 * (bottom - top)), round(left + 0.86 * (right - left))])
     return found
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_weights_can_be_read_off_the_colours(seed):
-    picture, drawn = MapPicture(LABELS, "head 1"), weights(seed)
+    picture, drawn = MapPicture(LABELS), weights(seed)
     assert drawn.max() > 0.6
-    found = cells(picture, picture.png(drawn, 100))
+    found = cells(picture, picture.png(drawn, "head 1, step 100"))
     np.testing.assert_allclose(found, drawn, atol=3 / 256)
 
 
 @pytest.mark.parametrize("value", [0.0, 0.01, 0.5, 1.0])
 def test_a_colour_means_the_same_in_every_picture(value):
     """A map whose largest weight is small is pale: the scale is not stretched to what it holds."""
-    picture = MapPicture(LABELS, "head 1")
-    found = cells(picture, picture.png(np.full((3, 7), value), 100))
+    picture = MapPicture(LABELS)
+    found = cells(picture, picture.png(np.full((3, 7), value), "head 1"))
     np.testing.assert_allclose(found, value, atol=3 / 256)
 
 
 def test_a_picture_shows_nothing_of_the_ones_before():
-    used = MapPicture(LABELS, "head 1")
+    used = MapPicture(LABELS)
     for seed in range(3):
         drawn = weights(seed)
-        assert used.png(drawn, seed) == MapPicture(LABELS, "head 1").png(drawn, seed)
-    used.png(np.ones((3, 7)), 1_000_000)
-    assert used.png(drawn, 2) == MapPicture(LABELS, "head 1").png(drawn, 2)
-    assert used.png(drawn, 3) != used.png(drawn, 2)  # the heading names the step
+        assert used.png(drawn, f"step {seed}") == MapPicture(LABELS).png(drawn, f"step {seed}")
+    used.png(np.ones((3, 7)), "head 12, step 1,000,000")
+    assert used.png(drawn, "step 2") == MapPicture(LABELS).png(drawn, "step 2")
+    assert used.png(drawn, "step 3") != used.png(drawn, "step 2")  # the heading names the step
     other = drawn.copy()
     other[2, 6] += 0.1
-    assert used.png(other, 3) != used.png(drawn, 3)
+    assert used.png(other, "step 3") != used.png(drawn, "step 3")
 
 
 def test_the_true_words_are_framed_and_no_others():
-    picture = MapPicture(LABELS, "head 1")
-    seen = pixels(picture.png(np.zeros((3, 7)), 0))
+    picture = MapPicture(LABELS)
+    seen = pixels(picture.png(np.zeros((3, 7)), "head 1"))
     framed = np.zeros((3, 7), bool)
     for i in range(3):
         for j in range(7):
-            (left, low), (right, high) = picture._axes.transData.transform([(j - 0.5, i + 0.5), (j + 0.5, i - 0.5)])
-            cell = seen[len(seen) - round(high) : len(seen) - round(low), round(left) : round(right)]
+            left, top, right, bottom = box(picture, i, j)
+            cell = seen[top:bottom, left:right]
             framed[i, j] = (np.abs(cell - FRAME).sum(axis=-1) < 120).any()
     assert (framed == RELEVANT).all()
 
@@ -103,9 +108,9 @@ def test_any_word_can_be_drawn(start):
     labels = MapLabels(words, tuple(range(len(words))), relevant)
     drawn = weights(0, len(words), len(words))
     plain = dataclasses.replace(labels, words=("a",) * len(words))
-    picture = MapPicture(labels, "head 1").png(drawn, 5)
-    assert png_size(picture) == png_size(MapPicture(plain, "head 1").png(drawn, 5))
-    assert picture != MapPicture(plain, "head 1").png(drawn, 5)
+    picture = MapPicture(labels).png(drawn, "step 5")
+    assert png_size(picture) == png_size(MapPicture(plain).png(drawn, "step 5"))
+    assert picture != MapPicture(plain).png(drawn, "step 5")
     assert png_size(film_strip([drawn[None]], [5], labels, " ".join(words))) > (0, 0)
 
 

@@ -3,10 +3,12 @@
 import itertools
 import math
 from collections import defaultdict
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
+import yaml
 from small_world import SMALL, Oracle, normalised, with_holes, world_from
 
 from data.contexts import held_out_contexts
@@ -315,18 +317,40 @@ def chi_square_errors(count_CW, exact_CW):
     return np.asarray(result)
 
 
+def forms_of_the_file(name):
+    """{slots and fixed words in order: probability}, straight from the world file."""
+    file = yaml.safe_load(Path(f"data/worlds/{name}.yaml").read_text(encoding="utf-8"))
+    forms = defaultdict(float)
+    for sentence in file["sentences"]:
+        parts = [inner for part in sentence["parts"] for inner in file["clauses"].get(part.get("clause"), [part])]
+        for kept in itertools.product(*([True, False] if "chance" in part else [True] for part in parts)):
+            chances = [
+                part.get("chance", 1) if keep else 1 - part["chance"] for part, keep in zip(parts, kept, strict=True)
+            ]
+            form = tuple(part.get("slot", part.get("word")) for part, keep in zip(parts, kept, strict=True) if keep)
+            forms[form] += sentence["chance"] * math.prod(chances)
+    return forms
+
+
 def test_a_million_sentences_have_the_frequencies_of_their_templates(english, million):
+    """Every form of sentence (which optional words it has), and every word that nothing chooses."""
     tokens_BK, hidden_B, slot_B = million
     words = english.vocabulary.words
+    kind_W = ["determiner" if word in ("the", "a") else english.slot_of.get(i, word) for i, word in enumerate(words)]
+    kinds, kind_number_W = np.unique(kind_W, return_inverse=True)
+    form_BK = kind_number_W[tokens_BK]
+    key_B = form_BK @ len(kinds) ** np.arange(form_BK.shape[1])  # one number for each form (it may wrap round)
+    _, first_T, count_T = np.unique(key_B, return_index=True, return_counts=True)
+    seen = {
+        tuple(kinds[i] for i in form_BK[row] if kinds[i] != "[PAD]"): n for row, n in zip(first_T, count_T, strict=True)
+    }
+    expected = forms_of_the_file("english")
+    assert len(expected) > 5
+    assert seen.keys() == expected.keys()
+    for form, p in expected.items():
+        assert_frequency(seen[form], MILLION, p, form)
     of_slot = {slot: np.isin(tokens_BK, english.slots[slot]) for slot in ("adjective", "adverb", "connector")}
     two = of_slot["connector"].any(axis=1)
-    assert_frequency(two.sum(), MILLION, 0.7, "two clauses")
-    for extra in ("adjective", "adverb"):
-        for number in (0, 1, 2):
-            of_two = math.comb(2, number) * 0.2**number * 0.8 ** (2 - number)
-            have = of_slot[extra].sum(axis=1) == number
-            assert_frequency((have & two).sum(), two.sum(), of_two, f"{number} {extra} in two clauses")
-        assert_frequency((of_slot[extra].any(axis=1) & ~two).sum(), (~two).sum(), 0.2, extra)
     for slot, found in of_slot.items():
         for word in english.slots[slot]:
             assert_frequency((tokens_BK == word).sum(), found.sum(), 1 / len(english.slots[slot]), words[word])
@@ -346,8 +370,9 @@ def test_a_million_sentences_answer_as_the_posterior_says(english, million):
     tokens_BK, hidden_B, _ = million
     visible_BK = tokens_BK.copy()
     visible_BK[np.arange(MILLION), hidden_B] = MASK
-    visible_BK, hidden_B = (array[(tokens_BK == PAD).sum(axis=1) >= 9] for array in (visible_BK, hidden_B))
-    target_B = tokens_BK[(tokens_BK == PAD).sum(axis=1) >= 9, hidden_B]
+    short_B = ~np.isin(tokens_BK, english.slots["connector"]).any(axis=1)  # two clauses: too many contexts
+    visible_BK, hidden_B = visible_BK[short_B], hidden_B[short_B]
+    target_B = tokens_BK[short_B, hidden_B]
     contexts_CK, context_B, count_C = np.unique(visible_BK, axis=0, return_inverse=True, return_counts=True)
     common = np.argsort(-count_C)[:100]
     assert count_C[common].min() > 400

@@ -80,7 +80,7 @@ def left(tmp_path_factory):
 def test_the_layout_of_a_run_folder(left):
     found = {str(path.relative_to(left.folder)) for path in left.folder.rglob("*")}
     found = {re.sub(r"tfevents\..*", "tfevents", path) for path in found}
-    each = ["events.out.tfevents", "summary.json", *(f"attention-{n + 1}.png" for n in range(SENTENCES))]
+    each = ["events.out.tfevents", "summary.json", "attention.png"]
     members = {f"{member}/{name}" for member in ("seed-5", "seed-6") for name in each}
     assert found == {"config.yaml", "seed-5", "seed-6", *members}
 
@@ -118,7 +118,7 @@ def test_pictures_stand_at_some_steps_the_first_and_the_last_among_them(left):
 
 
 def test_film_strips_are_pictures(left):
-    for path in left.folder.rglob("attention-*.png"):
+    for path in left.folder.rglob("attention.png"):
         picture = Image.open(path)
         picture.load()
         assert min(picture.size) > 100
@@ -176,7 +176,7 @@ def test_what_the_terminal_shows(left):
     weight = np.median([summary["relation/weight/all"] for summary in left.summaries.values()])
     assert re.search(rf"Weight [a-z ]+ +{weight:.2f} +median of 2, ", text)
     assert f"This run lies in  '{left.folder}'\n" in text
-    assert f"Pictures          '{left.folder}/seed-5/attention-1.png'\n" in text
+    assert f"Pictures          '{left.folder}/seed-5/attention.png'\n" in text
     assert f"Watch it with     tensorboard --logdir '{left.folder.parent}'\n" in text
 
 

@@ -50,7 +50,7 @@ def test_two_runs_of_a_config(folder):
     assert "runs/mine-001" in first.stdout
     assert "tensorboard --logdir runs\n" in first.stdout
     before = contents(folder / "runs" / "mine-001")
-    assert {"config.yaml", "summary.json", "attention-1.png"} <= {str(path) for path in before}
+    assert {"config.yaml", "summary.json", "attention.png"} <= {str(path) for path in before}
 
     second = command(folder, "--config", "mine.yaml", "--seed", "1")
     assert (second.returncode, second.stderr) == (0, "")
