@@ -69,6 +69,7 @@ class SamplerTables:
 
 def sample(tables: SamplerTables, key: jax.Array, size: int) -> Batch:
     """`size` fresh masked sentences; a pure function of `key`."""
+    tables = jax.tree.map(jnp.asarray, tables)  # NumPy tables cannot be indexed by traced numbers
     clauses, fields = tables.clause_table_EC.shape[1], tables.field_FWN.shape[0]
     bits = jax.random.bits(key, (1 + 3 * clauses + fields, size), jnp.uint32)
     question_B = _draw(tables.question_E[None], bits[0][:, None])

@@ -244,7 +244,9 @@ def test_a_batch_is_a_function_of_its_key(small):
     tables = sampler_tables(small, CONTENT)
     first, again, other = (jax.device_get(draw(tables, jax.random.key(seed), 64)) for seed in (7, 7, 8))
     stacked = jax.vmap(jax.random.key)(np.asarray([7, 8]))
-    both = jax.device_get(jax.jit(jax.vmap(lambda key: sample(tables, key, 64)))(stacked))
+    both = jax.device_get(
+        jax.jit(jax.vmap(lambda tables, key: sample(tables, key, 64), in_axes=(None, 0)))(tables, stacked)
+    )
     with jax.enable_x64(True):  # the thresholds are 32-bit numbers, whatever jax's default is
         wide = jax.device_get(draw(tables, jax.random.key(7), 64))
     for one in (again, wide, jax.tree.map(lambda array: array[0], both)):

@@ -102,7 +102,10 @@ def test_the_weight_lies_on_the_right_words(toy, cat_sat_mat):
 def two_clauses():
     """The default world with two clauses in every sentence."""
     document = read_yaml(Path(data.worlds.__file__).with_name("english.yaml"))
-    document.value["sentences"] = [{**document.value["sentences"][1], "chance": 1.0}]
+    both = [
+        sentence for sentence in document.value["sentences"] if sum("clause" in part for part in sentence["parts"]) == 2
+    ]
+    document.value["sentences"] = [{**sentence, "chance": 1 / len(both)} for sentence in both]
     document.value["examples"] = document.value["examples"][1:]
     return make_world("two_clauses", check_world(document))
 
