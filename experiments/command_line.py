@@ -20,9 +20,10 @@ class OneLineParser(argparse.ArgumentParser):
 
 def config_parser(prog: str, description: str, epilog: str = "") -> OneLineParser:
     """A parser with `--config` and one option for every value of the config."""
+    note = "A value given here wins over the config file; the defaults shown hold where the file says nothing."
     parser = OneLineParser(
         prog=prog,
-        description=description,
+        description=f"{description}\n\n{note}",
         epilog=epilog,
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,

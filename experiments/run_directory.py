@@ -9,6 +9,7 @@ runs/toy-001/                 one run; with several seeds, one folder a member i
 
 import errno
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -90,6 +91,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_summary(folder: Path, values: Mapping[str, Any]) -> None:
-    """Write `summary.json`: `values` under their stable names, with the format's version."""
-    text = json.dumps({"version": SUMMARY_VERSION, **values}, indent=2, ensure_ascii=False, allow_nan=False)
+    """Write `summary.json`: `values` under their stable names; a number that is not finite becomes null."""
+    known = {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in values.items()}
+    text = json.dumps({"version": SUMMARY_VERSION, **known}, indent=2, ensure_ascii=False, allow_nan=False)
     write_text(folder / "summary.json", text + "\n")

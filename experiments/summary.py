@@ -110,7 +110,7 @@ def summary(training: Training, first: Record, last: Record, run: int, versions:
     """What `summary.json` says of one run."""
     config = training.config
     return {
-        "status": "finished",
+        "status": "finished" if np.isfinite(last.loss_R[run]) else "diverged",
         "seed": config.seed + run,
         "steps": last.step,
         "loss": float(last.loss_R[run]),

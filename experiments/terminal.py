@@ -84,6 +84,8 @@ def _attention_table(rows: list[RowResult]) -> Table:
 
 def _cell(weight: float, hidden: bool) -> Text:
     """A weight on a background as dark as it is large; in brackets where the hidden word itself stands."""
+    if not np.isfinite(weight):
+        return Text("  -  ")
     colour = (_PALE + weight * (_DARK - _PALE)).astype(int)
     ink = "white" if weight > 0.45 else "rgb(60,70,90)"
     shown = f"{weight:.2f}".removeprefix("0") if weight < 0.995 else "1.0"

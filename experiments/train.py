@@ -17,7 +17,7 @@ examples:
   python -m experiments.train --seeds 10 --track.images 2
   python -m experiments.train --probes "[the dog sat on the mat .]"
 
-exit codes: 0 finished, 2 a mistake in what was given, 130 interrupted"""
+exit codes: 0 finished, 2 a mistake in what was given, 3 diverged, 130 interrupted"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,8 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     from experiments.session import train
 
-    train(config, Path(options.config).stem, options.run_dir)
-    return 0
+    return train(config, Path(options.config).stem, options.run_dir)
 
 
 if __name__ == "__main__":
