@@ -131,7 +131,7 @@ def test_help_lists_every_value_with_its_meaning_and_default(answers):
         assert expected in text, expected
     for option in ("--config FILE", "--run-dir DIR", "--print-config", "--list-devices", "-h, --help"):
         assert any(line.startswith(option) for line in lines), option
-    assert "exit codes: 0 finished, 2 a mistake in what was given, 130 interrupted" in text
+    assert "exit codes: 0 finished, 2 a mistake in what was given, 3 diverged, 130 interrupted" in text
     assert "python -m experiments.train --config toy.yaml" in lines
 
 

@@ -129,10 +129,16 @@ def test_the_summary_is_strict_json(tmp_path):
 def test_a_summary_that_cannot_be_written_leaves_the_old_one(tmp_path):
     write_summary(tmp_path, {"loss": 1.0})
     before = (tmp_path / "summary.json").read_bytes()
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        write_summary(tmp_path, {"loss": float("nan")})
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        write_summary(tmp_path, {"loss": object()})
     assert [path.name for path in tmp_path.iterdir()] == ["summary.json"]
     assert (tmp_path / "summary.json").read_bytes() == before
+
+
+def test_what_is_not_finite_is_null(tmp_path):
+    write_summary(tmp_path, {"loss": float("nan"), "excess": float("inf"), "steps": 3})
+    found = json.loads((tmp_path / "summary.json").read_text())
+    assert (found["loss"], found["excess"], found["steps"]) == (None, None, 3)
 
 
 def test_a_file_appears_whole(tmp_path, monkeypatch):

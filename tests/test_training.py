@@ -1,11 +1,14 @@
 """What the trained model must show, on real trainings: the newcomer's run over ten seeds, and its control arms."""
 
 import dataclasses
+import io
+import json
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
+from rich.console import Console
 
 import data.worlds
 from data.sampler import sampler_tables
@@ -17,6 +20,7 @@ from experiments.evaluate import evaluate, make_evaluation_set
 from experiments.loop import Training, record_steps
 from experiments.measure import one_run
 from experiments.relation import most_costly, on_relevant
+from experiments.session import train
 from experiments.state import Swept, init_state, program, swept
 from experiments.step import train_steps
 from experiments.yaml_config import load_config
@@ -194,6 +198,15 @@ def test_chunks_do_not_change_the_training():
         np.abs(a - b).max() for a, b in zip(jax.tree.leaves(start.params), jax.tree.leaves(whole.params), strict=True)
     ]
     assert min(moved) > 0
+
+
+def test_a_diverged_run_is_told(tmp_path):
+    values = {"train.learning_rate": "1000", "model.norm": "none", "train.steps": "30", "track.images": "2"}
+    console = Console(file=io.StringIO(), width=100)
+    code = train(load_config("toy.yaml", SMALL | values), "toy", str(tmp_path / "run"), console)
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert (code, summary["status"], summary["loss"]) == (3, "diverged", None)
+    assert "diverged: the loss of seed 0 is no number" in console.file.getvalue()
 
 
 @pytest.mark.parametrize(("steps", "records"), [(1500, 40), (1, 2), (7, 40), (100_000, 64)])
