@@ -83,13 +83,22 @@ def expand(sentences: Iterable[tuple[float, Sequence[Part]]]) -> tuple[Template,
 def _flatten(parts: Sequence[Part]) -> list[tuple[float, Field]]:
     fields: list[tuple[float, Field]] = []
     clause = 0
-    for number, part in enumerate(parts):
+    for part, number in _numbered(parts):
         if part.clause:
-            fields += [(inner.chance, _field(inner, clause, i)) for i, inner in enumerate(part.clause)]
+            fields += [(inner.chance, _field(inner, clause, n)) for inner, n in _numbered(part.clause)]
             clause += 1
         else:
             fields.append((part.chance, _field(part, NO_CLAUSE, number)))
     return fields
+
+
+def _numbered(parts: Sequence[Part]) -> list[tuple[Part, int]]:
+    """Each part and how many of its kind stand before it.
+
+    Not its place: two clauses that differ in what is optional make the same template where both leave it out.
+    """
+    kinds = [(part.slot, part.of) for part in parts]
+    return [(part, kinds[:i].count(kinds[i])) for i, part in enumerate(parts)]
 
 
 def _field(part: Part, clause: int, number: int) -> Field:

@@ -124,8 +124,8 @@ def make_world(name: str, file: WorldFile) -> World:
     """Compute the tables of a checked world file.
 
     Raises:
-      InputError: two templates make the same sentence, or the slot of a hidden content word is not certain, or an
-        example is no sentence of this world.
+      InputError: two templates make the same sentence, or the slot of a hidden content word is not certain. (Whether
+        the world can say its examples is seen where they are masked: `experiments.probes`.)
     """
     where = ("sentences",)
     try:

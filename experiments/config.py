@@ -26,7 +26,7 @@ class TaskConfig:
 class TrainConfig:
     """How the parameters are learned: AdamW, a linear warm-up, then half a cosine down to 0."""
 
-    steps: int = setting(1500, "updates", low=1, high=10_000_000)
+    steps: int = setting(1700, "updates", low=1, high=10_000_000)
     batch: int = setting(1024, "sentences an update", low=1, high=1_000_000)
     learning_rate: float = setting(1e-2, "largest learning rate", low=0.0, high=1e3)
     warmup: float = setting(0.1, "share of the updates until the largest learning rate", low=0.0, high=1.0)

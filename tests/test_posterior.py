@@ -160,6 +160,17 @@ def test_english_words_of_the_other_clause_tell_nothing():
     assert {*table["dog"]} == {"slept", "roof"}
 
 
+def test_english_adjectives_and_adverbs_tell_nothing_of_content():
+    # One sentence of every template, so that no optional word lets the structure of the sentence tell.
+    world = load_world("english")
+    for template in world.templates:
+        tokens = [world.field_words(field)[0] for field in template.fields]
+        content = [i for i, field in enumerate(template.fields) if field.is_content]
+        table = relevance(world, [tokens] * len(content), np.asarray(content))
+        others = [i for i in range(len(tokens)) if i not in content]
+        assert table[:, others].max() <= TOLERANCE, [field.slot for field in template.fields]
+
+
 def test_an_adjective_tells_where_the_subject_stands(small):
     # "the ? ? sat": an adjective and the subject (1 in 8), or the subject and an adverb: log 8, whatever the noun.
     tokens = small.vocabulary.encode("the old cat sat on mat .")

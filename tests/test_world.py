@@ -106,6 +106,27 @@ def test_german_puts_the_verb_last_in_a_subordinate_clause(worlds):
     assert seen == {True, False}
 
 
+def test_clauses_that_differ_in_an_optional_part_share_the_template_without_it():
+    """ "a cat sat on mat" is one template, whichever clause made it, and has the chances of both."""
+    late = """\
+  late:
+    - {slot: determiner, of: subject}
+    - {slot: subject}
+    - {slot: verb}
+    - {slot: preposition, of: object}
+    - {slot: object}
+    - {slot: adverb, chance: 0.5}
+sentences:
+  - {chance: 0.5, parts: [{clause: late}, {word: .}]}
+  - {chance: 0.5, parts: [{clause: main}, {word: .}]}
+"""
+    before, after = SMALL.split("sentences:\n")
+    world = world_from(before + late + after[after.index("held_out:") :])
+    found = {" ".join(field.slot for field in t.fields): t.probability for t in world.templates}
+    assert found["determiner subject verb preposition object ."] == pytest.approx(0.5 * 0.5 + 0.5 * 0.75)
+    assert len(found) == len(world.templates) == 3
+
+
 def test_encode_understands_how_people_write():
     small = world_from(SMALL).vocabulary
     plain = small.encode("the cat sat on mat .")

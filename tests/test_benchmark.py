@@ -1,0 +1,25 @@
+"""The benchmark command measures what it says, on a tiny config; its figures are for people and are not tested."""
+
+import re
+
+from experiments import benchmark
+
+TINY = """\
+model: {d_model: 4, heads: 1, d_head: 2, d_mlp: 0}
+train: {steps: 2, batch: 8}
+evaluate: {sentences: 8}
+track: {records: 2, images: 0}
+"""
+
+
+def test_the_command_prints_every_figure(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.yaml").write_text(TINY, encoding="utf-8")
+    monkeypatch.setattr(benchmark, "_machine", lambda: "a machine")  # it would set up devices that tests set up
+    path = str(tmp_path / "tiny.yaml")
+    assert benchmark.main(["--config", path, "--updates", "2", "--repeats", "1"]) == 0
+    shown = capsys.readouterr().out
+    number = r"\s+([0-9.,]+)"
+    for label in ("first time, nothing compiled yet", "afterwards", "peak memory", "hidden rows only, as trained"):
+        assert float(re.search(re.escape(label) + number, shown)[1].replace(",", "")) > 0, shown
+    assert re.search(r"every row computed\s+[0-9,]+\s+1\.0 x", shown), shown
