@@ -56,8 +56,8 @@ class EvaluateConfig:
 class TrackConfig:
     """What is kept of a training."""
 
-    records: int = setting(24, "steps, spaced ever wider, at which everything is measured", low=2, high=1000)
-    images: int = setting(8, "of these, how many become pictures; TensorBoard shows 10 a tag", low=0, high=10)
+    records: int = setting(20, "steps, spaced ever wider, at which everything is measured", low=2, high=1000)
+    images: int = setting(6, "of these, how many become pictures; TensorBoard shows 10 a tag", low=0, high=10)
 
     def __post_init__(self) -> None:
         check(self)

@@ -4,6 +4,7 @@ Tags never contain a word of a user; words stand in pictures and texts.
 """
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,13 +12,19 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
-from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.compat.proto.summary_pb2 import DATA_CLASS_TENSOR, Summary, SummaryMetadata
+from tensorboard.plugins.histogram.summary_v2 import histogram_pb
+from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
+from tensorboard.plugins.hparams import metadata as hparams_metadata
+from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 from tensorboard.plugins.image import metadata as image_metadata
 from tensorboard.plugins.scalar import metadata as scalar_metadata
 from tensorboard.plugins.text.summary_v2 import text_pb
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from tensorboard.util import tensor_util
 
+PLUGIN = "catmat"
+"""Name under which the attention tensors are found."""
 _QUEUE = 1_000
 """Events that may wait for the disk; the default of 10 stops the training whenever the writer is busy."""
 
@@ -25,16 +32,21 @@ _QUEUE = 1_000
 class EventWriter:
     """Writes one run's events; use it in a `with`, so that nothing is lost on any way out."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, first: int = 0) -> None:
+        """Open a new event file in `folder`; what earlier files there hold from step `first` on is superseded."""
         self._writer = EventFileWriter(str(folder), max_queue_size=_QUEUE)
         # Without this mark TensorBoard shows steps twice after a run went on from an earlier step.
-        self._write(Event(session_log=SessionLog(status=SessionLog.START)), step=0)
+        self._write(Event(session_log=SessionLog(status=SessionLog.START)), step=first)
         self._described: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write what is waiting, and end the file."""
         self._writer.close()
 
     def scalars(self, step: int, values: dict[str, float], descriptions: dict[str, str] | None = None) -> None:
@@ -62,6 +74,46 @@ class EventWriter:
     def text(self, step: int, tag: str, markdown: str) -> None:
         """One text, in Markdown; the caller escapes what users wrote."""
         self._write(Event(summary=text_pb(tag, markdown)), step)
+
+    def histogram(self, step: int, tag: str, values: NDArray[np.floating], description: str = "") -> None:
+        """The distribution of `values` (any shape); nan and infinities are left out."""
+        finite = np.asarray(values, np.float64).ravel()
+        shown = histogram_pb(tag, finite[np.isfinite(finite)], description=self._first(tag, {tag: description}))
+        self._write(Event(summary=shown), step)
+
+    def tensor(self, step: int, tag: str, values: NDArray[np.floating], content: bytes) -> None:
+        """An array for the plugin `catmat`; `content` is the plugin's own description of the tag (JSON)."""
+        summary = Summary()
+        data = SummaryMetadata.PluginData(plugin_name=PLUGIN, content=content)
+        # Without its class, TensorBoard drops a plugin's data without a word.
+        metadata = SummaryMetadata(plugin_data=data, data_class=DATA_CLASS_TENSOR)
+        tensor = tensor_util.make_tensor_proto(np.asarray(values, np.float32))
+        summary.value.add(tag=tag, metadata=metadata, tensor=tensor)
+        self._write(Event(summary=summary), step)
+
+    def hparams(self, values: Mapping[str, bool | float | str], metrics: Sequence[str], trial: str) -> None:
+        """What a run was made with, and the scalars by which runs are compared; ended by `hparams_end`."""
+        kinds = {bool: api_pb2.DATA_TYPE_BOOL, float: api_pb2.DATA_TYPE_FLOAT64, str: api_pb2.DATA_TYPE_STRING}
+        experiment = api_pb2.Experiment(
+            hparam_infos=[api_pb2.HParamInfo(name=name, type=kinds[type(value)]) for name, value in values.items()],
+            metric_infos=[api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag)) for tag in metrics],
+        )
+        self._hparams_data(hparams_metadata.EXPERIMENT_TAG, plugin_data_pb2.HParamsPluginData(experiment=experiment))
+        self._write(Event(summary=hparams_pb(dict(values), trial_id=trial)), 0)
+
+    def hparams_end(self, success: bool) -> None:
+        """Mark the run as ended in the hparams dashboard."""
+        status = api_pb2.STATUS_SUCCESS if success else api_pb2.STATUS_FAILURE
+        end = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=time.time())
+        self._hparams_data(
+            hparams_metadata.SESSION_END_INFO_TAG, plugin_data_pb2.HParamsPluginData(session_end_info=end)
+        )
+
+    def _hparams_data(self, tag: str, data: plugin_data_pb2.HParamsPluginData) -> None:
+        summary = Summary()
+        metadata = hparams_metadata.create_summary_metadata(data)
+        summary.value.add(tag=tag, metadata=metadata, tensor=hparams_metadata.NULL_TENSOR)
+        self._write(Event(summary=summary), 0)
 
     def flush(self) -> None:
         """Wait until everything is on disk."""

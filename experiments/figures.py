@@ -1,34 +1,47 @@
-"""Pictures of attention: one head a picture, and the film strip of a sentence over training.
+"""Pictures of attention: one head a picture, and a sentence over the training as a strip or a film.
 
-Colours mean the same in every picture (0 is pale, 1 is dark), so steps, heads and runs can be compared. Words come from
-users and are drawn as plain text, never as mathematics.
+Colours mean the same in every picture (0 is pale, 1 is dark), so steps, heads and runs can be compared. Everything is
+laid out for the size at which it is shown and painted twice as large (`_FINE`), sharp on fine screens and if enlarged.
+Words come from users and are drawn as plain text. A picture keeps its white page on a dark one.
 """
 
-import functools
 import io
+import itertools
+import math
 import unicodedata
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib import font_manager
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from data.errors import printable
+from experiments.map_paint import (
+    ACCENT,
+    BLUES,
+    INK,
+    LINE,
+    PAPER,
+    PURPLES,
+    SHADES,
+    SOFT,
+    Canvas,
+    canvas,
+    shade,
+    text_tile,
+)
 
-COLOURS = "Blues"
-_DPI = 100
-_DARK = 0.55
-"""Above this weight, the value in a cell is written in white."""
-_INK, _SOFT = "#22303c", "#6b7a87"
-_ACCENT = "#d1495b"
-"""Colour of the words that truly matter."""
+_FINE = 2
+_CARD = 350 * _FINE
+"""Width of TensorBoard's image cards."""
+_SHEET = 960 * _FINE
+"""Widest sheet of maps, as wide as a README shows."""
+_FILM = 600 * _FINE
+"""Widest frame of a film, so that its file stays small."""
+_NOTHING = 255
+"""No mark; a colour that nothing has."""
 
 
 @dataclass(frozen=True)
@@ -42,146 +55,262 @@ class MapLabels:
     """[rows, words]: the truly relevant words."""
 
     def short(self, position: int) -> str:
-        """A word as it fits beside the others."""
+        """A word as it fits beside the others: at most 12 letters, or 6 of the wide ones of East Asia."""
         word = printable(unicodedata.normalize("NFC", self.words[position]))
-        return word if len(word) <= 12 else word[:11] + "…"
+        widths = np.cumsum([2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in word])
+        return word if not word or widths[-1] <= 12 else word[: int((widths <= 11).sum())] + "…"
+
+    @property
+    def columns(self) -> list[str]:
+        return [self.short(j) for j in range(len(self.words))]
+
+    @property
+    def rows(self) -> list[str]:
+        return [self.short(i) for i in self.hidden]
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """How a quantity is shown."""
+
+    scale: str
+    darkest: str
+    rows: str
+    columns: str
+    unit: str = ""
+
+
+_KINDS = {
+    "weight": _Kind(BLUES, "1", "query: hidden word", "key: word that is looked at"),
+    "relevance": _Kind(PURPLES, "1 nat or more", "hidden word", "known word: what it tells, in nats", ", in nats"),
+}
+
+
+class _Grid:
+    """The cells of a sentence's maps, with the words around and the marks that are on every map."""
+
+    def __init__(self, labels: MapLabels, cell: tuple[int, int], letters: int) -> None:
+        self._labels, self.cell, self._letters, (rows, columns) = labels, cell, letters, labels.relevant.shape
+        self.width, self.height = columns * cell[0], rows * cell[1]
+        longest = max(text_tile(word, letters).width for word in labels.columns)
+        self._angle = 0 if longest <= cell[0] - 6 else 60
+        self._small = min(letters, round(0.74 * cell[0])) if self._angle else letters  # leaning words must not touch
+        self.below = round(1.5 * letters if not self._angle else 0.87 * longest * self._small / letters + letters)
+        """Height of the words below a map."""
+        self._marks = Image.new("L", (self.width, self.height), _NOTHING)
+        draw = ImageDraw.Draw(self._marks)
+        for i, j in np.ndindex(rows, columns):
+            x0, y0 = j * cell[0], i * cell[1]
+            x1, y1 = x0 + cell[0] - 1, y0 + cell[1] - 1
+            draw.line((x1, y0, x1, y1, x0, y1), fill=PAPER)  # thin gaps, so that cells can be counted
+            if labels.relevant[i, j]:
+                draw.rectangle((x0, y0, x1 - 1, y1 - 1), outline=ACCENT, width=3)
+            if labels.hidden[i] == j:
+                _dashes(self._marks, (x0 + 1, y0 + 1, x1 - 2, y1 - 2))
+        self._marked = self._marks.point([255] * _NOTHING + [0])
+
+    def paint(self, page: Canvas, values: NDArray[np.floating], left: int, top: int) -> None:
+        page.draw.rectangle((left - 1, top - 1, left + self.width, top + self.height), outline=LINE)
+        page.cells(values, left, top, self.cell)
+        page.image.paste(self._marks, (left, top), self._marked)
+
+    def write_rows(self, page: Canvas, left: int, top: int) -> None:
+        for i, word in enumerate(self._labels.rows):
+            page.write((left - self._letters // 2, top + (i + 0.5) * self.cell[1]), word, self._letters, anchor=1)
+
+    def write_columns(self, page: Canvas, left: int, top: int) -> None:
+        anchor, lean = (1, 0.3 * self._small) if self._angle else (0.5, 0)
+        for j, word in enumerate(self._labels.columns):
+            at = left + (j + 0.5) * self.cell[0] + lean, top + 0.75 * self._letters
+            page.write(at, word, self._small, anchor=anchor, angle=self._angle)
+
+
+def _dashes(image: Image.Image, box: tuple[int, int, int, int]) -> None:
+    """A dashed rectangle, dark and white by turns: it is seen on pale and on dark cells."""
+    size = box[2] - box[0] + 1, box[3] - box[1] + 1
+    stripes = np.add.outer(np.arange(size[1]), np.arange(size[0])) // 4 % 2
+    outline = Image.new("L", size, 0)
+    ImageDraw.Draw(outline).rectangle((0, 0, size[0] - 1, size[1] - 1), outline=255, width=2)
+    image.paste(Image.fromarray(np.where(stripes, PAPER, INK).astype(np.uint8)), box[:2], outline)
+
+
+class _Legend:
+    """What colours and marks mean, on as many lines as it takes."""
+
+    def __init__(self, darkest: str, size: int, room: int, more: Sequence[tuple[str, str]] = ()) -> None:
+        self._size, left, line = size, 0, 0
+        self._items: list[tuple[int, int, str, str]] = []
+        marks = ("scale", darkest), ("frame", "truly matters"), ("dashes", "[MASK], the hidden place")
+        for mark, text in (*marks, *more):
+            wide = self._wide(mark) + text_tile(text, size).width
+            if left and left + wide > room:
+                left, line = 0, line + 1
+            self._items.append((left, line, mark, text))
+            left += wide + round(1.2 * size)
+        self.height = round(1.6 * size) * (line + 1)
+
+    def _wide(self, mark: str) -> int:
+        return round({"": 0, "scale": 6.5}.get(mark, 1.6) * self._size)
+
+    def paint(self, page: Canvas, left: int, top: int) -> None:
+        size = self._size
+        for at, line, mark, text in self._items:
+            x, y = left + at, top + round(1.6 * size * (line + 0.5))
+            box = x, y - size // 2, x + size, y + size // 2
+            if mark == "scale":
+                page.write((x, y), "0", size, SOFT)
+                page.cells(np.linspace(0, 1, 5 * size)[None], x + size, box[1], (1, size))
+                page.draw.rectangle((x + size - 1, box[1] - 1, x + 6 * size, box[3]), outline=LINE)
+            elif mark == "frame":
+                page.draw.rectangle(box, outline=ACCENT, width=3)
+            elif mark == "dashes":
+                _dashes(page.image, box)
+            page.write((x + self._wide(mark), y), text, size, SOFT)
+
+
+def _side(labels: MapLabels, letters: int) -> int:
+    """Width that the words beside a map need, and those below it, which lean to the left."""
+    rows = [text_tile(word, letters).width for word in labels.rows]
+    leaning = [text_tile(word, letters).width / 2 - j * letters for j, word in enumerate(labels.columns)]
+    return round(max(*rows, *leaning) + letters)
 
 
 class MapPicture:
-    """A sentence's map, drawn again and again with other weights.
+    """A sentence's map in one size, drawn again and again with other values: one head a picture.
 
-    What never changes (words, axes) is drawn once with matplotlib; cells, values and heading are painted on a copy of
-    it, which takes a fifth of the time of drawing it all.
+    `kind` says what the values are: attention weights, or exact relevance in nats.
     """
 
-    def __init__(self, labels: MapLabels) -> None:
-        rows, columns = len(labels.hidden), len(labels.words)
-        self._labels = labels
-        width = max(4.2, 0.35 * columns + 1.2)
-        size = width / 4.2  # letters grow with the picture, so that they read alike in a card of fixed width
-        left, bottom, top = 0.85 * size, 0.8 * size, 0.6 * size
-        high = max(2.2 * size, 0.35 * rows + bottom + top)
-        figure = Figure(figsize=(width, high), dpi=_DPI)
-        canvas = FigureCanvasAgg(figure)
-        axes = figure.add_axes((left / width, bottom / high, 1 - (left + 0.12) / width, 1 - (bottom + top) / high))
-        _draw_map(axes, np.zeros((rows, columns)), labels)
-        _label(axes, labels, size=9 * size)
-        axes.set_xlabel("key: word that is looked at", color=_SOFT, fontsize=8 * size)
-        axes.set_ylabel("query: hidden word", color=_SOFT, fontsize=8 * size)
-        note = "red frame: words that truly matter; blank: below .005"
-        figure.text(0.02, 1 - 0.4 * size / high, note, color=_ACCENT, fontsize=7.5 * size, va="center")
-        with _any_script():
-            canvas.draw()
-        self._background = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-        corners = axes.transData.transform([(j - 0.5, i - 0.5) for i in range(rows + 1) for j in range(columns + 1)])
-        corners[:, 1] = self._background.height - corners[:, 1]  # pictures count from the top
-        self._corners = corners.round().astype(int).reshape(rows + 1, columns + 1, 2)
-        self._fonts = _font(7.5 * min(size, 1.2)), _font(10 * size, bold=True)
-        self._heading_at = 0.02 * self._background.width, 0.17 * size * _DPI
+    def __init__(self, labels: MapLabels, kind: Literal["weight", "relevance"] = "weight") -> None:
+        self._kind, (rows, columns) = _KINDS[kind], labels.relevant.shape
+        # In a longer sentence everything grows with the picture, so that it reads alike in a card of fixed width.
+        side = _side(labels, 21) / _CARD
+        self._unit = unit = max(1, 30 * columns / (0.92 - side) / _CARD)
+        width, letters = round(_CARD * unit), round(21 * unit)
+        left = _side(labels, letters) + round(30 * unit)
+        wide = min((width - left - round(14 * unit)) // columns, round(120 * unit))
+        self._grid = grid = _Grid(labels, (wide, round(min(max(wide, 36 * unit), max(60, 250 / rows) * unit))), letters)
+        legend = _Legend(self._kind.darkest, round(18 * unit), width - round(28 * unit), (("", "blank: below .005"),))
+        top = round(52 * unit) + legend.height + round(12 * unit)
+        below = top + grid.height + grid.below
+        self._page = page = canvas(width, max(below + round(40 * unit), top + round(280 * unit)), self._kind.scale)
+        legend.paint(page, round(14 * unit), round(50 * unit))
+        grid.write_rows(page, left, top)
+        grid.write_columns(page, left, top + grid.height)
+        page.write((left, below + 16 * unit), self._kind.columns, round(18 * unit), SOFT)
+        middle = top + max(grid.height, 250 * unit) / 2
+        page.write((18 * unit, middle), self._kind.rows, round(18 * unit), SOFT, anchor=0.5, angle=90)
+        self.corner = left, top
+        """Where the cells begin, in pixels."""
+        self.cell = grid.cell
+        """Width and height of a cell."""
 
-    def png(self, weights: NDArray[np.floating], heading: str) -> bytes:
-        """The map with these weights [rows, words], as PNG."""
-        picture = self._background.copy()
-        draw = ImageDraw.Draw(picture)
-        colours = mpl.colormaps[COLOURS](np.asarray(weights, float), bytes=True)
-        for i, j in np.ndindex(*weights.shape):
-            (x0, y0), (x1, y1) = self._corners[i, j].tolist(), self._corners[i + 1, j + 1].tolist()
-            draw.rectangle((x0, y0, x1 - 1, y1 - 1), fill=tuple(colours[i, j, :3].tolist()))
-            value = float(weights[i, j])
-            if value >= 0.005:
-                middle = (x0 + x1) / 2, (y0 + y1) / 2
-                draw.text(middle, _shown(value), fill=_ink(value), font=self._fonts[0], anchor="mm")
-            if self._labels.relevant[i, j]:
-                draw.rectangle((x0 + 1, y0 + 1, x1 - 2, y1 - 2), outline=_ACCENT, width=2)
-        draw.text(self._heading_at, heading, fill=_INK, font=self._fonts[1], anchor="lm")
-        return _encode(picture)
+    def png(self, values: NDArray[np.floating], heading: str) -> bytes:
+        """The map with these values [rows, words], as PNG."""
+        page, unit, (left, top), (wide, high) = self._page.copy(), self._unit, self.corner, self.cell
+        if not heading.endswith(self._kind.unit):
+            heading += self._kind.unit
+        size = round(26 * unit)
+        page.write((14 * unit, 28 * unit), _shortened(heading, size, round(670 * unit)), size, bold=True)
+        self._grid.paint(page, values, left, top)
+        size, colours = round(min(0.46 * wide, 21 * unit)), shade(values)
+        for i, j in np.ndindex(*values.shape):
+            if text := _shown(float(values[i, j])):
+                on = int(colours[i, j])
+                ink = PAPER if 0.55 * SHADES < on < SHADES else INK
+                page.digits((left + (j + 0.5) * wide, top + (i + 0.5) * high), text, size, (ink, on))
+        return page.png()
 
 
-def _shown(weight: float) -> str:
-    return f"{weight:.2f}".removeprefix("0") if weight < 0.995 else "1"
+def _shown(value: float) -> str:
+    """A value as it is written in its cell."""
+    if not math.isfinite(value):
+        return "?"
+    if value < 0.995:
+        return f"{value:.2f}".removeprefix("0") if value >= 0.005 else ""
+    return f"{value:.1f}".removesuffix(".0")
 
 
-def _ink(weight: float) -> str:
-    """A colour that reads on the cell of this weight."""
-    return "white" if weight > _DARK else _INK if weight >= 0.05 else "#8d9aa6"
+def _shortened(text: str, size: int, room: int) -> str:
+    """As much of a text as fits."""
+    text = printable(unicodedata.normalize("NFC", text[:500]))
+    while len(text) > 1 and (wide := text_tile(text, size, bold=True).width) > room:
+        text = text[: min(len(text) - 2, int(len(text) * room / wide))] + "…"
+    return text
 
 
-@functools.cache
-def _font(points: float, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """The typeface of the axes' words, which matplotlib brings along."""
-    face = font_manager.FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal")
-    return ImageFont.truetype(font_manager.findfont(face), round(points * _DPI / 72))
+class _Sheet:
+    """Maps of one sentence side by side, as many a line as fit, and several below each other; painted in one go."""
+
+    def __init__(
+        self, labels: MapLabels, captions: list[str], sides: list[str], title: str, widest: int, extra: int = 0
+    ) -> None:
+        letters, pad, gap, columns = 21, 20, 20, len(labels.words)
+        self._left = pad + (34 if any(sides) else 0) + _side(labels, letters)
+        caption = max(text_tile(text, 20).width for text in captions)
+        per_line, wide = _fit(len(captions), columns, caption, gap, widest - self._left - pad)
+        self._grid = grid = _Grid(labels, (wide, max(wide, 27)), letters)
+        self._pitch = max(grid.width, caption) + gap
+        width = max(self._left + per_line * self._pitch - gap + pad, 420 * _FINE)
+        axes = "row: query, the hidden word; column: key, a word it looks at"
+        legend = _Legend("1", 20, width - 2 * pad, (("", axes),))
+        self.extra_at = pad, 56 + legend.height + extra // 2
+        self._top, self._down, self._per_line = 56 + legend.height + extra + 44, grid.height + gap, per_line
+        self._band = len(sides) * self._down - gap + grid.below + 64
+        lines = math.ceil(len(captions) / per_line)
+        self.page = page = canvas(width, self._top + lines * self._band - 44, BLUES)
+        page.write((pad, 30), _shortened(title, 26, width - 2 * pad), 26, bold=True)
+        legend.paint(page, pad, 52)
+        for n, text in enumerate(captions):
+            left, top = self._at(n, 0)
+            page.write((left + grid.width / 2, top - 18), text, 20, SOFT, anchor=0.5)
+            grid.write_columns(page, left, self._at(n, len(sides) - 1)[1] + grid.height)
+        for line, (side, text) in itertools.product(range(lines), enumerate(sides)):
+            left, top = self._at(line * per_line, side)
+            grid.write_rows(page, left, top)
+            page.write((pad + 10, top + grid.height / 2), text, 20, SOFT, anchor=0.5, angle=90)
+
+    def _at(self, n: int, side: int) -> tuple[int, int]:
+        line, column = divmod(n, self._per_line)
+        return self._left + column * self._pitch, self._top + line * self._band + side * self._down
+
+    def paint(self, page: Canvas, n: int, side: int, values: NDArray[np.floating]) -> None:
+        self._grid.paint(page, values, *self._at(n, side))
+
+
+def _fit(maps: int, columns: int, caption: int, gap: int, room: int) -> tuple[int, int]:
+    """How many maps a line, and how wide a cell: few lines, but cells no narrower than words need."""
+    lines = 1
+    while True:
+        per_line = math.ceil(maps / lines)
+        wide = min(52 if lines == 1 else 44, ((room + gap) // per_line - gap) // columns)
+        if per_line == 1 or (wide >= 24 and per_line * (caption + gap) <= room + gap):
+            return per_line, max(wide, 16)
+        lines += 1
 
 
 def film_strip(maps: Sequence[NDArray[np.floating]], steps: Sequence[int], labels: MapLabels, title: str) -> bytes:
     """A sentence's maps [heads, rows, words] at several steps, one column a step and one row a head, as PNG."""
-    heads, rows, columns = maps[0].shape
-    cell, gap, left, bottom, top = 0.26, 0.22, 0.95, 0.62, 0.85
-    width, height = columns * cell, rows * cell
-    figure = Figure(figsize=(left + len(steps) * (width + gap), bottom + heads * (height + gap) + top - gap), dpi=120)
-    canvas = FigureCanvasAgg(figure)
-    wide, high = figure.get_size_inches()
-    for t, step in enumerate(steps):
-        for head in range(heads):
-            low = bottom + (heads - 1 - head) * (height + gap)
-            axes = figure.add_axes(((left + t * (width + gap)) / wide, low / high, width / wide, height / high))
-            _draw_map(axes, maps[t][head], labels)
-            _label(axes, labels, words=head == heads - 1, queries=t == 0, size=7)
-            if head == 0:
-                axes.set_title(f"step {step:,}", fontsize=8, color=_SOFT, pad=3)
-            if t == 0:
-                axes.set_ylabel(f"head {head + 1}", fontsize=8, color=_SOFT)
-    figure.text(
-        0.12 / wide,
-        1 - 0.2 / high,
-        printable(title),
-        fontsize=10,
-        color=_INK,
-        weight="bold",
-        va="center",
-        parse_math=False,
-    )
-    note = "each row: where a hidden word looks; dark: much; red frame: words that truly matter"
-    figure.text(0.12 / wide, 1 - 0.42 / high, note, fontsize=7.5, color=_SOFT, va="center")
-    with _any_script():
-        canvas.draw()
-    return _encode(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"))
+    heads = [f"head {head + 1}" for head in range(len(maps[0]))]
+    sheet = _Sheet(labels, [f"step {step:,}" for step in steps], heads, title, _SHEET)
+    for n, head in np.ndindex(len(steps), len(heads)):
+        sheet.paint(sheet.page, n, head, maps[n][head])
+    return sheet.page.png()
 
 
-@contextmanager
-def _any_script() -> Iterator[None]:
-    """No warnings about characters that Matplotlib's font lacks: each is drawn as a box, whatever is said."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
-        yield
-
-
-def _draw_map(axes: mpl.axes.Axes, weights: NDArray[np.floating], labels: MapLabels) -> mpl.image.AxesImage:
-    image = axes.imshow(weights, cmap=COLOURS, vmin=0, vmax=1, aspect="auto")
-    for i, j in zip(*np.nonzero(labels.relevant), strict=True):
-        frame = mpl.patches.Rectangle((j - 0.45, i - 0.45), 0.9, 0.9, fill=False, edgecolor=_ACCENT, linewidth=1.1)
-        axes.add_patch(frame)
-    for spine in axes.spines.values():
-        spine.set_color("#c7d0d8")
-    axes.tick_params(length=0)
-    return image
-
-
-def _label(axes: mpl.axes.Axes, labels: MapLabels, words: bool = True, queries: bool = True, size: float = 9) -> None:
-    columns = [labels.short(j) for j in range(len(labels.words))] if words else []
-    axes.set_xticks(
-        range(len(columns)),
-        columns,
-        rotation=90 if len(columns) > 8 else 60,
-        fontsize=size,
-        color=_INK,
-        parse_math=False,
-    )
-    rows = [labels.short(i) for i in labels.hidden] if queries else []
-    axes.set_yticks(range(len(rows)), rows, fontsize=size, color=_INK, parse_math=False)
-
-
-def _encode(picture: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, format="png", compress_level=1)
+def film_gif(maps: Sequence[NDArray[np.floating]], steps: Sequence[int], labels: MapLabels, title: str) -> bytes:
+    """The same as a film: one frame a step, heads side by side; the last frame stays longer, then it starts again."""
+    sheet = _Sheet(labels, [f"head {head + 1}" for head in range(len(maps[0]))], [""], title, _FILM, extra=60)
+    frames = []
+    for n, step in enumerate(steps):
+        page, (left, middle) = sheet.page.copy(), sheet.extra_at
+        page.write((left, middle), f"step {step:,}", 30, bold=True)
+        for dot in range(len(steps)):
+            x = left + 280 + 30 * dot
+            page.draw.ellipse((x - 7, middle - 7, x + 7, middle + 7), fill=INK if dot == n else LINE)
+        for head, values in enumerate(maps[n]):
+            sheet.paint(page, head, 0, values)
+        frames.append(page.finished())
+    buffer, durations = io.BytesIO(), [700] * (len(frames) - 1) + [2500]
+    frames[0].save(buffer, "gif", save_all=True, append_images=frames[1:], duration=durations, loop=0, optimize=False)
     return buffer.getvalue()

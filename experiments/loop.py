@@ -4,13 +4,15 @@ The next chunk is on its way before the caller sees the measurements of the last
 pictures are drawn. A transfer guard stands round the loop: data moves only where the code says so.
 """
 
+import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,12 +22,21 @@ from data.world import World
 from experiments.config import Config
 from experiments.ensemble import Ensemble
 from experiments.evaluate import KINDS, EvaluationSet, make_evaluation_set
+from experiments.gradient_norms import Sample
 from experiments.measure import Material, Measured, measure
 from experiments.probes import OtherRows, make_probes, other_rows, probe_tokens
 from experiments.state import Swept, TrainState, init_state, program, swept
 from experiments.step import train_steps
+from model.functional import Params
 
+Tick = Callable[[int], bool]
+"""Told the step between chunks of updates; True asks to stop."""
+_Waiting = tuple[int, int, TrainState, Measured]
+"""A measurement on its way: step, the recorded step before it, states, what is measured."""
 _OTHER_ROWS = 24
+_SAMPLE_ROWS = 128
+_STRIDE_SECONDS = 0.5
+"""About how long a chunk runs, so that a wish to stop is heard and the progress bar moves."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +47,13 @@ class Record:
     seconds: float
     """Since training began; compilation is left out."""
     loss_R: NDArray[np.float32]
-    """Mean loss of the updates since the record before; nan at step 0."""
+    """Mean loss of the updates since the record before; nan at step 0, and from a run's divergence on."""
     measured: Measured
+    params: Params
+    diverged_at_R: NDArray[np.int32]
+    """The update at which a run diverged; -1 where none did."""
+    states: TrainState
+    """What training goes on from, on the devices."""
 
 
 class Training:
@@ -60,18 +76,22 @@ class Training:
         self.states: TrainState
         self._compile_training()
         examples = make_evaluation_set(config, world)
-        self.material = Material(examples, make_probes(world, self.sentences), _some_rows(config, world, examples))
+        probes, other = make_probes(world, self.sentences), _some_rows(config, world, examples)
+        self.material = Material(examples, probes, other, _sample(examples))
         self._compile_measuring()
 
     def _compile_training(self) -> None:
         """The longest compilation: it goes on while the host works out the exact answers."""
         self._init = self.ensemble.compile(lambda _, v: init_state(self.program, v), (), self._swept, effort=0)
 
-        def advance(shared: Any, one: tuple[Swept, TrainState]) -> tuple[TrainState, jax.Array]:
-            tables, (start, stop) = shared
-            return train_steps(self.program, tables, *one, start, stop, self.ensemble.shards)
+        def advance(shared: Any, one: tuple[Swept, TrainState]) -> TrainState:
+            tables, (start, stop, since) = shared
+            swept, state = one
+            # A new interval between records begins its sum of losses anew.
+            state = dataclasses.replace(state, loss_sum=jnp.where(start == since, 0.0, state.loss_sum))
+            return train_steps(self.program, tables, swept, state, start, stop, self.ensemble.shards)[0]
 
-        shared = (self._tables, self._bounds(0, 0))
+        shared = (self._tables, self._bounds(0, 0, 0))
         self._advance_all = self.ensemble.compile(advance, shared, (self._swept, self._init.shapes))
 
     def _compile_measuring(self) -> None:
@@ -81,34 +101,75 @@ class Training:
         self._material = self.ensemble.replicate(self.material)
         self._measure = self.ensemble.compile(one_run, self._material, (self._swept, self._init.shapes))
 
-    def _bounds(self, start: int, stop: int) -> Any:
-        return self.ensemble.replicate((np.int32(start), np.int32(stop)))
+    def _bounds(self, *steps: int) -> Any:
+        return self.ensemble.replicate(tuple(np.int32(step) for step in steps))
 
-    def _advance(self, start: int, stop: int) -> jax.Array:
-        """Updates `start` to `stop` - 1 of all runs, on their way; gives their mean losses [R]."""
-        shared = (self._tables, self._bounds(start, stop))
-        self.states, loss_R = self._advance_all(shared, (self._swept, self.states))
-        return loss_R
+    def _advance(self, start: int, stop: int, since: int) -> None:
+        """Updates `start` to `stop` - 1 of all runs, on their way; `since` is the recorded step before them."""
+        self.states = self._advance_all((self._tables, self._bounds(start, stop, since)), (self._swept, self.states))
 
-    def run(self) -> Iterator[Record]:
-        """Train, and give a record at each of `steps`; afterwards `states` holds the trained runs."""
+    def _measured(self) -> Measured:
+        measured: Measured = self._measure(self._material, (self._swept, self.states))
+        return measured
+
+    def run(self, tick: Tick | None = None, resumed: tuple[int, TrainState] | None = None) -> Iterator[Record]:
+        """Train, and give a record at each of `steps`; afterwards `states` holds the trained runs, `step` their step.
+
+        Training ends early where every run has diverged: at the next step of `steps`.
+
+        Args:
+          tick: called with the step between chunks, about twice a second; training stops if it returns True.
+          resumed: the step and the states (NumPy, stacked [R]) to go on from. The record of step 0 is made anew, since
+            later ones are compared with it; then come those after the given step.
+        """
         with jax.transfer_guard("disallow"):
-            self.states = self._init((), self._swept)
-            loss_R = jax.block_until_ready(self._advance(0, 0))  # waits for the compiler, outside the time reported
-            pending = (0, loss_R, self._measure(self._material, (self._swept, self.states)))
-            began = time.perf_counter()
-            for before, step in zip(self.steps, self.steps[1:], strict=False):
-                # Two programs at once would fight over the devices; the host's work is what overlaps with training.
-                jax.block_until_ready(pending)
-                loss_R = self._advance(before, step)
-                following = (step, loss_R, self._measure(self._material, (self._swept, self.states)))
-                yield self._record(*pending, began)
-                pending = following
-            yield self._record(*pending, began)
+            self.states, self.step = self._init((), self._swept), 0
+            self._advance(0, 0, 0)
+            jax.block_until_ready(self.states)  # waits for the compiler, outside the time reported
+            self._began = time.perf_counter()
+            waiting: _Waiting | None = self._recorded(0)
+            if resumed is not None:
+                self.step, self.states = resumed[0], self.ensemble.place(resumed[1])
+            for stop, since in self._chunks():
+                jax.block_until_ready(waiting)  # two programs at once would fight over the devices
+                self._advance(self.step, stop, since)
+                if waiting is not None:  # the host's work on a record overlaps with the training of this chunk
+                    yield self._record(*waiting)
+                diverged = (jax.device_get(self.states.diverged_at) >= 0).all()  # waits for the chunk
+                self.step = self._next(since) if diverged else stop
+                waiting = self._recorded(since) if self.step in self.steps else None
+                if diverged or (tick is not None and tick(self.step)):
+                    break
+            if waiting is not None:
+                yield self._record(*waiting)
 
-    def _record(self, step: int, loss_R: Any, measured: Any, began: float) -> Record:
-        loss_R, measured = self.ensemble.fetch((loss_R, measured))
-        return Record(step, time.perf_counter() - began, loss_R, measured)
+    def _next(self, step: int) -> int:
+        """The recorded step after `step`."""
+        return next(later for later in self.steps if later > step)
+
+    def _chunks(self) -> Iterator[tuple[int, int]]:
+        """(end, recorded step before it) of each chunk: none crosses a recorded step, few run longer than a second."""
+        stride, began = 1, self._began
+        while self.step < self.steps[-1]:
+            since = max(step for step in self.steps if step <= self.step)
+            before, stop = self.step, self._next(since)
+            # All processes must cut alike, so none goes by its own clock where there are several.
+            yield (stop if jax.process_count() > 1 else min(stop, before + stride)), since
+            seconds, began = time.perf_counter() - began, time.perf_counter()
+            stride = max(1, min(4 * stride, round((self.step - before) * _STRIDE_SECONDS / max(seconds, 1e-9))))
+
+    def _recorded(self, since: int) -> "_Waiting":
+        """The measurement of the present states, on its way."""
+        measured: Measured = self._measure(self._material, (self._swept, self.states))
+        return self.step, since, self.states, measured
+
+    def _record(self, step: int, since: int, states: TrainState, measured: Any) -> Record:
+        seconds = time.perf_counter() - self._began
+        sum_R, params, diverged_at_R, measured = self.ensemble.fetch(
+            (states.loss_sum, states.params, states.diverged_at, measured)
+        )
+        loss_R = sum_R / np.float32(step - since) if step else np.full_like(sum_R, np.nan)
+        return Record(step, seconds, loss_R, measured, params, diverged_at_R, states)
 
     @cached_property
     def groups(self) -> list[str]:
@@ -121,6 +182,12 @@ def _some_rows(config: Config, world: World, examples: EvaluationSet) -> OtherRo
     used = int((examples.share_EG.sum(axis=1) > 0).sum())
     some = slice(max(0, used - min(_OTHER_ROWS, config.evaluate.sentences)), used)
     return other_rows(world, examples.tokens_EK[some], examples.hidden_E[some])
+
+
+def _sample(examples: EvaluationSet) -> Sample:
+    """The first rows of the evaluation set."""
+    some = slice(0, min(_SAMPLE_ROWS, int((examples.share_EG.sum(axis=1) > 0).sum())))
+    return Sample(examples.tokens_EK[some], examples.hidden_E[some], examples.posterior_EV[some])
 
 
 def record_steps(steps: int, records: int) -> list[int]:

@@ -6,6 +6,8 @@ from typing import Any
 import jax
 
 from experiments.evaluate import Evaluation, EvaluationSet, evaluate
+from experiments.gradient_norms import Sample, row_norms
+from experiments.health import Health, health
 from experiments.probes import Observation, OtherRows, Probes, observe
 from experiments.state import Program
 from model.functional import Params, apply
@@ -19,6 +21,7 @@ class Material:
     examples: EvaluationSet
     probes: Probes
     other: OtherRows
+    sample: Sample
 
 
 @jax.tree_util.register_dataclass
@@ -30,6 +33,10 @@ class Measured:
     observation: Observation
     other_weights_OHK: Any
     """Attention in the rows beside the probes."""
+    health: Health
+    """Of the sample's rows."""
+    gradient_norm_EG: Any
+    """Norm of each sample row's gradient in each parameter group (G: groups, see `gradient_norms`)."""
 
     @property
     def weights_GHK(self) -> Any:
@@ -39,12 +46,15 @@ class Measured:
 
 def measure(program: Program, material: Material, params: Params, scale: jax.Array, shards: int = 1) -> Measured:
     """Measure one run; `shards` as in `evaluate`."""
-    other = material.other
+    other, sample = material.other, material.sample
     forward = apply(program.model, params, other.tokens_OK, other.hidden_O[:, None], scale=scale)
+    of_sample = apply(program.model, params, sample.tokens_EK, sample.hidden_E[:, None], scale=scale)
     return Measured(
         evaluate(program, material.examples, params, scale, shards),
         observe(program, material.probes, params, scale),
         forward.weights_BHQK[:, :, 0],
+        health(sample.tokens_EK, of_sample),
+        row_norms(program, sample, params, scale),
     )
 
 

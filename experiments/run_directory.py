@@ -1,10 +1,15 @@
-"""Where a run leaves what it made: a folder of its own, never one that holds something already.
+"""Where a run leaves what it made: a folder of its own, never one that holds something already; and how to read it.
 
 runs/toy-001/                 one run; with several seeds, one folder a member inside: seed-0, seed-1, ...
     config.yaml               the whole config, resolved
     events.out.tfevents.*     for TensorBoard
     attention.png             how the attention of the first watched sentence formed
+    record.npz, params.npz    everything measured, and the parameters, at each recorded step (see `record`)
     summary.json              the final numbers under stable names
+
+    run = load_run("runs/toy-001")
+    run.record["weights"][-1, 0, 0]     the last map of sentence 0, hidden word 0: [heads, words]
+    run.params(-1)                      the parameters at the last recorded step, as `model.functional.apply` takes them
 """
 
 import errno
@@ -12,10 +17,17 @@ import json
 import math
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from data.errors import InputError
+from experiments.config import Config
+from experiments.record_file import Arrays, RecordFile
+from experiments.yaml_config import load_config
 
 SUMMARY_VERSION = 1
 ROOT = Path("runs")
@@ -83,6 +95,19 @@ def _make(folder: Path, exist_ok: bool) -> bool:
     return True
 
 
+def member_folders(folder: Path, seed: int, seeds: int) -> list[Path]:
+    """The folder of each run: `folder` itself, or `folder/seed-3` and so on where there are several."""
+    return [folder] if seeds == 1 else [folder / f"seed-{seed + run}" for run in range(seeds)]
+
+
+def pictured_steps(steps: list[int], count: int) -> list[int]:
+    """At most `count` of `steps`, spread evenly over them, the first and the last among them."""
+    if count < 2 or not steps:
+        return steps[-1:] if count else []
+    chosen = np.linspace(0, len(steps) - 1, min(count, len(steps))).round().astype(int)
+    return [steps[i] for i in dict.fromkeys(chosen.tolist())]
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     part = path.with_name(path.name + ".part")
@@ -95,3 +120,87 @@ def write_summary(folder: Path, values: Mapping[str, Any]) -> None:
     known = {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in values.items()}
     text = json.dumps({"version": SUMMARY_VERSION, **known}, indent=2, ensure_ascii=False, allow_nan=False)
     write_text(folder / "summary.json", text + "\n")
+
+
+@dataclass(frozen=True)
+class SavedRun:
+    """What a run left behind; read when it is asked for. Where it has several members, see those."""
+
+    folder: Path
+    config: Config
+    members: dict[str, "SavedRun"]
+    """The runs inside, by their folder's name; empty for a single run."""
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """`summary.json`: the final metrics and the status."""
+        return read_summary(self.folder)
+
+    @cached_property
+    def record(self) -> Arrays:
+        """`record.npz`, or of a run that was stopped what it recorded until then; `experiments.record` names it all."""
+        return RecordFile(self.folder, "record").read()
+
+    @cached_property
+    def all_params(self) -> Arrays:
+        """The parameters at every recorded step: `attention/query/kernel` and so on, stacked [T, ...]."""
+        return RecordFile(self.folder, "params").read()
+
+    def params(self, t: int = -1) -> dict[str, Any]:
+        """The parameters at recorded step number `t` (the last by default), nested as the model takes them."""
+        return nested_params({name: array[t] for name, array in self.all_params.items() if name not in _NO_PARAMS})
+
+
+_NO_PARAMS = ("version", "step")
+
+
+def load_run(path: str | Path) -> SavedRun:
+    """The run in a folder: `runs/toy-001`, or one member of several, `runs/lab-001/seed-3`.
+
+    Raises:
+      InputError: no run lies there, or its config cannot be read.
+    """
+    folder = Path(path)
+    own = folder / "config.yaml"
+    if own.is_file():
+        config = load_config(str(own), {})
+        inside = member_folders(folder, config.seed, config.seeds) if config.seeds > 1 else []
+        return SavedRun(folder, config, {one.name: SavedRun(one, config, {}) for one in inside if one.is_dir()})
+    if (folder.parent / "config.yaml").is_file() and folder.is_dir():
+        return SavedRun(folder, load_config(str(folder.parent / "config.yaml"), {}), {})
+    raise InputError(f"{folder}: no run lies here (there is no config.yaml); see python -m experiments.runs")
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """The values of `summary.json`.
+
+    Raises:
+      InputError: there is none, it is damaged, or of a newer version.
+    """
+    path = folder / "summary.json"
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; the run in this folder did not end") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except (ValueError, RecursionError):
+        raise InputError(f"{path}: is damaged; restore it, or start a new run") from None
+    version = values.get("version") if isinstance(values, dict) else None
+    if not isinstance(version, int):
+        raise InputError(f"{path}: is not a summary of catmat; restore it, or start a new run")
+    if version > SUMMARY_VERSION:
+        raise InputError(f"{path}: has version {version}, this program reads {SUMMARY_VERSION}; update catmat")
+    return dict(values)
+
+
+def nested_params(arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as the model takes them, from arrays named by their path."""
+    params: dict[str, Any] = {}
+    for name, array in arrays.items():
+        *parents, leaf = name.split("/")
+        inner = params
+        for parent in parents:
+            inner = inner.setdefault(parent, {})
+        inner[leaf] = array
+    return params

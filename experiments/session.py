@@ -1,9 +1,9 @@
 """One training from config to report: what `experiments.train` does once its options are read."""
 
 import jax
-import numpy as np
 from rich.console import Console
 
+from data.errors import InputError
 from data.world import load_world
 from experiments import runtime
 from experiments.config import Config
@@ -36,15 +36,24 @@ def train(config: Config, name: str, run_dir: str | None = None, console: Consol
         records += training.run()
         return 0
     folder = make_run_directory(name, run_dir)
-    with Tracker(training, folder, runtime.versions()) as tracker:
-        for record in watched(training.run(), training, console):
-            tracker.record(record)
-            records = [*records[:1], record]
-        tracker.finish(records[0], records[-1])
-    report(training, records[0], records[-1], folder, console)
-    diverged = [config.seed + run for run, loss in enumerate(records[-1].loss_R) if not np.isfinite(loss)]
-    if diverged:
-        console.print(
-            f"diverged: the loss of seed {', '.join(map(str, diverged))} is no number; lower --train.learning_rate"
+    try:
+        with Tracker(training, folder, runtime.versions()) as tracker:
+            for record in watched(training.run(), training, console):
+                tracker.record(record)
+                records = [*records[:1], record]
+            tracker.finish(records[-1])
+    except OSError as error:
+        reason, kept = (
+            error.strerror or error,
+            f"what was recorded up to step {records[-1].step:,} is kept" if records else "",
         )
-    return 3 if diverged else 0
+        raise InputError(
+            f"{folder}: cannot be written to ({reason}); free some space, or choose --run-dir. {kept}"
+        ) from None
+    report(training, records[0], records[-1], folder, console)
+    found = {config.seed + run: int(step) for run, step in enumerate(records[-1].diverged_at_R) if step >= 0}
+    for seed, step in found.items():
+        console.print(
+            f"diverged: from update {step:,} on the loss of seed {seed} is no number; lower the learning rate"
+        )
+    return 3 if found else 0

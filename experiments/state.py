@@ -44,6 +44,10 @@ class TrainState:
 
     params: Params
     optimizer: Any
+    loss_sum: Any
+    """Sum of the losses since the last recorded step; part of the state, so that it survives a stop in between."""
+    diverged_at: Any
+    """The update whose loss or gradient was not finite, from which on nothing changes; -1 while there is none."""
 
 
 def program(config: Config, world: World) -> Program:
@@ -73,7 +77,7 @@ def swept(config: Config) -> Swept:
 def init_state(program: Program, swept: Swept) -> TrainState:
     """The state of one run before its first update; a pure function of the seed."""
     params = init_params(program.model, jax.random.fold_in(jax.random.key(swept.seed), 0))
-    return TrainState(params, optimizer(program, swept).init(params))
+    return TrainState(params, optimizer(program, swept).init(params), jnp.float32(0), jnp.int32(-1))
 
 
 def data_key(swept: Swept) -> jax.Array:

@@ -33,6 +33,9 @@ def train_steps(
 ) -> tuple[TrainState, jax.Array]:
     """Updates `start` to `stop` - 1 (traced: one compilation for all chunks), and their mean loss (nan for none).
 
+    A run whose loss or gradient is not finite keeps the state that it had before that update, and its losses are nan
+    from there on; runs beside it are not touched.
+
     Args:
       program: what is compiled in.
       tables: the sampler's tables.
@@ -44,13 +47,11 @@ def train_steps(
       loss: what is minimised; by default `hidden_row_loss`. The benchmark passes another.
     """
 
-    def body(step: jax.Array, carry: tuple[TrainState, jax.Array]) -> tuple[TrainState, jax.Array]:
-        state, total = carry
-        here, state = _update(program, tables, swept, state, step, shards, loss or hidden_row_loss)
-        return state, total + here
+    def body(step: jax.Array, state: TrainState) -> TrainState:
+        return _update(program, tables, swept, state, step, shards, loss or hidden_row_loss)
 
-    state, total = jax.lax.fori_loop(start, stop, body, (state, jnp.float32(0)))
-    return state, total / (stop - start)
+    after = jax.lax.fori_loop(start, stop, body, state)
+    return after, (after.loss_sum - state.loss_sum) / (stop - start)
 
 
 def _update(
@@ -61,14 +62,23 @@ def _update(
     step: jax.Array,
     shards: int,
     loss: "Loss",
-) -> tuple[jax.Array, TrainState]:
+) -> TrainState:
     batch = _batch(program, tables, jax.random.fold_in(data_key(swept), step), shards)
     value, gradient = jax.value_and_grad(loss, argnums=1)(program, state.params, batch, swept.scale)
-    if shards > 1:  # one vector: an exchange for each parameter would cost as much as the update
-        vector, unravel = jax.flatten_util.ravel_pytree((value, gradient))
-        value, gradient = unravel(jax.lax.pmean(vector, BATCH_AXIS))
+    # One vector: an exchange for each parameter would cost as much as the update.
+    vector, unravel = jax.flatten_util.ravel_pytree((value, gradient))
+    if shards > 1:
+        vector = jax.lax.pmean(vector, BATCH_AXIS)
+    value, gradient = unravel(vector)
     updates, inner = optimizer(program, swept).update(gradient, state.optimizer, state.params)
-    return value, TrainState(optax.apply_updates(state.params, updates), inner)
+    good = (state.diverged_at < 0) & jnp.isfinite(vector).all()
+    params, inner = jax.tree.map(
+        lambda new, old: jnp.where(good, new, old),
+        (optax.apply_updates(state.params, updates), inner),
+        (state.params, state.optimizer),
+    )
+    diverged_at = jnp.where(good | (state.diverged_at >= 0), state.diverged_at, step)
+    return TrainState(params, inner, state.loss_sum + jnp.where(good, value, jnp.nan), diverged_at)
 
 
 def _batch(program: Program, tables: SamplerTables, key: jax.Array, shards: int) -> Batch:

@@ -16,7 +16,8 @@ from rich.text import Text
 
 from data.errors import printable
 from experiments.loop import Record, Training
-from experiments.summary import RowResult, excess_metrics, relation_metrics, row_results
+from experiments.metrics import excess_metrics, relation_metrics
+from experiments.summary import RowResult, row_results
 
 _PALE, _DARK = np.array([235, 241, 250]), np.array([8, 81, 156])
 """Background of a weight of 0 and of 1, as in the pictures."""

@@ -18,12 +18,13 @@ from data.vocabulary import SPECIAL_WORDS
 from data.world import load_world
 from data.yaml_file import read_yaml
 from experiments.config import Config, EvaluateConfig, TrackConfig, TrainConfig
+from experiments.metrics import meaning
+from experiments.run_directory import pictured_steps
 from experiments.session import train
-from experiments.tracker import pictured_steps
 from experiments.yaml_config import make_config
 from model.config import ModelConfig
 
-PROBE = "a quiet wolf prowled on the shelf ."
+PROBE = "a wolf prowled on the quiet shelf ."
 CONFIG = Config(
     seed=5,
     seeds=2,
@@ -36,6 +37,10 @@ CONFIG = Config(
 STEPS = [0, 1, 2, 5, 10, 20]
 """6 numbers from 1 to 21 in equal ratios, less 1, rounded: 0, .8, 2.4, 5.2, 10.4, 20."""
 PICTURED = [0, 2, 20]
+WORD_KEYS = {f"relation/weight/{word}" for word in ("cat", "sat", "mat")}
+"""Keys of the summary, which is data, with the words of the first sentence; tags never have one."""
+HEALTH = ["entropy", "effective_words", "max_weight", "saturated_rows", "score_std", "score_max", "row_sum_error"]
+HEALTH += ["query_norm", "key_norm", "cosine"]
 SENTENCES = 4  # three examples of the world, and the probe
 
 
@@ -80,9 +85,13 @@ def left(tmp_path_factory):
 def test_the_layout_of_a_run_folder(left):
     found = {str(path.relative_to(left.folder)) for path in left.folder.rglob("*")}
     found = {re.sub(r"tfevents\..*", "tfevents", path) for path in found}
-    each = ["events.out.tfevents", "summary.json", "attention.png"]
+    each = ["events.out.tfevents", "summary.json", "attention.png", "record.npz", "params.npz"]
+    each += ["projector_config.pbtxt", "projector", "projector/embeddings.tsv", "projector/labels.tsv"]
     members = {f"{member}/{name}" for member in ("seed-5", "seed-6") for name in each}
-    assert found == {"config.yaml", "seed-5", "seed-6", *members}
+    overview = {
+        f"overview/{line}{part}" for line in ("lowest", "median", "highest") for part in ("", "/events.out.tfevents")
+    }
+    assert found == {"config.yaml", "seed-5", "seed-6", "overview", *overview, *members}
 
 
 def test_the_config_reads_back(left):
@@ -90,17 +99,45 @@ def test_the_config_reads_back(left):
 
 
 def test_scalars_stand_at_the_recorded_steps(left):
-    kinds = [f"excess/{kind}/{slot}" for kind in ("asked", "held_out") for slot in ("subject", "verb", "object", "all")]
-    expected = {(step, tag) for step in STEPS for tag in kinds} | {(step, "loss") for step in STEPS[1:]}
+    tags = [f"excess/{kind}/{slot}" for kind in ("asked", "held_out") for slot in ("subject", "verb", "object", "all")]
+    tags += [f"relation/weight/{which}" for which in ("all", "head-1", "head-2", "best_head")]
+    tags += ["relation/untrained", "relation/position_only", "relation/uniform", "cut_cost/right_words"]
+    tags += [f"relevance/{name}" for name in ("mean_error", "largest_error", "model", "exact")]
+    tags += [f"health/{name}/head-{head}" for name in HEALTH for head in (1, 2)]
+    groups = [f"attention/{name}" for name in ("query", "key", "value", "output")] + [
+        "norm",
+        "position",
+        "token",
+        "unembed",
+    ]
+    tags += [f"gradient/{statistic}/{group}" for statistic in ("rms", "median", "dead_rows") for group in groups]
+    expected = {(step, tag) for step in STEPS for tag in tags} | {(step, "loss") for step in STEPS[1:]}
     for member in left.events:
         scalars = left.scalars(member)
         assert set(scalars) == expected
-        assert all(np.isfinite(value) and 0 < value < 10 for value in scalars.values())
+        assert all(np.isfinite(value) for value in scalars.values())
+        assert all(0 < value < 10 for (_, tag), value in scalars.items() if tag.startswith(("excess", "loss")))
         for step in STEPS:
             parts = [scalars[step, f"excess/asked/{slot}"] for slot in ("subject", "verb", "object")]
             assert scalars[step, "excess/asked/all"] == pytest.approx(sum(parts) / 3, rel=1e-5)
     first, second = (left.scalars(member) for member in left.events)
-    assert all(first[key] != second[key] for key in first)
+    assert all(first[key] != second[key] for key in first if key[1].startswith(("excess", "loss", "gradient/rms")))
+
+
+def test_every_tag_says_what_it_means(left):
+    tags = {tag for _, tag in left.scalars("seed-5")}
+    assert all(len(meaning(tag)) > 20 for tag in tags)
+    assert meaning("relation/weight/best_head/x") != meaning("relation/weight/all")
+    assert meaning("nothing/like/it") == ""
+
+
+def test_the_overview_sums_up_the_members(left):
+    members = [left.scalars(member) for member in left.events]
+    for line, sums in (("lowest", min), ("median", np.mean), ("highest", max)):  # of two, the median is the mean
+        found = {(step, tag): float(array) for step, tag, _, array in events_of(left.folder / "overview" / line)}
+        assert set(found) == set(members[0])
+        for key, value in found.items():
+            assert value == pytest.approx(sums([scalars[key] for scalars in members]), rel=1e-5, abs=1e-7)
 
 
 def test_pictures_stand_at_some_steps_the_first_and_the_last_among_them(left):
@@ -108,12 +145,14 @@ def test_pictures_stand_at_some_steps_the_first_and_the_last_among_them(left):
     seen = {}
     for member, rows in left.events.items():
         images = [(step, tag, list(array)) for step, tag, plugin, array in rows if plugin == "images"]
-        assert sorted((step, tag) for step, tag, _ in images) == sorted(
-            (step, tag) for step in PICTURED for tag in tags
-        )
+        expected = [(step, tag) for step in PICTURED for tag in tags]
+        expected += [(0, f"attention/sentence-{n + 1}/exact_relevance") for n in range(SENTENCES)]
+        expected += [(20, f"film/sentence-{n + 1}") for n in range(SENTENCES)]
+        assert sorted((step, tag) for step, tag, _ in images) == sorted(expected)
         for step, tag, (width, height, png) in images:
             assert Image.open(io.BytesIO(png)).size == (int(width), int(height))
-            seen[member, step, tag] = hashlib.sha256(png).digest()
+            if tag.rpartition("/")[2] != "exact_relevance":  # the same for every seed
+                seen[member, step, tag] = hashlib.sha256(png).digest()
     assert len(set(seen.values())) == len(seen)  # every seed, step, sentence and head has its own
 
 
@@ -128,7 +167,7 @@ def test_no_word_of_a_world_or_a_sentence_stands_in_a_tag_or_a_key(left):
     words = set(load_world("english").vocabulary.words) - {*SPECIAL_WORDS}
     assert {"wolf", "shelf", "prowled", "quiet", "."} <= words
     names = {tag for rows in left.events.values() for _, tag, *_ in rows}
-    names |= {key for summary in left.summaries.values() for key in summary}
+    names |= {key for summary in left.summaries.values() for key in summary if key not in WORD_KEYS}
     assert len(names) > 20
     assert not words & {part for name in names for part in re.split(r"[/_\-\s]", name)}
 
@@ -136,6 +175,7 @@ def test_no_word_of_a_world_or_a_sentence_stands_in_a_tag_or_a_key(left):
 def test_the_summary_says_what_the_last_scalars_say(left):
     for number, (member, summary) in enumerate(left.summaries.items()):
         scalars = {tag: value for (step, tag), value in left.scalars(member).items() if step == 20}
+        scalars = {tag: value for tag, value in scalars.items() if not tag.startswith(("health", "gradient"))}
         assert {tag: np.float32(summary[tag]) for tag in scalars} == {tag: np.float32(v) for tag, v in scalars.items()}
         assert (summary["version"], summary["status"]) == (1, "finished")
         assert (summary["seed"], summary["steps"], summary["world"]) == (5 + number, 20, "english")
@@ -144,7 +184,8 @@ def test_the_summary_says_what_the_last_scalars_say(left):
         relation = {key: value for key, value in summary.items() if key.startswith("relation/")}
         weights = ["all", "head-1", "head-2", "best_head"]
         baselines = ["untrained", "position_only", "uniform"]
-        assert set(relation) == {f"relation/{key}" for key in [*(f"weight/{key}" for key in weights), *baselines]}
+        names = [*(f"weight/{key}" for key in weights), *baselines]
+        assert set(relation) == {*(f"relation/{key}" for key in names), *WORD_KEYS}
         assert all(0 <= value <= 1 for value in relation.values())
         heads = [relation["relation/weight/head-1"], relation["relation/weight/head-2"]]
         assert relation["relation/weight/all"] == pytest.approx(sum(heads) / 2)
@@ -153,7 +194,7 @@ def test_the_summary_says_what_the_last_scalars_say(left):
         assert 0 <= summary["cut_cost/right_words"] <= 1
         assert summary["seconds/training"] > 0
         others = {"seed", "steps", "version", "status", "world", "world_fingerprint", "versions"}
-        others |= {"cut_cost/right_words", "relevance/largest_error", "seconds/training", "updates_per_second"}
+        others |= {"seconds/training", "updates_per_second"}
         assert set(summary) == {*scalars, *relation, *others}
 
 

@@ -20,6 +20,7 @@ from experiments.evaluate import evaluate, make_evaluation_set
 from experiments.loop import Training, record_steps
 from experiments.measure import one_run
 from experiments.relation import most_costly, on_relevant
+from experiments.run_directory import load_run
 from experiments.session import train
 from experiments.state import Swept, init_state, program, swept
 from experiments.step import train_steps
@@ -206,7 +207,34 @@ def test_a_diverged_run_is_told(tmp_path):
     code = train(load_config("toy.yaml", SMALL | values), "toy", str(tmp_path / "run"), console)
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert (code, summary["status"], summary["loss"]) == (3, "diverged", None)
-    assert "diverged: the loss of seed 0 is no number" in console.file.getvalue()
+    step = summary["diverged_at"]
+    assert 0 < step < 30
+    assert f"diverged: from update {step} on the loss of seed 0 is no number" in console.file.getvalue()
+    # What is kept is the state before that update; and training ended at the next recorded step.
+    run = load_run(tmp_path / "run")
+    assert all(np.isfinite(array).all() for name, array in run.all_params.items())
+    steps = run.record["step"]
+    assert steps[-2] <= step < steps[-1] < 30
+
+
+def test_a_diverged_run_spoils_no_other():
+    """Two runs of one program, one with a hopeless learning rate: the other equals itself beside a sound one."""
+    config, world = load_config("toy.yaml", SMALL | {"model.norm": "none"}), load_world("english")
+    static, base = program(config, world), swept(dataclasses.replace(config, seeds=2))
+    tables = sampler_tables(world, config.task.hidden)
+    ends = []
+    for rate in (1e-3, 1e4):
+        values = dataclasses.replace(base, learning_rate=np.asarray([1e-3, rate], np.float32))
+        ensemble = Ensemble(2, config.train.pieces)
+        train_all = ensemble.each(
+            lambda tables, one: train_steps(static, tables, one, init_state(static, one), 0, 30)[0]
+        )
+        ends.append(ensemble.fetch(train_all(ensemble.replicate(tables), ensemble.place(values))))
+    sound, mixed = ends
+    assert (mixed.diverged_at[0], sound.diverged_at.max()) == (-1, -1)
+    assert mixed.diverged_at[1] > 0
+    for left, right in zip(jax.tree.leaves(sound.params), jax.tree.leaves(mixed.params), strict=True):
+        np.testing.assert_array_equal(left[0], right[0])
 
 
 @pytest.mark.parametrize(("steps", "records"), [(1500, 40), (1, 2), (7, 40), (100_000, 64)])

@@ -1,0 +1,140 @@
+"""Name the factor that an attention function of yours really puts on q.k.
+
+python -m experiments.check_scale my_model.attention:attend --d-head 64 --d-model 512
+python -m experiments.check_scale torch.nn.functional:scaled_dot_product_attention --d-head 64 --layout BNTH
+"""
+
+import argparse
+import functools
+import importlib
+import math
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from data.errors import InputError, suggestion
+from experiments.command_line import OneLineParser, parse, run_command
+from experiments.scale_check import FRAMEWORKS, LAYOUTS, CheckError, check_expected, effective_scale, scale_names
+
+EPILOG = """\
+examples:
+  python -m experiments.check_scale my_model.attention:attend --d-head 64 --d-model 512
+  python -m experiments.check_scale jax.nn:dot_product_attention --d-head 64 --expect "1/sqrt(d_head)"
+  python -m experiments.check_scale torch.nn.functional:scaled_dot_product_attention --d-head 64 --layout BNTH
+
+names of factors (what stands in brackets may be left out):
+  NAMES
+
+exit codes: 0 measured (and as expected), 1 not as expected, 2 a mistake in what was given""".replace(
+    "NAMES", "\n  ".join(scale_names(1))
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with `arguments` (by default the process's); gives the exit code."""
+    options, _ = parse(_parser(), arguments)
+    expected = _expected(options.expect, options.d_model)
+    attention = _load(options.function)
+    try:
+        report = effective_scale(
+            attention,
+            options.d_head,
+            options.d_model,
+            options.layout,
+            heads=options.heads,
+            tokens=options.tokens,
+            framework=options.framework,
+        )
+    except CheckError as error:
+        raise InputError(f"{options.function}: {error}") from error
+    lines = [report.verdict]
+    if not math.isnan(report.scale):
+        lines.append(f"factor {report.scale:.6g}, equal at all magnitudes but for {report.error:.1g} of it")
+    met = expected is None or report.applies(expected)
+    if expected is not None:
+        lines.append(f"{'as' if met else 'NOT as'} expected: {options.expect}")
+    print("\n".join(lines))  # noqa: T201
+    return 0 if met else 1
+
+
+def _parser() -> OneLineParser:
+    parser = OneLineParser(
+        prog="python -m experiments.check_scale",
+        description="Measure the factor that an attention function puts on q.k, and name it.",
+        epilog=EPILOG,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = functools.partial(parser.add_argument, type=int, metavar="N")
+    parser.add_argument(
+        "function",
+        metavar="MODULE:FUNCTION",
+        help="a function of query, key and value, all of one shape, that gives an output of that shape (or a tuple "
+        "that starts with it); its module is looked for in this folder too",
+    )
+    add("--d-head", required=True, help="components of a head's query")
+    add("--d-model", help="components of the model, for the names with it (default: names without it)")
+    add("--heads", help="heads (default: d_model / d_head where that is whole, else 2 or 3)")
+    add("--tokens", help="queries, and keys (default: 8, or the next number that makes no name ambiguous)")
+    parser.add_argument(
+        "--layout",
+        default="BTNH",
+        choices=LAYOUTS,
+        help="order of the axes batch, token, head N, component H; BTH has no heads (default: BTNH)",
+    )
+    parser.add_argument(
+        "--framework",
+        default="auto",
+        choices=FRAMEWORKS,
+        help="the arrays that the function gets; auto: the first that it takes, of those that its module imports "
+        "(default: auto)",
+    )
+    parser.add_argument(
+        "--expect", metavar="NAME", help="a name below, or a number: the exit code is 1 if it is not that factor"
+    )
+    return parser
+
+
+def _expected(text: str | None, d_model: int | None) -> str | float | None:
+    """What --expect says: a number where it is one, else a known name."""
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        check_expected(text, d_model)
+    except CheckError as error:
+        raise InputError(f"--expect: {error}") from error
+    return text
+
+
+def _load(path: str) -> Callable[..., Any]:
+    """The function that `path`, package.module:function, names.
+
+    Raises:
+      InputError: there is none, or its module cannot be imported.
+    """
+    module_name, _, names = path.partition(":")
+    if not module_name or not names or module_name.endswith(".py") or "/" in module_name:
+        raise InputError(f"{path}: must be MODULE:FUNCTION, such as my_model.attention:attend")
+    if str(Path.cwd()) not in sys.path and "" not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found: Any = importlib.import_module(module_name)
+    except (Exception, SystemExit) as error:
+        text = " ".join(str(error).split())
+        raise InputError(f"{path}: importing {module_name} raised {type(error).__name__}: {text}") from error
+    for name in names.split("."):
+        if not hasattr(found, name):
+            raise InputError(f"{path}: there is no {name}{suggestion(name, (n for n in dir(found) if n[0] != '_'))}")
+        found = getattr(found, name)
+    if not callable(found):
+        raise InputError(f"{path}: must be a function, not {type(found).__name__}")
+    return found
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,34 @@
+"""Make a film of how the attention of any sentence formed in a finished or stopped run.
+
+python -m experiments.film --run runs/toy-001 "the dog sat on the mat ."
+"""
+
+from collections.abc import Sequence
+
+from experiments.command_line import OneLineParser, run_command
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with `arguments` (by default the process's); gives the exit code."""
+    parser = OneLineParser(
+        prog="python -m experiments.film",
+        description="Make a GIF and a PNG film strip of how the attention of a sentence formed in a run.",
+        epilog='example: python -m experiments.film --run runs/toy-001 "the dog sat on the mat ."',
+    )
+    parser.add_argument("sentence", help="a sentence of the run's world; every word that training hides is asked")
+    parser.add_argument("--run", required=True, metavar="DIR", help="the run, or one member of several")
+    parser.add_argument("--steps", type=int, default=8, metavar="N", help="at most so many steps (default: 8)")
+    parser.add_argument("--out", metavar="NAME", help="write NAME.gif and NAME.png (default: film-001 in the run, ...)")
+    options = parser.parse_args(arguments)
+    # Imported late: a mistake in the options is answered without loading JAX.
+    from experiments import runtime
+    from experiments.film_maker import make_film
+
+    runtime.prepare()
+    for path in make_film(options.run, options.sentence, options.steps, options.out):
+        print(path)  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,228 @@
+"""What pictures of attention are painted with: a canvas of 256 fixed colours, and words of any script.
+
+Only NumPy and Pillow are imported. Matplotlib lends its typeface, which is found without importing it (0.2 s), and
+finds others when a word needs one. A canvas holds indices of colours: a value has exactly its colour, and PNG and GIF
+are encoded as they are, in a quarter of the time and half the bytes of full colour.
+"""
+
+import functools
+import importlib.util
+import io
+import math
+import re
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont, features
+
+# ColorBrewer's scales as in Matplotlib, from pale to dark.
+BLUES = "f7fbff deebf7 c6dbef 9ecae1 6baed6 4292c6 2171b5 08519c 08306b"
+PURPLES = "fcfbfd efedf5 dadaeb bcbddc 9e9ac8 807dba 6a51a3 54278f 3f007d"
+SHADES = 128
+"""Colours of a scale: the first indices of the palette, from the value 0 to the value 1."""
+PAPER, INK, SOFT, LINE, UNKNOWN, ACCENT = range(SHADES, SHADES + 6)
+"""Page, text, lesser text, thin lines, a value that is not finite, the mark of the words that truly matter."""
+_PLAIN = "ffffff 22303c 5d6b78 c3ccd4 d9d9d9 d1495b"
+_EMOJI = "fcc21b ffe08a e8833a a0522d 6b3e26 2e7d32 8bc34a f48fb1 b71c1c 000000"
+USUAL = re.compile("[\u0020-\u024f\u0380-\u0525…]*")
+"""Latin, Greek and Cyrillic words, which the typeface is known to have: nothing is imported for them."""
+_ANY = [0] + 255 * [255]
+"""Whatever a letter touches."""
+_STRIKES = (109, 160, 136, 128, 96)
+"""Sizes in which fonts of colour bitmaps come."""
+
+
+def _rgb(colours: str) -> NDArray[np.float64]:
+    return np.array([list(bytes.fromhex(colour)) for colour in colours.split()], float)
+
+
+@functools.cache
+def palette(scale: str) -> NDArray[np.uint8]:
+    """[256, 3]: the scale's shades, the plain colours, and those of letters' edges and of emoji."""
+    anchors, plain = _rgb(scale), _rgb(_PLAIN)
+    at = np.linspace(0, len(anchors) - 1, SHADES)
+    shades = np.stack([np.interp(at, range(len(anchors)), channel) for channel in anchors.T], axis=1)
+    edges = [np.linspace(plain[0], ink, 40) for ink in plain[1:3]]
+    colours = np.concatenate([shades, plain, *edges, _rgb(_EMOJI)])
+    return np.pad(colours.round(), ((0, 256 - len(colours)), (0, 0))).astype(np.uint8)
+
+
+def shade(values: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """The colour of each value, the same in every picture: 0 is the palest, 1 and above the darkest."""
+    known = np.isfinite(values)
+    index = np.clip(np.where(known, values, 0), 0, 1) * (SHADES - 1)
+    return np.where(known, index.round(), UNKNOWN).astype(np.uint8)
+
+
+class Canvas:
+    """A picture of a fixed palette."""
+
+    def __init__(self, image: Image.Image, scale: str) -> None:
+        self.image, self.draw, self._scale = image, ImageDraw.Draw(image), scale
+
+    def copy(self) -> "Canvas":
+        return Canvas(self.image.copy(), self._scale)
+
+    def cells(self, values: NDArray[np.floating], left: int, top: int, cell: tuple[int, int]) -> None:
+        """Fill a grid of cells [rows, columns]; `cell` is their width and height."""
+        rows, columns = values.shape
+        grid = Image.fromarray(shade(values)).resize((columns * cell[0], rows * cell[1]), Image.Resampling.NEAREST)
+        self.image.paste(grid, (left, top))
+
+    def digits(self, middle: tuple[float, float], text: str, size: int, colours: tuple[int, int]) -> None:
+        """Write a number; `colours` are the letters' and the cell's."""
+        ink, touched = _number(text, size, colours, self._scale)
+        self.image.paste(ink, (round(middle[0] - ink.width / 2), round(middle[1] - ink.height / 2)), touched)
+
+    def write(
+        self,
+        at: tuple[float, float],
+        text: str,
+        size: int,
+        colour: int = INK,
+        anchor: float = 0,
+        angle: float = 0,
+        bold: bool = False,
+    ) -> None:
+        """Write on the page, turned by degrees against the clock; `at` is the text's left (0) to right (1) end."""
+        across = (anchor - 0.5) * text_tile(text, size, colour, bold).width
+        ink, touched = _turned(text, size, colour, bold, angle)
+        left = at[0] - across * math.cos(math.radians(angle)) - ink.width / 2
+        top = at[1] + across * math.sin(math.radians(angle)) - ink.height / 2
+        self.image.paste(ink, (round(left), round(top)), touched)
+
+    def finished(self) -> Image.Image:
+        """The picture with its palette."""
+        picture = self.image.copy()
+        picture.putpalette(palette(self._scale).tobytes())
+        return picture
+
+    def png(self) -> bytes:
+        buffer = io.BytesIO()
+        self.finished().save(buffer, format="png", compress_level=1)
+        return buffer.getvalue()
+
+
+def canvas(width: int, height: int, scale: str) -> Canvas:
+    """An empty page."""
+    return Canvas(Image.new("L", (width, height), PAPER), scale)
+
+
+@functools.cache
+def _number(text: str, size: int, colours: tuple[int, int], scale: str) -> tuple[Image.Image, Image.Image]:
+    """Colours of a number's pixels on a cell, and which of them it touches; there are few numbers and few shades."""
+    cover = text_tile(text, size).getchannel("A")
+    ink, paper = palette(scale).astype(float)[list(colours)]
+    mixed = np.linspace(paper, ink, 16)
+    nearest = np.square(mixed[:, None] - palette(scale).astype(float)).sum(-1).argmin(-1)
+    return cover.point(np.repeat(nearest, 16).tolist()), cover.point(_ANY)
+
+
+@functools.lru_cache(maxsize=1024)
+def _turned(text: str, size: int, colour: int, bold: bool, angle: float) -> tuple[Image.Image, Image.Image]:
+    """Colours of a text's pixels on the page, and which of them it touches."""
+    tile = text_tile(text, size, colour, bold)
+    if angle:
+        tile = tile.rotate(angle, expand=True, resample=Image.Resampling.BICUBIC)
+    page = Image.new("RGB", tile.size, "white")
+    page.paste(tile, mask=tile)
+    colours = Image.new("P", (1, 1))
+    colours.putpalette(palette(BLUES)[SHADES:].tobytes())  # the same in every scale
+    few = page.quantize(palette=colours, dither=Image.Dither.NONE)
+    indices = Image.frombytes("L", few.size, few.tobytes()).point(range(SHADES, SHADES + 256))
+    return indices, tile.getchannel("A").point(_ANY)
+
+
+@functools.lru_cache(maxsize=1024)
+def text_tile(text: str, size: int, colour: int = INK, bold: bool = False) -> Image.Image:
+    """A line of text on nothing; its middle is the middle of its capitals, whatever its words are.
+
+    Each word has one font. Words stand from left to right in the order given, also those of a script that runs from
+    right to left: there, letters are in order within a word only.
+    """
+    ink = tuple(palette(BLUES)[colour].tolist())
+    words = [_word(word, size, ink, bold) for word in text.split(" ")]
+    space = round(0.32 * size)
+    width = sum(word.width for word in words) + space * (len(words) - 1)
+    tile = Image.new("RGBA", (width, words[0].height), (*ink, 0))
+    left = 0
+    for word in words:
+        tile.paste(word, (left, 0))
+        left += word.width + space
+    return tile
+
+
+def _word(word: str, size: int, ink: tuple[int, ...], bold: bool) -> Image.Image:
+    path = _font_path(word)
+    font = _font(path.with_stem("DejaVuSans-Bold") if bold and path == _typeface() else path, size)
+    if word and not features.check("raqm") and unicodedata.bidirectional(word[:1]) in ("R", "AL"):
+        word = word[::-1]  # the plain layout sets letters from left to right; it cannot join Arabic ones either
+    width, height = max(1, math.ceil(font.getlength(word))), round(1.5 * font.size)
+    tile = Image.new("RGBA", (width, height), (*ink, 0))
+    baseline = height / 2 + 0.36 * font.size
+    ImageDraw.Draw(tile).text((0, baseline), word, fill=ink, font=font, anchor="ls", embedded_color=True)
+    if font.size == size:
+        return tile
+    return tile.resize((max(1, round(width * size / font.size)), round(1.5 * size)), Image.Resampling.BOX)
+
+
+@functools.cache
+def _font(path: Path, size: int) -> ImageFont.FreeTypeFont:
+    """The font in this size or, of a font of bitmaps, in a size that it has."""
+    for strike in (size, *_STRIKES):
+        try:
+            return ImageFont.truetype(path, strike)
+        except OSError:
+            continue
+    return ImageFont.truetype(_typeface(), size)
+
+
+@functools.cache
+def _typeface() -> Path:
+    """DejaVu Sans, found without importing matplotlib."""
+    spec = importlib.util.find_spec("matplotlib")
+    path = Path(spec.origin if spec and spec.origin else "").parent / "mpl-data/fonts/ttf/DejaVuSans.ttf"
+    if path.is_file():
+        return path
+    import matplotlib as mpl  # noqa: PLC0415
+
+    return Path(mpl.get_data_path(), "fonts/ttf/DejaVuSans.ttf")
+
+
+@functools.cache
+def _font_path(word: str) -> Path:
+    """A font that has all characters of a word: the usual one, else one that is installed.
+
+    Where none has them all (a rare character, a word of two scripts) the usual one draws boxes.
+    """
+    if USUAL.fullmatch(word):
+        return _typeface()
+    needed = {ord(c) for c in word if not 0xFE00 <= ord(c) <= 0xFE0F}  # without what only chooses a character's look
+    for path in (_typeface(), *installed_fonts()):
+        # A font of a kind that is unknown here has characters and draws nothing.
+        if needed <= _characters(path) and _font(path, 20).getmask(word).getbbox():
+            return path
+    return _typeface()
+
+
+@functools.cache
+def installed_fonts() -> tuple[Path, ...]:
+    """Plain upright fonts first."""
+    from matplotlib.font_manager import findSystemFonts  # noqa: PLC0415
+
+    odd = ("bold", "italic", "oblique", "slanted", "serif", "mono", "light", "thin", "black", "condensed", "narrow")
+    paths = [path for path in map(Path, findSystemFonts()) if "lastresort" not in path.stem.casefold()]
+    return tuple(sorted(paths, key=lambda path: (sum(part in path.stem.casefold() for part in odd), path.stem)))
+
+
+@functools.cache
+def _characters(path: Path) -> frozenset[int]:
+    """Characters that a font has; matplotlib reads them 20 times as fast as fontTools."""
+    from matplotlib.ft2font import FT2Font  # noqa: PLC0415
+
+    try:
+        return frozenset(FT2Font(str(path)).get_charmap())
+    except (OSError, RuntimeError):  # a damaged font
+        return frozenset()

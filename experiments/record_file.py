@@ -1,0 +1,118 @@
+"""Files of arrays that grow with a training: one small file a recorded step, merged into one at the end.
+
+A part is written whole or not at all (under another name first), so a process that dies leaves every recorded step that
+it finished. Nothing is pickled: files are read with `allow_pickle=False`.
+"""
+
+import shutil
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import InputError
+
+VERSION = 1
+"""Version of `record.npz` and `params.npz`."""
+Arrays = dict[str, NDArray[Any]]
+
+
+class RecordFile:
+    """`NAME.npz` in a run's folder: arrays that are the same at every step, and arrays stacked over the steps, [T]."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.path, self._parts = folder / f"{name}.npz", folder / f"{name}-parts"
+
+    def begin(self, fixed: Mapping[str, NDArray[Any]], after: int = -1) -> None:
+        """Make ready to append steps beyond `after`; what stands there of later steps is dropped.
+
+        Args:
+          fixed: the arrays that are the same at every step.
+          after: the step from which training goes on; -1 for a new run.
+
+        Raises:
+          InputError: `after` is given, and what stands there cannot be read.
+        """
+        before = self.read() if after >= 0 and not self._fixed.exists() else {}
+        self._parts.mkdir(exist_ok=True)
+        for t, step in enumerate(before.get("step", ())):
+            self.append(
+                int(step), {name: array[t] for name, array in before.items() if name not in {*fixed, "version"}}
+            )
+        for path in self._parts.glob("step-*.npz"):
+            if int(path.stem.removeprefix("step-")) > after:
+                path.unlink()
+        # From here on the parts are what is read, see `read`.
+        write_npz(self._fixed, {"version": np.int64(VERSION), **fixed})
+        self.path.unlink(missing_ok=True)
+
+    def append(self, step: int, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Add what was measured at `step`."""
+        write_npz(self._parts / f"step-{step:010d}.npz", {**arrays, "step": np.int64(step)})
+
+    def merge(self) -> None:
+        """Put all parts into one file, and remove them."""
+        write_npz(self.path, self.read())
+        self._fixed.unlink()  # first: what is left of the parts then counts no more
+        shutil.rmtree(self._parts)
+
+    def read(self) -> Arrays:
+        """All arrays; those of single steps are stacked, [T] first, with their `step` [T].
+
+        Raises:
+          InputError: there is no such file, it is damaged, or of a newer version.
+        """
+        if not self._fixed.exists():
+            return _of_known_version(self.path)
+        fixed = _of_known_version(self._fixed)
+        parts = [read_npz(path) for path in sorted(self._parts.glob("step-*.npz"))]
+        try:
+            return fixed | {name: np.stack([part[name] for part in parts]) for name in (parts[0] if parts else ())}
+        except (KeyError, ValueError):
+            raise InputError(
+                f"{self._parts}: its files do not fit together; restore them, or start a new run"
+            ) from None
+
+    @property
+    def _fixed(self) -> Path:
+        return self._parts / "fixed.npz"
+
+
+def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Write arrays whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+    part.replace(path)
+
+
+def read_npz(path: Path) -> Arrays:
+    """All arrays of a file.
+
+    Raises:
+      InputError: there is no such file, or it is damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; was this run stopped before its first record?") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError, struct.error, zlib.error) as error:
+        raise InputError(f"{path}: is damaged ({error}); restore it, or start a new run") from None
+
+
+def _of_known_version(path: Path) -> Arrays:
+    arrays = read_npz(path)
+    version = arrays.get("version")
+    if version is None or version.shape or version.dtype.kind != "i":
+        raise InputError(f"{path}: is not a record of catmat; restore it, or start a new run")
+    if int(version) > VERSION:
+        raise InputError(f"{path}: has version {int(version)}, this program reads {VERSION}; update catmat")
+    return arrays
