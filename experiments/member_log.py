@@ -104,7 +104,7 @@ class MemberLog:
         recorded = self._record.read()
         at = [int(np.flatnonzero(recorded["step"] == step)[0]) for step in film if step in recorded["step"]]
         for n, _ in enumerate(self._pictures.labels) if at else ():
-            strip = self._pictures.strip_png(n, recorded["weights"][at], recorded["step"][at].tolist())
+            strip = self._pictures.strip_png(n, [*recorded["weights"][at]], recorded["step"][at].tolist())
             self._image(last.step, f"film/sentence-{n + 1}", strip, _FILM)
             if n == 0:
                 (self.folder / "attention.png").write_bytes(strip)

@@ -21,7 +21,11 @@ from experiments.run_directory import ROOT, load_run
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (by default the process's); gives the exit code."""
-    parser = OneLineParser(prog="python -m experiments.runs", description="List all runs of a folder: status, excess in nats, relation (weight on the words that matter), settings.")
+    parser = OneLineParser(
+        prog="python -m experiments.runs",
+        description="List all runs of a folder: status, excess in nats, relation (weight on the words that truly "
+        "matter), and the settings in which they differ. Of several seeds the median is shown.",
+    )
     parser.add_argument("--root", default=str(ROOT), metavar="DIR", help=f"where the runs lie (default: {ROOT})")
     parser.add_argument(
         "--sort", choices=("name", "excess", "age"), default="name", help="order of the rows (default: name)"

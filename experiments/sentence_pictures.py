@@ -47,7 +47,7 @@ class SentencePictures:
     def relevance_png(self, sentence: int) -> bytes:
         """Exact relevance, laid out as the maps are."""
         values = self.cut(sentence, self._fixed["exact_relevance"][sentence])
-        return MapPicture(self.labels[sentence], kind="relevance").png(values, "exact relevance, nats")
+        return MapPicture(self.labels[sentence], kind="relevance").png(values, "exact relevance")
 
     def strip_png(self, sentence: int, weights_TNRHK: Sequence[NDArray[np.floating]], steps: Sequence[int]) -> bytes:
         """How the attention of a sentence formed: all heads at several steps."""

@@ -68,7 +68,7 @@ def summary(training: Training, first: Record, last: Record, run: int, versions:
     """What `summary.json` says of one run; `relation/weight/<word>` is of the first watched sentence."""
     config, diverged_at = training.config, int(last.diverged_at_R[run])
     status = "diverged" if diverged_at >= 0 else "finished" if last.step == training.steps[-1] else "interrupted"
-    words = {}
+    words: dict[str, float] = {}
     for row, weight_H in zip(
         row_results(training, last, run), scores(training, first, last, run).weight_GH, strict=True
     ):

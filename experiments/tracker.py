@@ -1,11 +1,13 @@
 """Writes what training measures into the run directory, as it comes: one folder a run, and an overview of several."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from experiments.event_writer import EventWriter
 from experiments.loop import Record, Training
@@ -17,7 +19,11 @@ from experiments.sentence_pictures import SentencePictures
 from experiments.yaml_config import to_yaml
 
 OVERVIEW = "overview"
-_OVERVIEW = {"lowest": np.nanmin, "median": np.nanmedian, "highest": np.nanmax}
+_OVERVIEW: dict[str, Callable[[NDArray[np.float64]], Any]] = {
+    "lowest": np.nanmin,
+    "median": np.nanmedian,
+    "highest": np.nanmax,
+}
 """Lines that sum up the members: TensorBoard shows no line at first where there are more than 40 runs."""
 
 
