@@ -3,6 +3,8 @@
 Tags never contain a word of a user; words stand in pictures and texts.
 """
 
+import os
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,13 +22,11 @@ from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 from tensorboard.plugins.image import metadata as image_metadata
 from tensorboard.plugins.scalar import metadata as scalar_metadata
 from tensorboard.plugins.text.summary_v2 import text_pb
-from tensorboard.summary.writer.event_file_writer import EventFileWriter
+from tensorboard.summary.writer.record_writer import RecordWriter
 from tensorboard.util import tensor_util
 
 PLUGIN = "catmat"
 """Name under which the attention tensors are found."""
-_QUEUE = 1_000
-"""Events that may wait for the disk; the default of 10 stops the training whenever the writer is busy."""
 
 
 class EventWriter:
@@ -34,7 +34,11 @@ class EventWriter:
 
     def __init__(self, folder: Path, first: int = 0) -> None:
         """Open a new event file in `folder`; what earlier files there hold from step `first` on is superseded."""
-        self._writer = EventFileWriter(str(folder), max_queue_size=_QUEUE)
+        # TensorBoard's own EventFileWriter writes in a thread, whose errors (a full disk) nobody can catch.
+        name = f"events.out.tfevents.{time.time_ns() // 1_000:016d}.{socket.gethostname()}.{os.getpid()}"
+        self._file = (folder / name).open("xb")
+        self._records = RecordWriter(self._file)
+        self._write(Event(file_version="brain.Event:2"), step=0)
         # Without this mark TensorBoard shows steps twice after a run went on from an earlier step.
         self._write(Event(session_log=SessionLog(status=SessionLog.START)), step=first)
         self._described: set[str] = set()
@@ -47,7 +51,7 @@ class EventWriter:
 
     def close(self) -> None:
         """Write what is waiting, and end the file."""
-        self._writer.close()
+        self._file.close()
 
     def scalars(self, step: int, values: dict[str, float], descriptions: dict[str, str] | None = None) -> None:
         """One number a tag; a tag's description (Markdown) is written with its first value."""
@@ -116,8 +120,8 @@ class EventWriter:
         self._write(Event(summary=summary), 0)
 
     def flush(self) -> None:
-        """Wait until everything is on disk."""
-        self._writer.flush()
+        """Hand everything to the operating system: it survives the end of this process, whatever ends it."""
+        self._file.flush()
 
     def _first(self, tag: str, descriptions: dict[str, str] | None) -> str:
         if tag in self._described:
@@ -127,7 +131,7 @@ class EventWriter:
 
     def _write(self, event: Event, step: int) -> None:
         event.step, event.wall_time = step, time.time()
-        self._writer.add_event(event)
+        self._records.write(event.SerializeToString())
 
 
 def png_size(png: bytes) -> tuple[int, int]:

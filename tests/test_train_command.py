@@ -2,12 +2,18 @@
 
 import json
 import os
+import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from small_world import SMALL
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+from experiments.run_directory import load_run
 
 ROOT = Path(__file__).parents[1]
 CONFIG = """\
@@ -19,7 +25,7 @@ track: {records: 2, images: 2}
 """
 
 
-def command(folder, *arguments):
+def command(folder, *arguments, **options):
     settings = {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
     settings["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # the compiler takes most of the time
     return subprocess.run(
@@ -29,6 +35,7 @@ def command(folder, *arguments):
         capture_output=True,
         text=True,
         check=False,
+        **options,
     )
 
 
@@ -61,3 +68,25 @@ def test_two_runs_of_a_config(folder):
     assert (one["seed"], two["seed"]) == (0, 1)
     assert one["loss"] != two["loss"]
     assert one["world_fingerprint"] == two["world_fingerprint"]
+
+
+def test_a_full_disk_is_one_line_and_what_was_recorded_stays(folder):
+    """A limit on the size of a file stands in for the disk: writing fails in mid-run just the same."""
+    whole = command(
+        folder, "--config", "mine.yaml", "--train.steps", "40", "--track.records", "12", "--run-dir", "whole"
+    )
+    assert (whole.returncode, whole.stderr) == (0, "")
+    (events,) = (folder / "whole").glob("events.*")
+    limit = events.stat().st_size // 2
+    cut = command(
+        folder, "--config", "mine.yaml", "--train.steps", "40", "--track.records", "12", "--run-dir", "cut",
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )  # fmt: skip
+    assert cut.returncode == 2
+    assert re.fullmatch(r"error: cut: cannot be written to \(File too large\); .* up to step \d+ is kept\n", cut.stderr)
+    kept, complete = load_run(folder / "cut").record, load_run(folder / "whole").record
+    count = len(kept["step"])
+    assert 1 < count < len(complete["step"])
+    for name in ("weights", "cut_cost", "excess"):
+        np.testing.assert_array_equal(kept[name], complete[name][:count])
+    assert len(list(EventFileLoader(str(next((folder / "cut").glob("events.*")))).Load())) > 5
