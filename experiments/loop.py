@@ -6,7 +6,8 @@ pictures are drawn. A transfer guard stands round the loop: data moves only wher
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+import typing
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -142,6 +143,20 @@ class Training:
                     break
             if waiting is not None:
                 yield self._record(*waiting)
+
+    def go_on_from(self, step: int, recorded: Sequence[int]) -> None:
+        """Make ready to be resumed at `step`, where `recorded` are the steps recorded until then.
+
+        With the same config these are the steps planned; they differ where the number of steps was raised.
+        """
+        self.steps = [*recorded, *(later for later in self.steps if later > step)]
+
+    def like(self) -> TrainState:
+        """States (NumPy, zeros) of the shapes that training has, stacked [R]: what a checkpoint is read into."""
+        shapes = self._init.shapes
+        return typing.cast(
+            TrainState, jax.tree.map(lambda s: np.zeros((self.config.seeds, *s.shape[1:]), s.dtype), shapes)
+        )
 
     def _next(self, step: int) -> int:
         """The recorded step after `step`."""

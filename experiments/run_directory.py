@@ -13,18 +13,20 @@ runs/toy-001/                 one run; with several seeds, one folder a member i
 """
 
 import errno
+import fcntl
 import json
 import math
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from data.errors import InputError
+from data.errors import InputError, printable
 from experiments.config import Config
 from experiments.record_file import Arrays, RecordFile
 from experiments.yaml_config import load_config
@@ -70,6 +72,46 @@ def check_run_directory(given: str) -> Path:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise InputError(f"--run-dir {folder}: cannot be used ({reason}); name another folder") from None
     return folder
+
+
+class RunLock:
+    """Holds a run's folder against other processes; the hold dies with the process, however it ends."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / ".lock"
+
+    def __enter__(self) -> Self:
+        try:
+            self._file = self._path.open("a")
+        except OSError as error:
+            reason = error.strerror or error
+            raise InputError(f"{self._path.parent}: cannot be written to ({reason}); name another folder") from None
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.close()
+            raise InputError(f"{self._path.parent}: another process works in it; wait for it, or stop it") from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def resume_command(folder: Path) -> str:
+    """The command that goes on with a run, to be copied."""
+    return f"python -m experiments.train --resume {shlex.quote(printable(str(folder)))}"
+
+
+def newest_run(root: Path = ROOT) -> Path:
+    """The run that was worked at last.
+
+    Raises:
+      InputError: there is none.
+    """
+    configs = list(root.glob("*/config.yaml")) if root.is_dir() else []
+    if not configs:
+        raise InputError(f"--resume: no run in {root}; name the folder of one")
+    return max(configs, key=lambda path: path.stat().st_mtime).parent
 
 
 def _take(folder: Path) -> Path:

@@ -1,14 +1,21 @@
 """One training from config to report: what `experiments.train` does once its options are read."""
 
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
 import jax
+import numpy as np
 from rich.console import Console
 
 from data.errors import InputError
 from data.world import load_world
 from experiments import runtime
 from experiments.config import Config
+from experiments.interruption import EXIT_CODE, Interruption
 from experiments.loop import Record, Training
-from experiments.run_directory import make_run_directory
+from experiments.resume import Resumed, find_resumed
+from experiments.run_directory import RunLock, make_run_directory, resume_command
 from experiments.terminal import report, watched
 from experiments.tracker import Tracker
 
@@ -23,37 +30,108 @@ def train(config: Config, name: str, run_dir: str | None = None, console: Consol
       console: where to print; by default the terminal.
 
     Returns:
-      The exit code: 0, or 3 where a run diverged (its loss is no longer a number).
+      The exit code: 0 finished, 3 where a run diverged, 130 interrupted (and saved).
 
     Raises:
       InputError: a mistake in the config, the world or the folder.
     """
-    console = console or Console(highlight=False)
-    training = Training(config, load_world(config.world))
-    writes = jax.process_index() == 0
-    records: list[Record] = []
-    if not writes:
-        records += training.run()
-        return 0
-    folder = make_run_directory(name, run_dir)
-    try:
-        with Tracker(training, folder, runtime.versions()) as tracker:
-            for record in watched(training.run(), training, console):
-                tracker.record(record)
-                records = [*records[:1], record]
-            tracker.finish(records[-1])
-    except OSError as error:
-        reason, kept = (
-            error.strerror or error,
-            f"what was recorded up to step {records[-1].step:,} is kept" if records else "",
-        )
-        raise InputError(
-            f"{folder}: cannot be written to ({reason}); free some space, or choose --run-dir. {kept}"
-        ) from None
-    report(training, records[0], records[-1], folder, console)
-    found = {config.seed + run: int(step) for run, step in enumerate(records[-1].diverged_at_R) if step >= 0}
-    for seed, step in found.items():
-        console.print(
-            f"diverged: from update {step:,} on the loss of seed {seed} is no number; lower the learning rate"
-        )
-    return 3 if found else 0
+    with Interruption() as stop:
+        training = Training(config, load_world(config.world))
+        if jax.process_index() != 0:  # one process writes
+            list(training.run())
+            return 0
+        return _Session(training, make_run_directory(name, run_dir), stop, console).run()
+
+
+def resume(config: Config, folder: Path, console: Console | None = None) -> int:
+    """Go on with the training in `folder`; `config` is its own, or the same with more steps. Otherwise as `train`."""
+    with Interruption() as stop:
+        if jax.process_count() > 1:
+            raise InputError("--resume: works with one process; start it without JAX_COORDINATOR_ADDRESS")
+        return _Session(Training(config, load_world(config.world)), folder, stop, console).run(resumed=True)
+
+
+class _Session:
+    """One process's work on one run folder."""
+
+    def __init__(self, training: Training, folder: Path, stop: Interruption, console: Console | None) -> None:
+        self._training, self._folder, self._stop = training, folder, stop
+        self._console = console or Console(highlight=False)
+        self._first: Record | None = None
+        self._last: Record | None = None
+        self._saved_at = time.monotonic()
+
+    def run(self, resumed: bool = False) -> int:
+        from experiments.checkpoint import Checkpoints  # noqa: PLC0415  orbax, while XLA compiles in the background
+
+        try:
+            with ExitStack() as stack:
+                stack.enter_context(RunLock(self._folder))
+                self._checkpoints = stack.enter_context(Checkpoints(self._folder))
+                found = (
+                    find_resumed(self._training, self._folder, self._checkpoints, self._console) if resumed else None
+                )
+                if found is not None and found.done is not None:
+                    return self._say_done(found)
+                after = -1 if found is None else found.step
+                self._tracker = stack.enter_context(Tracker(self._training, self._folder, runtime.versions(), after))
+                self._train(found)
+                return self._end()
+        except OSError as error:
+            raise InputError(self._cannot_write(error)) from None
+
+    def _say_done(self, found: Resumed) -> int:
+        self._console.print(f"{found.done}", soft_wrap=True)
+        return 3 if found.diverged else 0
+
+    def _train(self, found: Resumed | None) -> None:
+        begin = None if found is None else (found.step, found.states)
+        for record in watched(self._training.run(self._tick, begin), self._training, self._console):
+            self._tracker.record(record)
+            self._first, self._last = self._first or record, record
+            if found is None or record.step > found.step:
+                self._save(
+                    record.step, record.states, _mean_excess(record), at_once=record.step == self._training.steps[-1]
+                )
+
+    def _tick(self, step: int) -> bool:
+        if step not in self._training.steps and self._last is not None:
+            self._save(step, self._training.states, _mean_excess(self._last))
+        return self._stop.asked
+
+    def _save(self, step: int, states: object, excess: float, at_once: bool = False) -> None:
+        """Save a checkpoint, if the last one is old enough."""
+        if at_once or time.monotonic() - self._saved_at >= self._training.config.track.checkpoint_seconds:
+            self._checkpoints.save(step, self._training.ensemble.fetch(states), excess)
+            self._saved_at = time.monotonic()
+
+    def _end(self) -> int:
+        training, first, last = self._training, self._first, self._last
+        assert first is not None  # noqa: S101  a training gives a record of step 0
+        assert last is not None  # noqa: S101
+        diverged = {training.config.seed + run: int(at) for run, at in enumerate(last.diverged_at_R) if at >= 0}
+        if training.step < training.steps[-1] and len(diverged) < training.config.seeds:
+            self._save(training.step, training.states, _mean_excess(last), at_once=True)
+            self._checkpoints.wait()
+            self._tracker.interrupted(last)
+            again = resume_command(self._folder)
+            self._console.print(f"interrupted and saved at step {training.step:,}; go on with  {again}", soft_wrap=True)
+            return EXIT_CODE
+        self._save(training.step, training.states, _mean_excess(last), at_once=True)
+        self._tracker.finish(last)
+        report(training, first, last, self._folder, self._console)
+        for seed, step in diverged.items():
+            said = f"diverged: from update {step:,} on the loss of seed {seed} is no number; lower the learning rate"
+            self._console.print(said, soft_wrap=True)
+        return 3 if diverged else 0
+
+    def _cannot_write(self, error: OSError) -> str:
+        kept = "" if self._last is None else f"; what was recorded up to step {self._last.step:,} is kept"
+        reason = error.strerror or error
+        return f"{self._folder}: cannot be written to ({reason}); free some space, or choose --run-dir{kept}"
+
+
+def _mean_excess(record: Record) -> float:
+    """The excess on asked contexts, mean over slots and runs: by it the best checkpoint is chosen."""
+    excess_RG = record.measured.evaluation.excess_G
+    return float(np.mean(excess_RG[:, : excess_RG.shape[1] // 2]))

@@ -74,3 +74,8 @@ class Tracker:
         """Write what stands at the end of a run: its summary, and how the attention of its sentences formed."""
         for member in self._members:
             member.finish(last, sorted(self._pictured), self._versions)
+
+    def interrupted(self, last: Record) -> None:
+        """Write the summary of a training that stopped before its end; everything else goes on where it is."""
+        for member in self._members:
+            member.write_summary(last, self._versions)

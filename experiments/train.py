@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.command_line import config_parser, parse, run_command
-from experiments.run_directory import check_run_directory
+from experiments.run_directory import check_run_directory, newest_run
+
+DEFAULT = "toy.yaml"
 
 EPILOG = """\
 examples:
@@ -16,6 +18,8 @@ examples:
   python -m experiments.train --config toy.yaml --model.d_head 64 --model.scale none
   python -m experiments.train --seeds 10 --track.images 2
   python -m experiments.train --probes "[the dog sat on the mat .]"
+  python -m experiments.train --resume
+  python -m experiments.train --resume runs/toy-001 --train.steps 3000
 
 exit codes: 0 finished, 2 a mistake in what was given, 3 diverged, 130 interrupted"""
 
@@ -28,11 +32,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--print-config", action="store_true", help="print the config that would run, and stop")
     parser.add_argument("--list-devices", action="store_true", help="print the devices that would be used, and stop")
+    parser.add_argument(
+        "--resume", nargs="?", const="", metavar="RUN", help="go on with a run that was stopped (default: the newest)"
+    )
+    parser.set_defaults(config=None)
     options, overrides = parse(parser, arguments)
     # Imported late: --help and a mistake in the config are answered without loading JAX.
     from experiments.yaml_config import load_config, to_yaml
 
-    config = load_config(options.config, overrides)
+    folder = None
+    if options.resume is not None:
+        from experiments.resume import resumed_config
+
+        folder = Path(options.resume) if options.resume else newest_run()
+        config = resumed_config(folder, options.config, overrides)
+    else:
+        config = load_config(options.config or DEFAULT, overrides)
     if options.print_config:
         print(to_yaml(config), end="")  # noqa: T201
         return 0
@@ -44,9 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.list_devices:
         print(runtime.device_list())  # noqa: T201
         return 0
-    from experiments.session import train
+    from experiments import session
 
-    return train(config, Path(options.config).stem, options.run_dir)
+    if folder is not None:
+        return session.resume(config, folder)
+    return session.train(config, Path(options.config or DEFAULT).stem, options.run_dir)
 
 
 if __name__ == "__main__":

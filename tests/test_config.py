@@ -48,6 +48,7 @@ evaluate:
 track:
   records: 5
   images: 3
+  checkpoint_seconds: 9
 """
 MODEL = ModelConfig(
     d_model=16, heads=1, d_head=8, d_mlp=4, norm="rms", embedding_std=0.02, query="position", scale="none",
@@ -62,7 +63,7 @@ EXPECTED = Config(
     task=TaskConfig(hidden=("verb",)),
     train=TrainConfig(steps=1000, batch=48, learning_rate=0.001, warmup=0.0, weight_decay=0.5, beta2=0.9),
     evaluate=EvaluateConfig(sentences=64),
-    track=TrackConfig(records=5, images=3),
+    track=TrackConfig(records=5, images=3, checkpoint_seconds=9.0),
 )
 
 

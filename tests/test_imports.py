@@ -29,7 +29,7 @@ ROWS = {
         ["interventions"],
     ],
     "experiments": [
-        ["config", "scale_check"],
+        ["config", "scale_check", "interruption", "checkpoint"],
         ["yaml_config", "command_line", "runtime", "record_file"],
         ["run_directory"],
         ["state"],
@@ -45,7 +45,7 @@ ROWS = {
         ["film_maker"],
         ["sentence_pictures"],
         ["member_log"],
-        ["tracker", "terminal"],
+        ["tracker", "terminal", "resume"],
         ["session"],
         ["train", "benchmark", "check_scale", "film", "runs"],
     ],

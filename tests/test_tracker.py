@@ -91,7 +91,9 @@ def test_the_layout_of_a_run_folder(left):
     overview = {
         f"overview/{line}{part}" for line in ("lowest", "median", "highest") for part in ("", "/events.out.tfevents")
     }
-    assert found == {"config.yaml", "seed-5", "seed-6", "overview", *overview, *members}
+    kept = {path for path in found if path.split("/")[0] == "checkpoints"}
+    assert "checkpoints/20" in kept
+    assert found - kept == {".lock", "config.yaml", "seed-5", "seed-6", "overview", *overview, *members}
 
 
 def test_the_config_reads_back(left):
