@@ -18,8 +18,10 @@ class OneLineParser(argparse.ArgumentParser):
         raise InputError(f"{message}; see {self.prog} --help")
 
 
-def config_parser(prog: str, description: str, epilog: str = "") -> OneLineParser:
-    """A parser with `--config` and one option for every value of the config."""
+def config_parser(
+    prog: str, description: str, epilog: str = "", schema: type = Config, default: str = "toy.yaml"
+) -> OneLineParser:
+    """A parser with `--config` and one option for every value of the config, a dataclass `schema`."""
     note = "A value given here wins over the config file; the defaults shown hold where the file says nothing."
     parser = OneLineParser(
         prog=prog,
@@ -31,11 +33,11 @@ def config_parser(prog: str, description: str, epilog: str = "") -> OneLineParse
     parser.add_argument(
         "--config",
         metavar="FILE",
-        default="toy.yaml",
-        help="a config file, by path or by its name in configs/ (default: toy.yaml)",
+        default=default,
+        help=f"a config file, by path or by its name in configs/ (default: {default})",
     )
     groups: dict[str, Any] = {}
-    for name, item in config_fields():
+    for name, item in config_fields(schema):
         section = name.rpartition(".")[0] or "experiment"
         group = groups.setdefault(section, None) or parser.add_argument_group(section)
         groups[section] = group
@@ -60,8 +62,10 @@ def _shown(item: "dataclasses.Field[Any]") -> str:
     return f"{choices}; default: {default}" if choices else f"default: {default}"
 
 
-def parse(parser: OneLineParser, arguments: Sequence[str] | None) -> tuple[argparse.Namespace, dict[str, str]]:
-    """The parsed options, and the config values among them as typed.
+def parse(
+    parser: OneLineParser, arguments: Sequence[str] | None, schema: type = Config
+) -> tuple[argparse.Namespace, dict[str, str]]:
+    """The parsed options, and the values of the config (a `schema`) among them as typed.
 
     Raises:
       InputError: an unknown option, with the nearest known one.
@@ -70,7 +74,7 @@ def parse(parser: OneLineParser, arguments: Sequence[str] | None) -> tuple[argpa
     if unknown:
         known = [option for action in parser._actions for option in action.option_strings]
         raise InputError(f"unknown option {unknown[0]}{suggestion(unknown[0].partition('=')[0], known)}")
-    names = {name for name, _ in config_fields()}
+    names = {name for name, _ in config_fields(schema)}
     return options, {name: text for name, text in vars(options).items() if name in names}
 
 

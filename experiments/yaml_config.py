@@ -9,7 +9,7 @@ import types
 import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -20,6 +20,9 @@ from experiments.config import FORMAT, Config
 
 Settings = dict[KeyPath, Any]
 """Values by their place: {("model", "d_head"): 64}."""
+Schema = TypeVar("Schema")
+"""A config dataclass. One that is not of `experiments.train` names its command: COMMAND = "gradients"."""
+_TRAIN = "train"
 
 
 def load_config(name: str | None, overrides: Mapping[str, str]) -> Config:
@@ -32,23 +35,33 @@ def load_config(name: str | None, overrides: Mapping[str, str]) -> Config:
     Raises:
       InputError: no such file, or a wrong value, with file and line, or the option.
     """
-    document = Document("defaults", {}, {}) if name is None else read_yaml(*_find(name))
-    return make_config(document, overrides)
+    return load_as(Config, name, overrides)
+
+
+def load_as(schema: type[Schema], name: str | None, overrides: Mapping[str, str]) -> Schema:
+    """The config of another command, whose dataclass is `schema`; see `load_config`."""
+    document = Document("defaults", {}, {}) if name is None else read_yaml(*_find(name, schema))
+    return make_as(schema, document, overrides)
 
 
 def make_config(document: Document, overrides: Mapping[str, str] | None = None) -> Config:
     """The config of a parsed file; see `load_config`."""
+    return make_as(Config, document, overrides)
+
+
+def make_as(schema: type[Schema], document: Document, overrides: Mapping[str, str] | None = None) -> Schema:
+    """The config of another command of a parsed file; see `load_config`."""
     if document.value is None:
         document = Document(document.name, {}, document.lines)
-    settings = _read(Reader(document), Config, ())
+    settings = _read(Reader(document), schema, ())
     places = dict.fromkeys(settings, document)
     for option, text in (overrides or {}).items():
         given = parse_yaml(text, f"--{option}") if text.lstrip().startswith("[") else None
         value = parse_scalar(text) if given is None else given.value
         path = tuple(option.split("."))
         places[path] = _Option(f"--{option}", value, {})
-        settings[path] = _value(Reader(places[path]), _types(path))
-    return _build(Config, (), settings, places)
+        settings[path] = _value(Reader(places[path]), _types(schema, path))
+    return typing.cast(Schema, _build(schema, (), settings, places))
 
 
 class _Option(Document):
@@ -59,7 +72,7 @@ class _Option(Document):
         return InputError(f"{self.name}: {item}{message}")
 
 
-def _find(name: str) -> tuple[Path, str]:
+def _find(name: str, schema: type) -> tuple[Path, str]:
     """A config file by path or, failing that, by its name among catmat's own."""
     path = Path(name)
     try:
@@ -69,24 +82,34 @@ def _find(name: str) -> tuple[Path, str]:
     if is_file:
         return path, name
     own = importlib.resources.files("configs")
-    names = config_names()
     for candidate in (name, f"{name}.yaml"):
-        if candidate in names:
+        if candidate in _shipped():
             return Path(str(own / candidate)), f"configs/{candidate}"
     if is_folder:
         raise InputError(f"{name or path}: is a folder; name a config file in it")
-    raise InputError(f"{name}: no such config file{suggestion(name, names)}")
+    raise InputError(f"{name}: no such config file{suggestion(name, config_names(schema))}")
 
 
-def config_names() -> list[str]:
-    """The configs that come with catmat."""
+def config_names(schema: type = Config) -> list[str]:
+    """The configs that come with catmat, for the command whose config is a `schema`."""
+    folder = importlib.resources.files("configs")
+    first = {name: parse_yaml((folder / name).read_text(encoding="utf-8"), name).value for name in _shipped()}
+    return [name for name, values in first.items() if values.get("command", _TRAIN) == _command(schema)]
+
+
+def _shipped() -> list[str]:
     folder = importlib.resources.files("configs")
     return sorted(item.name for item in folder.iterdir() if item.name.endswith(".yaml"))
 
 
-def _types(path: KeyPath) -> Any:
+def _command(schema: type) -> str:
+    """The command that a schema is the config of."""
+    return str(getattr(schema, "COMMAND", _TRAIN))
+
+
+def _types(schema: type, path: KeyPath) -> Any:
     """The declared type of the setting at `path`."""
-    declared: Any = Config
+    declared: Any = schema
     for name in path:
         declared = typing.get_type_hints(declared)[str(name)]
     return declared
@@ -95,10 +118,12 @@ def _types(path: KeyPath) -> Any:
 def _read(entry: Reader, schema: type, path: KeyPath) -> Settings:
     declared = typing.get_type_hints(schema)
     settings: Settings = {}
-    known = [*declared, "format"] if not path else [*declared]
+    if not path:
+        _check_command(entry, schema)
+    known = [*declared] if path else [*declared, "format", "command"]
     for name, item in entry.mapping(known).items():
-        if name == "format" and not path:
-            if item.value != FORMAT:
+        if name in ("format", "command") and not path:
+            if name == "format" and item.value != FORMAT:
                 raise item.fail(f"this program reads format {FORMAT}; update catmat, or write format: {FORMAT}")
         elif dataclasses.is_dataclass(declared[name]):
             settings |= _read(item, typing.cast(type, declared[name]), (*path, name))
@@ -107,10 +132,20 @@ def _read(entry: Reader, schema: type, path: KeyPath) -> Settings:
     return settings
 
 
+def _check_command(entry: Reader, schema: type) -> None:
+    """Refuse a file of another command at once, before its keys are called unknown one by one."""
+    values, own = entry.mapping(), _command(schema)
+    if "command" in values and values["command"].value != own:
+        raise values["command"].fail(f"must be {own} for this command; give it another file")
+    if "command" not in values and values and own != _TRAIN:
+        raise entry.fail(f"command is missing, so this is a config of experiments.train; write command: {own}")
+
+
 def _value(item: Reader, declared: Any) -> Any:
     """The value at `item`, if it is of the declared type; a whole number will do for a float."""
     if typing.get_origin(declared) is tuple:
-        return tuple(part.text() for part in item.items(empty=True))
+        one = typing.get_args(declared)[0]
+        return tuple(part.text() if one is str else _value(part, one) for part in item.items(empty=True))
     allowed = typing.get_args(declared) if isinstance(declared, types.UnionType) else (declared,)
     value = item.value
     if float in allowed and isinstance(value, int) and not isinstance(value, bool):
@@ -140,15 +175,17 @@ def _build(schema: Any, path: KeyPath, settings: Settings, places: Mapping[KeyPa
         raise document.error(at, message) from None
 
 
-def to_yaml(config: Config) -> str:
-    """The whole config as a YAML file that reads back to the same config."""
+def to_yaml(config: Any) -> str:
+    """The whole config (of any command) as a YAML file that reads back to the same config."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
             return {key: plain(item) for key, item in value.items()}
         return list(value) if isinstance(value, tuple) else value
 
-    values = {"format": FORMAT, **plain(dataclasses.asdict(config))}
+    command = _command(type(config))
+    head = {"format": FORMAT} | ({} if command == _TRAIN else {"command": command})
+    values = head | plain(dataclasses.asdict(config))
     return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 

@@ -36,6 +36,7 @@ def apply(
     *,
     scale: jax.Array | float | None = None,
     cut: Cut | None = None,
+    context_shift_BQHD: jax.Array | None = None,
 ) -> ForwardOutput:
     """The forward pass, with everything that happens on the way.
 
@@ -46,9 +47,10 @@ def apply(
       query_positions_BQ: the positions whose hidden word is guessed.
       scale: factor of the dot products; by default the configuration's. A learned one is a parameter instead.
       cut: edges of attention to cut.
+      context_shift_BQHD: added to the context. With zeros, a gradient with respect to it is that of the context.
     """
     scale = config.scale_factor if scale is None else scale
-    return _module(config, params)(tokens_BK, query_positions_BQ, tokens_BK != PADDING, scale, cut)
+    return _module(config, params)(tokens_BK, query_positions_BQ, tokens_BK != PADDING, scale, cut, context_shift_BQHD)
 
 
 def training_logits(

@@ -128,6 +128,7 @@ class Transformer(nnx.Module):
         allowed_BK: jax.Array,
         scale: jax.Array | float,
         cut: Cut | None,
+        context_shift_BQHD: jax.Array | None = None,
     ) -> ForwardOutput:
         embedding_BKM = _rows(self.token, tokens_BK) + self.position.embedding[None, : tokens_BK.shape[1]]
         input_BKM = self.attention_norm(embedding_BKM)
@@ -144,6 +145,8 @@ class Transformer(nnx.Module):
             cut=cut,
         )
         weighted_BHQKD, context_BQHD = weighted_sum(weight_BHQK, value_BKHD)
+        if context_shift_BQHD is not None:
+            context_BQHD = context_BQHD + context_shift_BQHD
         attention_BQM = self.attention.output(context_BQHD)
         residual_BQM = _at(embedding_BKM, query_positions_BQ) + attention_BQM
         mlp_BQM, output_BQM, logits_BQV = self._after_attention(residual_BQM)

@@ -1,0 +1,64 @@
+"""The gradient study from config to report: what `experiments.gradients` does once its options are read."""
+
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from data.errors import printable
+from data.world import load_world
+from experiments import runtime
+from experiments.gradient_checks import all_checks
+from experiments.gradient_config import GradientConfig
+from experiments.gradient_events import write_events
+from experiments.gradient_predictions import PREDICTIONS, Check, overall
+from experiments.gradient_report import predictions_page, write_report
+from experiments.gradient_study import measure, pieces
+from experiments.run_directory import make_run_directory, write_text
+from experiments.yaml_config import to_yaml
+
+
+def study(config: GradientConfig, name: str, run_dir: str | None = None, console: Console | None = None) -> int:
+    """Measure, write the run directory, print the verdicts.
+
+    Args:
+      config: what to measure.
+      name: what run directories are called: `runs/<name>-001`.
+      run_dir: a folder to use instead.
+      console: where to print; by default the terminal.
+
+    Returns:
+      The exit code, 0.
+
+    Raises:
+      InputError: a mistake in the config, the world or the folder.
+    """
+    console = console or Console(highlight=False)
+    world = load_world(config.world)
+    folder = make_run_directory(name, run_dir)
+    write_text(folder / "config.yaml", to_yaml(config))
+    write_text(folder / "report.md", predictions_page())  # before anything is measured
+    began = time.perf_counter()
+    columns = (TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("compiling", total=pieces(config))
+        measured = measure(config, world, lambda piece: bar.update(task, advance=1, description=piece))
+        bar.update(task, description="writing the report")
+        checks = all_checks(measured)
+        images = write_report(folder, measured, checks, runtime.versions())
+        write_events(folder, measured, images)
+    _print(console, checks)
+    console.print(f"\n{time.perf_counter() - began:.0f} s. The answer is in  {printable(str(folder / 'report.md'))}",
+                  soft_wrap=True, markup=False)  # fmt: skip
+    return 0
+
+
+def _print(console: Console, checks: list[Check]) -> None:
+    console.print("\nPredictions, and what was found")
+    for name in PREDICTIONS:
+        own = [check for check in checks if check.prediction == name]
+        console.print(f"  {name:4} {overall(own)}", markup=False)
+        for check in own:
+            if check.verdict != "confirmed":
+                line = f"       {check.what}: predicted {check.expected}, found {check.estimate}, {check.verdict}"
+                console.print(line, markup=False, soft_wrap=True)

@@ -1,0 +1,137 @@
+"""A report in a folder: Markdown, figures as PNG and SVG, tables as CSV. Shared by the commands that answer questions.
+
+    report = Report(folder, "What the scale does")
+    report.text("The median falls, the mean does not.")
+    report.figure("median", figure, "Median of the gradient norm.")
+    report.csv("norms", ["d", "median"], [[4, 0.408]])
+    report.save()
+
+Colours are those of Okabe and Ito, which people with any colour vision can tell apart; marks and dashes differ too.
+Matplotlib is imported where it is used.
+"""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.run_directory import write_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKS = ("o", "s", "^", "D", "v", "P", "X")
+DASHES = ("-", (0, (5, 2)), (0, (2, 1)), "-.", (0, (1, 1.5)), (0, (6, 1, 1, 1)), "-")
+_INK, _SOFT, _GRID = "#22303c", "#5b6b78", "#e3e8ec"
+_DPI = 130
+
+
+class Report:
+    """The report that a command leaves in its run directory."""
+
+    def __init__(self, folder: Path, title: str) -> None:
+        self.folder = folder
+        self._parts = [f"# {title}"]
+        self.images: dict[str, bytes] = {}
+        """The PNG of every figure so far."""
+
+    def heading(self, text: str) -> None:
+        """A heading of the second level."""
+        self._parts.append(f"## {text}")
+
+    def text(self, *paragraphs: str) -> None:
+        """Paragraphs of Markdown."""
+        self._parts += paragraphs
+
+    def items(self, lines: Sequence[str]) -> None:
+        """A list."""
+        self._parts.append("\n".join(f"* {line}" for line in lines))
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """A table; a bar inside a cell is written so that it stays inside."""
+        lines = [header, ["---"] * len(header), *rows]
+        shown = [[str(cell).replace("|", "\\|").replace("\n", " ") for cell in line] for line in lines]
+        self._parts.append("\n".join(f"| {' | '.join(line)} |" for line in shown))
+
+    def figure(self, name: str, figure: "Figure", caption: str) -> None:
+        """A figure, saved as `name.png` and `name.svg`, with what it shows in words."""
+        self.images[name] = save_figure(self.folder, name, figure)
+        alternative = caption.partition(". ")[0].replace("[", "(").replace("]", ")")
+        self._parts.append(f"![{alternative}]({name}.png)\n\n*{caption}* ([SVG]({name}.svg))")
+
+    def csv(self, name: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """A table of its own, saved as `name.csv`; numbers in full."""
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows([f"{cell:.7g}" if isinstance(cell, float) else cell for cell in row] for row in rows)
+        write_text(self.folder / f"{name}.csv", buffer.getvalue())
+
+    def markdown(self) -> str:
+        """The report so far."""
+        return "\n\n".join(self._parts) + "\n"
+
+    def save(self) -> None:
+        """Write `report.md`."""
+        write_text(self.folder / "report.md", self.markdown())
+
+
+def save_figure(folder: Path, name: str, figure: "Figure") -> bytes:
+    """Save a figure as PNG and SVG; gives the PNG."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=_DPI, facecolor="white")
+    with mpl.rc_context({"svg.hashsalt": name}):  # the same numbers give the same file
+        figure.savefig(folder / f"{name}.svg", format="svg", facecolor="white", metadata={"Date": None})
+    (folder / f"{name}.png").write_bytes(buffer.getvalue())
+    return buffer.getvalue()
+
+
+def panels(rows: int, columns: int, width: float = 3.6, height: float = 2.9, **options: Any) -> tuple["Figure", Any]:
+    """A figure of `rows` x `columns` axes (an array [rows, columns]), light and plainly labelled.
+
+    Args:
+      rows: rows of axes.
+      columns: columns of axes.
+      width: of one of the axes, inches.
+      height: likewise.
+      **options: for `Figure.subplots`, such as sharey="row".
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width * columns, height * rows + 0.35), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, **options)
+    for one in axes.flat:
+        one.grid(color=_GRID, linewidth=0.8)
+        one.set_axisbelow(True)
+        one.tick_params(which="both", labelsize=8, colors=_INK)
+        for side in one.spines.values():
+            side.set_color("#c7d0d8")
+    return figure, axes
+
+
+def label(axes: Any, title: str = "", x: str = "", y: str = "") -> None:
+    """Title and axis labels in the common style."""
+    axes.set_title(title, fontsize=9, color=_INK)
+    axes.set_xlabel(x, fontsize=8.5, color=_SOFT)
+    axes.set_ylabel(y, fontsize=8.5, color=_SOFT)
+
+
+def line(axes: Any, x: Any, y: Any, number: int, name: str = "", low: Any = None, high: Any = None) -> None:
+    """Curve number `number`, in its own colour, mark and dash, with its interval as a band."""
+    colour, mark = COLOURS[number % len(COLOURS)], MARKS[number % len(MARKS)]
+    dash = DASHES[number % len(DASHES)]
+    axes.plot(x, y, color=colour, marker=mark, linestyle=dash, markersize=4, linewidth=1.5, label=name or None)
+    if low is not None:
+        axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+
+
+def legend(figure: "Figure", axes: Any) -> None:
+    """One legend for all axes, above them."""
+    handles, names = axes.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=min(len(names), 7), fontsize=8.5, frameon=False)

@@ -1,0 +1,50 @@
+"""Reports: what is written is what was said, and figures are readable by anyone."""
+
+import csv
+
+import numpy as np
+from PIL import Image
+
+from experiments.report_writer import COLOURS, DASHES, MARKS, Report, label, legend, line, panels
+
+
+def test_a_report(tmp_path):
+    report = Report(tmp_path, "A question")
+    report.heading("Part")
+    report.text("One.", "Two.")
+    report.items(["a", "b"])
+    report.table(["x", "y"], [[1, "p | q"], [2, "two\nlines"]])
+    report.csv("numbers", ["d", "value"], [[4, 1 / 3], [16, "none"]])
+    report.save()
+    assert (tmp_path / "report.md").read_text(encoding="utf-8") == (
+        "# A question\n\n## Part\n\nOne.\n\nTwo.\n\n* a\n* b\n\n"
+        "| x | y |\n| --- | --- |\n| 1 | p \\| q |\n| 2 | two lines |\n"
+    )
+    with (tmp_path / "numbers.csv").open(encoding="utf-8") as file:
+        assert list(csv.reader(file)) == [["d", "value"], ["4", "0.3333333"], ["16", "none"]]
+
+
+def drawn():
+    figure, axes = panels(1, 2)
+    for number in range(2):
+        line(axes[0, 0], [1, 2], [number, 3], number, f"curve {number}", [number - 1, 2], [number + 1, 4])
+    label(axes[0, 0], "title", "d", "norm")
+    legend(figure, axes[0, 0])
+    return figure
+
+
+def test_a_figure_is_saved_twice_and_the_same_each_time(tmp_path):
+    report = Report(tmp_path, "A question")
+    report.figure("both", drawn(), "What it [shows]. More.")
+    assert "![What it (shows)](both.png)" in report.markdown()
+    first = (tmp_path / "both.svg").read_bytes()
+    assert report.images["both"] == (tmp_path / "both.png").read_bytes()
+    Report(tmp_path, "").figure("both", drawn(), "")
+    assert (tmp_path / "both.svg").read_bytes() == first
+    pixels = np.asarray(Image.open(tmp_path / "both.png").convert("L"))
+    assert np.mean(pixels == 255) > 0.7  # a light background
+
+
+def test_curves_differ_in_more_than_colour():
+    assert len(set(COLOURS)) == len(COLOURS) == len(MARKS) == len(set(MARKS)) == len(DASHES)
+    assert len(set(map(str, DASHES[:6]))) == 6
