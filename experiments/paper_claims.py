@@ -1,0 +1,44 @@
+"""What a paper says, beside what was measured here, and the rule that makes a verdict of the two.
+
+A claim about a number is confirmed where the whole interval of what was measured agrees with it, refuted where the
+whole interval contradicts it, and undecided where the interval does both. What agrees is fixed before anything is
+measured, in the code that states the claim.
+"""
+
+import math
+from dataclasses import dataclass
+
+from experiments.statistics import Interval
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One statement of a paper and its verdict."""
+
+    paper: str
+    statement: str
+    predicted: str
+    found: str
+    verdict: str
+    """confirmed, refuted or undecided."""
+
+
+def between(paper: str, statement: str, predicted: str, found: Interval, low: float, high: float) -> Claim:
+    """A claim that a number lies from `low` to `high`; `predicted` says so in the paper's terms."""
+    if low <= found.low and found.high <= high:
+        verdict = "confirmed"
+    elif found.high < low or found.low > high:
+        verdict = "refuted"
+    else:
+        verdict = "undecided"
+    return Claim(paper, statement, predicted, str(found), verdict)
+
+
+def above(paper: str, statement: str, predicted: str, found: Interval, bound: float) -> Claim:
+    """A claim that a number is larger than `bound`."""
+    return between(paper, statement, predicted, found, bound, math.inf)
+
+
+def exact(paper: str, statement: str, predicted: str, found: str, holds: bool) -> Claim:
+    """A claim that is true or not, without chance."""
+    return Claim(paper, statement, predicted, found, "confirmed" if holds else "refuted")

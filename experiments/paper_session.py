@@ -1,0 +1,84 @@
+"""From config to report: what `experiments.papers` does once its options are read."""
+
+import dataclasses
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from data.errors import printable
+from data.world import World, load_world
+from experiments import paper_entropy, paper_logit_size, paper_mup, runtime
+from experiments.paper_claims import Claim
+from experiments.paper_config import PapersConfig
+from experiments.paper_report import Results, write_report
+from experiments.run_directory import make_run_directory, write_text
+from experiments.yaml_config import to_yaml
+
+
+def repeat(config: PapersConfig, run_dir: str | None = None, console: Console | None = None) -> int:
+    """Repeat the papers' measurements, write the report, print the verdicts.
+
+    Args:
+      config: which papers, and how.
+      run_dir: a new folder to use instead of `runs/papers-001`.
+      console: where to print; by default the terminal.
+
+    Returns:
+      The exit code, 0: a refuted claim is a result.
+
+    Raises:
+      InputError: a mistake in the config, the world or the folder.
+    """
+    console = console or Console(highlight=False)
+    world = load_world(config.world)
+    folder = make_run_directory("papers", run_dir)
+    write_text(folder / "config.yaml", to_yaml(config))
+    began = time.perf_counter()
+    columns = (TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("compiling", total=sum(_pieces(config)[paper] for paper in config.papers))
+        results = measure(config, world, lambda paper: bar.update(task, advance=1, description=paper))
+        bar.update(task, description="writing the report")
+        claims = results.claims()
+        write_report(folder, config, results, claims, runtime.versions())
+    _print(console, claims)
+    shown = printable(str(folder / "report.md"))
+    console.print(Text(f"\n{time.perf_counter() - began:.0f} s. The report is in  {shown}"), soft_wrap=True)
+    return 0
+
+
+def measure(config: PapersConfig, world: World, done: Callable[[str], None]) -> Results:
+    """Measure what `config.papers` names; `done` is told the paper after each piece of work."""
+    results = Results()
+    if "entropy" in config.papers:
+        entropy = paper_entropy.measure(config, world, lambda: done(paper_entropy.NAME))
+        results = dataclasses.replace(results, entropy=entropy)
+    if "logit_size" in config.papers:
+        arms = paper_logit_size.prepare(config, world)
+        logit_size = paper_logit_size.measure(config, arms, lambda: done(paper_logit_size.NAME))
+        results = dataclasses.replace(results, logit_size=logit_size)
+    if "mup" in config.papers:
+        mup = paper_mup.measure(config, world, lambda: done(paper_mup.NAME))
+        results = dataclasses.replace(results, mup=mup)
+    return results
+
+
+def _pieces(config: PapersConfig) -> dict[str, int]:
+    """How many pieces of work each paper is."""
+    return {
+        "entropy": paper_entropy.PIECES,
+        "logit_size": paper_logit_size.PIECES,
+        "mup": paper_mup.pieces(config),
+    }
+
+
+def _print(console: Console, claims: list[Claim]) -> None:
+    counts = Counter(claim.verdict for claim in claims)
+    console.print(Text(f"{len(claims)} statements: {', '.join(f'{n} {verdict}' for verdict, n in counts.items())}"))
+    for claim in claims:
+        console.print(Text(f"  {claim.verdict:10}{claim.paper}, {claim.statement}"), soft_wrap=True)
+        console.print(Text(f"            predicted {claim.predicted}; measured {claim.found}", "dim"), soft_wrap=True)
