@@ -121,16 +121,21 @@ class Training:
         Args:
           tick: called with the step between chunks, about twice a second; training stops if it returns True.
           resumed: the step and the states (NumPy, stacked [R]) to go on from. The record of step 0 is made anew, since
-            later ones are compared with it; then come those after the given step.
+            later ones are compared with it, and so is that of the given step if it is one of `steps`: what is said of
+            a run at its end is said from a record.
         """
         with jax.transfer_guard("disallow"):
             self.states, self.step = self._init((), self._swept), 0
             self._advance(0, 0, 0)
             jax.block_until_ready(self.states)  # waits for the compiler, outside the time reported
             self._began = time.perf_counter()
-            waiting: _Waiting | None = self._recorded(0)
+            first = self._recorded(0)
+            waiting: _Waiting | None = first
             if resumed is not None:
+                yield self._record(*first)
                 self.step, self.states = resumed[0], self.ensemble.place(resumed[1])
+                before = max((step for step in self.steps if step < self.step), default=0)
+                waiting = self._recorded(before) if self.step in self.steps and self.step else None
             for stop, since in self._chunks():
                 jax.block_until_ready(waiting)  # two programs at once would fight over the devices
                 self._advance(self.step, stop, since)

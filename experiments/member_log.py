@@ -94,16 +94,13 @@ class MemberLog:
     def _image(self, step: int, tag: str, picture: bytes, about: str) -> None:
         self._events.image(step, tag, picture, png_size(picture), about)
 
-    def write_summary(self, last: Record, versions: dict[str, str]) -> str:
-        """Write the summary as things stand at `last`; gives the status of the run."""
-        found = summary(self._training, self._first, last, self._run, versions)
-        write_summary(self.folder, found)
-        return str(found["status"])
+    def write_summary(self, last: Record, versions: dict[str, str]) -> None:
+        """Write the summary as things stand at `last`."""
+        write_summary(self.folder, summary(self._training, self._first, last, self._run, versions))
 
     def finish(self, last: Record, film: list[int], versions: dict[str, str]) -> None:
         """Write what stands at the end; `film` are the steps of the film strips."""
         training, run = self._training, self._run
-        status = self.write_summary(last, versions)
         for file in (self._record, self._params):
             file.merge()
         recorded = self._record.read()
@@ -114,7 +111,9 @@ class MemberLog:
             if n == 0:
                 (self.folder / "attention.png").write_bytes(strip)
         write_projector(self.folder, training.world, nested_params(params_arrays(last, run)))
-        self._events.hparams_end(status == "finished")
+        self._events.hparams_end(bool(last.diverged_at_R[run] < 0))
+        self._events.flush()
+        self.write_summary(last, versions)  # last: a run with a summary of its last step has all the rest
 
 
 def hparams(config: Config, run: int) -> dict[str, bool | float | str]:

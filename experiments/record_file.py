@@ -4,12 +4,12 @@ A part is written whole or not at all (under another name first), so a process t
 it finished. Nothing is pickled: files are read with `allow_pickle=False`.
 """
 
-import shutil
 import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import numpy as np
@@ -59,7 +59,7 @@ class RecordFile:
         """Put all parts into one file, and remove them."""
         write_npz(self.path, self.read())
         self._fixed.unlink()  # first: what is left of the parts then counts no more
-        shutil.rmtree(self._parts)
+        rmtree(self._parts)
 
     def read(self) -> Arrays:
         """All arrays; those of single steps are stacked, [T] first, with their `step` [T].

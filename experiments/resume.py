@@ -11,7 +11,7 @@ from experiments.command_line import config_fields
 from experiments.config import Config
 from experiments.loop import Training
 from experiments.record_file import RecordFile
-from experiments.run_directory import load_run, member_folders
+from experiments.run_directory import load_run, member_folders, read_summary
 from experiments.state import TrainState
 from experiments.yaml_config import load_config
 
@@ -25,6 +25,8 @@ class Resumed:
 
     step: int
     states: TrainState
+    after: int = -1
+    """The last step whose records stay as they are; a recorded step that the run goes on from is recorded again."""
     done: str | None = None
     diverged: bool = False
 
@@ -75,15 +77,23 @@ def find_resumed(training: Training, folder: Path, checkpoints: "Checkpoints", c
     steps = training.config.train.steps
     diverged = bool((states.diverged_at >= 0).all())
     if diverged:
-        return Resumed(
-            step, states, f"{folder}: diverged at update {int(states.diverged_at.max()):,}; start a new run", True
-        )
+        at = int(states.diverged_at.max())
+        return Resumed(step, states, done=f"{folder}: diverged at update {at:,}; start a new run", diverged=True)
     if step > steps:
         raise InputError(f"--train.steps: the run has made {step:,} already; ask for more, not {steps:,}")
-    first = member_folders(folder, training.config.seed, training.config.seeds)[0]
-    recorded = [int(one) for one in RecordFile(first, "record").read().get("step", ())]
-    if step == steps and (first / "record.npz").is_file():
-        return Resumed(step, states, f"{folder}: is finished; raise --train.steps to go on with it")
+    members = member_folders(folder, training.config.seed, training.config.seeds)
+    if step == steps and all(_is_finished(member, steps) for member in members):
+        return Resumed(step, states, done=f"{folder}: is finished; raise --train.steps to go on with it")
+    recorded = [int(one) for one in RecordFile(members[0], "record").read().get("step", ())]
     checkpoints.forget_after(step)
     training.go_on_from(step, [one for one in recorded if one <= step])
-    return Resumed(step, states)
+    return Resumed(step, states, after=step - 1 if step in training.steps else step)
+
+
+def _is_finished(folder: Path, steps: int) -> bool:
+    """Whether a run wrote its summary, the last thing that it writes, after so many steps."""
+    try:
+        summary = read_summary(folder)
+    except InputError:  # none, or damaged: it is made again
+        return False
+    return summary.get("status") in ("finished", "diverged") and summary.get("steps") == steps

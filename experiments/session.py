@@ -73,7 +73,7 @@ class _Session:
                 )
                 if found is not None and found.done is not None:
                     return self._say_done(found)
-                after = -1 if found is None else found.step
+                after = -1 if found is None else found.after
                 self._tracker = stack.enter_context(Tracker(self._training, self._folder, runtime.versions(), after))
                 self._train(found)
                 return self._end()
@@ -113,11 +113,13 @@ class _Session:
         if training.step < training.steps[-1] and len(diverged) < training.config.seeds:
             self._save(training.step, training.states, _mean_excess(last), at_once=True)
             self._checkpoints.wait()
-            self._tracker.interrupted(last)
+            if last.step or self._tracker.after < 0:  # else an earlier process said more than is known here
+                self._tracker.interrupted(last)
             again = resume_command(self._folder)
             self._console.print(f"interrupted and saved at step {training.step:,}; go on with  {again}", soft_wrap=True)
             return EXIT_CODE
         self._save(training.step, training.states, _mean_excess(last), at_once=True)
+        self._checkpoints.wait()  # so that a later process can finish what is begun below
         self._tracker.finish(last)
         report(training, first, last, self._folder, self._console)
         for seed, step in diverged.items():

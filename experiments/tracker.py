@@ -32,7 +32,7 @@ class Tracker:
 
     def __init__(self, training: Training, folder: Path, versions: dict[str, str], after: int = -1) -> None:
         """Write into `folder`; `after` is the step from which a resumed training goes on."""
-        self._training, self._versions, self.folder, self._after = training, versions, folder, after
+        self._training, self._versions, self.folder, self.after = training, versions, folder, after
         self.folders = member_folders(folder, training.config.seed, training.config.seeds)
         self._pictured = set(pictured_steps(training.steps, training.config.track.images))
         self._overview: dict[str, EventWriter] = {}
@@ -43,12 +43,12 @@ class Tracker:
         self._members = []
         for run, folder in enumerate(self.folders):
             folder.mkdir(exist_ok=True)
-            self._members.append(self._stack.enter_context(MemberLog(self._training, run, folder, self._after)))
+            self._members.append(self._stack.enter_context(MemberLog(self._training, run, folder, self.after)))
         if len(self.folders) > 1:
             for name in _OVERVIEW:
                 folder = self.folder / OVERVIEW / name
                 folder.mkdir(parents=True, exist_ok=True)
-                self._overview[name] = self._stack.enter_context(EventWriter(folder, self._after + 1))
+                self._overview[name] = self._stack.enter_context(EventWriter(folder, self.after + 1))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -61,7 +61,7 @@ class Tracker:
             pictures = SentencePictures(fixed)
             for member in self._members:
                 member.begin(record, pictures, fixed)
-        if record.step <= self._after:
+        if record.step <= self.after:
             return
         found = [member.write(record, record.step in self._pictured) for member in self._members]
         for name, writer in self._overview.items():

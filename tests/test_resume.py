@@ -87,6 +87,7 @@ def assert_same_run(left, right):
     events = EventAccumulator(str(left), size_guidance={"tensors": 0}).Reload()
     for tag in ("excess/asked/all", "health/entropy/head-1", "catmat/sentence-1/weights"):
         assert [event.step for event in events.Tensors(tag)] == steps, tag
+    assert [event.step for event in events.Tensors("film/sentence-1")] == steps[-1:]
 
 
 def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_been(folder, unbroken):
@@ -117,6 +118,42 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_been(folder
     assert code == 0, err
     assert set(ends) <= {0, -signal.SIGKILL}, ends
     assert_same_run(folder / "killed", whole)
+
+
+# A process dies just before it does this at the end of its run, when the last checkpoint is on disk.
+LAST_WORDS = [
+    "experiments.tracker.Tracker.finish",
+    "experiments.member_log.write_summary",
+    "experiments.member_log.write_projector",
+    "experiments.record_file.rmtree",
+]
+DIES = """
+import os, pkgutil, sys
+place, name = sys.argv.pop(1).rsplit(".", 1)
+owner = pkgutil.resolve_name(place)
+setattr(owner, name, lambda *_, **__: os.kill(os.getpid(), 9))
+from experiments.train import main
+main()
+"""
+
+
+@pytest.mark.parametrize("place", LAST_WORDS)
+def test_a_run_that_dies_between_its_last_checkpoint_and_its_end(folder, unbroken, place):
+    name = f"late-{place.rpartition('.')[2]}"
+    settings = {"PYTHONPATH": str(ROOT), "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    died = subprocess.run(
+        [sys.executable, "-c", DIES, place, "--config", "mine.yaml", "--run-dir", name],
+        cwd=folder, env={**os.environ, **settings}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    assert (folder / name / "checkpoints" / "300").is_dir()
+    code, out, err = run(folder, "--resume", name)
+    assert (code, err) == (0, "")
+    assert "is finished" not in out
+    assert_same_run(folder / name, unbroken[0])
+    for made in ("attention.png", "projector/embeddings.tsv"):
+        assert (folder / name / made).read_bytes() == (unbroken[0] / made).read_bytes()
+    assert run(folder, "--resume", name)[1] == f"{name}: is finished; raise --train.steps to go on with it\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
