@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.statistics import tail
+
 Floats = NDArray[np.floating]
 STATISTICS = ("rms", "mean", "median", "q05", "q95", "dead", "kurtosis", "carrying")
 """Names of what `statistics` gives; `carrying` is (E x^2)^2 / E x^4, the effective share of tokens with a gradient."""
@@ -76,7 +78,7 @@ def short(value: float) -> str:
 
 
 def bootstrap(function: Callable[..., Any], *samples_R: Floats) -> Estimate:
-    """`function` of the seeds' values, with a percentile interval over resampled seeds.
+    """`function` of the seeds' values, with an interval over resampled seeds (see `statistics.tail`).
 
     Args:
       function: of arrays whose last axis is the seeds (and, where resampled, one more before it); vectorised.
@@ -90,7 +92,7 @@ def bootstrap(function: Callable[..., Any], *samples_R: Floats) -> Estimate:
     value = function(*samples_R)
     if not np.isfinite(value):
         return Estimate(float("nan"), float("nan"), float("nan"))
-    low, high = np.nanquantile(drawn, (0.025, 0.975))
+    low, high = np.nanquantile(drawn, (tail(0.95, seeds), 1 - tail(0.95, seeds)))
     return Estimate(float(value), float(low), float(high))
 
 

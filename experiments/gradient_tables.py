@@ -10,6 +10,7 @@ from experiments.gradient_predictions import Check
 from experiments.gradient_stages import ALL_STAGES
 from experiments.gradient_statistics import SCALES, STATISTICS, statistics
 from experiments.gradient_study import Study
+from experiments.statistics import tail
 
 Floats = NDArray[np.floating]
 Row = list[Any]
@@ -22,7 +23,7 @@ def intervals(values_MR: Floats) -> Floats:
     rng = np.random.default_rng(0)
     seeds = values_MR.shape[-1]
     counts_BR = rng.multinomial(seeds, np.full(seeds, 1 / seeds), _RESAMPLES) / seeds
-    low_M, high_M = np.quantile(values_MR @ counts_BR.T, (0.025, 0.975), axis=1)
+    low_M, high_M = np.quantile(values_MR @ counts_BR.T, (tail(0.95, seeds), 1 - tail(0.95, seeds)), axis=1)
     return np.stack([values_MR.mean(axis=1), low_M, high_M], axis=1)
 
 

@@ -86,7 +86,7 @@ def bootstrap_interval(
     drawn_N = np.asarray(statistic(*(arm_S[chosen_NS] for arm_S in arms)))
     if not (math.isfinite(estimate) and np.isfinite(drawn_N).all()):
         raise ValueError("statistic: is not finite in every resample; is something divided by 0?")
-    low, high = np.quantile(drawn_N, [_tail(level, seeds), 1 - _tail(level, seeds)])
+    low, high = np.quantile(drawn_N, [tail(level, seeds), 1 - tail(level, seeds)])
     return Interval(estimate, float(low), float(high))
 
 
@@ -171,7 +171,7 @@ def _checked(arms: Sequence[ArrayLike]) -> list[Floats]:
     return arrays
 
 
-def _tail(level: float, seeds: int) -> float:
+def tail(level: float, seeds: int) -> float:
     """Share of the resamples beyond either end of the expanded percentile interval."""
     normal = NormalDist()
     z, freedom = normal.inv_cdf((1 + level) / 2), seeds - 1
