@@ -1,8 +1,8 @@
 """What a paper says, beside what was measured here, and the rule that makes a verdict of the two.
 
 A claim about a number is confirmed where the whole interval of what was measured agrees with it, refuted where the
-whole interval contradicts it, and undecided where the interval does both. What agrees is a constant in the code that states
-the claim.
+whole interval contradicts it, and undecided where the interval does both. What agrees is a constant in the code that
+states the claim.
 """
 
 import math
