@@ -86,6 +86,7 @@ def save_figure(folder: Path, name: str, figure: "Figure") -> bytes:
     FigureCanvasAgg(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=_DPI, facecolor="white")
+    figure.set_layout_engine("none")  # the places found once serve both: finding them takes longer than drawing
     with mpl.rc_context({"svg.hashsalt": name}):  # the same numbers give the same file
         figure.savefig(folder / f"{name}.svg", format="svg", facecolor="white", metadata={"Date": None})
     (folder / f"{name}.png").write_bytes(buffer.getvalue())
