@@ -267,6 +267,4 @@ def _prediction(item: Reader) -> Prediction:
     bounds = [name for name in ("at_least", "at_most") if name in entries]
     if values.get("grows") == bool(bounds):
         raise item.fail("must say at_least, at_most or both, or else grows: true")
-    if bool(bounds) != ("at" in entries) and bounds:
-        raise item.fail("at is missing; say at which value of x the ratio is meant")
     return Prediction(**values, place=item)

@@ -5,11 +5,12 @@ import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from data.errors import InputError, suggestion
 from data.world import World, load_world
-from experiments.ablation_config import MAX_RUNS, AblationConfig, Axis, Choice, Prediction
+from experiments.ablation_config import MAX_RUNS, AblationConfig, Axis, Choice, Prediction, Predictions
 from experiments.config import Config
 from experiments.state import Program, program
 
@@ -72,17 +73,30 @@ class Plan:
     labels: dict[str, list[str]]
     """The values of every axis in order, the seeds among them."""
 
-    @property
+    @cached_property
     def members(self) -> list[Member]:
         """All runs, in order."""
         return sorted((m for group in self.groups for m in group.members), key=lambda m: m.number)
 
-    @property
+    @cached_property
     def varying(self) -> list[str]:
         """Names of the config values in which runs differ."""
         names = {name for axis in self.config.grid.axes for choice in axis.choices for name, _ in choice.settings}
         order = sorted(names - {SEED})
         return [n for n in order if len({repr(value_of(m.config, n)) for m in self.members}) > 1] + [SEED]
+
+
+def without_unmeasured(config: AblationConfig) -> AblationConfig:
+    """`config` without the predictions about values that its grid has no longer."""
+    labels = {axis.name: axis.labels for axis in config.grid.axes}
+    roles, kept = _roles(config, labels), []
+    for one in config.predictions.items:
+        try:
+            _check_prediction(one, roles, labels)
+        except InputError:
+            continue
+        kept.append(one)
+    return dataclasses.replace(config, predictions=Predictions(tuple(kept)))
 
 
 def value_of(config: Config, name: str) -> Any:
@@ -101,6 +115,8 @@ def make_plan(config: AblationConfig) -> Plan:
         value in the report that there is not, a world that has not what is asked.
     """
     axes = config.grid.axes
+    if not axes:
+        raise InputError("grid: has no axis; add one to the config, or give --grid model.d_head=4,16,64")
     _check_conflicts(axes)
     seeds = _seeds(config)
     points = list(itertools.islice(itertools.product(*(axis.choices for axis in axes)), MAX_RUNS + 1))
@@ -109,7 +125,8 @@ def make_plan(config: AblationConfig) -> Plan:
         raise InputError(f"grid: {counts} x {len(seeds)} seeds are over {MAX_RUNS:,} runs; leave some values out")
     labels = {axis.name: axis.labels for axis in axes if axis.name != SEED} | {SEED: [str(seed) for seed in seeds]}
     roles = _roles(config, labels)
-    _check_predictions(config, roles, labels)
+    for one in config.predictions.items:
+        _check_prediction(one, roles, labels)
     members: list[Member] = []
     for choices in points:
         whole = _configured(config.base, axes, choices)
@@ -197,20 +214,21 @@ def _roles(config: AblationConfig, labels: dict[str, list[str]]) -> Roles:
     return Roles(variant, tuned, x, others, report.baseline or (own[0] if own else ""))
 
 
-def _check_predictions(config: AblationConfig, roles: Roles, labels: dict[str, list[str]]) -> None:
-    for one in config.predictions.items:
-        known = labels.get(roles.variant, [])
-        for label in (one.of, one.over):
-            if label not in known:
-                raise _wrong(one, f"{roles.variant or 'the grid'} has no value {label}{suggestion(label, known)}")
-        sizes = labels.get(roles.x, [])
-        if one.at and one.at not in sizes:
-            raise _wrong(one, f"{roles.x or 'the grid'} has no value {one.at}{suggestion(one.at, sizes)}")
-        if one.grows and len(sizes) < 2:
-            raise _wrong(one, "grows needs an axis x with at least two values; leave the prediction out")
-        for axis, label in one.where:
-            if axis not in roles.others or label not in labels[axis]:
-                raise _wrong(one, f"where: there is no {axis} {label}; name one of {', '.join(roles.others) or 'none'}")
+def _check_prediction(one: Prediction, roles: Roles, labels: dict[str, list[str]]) -> None:
+    """Refuse a prediction about what is not in the grid."""
+    known, sizes = labels.get(roles.variant, []), labels.get(roles.x, [])
+    for label in (one.of, one.over):
+        if label not in known:
+            raise _wrong(one, f"{roles.variant or 'the grid'} has no value {label}{suggestion(label, known)}")
+    if one.at and one.at not in sizes:
+        raise _wrong(one, f"{roles.x or 'the grid'} has no value {one.at}{suggestion(one.at, sizes)}")
+    if sizes and not one.at and not one.grows:
+        raise _wrong(one, f"at is missing; say at which {roles.x} the ratio is meant")
+    if one.grows and len(sizes) < 2:
+        raise _wrong(one, "grows needs an axis x with at least two values; leave the prediction out")
+    for axis, label in one.where:
+        if axis not in roles.others or label not in labels[axis]:
+            raise _wrong(one, f"where: there is no {axis} {label}; name one of {', '.join(roles.others) or 'none'}")
 
 
 def _wrong(prediction: Prediction, message: str) -> Exception:

@@ -16,7 +16,7 @@ from experiments.runner import Record, Runner, Tick, record_steps
 from experiments.state import program, swept
 from model.functional import Params
 
-__all__ = ["Record", "Tick", "Training", "record_steps", "some_rows"]
+__all__ = ["Record", "Tick", "Training", "make_material", "record_steps", "watched_sentences"]
 _OTHER_ROWS = 24
 _SAMPLE_ROWS = 128
 
@@ -31,16 +31,12 @@ class Training(Runner):
     def __init__(self, config: Config, world: World, devices: list[jax.Device] | None = None) -> None:
         world.check_hidden(config.task.hidden)
         self.config, self.world = config, world
-        self.sentences = probe_tokens(world, [*world.examples, *config.probes], config.task.hidden)
-        if not self.sentences:
-            raise InputError(f"probes: the world '{world.name}' has no examples; give a sentence to watch")
+        self.sentences = watched_sentences(config, world)
         tables = sampler_tables(world, config.task.hidden)
         steps = record_steps(config.train.steps, config.track.records)
         # The longest compilation: it goes on while the host works out the exact answers.
         super().__init__(program(config, world), swept(config), tables, steps, devices)
-        examples = make_evaluation_set(config, world)
-        probes, other = make_probes(world, self.sentences), _some_rows(config, world, examples)
-        self.material = Material(examples, probes, other, some_rows(examples))
+        self.material = make_material(config, world, self.sentences)
         self.measured_by(self._measured, self.material)
 
     def _measured(self, material: Material, params: Params, scale: jax.Array) -> Measured:
@@ -52,6 +48,25 @@ class Training(Runner):
         return [f"{kind}/{slot}" for kind in KINDS for slot in self.config.task.hidden]
 
 
+def watched_sentences(config: Config, world: World) -> list[tuple[list[int], list[int]]]:
+    """(tokens, positions to ask) of each sentence that is watched: the world's examples and the config's own.
+
+    Raises:
+      InputError: there is none, or one that this world cannot say.
+    """
+    sentences = probe_tokens(world, [*world.examples, *config.probes], config.task.hidden)
+    if not sentences:
+        raise InputError(f"probes: the world '{world.name}' has no examples; give a sentence to watch")
+    return sentences
+
+
+def make_material(config: Config, world: World, sentences: list[tuple[list[int], list[int]]]) -> Material:
+    """What the runs of a config are measured on; exact answers are worked out here, which takes a while."""
+    examples = make_evaluation_set(config, world)
+    probes, other = make_probes(world, sentences), _some_rows(config, world, examples)
+    return Material(examples, probes, other, _sample(examples))
+
+
 def _some_rows(config: Config, world: World, examples: EvaluationSet) -> OtherRows:
     """The last of the evaluation sentences, which are of held-out contexts where the world has some."""
     used = int((examples.share_EG.sum(axis=1) > 0).sum())
@@ -59,7 +74,7 @@ def _some_rows(config: Config, world: World, examples: EvaluationSet) -> OtherRo
     return other_rows(world, examples.tokens_EK[some], examples.hidden_E[some])
 
 
-def some_rows(examples: EvaluationSet) -> Sample:
+def _sample(examples: EvaluationSet) -> Sample:
     """The first rows of the evaluation set."""
     some = slice(0, min(_SAMPLE_ROWS, int((examples.share_EG.sum(axis=1) > 0).sum())))
     return Sample(examples.tokens_EK[some], examples.hidden_E[some], examples.posterior_EV[some])

@@ -55,9 +55,6 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         check(self)
-        if self.qk_norm and (self.folded_factor != 1 or self.query_start_factor != 1):
-            name = "folded" if self.folded_factor != 1 else "query_start"
-            raise ValueError(f"{name}: has no effect with qk_norm, which takes out the size of q and k; leave one out")
 
     @property
     def scale_factor(self) -> float:
