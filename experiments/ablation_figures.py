@@ -56,8 +56,9 @@ def tuned_figure(plan: Plan, settings: list[Setting]) -> "Figure":
 def training_figure(plan: Plan, setting: Setting, where: Where) -> "Figure":
     """How sharp attention is and how large its scores are, over training; a column for each x."""
     figure, axes = panels(len(_FOLLOWED), len(setting.sizes), width=2.9, height=2.5, sharey="row")
-    for row, (name, shown) in zip(axes, _FOLLOWED.items(), strict=True):
-        for i, (one, size) in enumerate(zip(row, setting.sizes, strict=True)):
+    last = len(_FOLLOWED) - 1
+    for n, (name, shown) in enumerate(_FOLLOWED.items()):
+        for i, (one, size) in enumerate(zip(axes[n], setting.sizes, strict=True)):
             for v, variant in enumerate(setting.variants):
                 step_T, values_ST = followed(setting, where, v, i, name)
                 middle = interquartile_mean(values_ST.T)
@@ -65,8 +66,8 @@ def training_figure(plan: Plan, setting: Setting, where: Where) -> "Figure":
             one.set_xscale("log")
             if name == SIZE:
                 one.set_yscale("log")
-            title = f"{_short(plan.roles.x)} {size}".strip() if row is axes[0] else ""
-            label(one, title, "update + 1" if row is axes[-1] else "", shown if i == 0 else "")
+            title = f"{_short(plan.roles.x)} {size}".strip() if n == 0 else ""
+            label(one, title, "update + 1" if n == last else "", shown if i == 0 else "")
     _legend(figure, axes)
     return figure
 
