@@ -4,7 +4,7 @@ Letters: V variants, X values along x, L tuned values, S seeds. What the grid do
 
 The value that counts (say, the learning rate) is the one with the lowest interquartile mean over the seeds. An interval
 chooses it anew in every resample, so it holds the luck of that choice too. A run that diverged counts with the excess
-that it had before its first update: leaving it out would favour what diverges.
+that it had before its first update: leaving it out would favour what diverges. So does one whose excess is no number.
 """
 
 import itertools
@@ -123,7 +123,8 @@ def settings_of(plan: Plan, summaries: Sequence[Mapping[str, Any]]) -> list[Sett
 
 
 def _excess(summary: Mapping[str, Any]) -> float:
-    return float(summary[EXCESS if summary["diverged_at"] is None else f"start/{EXCESS}"])
+    found, before = float(summary.get(EXCESS, math.nan)), float(summary[f"start/{EXCESS}"])
+    return before if summary["diverged_at"] is not None or not math.isfinite(found) else found
 
 
 def comparisons(plan: Plan, setting: Setting) -> list[Comparison]:

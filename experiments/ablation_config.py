@@ -265,6 +265,6 @@ def _prediction(item: Reader) -> Prediction:
     if "where" in entries:
         values["where"] = tuple((axis, _label(label.value)) for axis, label in entries["where"].mapping().items())
     bounds = [name for name in ("at_least", "at_most") if name in entries]
-    if values.get("grows") == bool(bounds):
+    if bool(values.get("grows")) == bool(bounds):
         raise item.fail("must say at_least, at_most or both, or else grows: true")
     return Prediction(**values, place=item)

@@ -20,6 +20,7 @@ Where = Mapping[int, tuple[Results, int]]
 SHARPNESS, SIZE = "max_weight", "score_std"
 _FOLLOWED = {SHARPNESS: "largest weight of a row", SIZE: "std of a row's scores"}
 _INK = "#5b6b78"
+_HOPELESS = 10.0
 
 
 def excess_figure(plan: Plan, settings: list[Setting]) -> "Figure":
@@ -29,7 +30,7 @@ def excess_figure(plan: Plan, settings: list[Setting]) -> "Figure":
         x = _positions(one, setting.sizes, "log2")
         for v, name in enumerate(setting.variants):
             _band(one, x, [setting.excess(v, i) for i in range(len(setting.sizes))], v, name)
-        one.set_yscale("log")
+        _log_nats(one)
         label(one, setting_name(setting), plan.roles.x, "excess, nats" if one is axes[0, 0] else "")
     _legend(figure, axes)
     return figure
@@ -45,7 +46,7 @@ def tuned_figure(plan: Plan, settings: list[Setting]) -> "Figure":
             for v, name in enumerate(setting.variants):
                 found = [_interval(setting.excess_VXLS[v, i, rate]) for rate in range(len(setting.tuned))]
                 _band(one, x, found, v, name)
-            one.set_yscale("log")
+            _log_nats(one)
             title = f"{_short(plan.roles.x)} {size}".strip()
             title = f"{setting_name(setting)}\n{title}" if i == 0 and setting.labels else title
             label(one, title, plan.roles.tuned, "excess, nats" if i == 0 else "")
@@ -129,6 +130,13 @@ def _positions(axes: Any, labels: list[str], scale: str) -> list[float]:
     axes.set_xticks(values, labels)
     axes.minorticks_off()
     return values
+
+
+def _log_nats(axes: Any) -> None:
+    """Excess on a logarithmic scale, up to what is far worse than an untrained model (a run can end at 1e30)."""
+    axes.set_yscale("log")
+    if axes.get_ylim()[1] > _HOPELESS:
+        axes.set_ylim(top=_HOPELESS)
 
 
 def _interval(values_S: NDArray[np.float64]) -> Interval:

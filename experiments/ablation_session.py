@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -190,6 +191,8 @@ class _Session:
         write_runs(folder, plan, ordered)
         found = findings(plan, settings_of(plan, ordered))
         images = write_report(folder, plan, found, where, self._sentence(), runtime.versions())
+        for old in folder.glob("events.out.tfevents.*"):
+            old.unlink()  # of an earlier report on the same runs
         with EventWriter(folder) as writer:
             writer.text(0, "report", (folder / "report.md").read_text(encoding="utf-8"))
             for name, png in images.items():
@@ -219,12 +222,13 @@ class _Session:
 
 
 def write_runs(folder: Path, plan: Plan, summaries: Sequence[Mapping[str, Any]]) -> None:
-    """Write `runs.csv`: a row for each run, numbers in full."""
+    """Write `runs.csv`: a row for each run, numbers in full; empty where `summary.json` says null."""
     buffer = io.StringIO()
     rows = [
         {"run": member.name, **member_values(plan, member), **summary}
         for member, summary in zip(plan.members, summaries, strict=True)
     ]
+    rows = [{k: "" if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()} for row in rows]
     header = list(dict.fromkeys(name for row in rows for name in row))
     writer = csv.DictWriter(buffer, header, lineterminator="\n")
     writer.writeheader()

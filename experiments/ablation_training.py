@@ -124,7 +124,7 @@ def save_results(path: Path, group: Group, results: Results) -> None:
 def load_results(path: Path, group: Group) -> Results | None:
     """What `save_results` wrote; None where there is nothing, or nothing whole, of these runs."""
     try:
-        with np.load(path) as file:
+        with np.load(io.BytesIO(path.read_bytes())) as file:
             arrays: dict[str, Any] = {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         return None
