@@ -59,11 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.run_dir is not None:
         check_run_directory(options.run_dir)
     # Imported late: --help and a mistake in the config are answered without loading JAX.
-    from experiments import ablation_plan, ablation_session, runtime
+    from experiments import ablation_roles, ablation_session, runtime
 
     runtime.prepare()
     if options.grid:  # predictions are the config's own, about its own grid
-        config = ablation_plan.without_unmeasured(config)
+        config = ablation_roles.without_unmeasured(config)
     if folder is not None:
         return ablation_session.resume(config, folder)
     name = Path(options.config or DEFAULT).stem

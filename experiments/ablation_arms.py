@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.ablation_metrics import EXCESS
-from experiments.ablation_plan import SEED, Plan
+from experiments.ablation_plan import Plan
+from experiments.ablation_roles import SEED
 from experiments.statistics import Interval, bootstrap_interval, holm, interquartile_mean, sign_flip_p
 
 Floats = NDArray[np.float64]

@@ -1,6 +1,9 @@
 """What is written of each run of an ablation: `summary.json`, and scalars and hparams for TensorBoard. No pictures."""
 
-from collections.abc import Sequence
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ from experiments.ablation_training import Results
 from experiments.event_writer import EventWriter
 from experiments.measure import Material
 from experiments.metrics import meaning
-from experiments.run_directory import write_summary
+from experiments.run_directory import write_summary, write_text
 
 COMPARED = (EXCESS, "excess/held_out/all", "relation/weight/all", "health/saturated_rows", "health/score_std", "loss")
 """The metrics by which TensorBoard's hparams page compares the runs."""
@@ -61,3 +64,18 @@ def _typed(value: Any, kinds: set[type]) -> bool | float | str:
     if kinds <= {int, float}:
         return float(value)
     return value if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def write_runs(folder: Path, plan: Plan, summaries: Sequence[Mapping[str, Any]]) -> None:
+    """Write `runs.csv`: a row for each run, numbers in full; empty where `summary.json` says null."""
+    buffer = io.StringIO()
+    rows = [
+        {"run": member.name, **member_values(plan, member), **summary}
+        for member, summary in zip(plan.members, summaries, strict=True)
+    ]
+    rows = [{k: "" if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()} for row in rows]
+    header = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(buffer, header, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(folder / "runs.csv", buffer.getvalue())

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from data.errors import InputError, suggestion
+from data.errors import InputError
 from data.world import World, load_world
-from experiments.ablation_config import MAX_RUNS, AblationConfig, Axis, Choice, Prediction, Predictions
+from experiments.ablation_config import MAX_RUNS, AblationConfig
+from experiments.ablation_grid import Axis, Choice
+from experiments.ablation_roles import SEED, Roles, check_prediction, roles_of
 from experiments.config import Config
 from experiments.state import Program, program
-
-SEED = "seed"
-LEARNING_RATE, D_HEAD = "train.learning_rate", "model.d_head"
 
 
 @dataclass(frozen=True)
@@ -52,18 +51,6 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Roles:
-    """Names of the axes by what the report does with them; empty where there is none."""
-
-    variant: str
-    tuned: str
-    x: str
-    others: tuple[str, ...]
-    """Each combination of their values is a setting of its own."""
-    baseline: str
-
-
-@dataclass(frozen=True)
 class Plan:
     """Everything that an ablation will train."""
 
@@ -84,19 +71,6 @@ class Plan:
         names = {name for axis in self.config.grid.axes for choice in axis.choices for name, _ in choice.settings}
         order = sorted(names - {SEED})
         return [n for n in order if len({repr(value_of(m.config, n)) for m in self.members}) > 1] + [SEED]
-
-
-def without_unmeasured(config: AblationConfig) -> AblationConfig:
-    """`config` without the predictions about values that its grid has no longer."""
-    labels = {axis.name: axis.labels for axis in config.grid.axes}
-    roles, kept = _roles(config, labels), []
-    for one in config.predictions.items:
-        try:
-            _check_prediction(one, roles, labels)
-        except InputError:
-            continue
-        kept.append(one)
-    return dataclasses.replace(config, predictions=Predictions(tuple(kept)))
 
 
 def value_of(config: Config, name: str) -> Any:
@@ -124,9 +98,9 @@ def make_plan(config: AblationConfig) -> Plan:
         counts = " x ".join(f"{len(axis.choices)} {axis.name}" for axis in axes)
         raise InputError(f"grid: {counts} x {len(seeds)} seeds are over {MAX_RUNS:,} runs; leave some values out")
     labels = {axis.name: axis.labels for axis in axes if axis.name != SEED} | {SEED: [str(seed) for seed in seeds]}
-    roles = _roles(config, labels)
+    roles = roles_of(config, labels)
     for one in config.predictions.items:
-        _check_prediction(one, roles, labels)
+        check_prediction(one, roles, labels)
     members: list[Member] = []
     for choices in points:
         whole = _configured(config.base, axes, choices)
@@ -192,48 +166,6 @@ def _blamed(axes: Sequence[Axis], choices: Sequence[Choice], section: str, messa
     error = at.place.fail(said)
     assert isinstance(error, InputError)  # noqa: S101
     return error
-
-
-def _roles(config: AblationConfig, labels: dict[str, list[str]]) -> Roles:
-    report, axes = config.report, [name for name in labels if name != SEED]
-    given = {"variant": report.variant, "tuned": report.tuned, "x": report.x}
-    for role, name in given.items():
-        if name and name not in axes:
-            raise InputError(f"report.{role}: there is no axis {name} in the grid{suggestion(name, axes)}")
-    if len({name for name in given.values() if name}) < len([name for name in given.values() if name]):
-        raise InputError("report: variant, tuned and x must be three different axes; leave one out")
-    taken = {name for name in given.values() if name}
-    tuned = report.tuned or (LEARNING_RATE if LEARNING_RATE in axes and LEARNING_RATE not in taken else "")
-    x = report.x or (D_HEAD if D_HEAD in axes and D_HEAD not in taken else "")
-    variant = report.variant or next((name for name in axes if name not in (tuned, x)), "")
-    own = labels.get(variant, [])
-    if report.baseline and report.baseline not in own:
-        raise InputError(f"report.baseline: {variant or 'the report'} has no value {report.baseline}"
-                         f"{suggestion(report.baseline, own)}")  # fmt: skip
-    others = tuple(name for name in axes if name not in (variant, tuned, x))
-    return Roles(variant, tuned, x, others, report.baseline or (own[0] if own else ""))
-
-
-def _check_prediction(one: Prediction, roles: Roles, labels: dict[str, list[str]]) -> None:
-    """Refuse a prediction about what is not in the grid."""
-    known, sizes = labels.get(roles.variant, []), labels.get(roles.x, [])
-    for label in (one.of, one.over):
-        if label not in known:
-            raise _wrong(one, f"{roles.variant or 'the grid'} has no value {label}{suggestion(label, known)}")
-    if one.at and one.at not in sizes:
-        raise _wrong(one, f"{roles.x or 'the grid'} has no value {one.at}{suggestion(one.at, sizes)}")
-    if sizes and not one.at and not one.grows:
-        raise _wrong(one, f"at is missing; say at which {roles.x} the ratio is meant")
-    if one.grows and len(sizes) < 2:
-        raise _wrong(one, "grows needs an axis x with at least two values; leave the prediction out")
-    for axis, label in one.where:
-        if axis not in roles.others or label not in labels[axis]:
-            raise _wrong(one, f"where: there is no {axis} {label}; name one of {', '.join(roles.others) or 'none'}")
-
-
-def _wrong(prediction: Prediction, message: str) -> Exception:
-    assert prediction.place is not None  # noqa: S101  only tests make one without a file
-    return prediction.place.fail(message)
 
 
 def _named(members: Sequence[Member], shown: Sequence[str]) -> list[Member]:

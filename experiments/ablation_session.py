@@ -1,8 +1,5 @@
 """An ablation from config to report: what `experiments.ablate` does once its options are read."""
 
-import csv
-import io
-import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -12,19 +9,18 @@ from typing import Any
 import jax
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
-from data.errors import InputError, printable
+from data.errors import InputError
 from experiments import runtime
 from experiments.ablation_arms import settings_of
 from experiments.ablation_config import AblationConfig
-from experiments.ablation_cost import expected_seconds, told
-from experiments.ablation_log import member_values, write_members
+from experiments.ablation_log import write_members, write_runs
 from experiments.ablation_metrics import run_summary
 from experiments.ablation_plan import Group, Plan, make_plan
-from experiments.ablation_report import answers, findings, predictions_page, show, write_report
+from experiments.ablation_report import answers, predictions_page, write_report
+from experiments.ablation_tables import findings
+from experiments.ablation_terminal import print_answer, print_plan
 from experiments.ablation_training import GroupTraining, Materials, Results, load_results, save_results
-from experiments.ablation_verdicts import stated
 from experiments.event_writer import EventWriter, png_size
 from experiments.interruption import EXIT_CODE, Interruption
 from experiments.run_directory import RunLock, make_run_directory, resume_command, write_text
@@ -72,31 +68,6 @@ def resume(config: AblationConfig, folder: Path, console: Console | None = None)
         plan = make_plan(config)
         print_plan(plan, console)
         return _Session(plan, folder, stop, console).run()
-
-
-def print_plan(plan: Plan, console: Console) -> None:
-    """Say what would be trained, and about how long it takes."""
-    counts = [f"{len(labels)} {name}" for name, labels in plan.labels.items()]
-    updates = sum(group.updates for group in plan.groups)
-    programs = f"{len(plan.groups)} compiled program{'s' if len(plan.groups) > 1 else ''}"
-    on_cpu, devices = jax.devices()[0].platform == "cpu", jax.device_count()
-    seconds = told(expected_seconds(plan, devices))
-    where = f"{devices} {jax.devices()[0].platform} device{'s' if devices > 1 else ''}"
-    expected = f"about {seconds} on {where}" if on_cpu else f"on {where}"
-    console.print(Text(f"{len(plan.members):,} runs = {' x '.join(counts)}"), soft_wrap=True)
-    console.print(Text(f"{programs}, {updates:,} updates, {expected}"), soft_wrap=True)
-    for group in plan.groups if len(plan.groups) > 1 else ():
-        console.print(Text(f"  {group.number:3}  {len(group.members):5,} runs  {group_name(plan, group)}", "dim"))
-
-
-def group_name(plan: Plan, group: Group) -> str:
-    """The values that its runs share and others do not."""
-    shared = []
-    for name, labels in plan.labels.items():
-        own = {member.labels[name] for member in group.members}
-        if len(own) < len(labels):
-            shared.append(f"{name} {', '.join(label for label in labels if label in own)}")
-    return "; ".join(shared)
 
 
 class _Session:
@@ -197,7 +168,8 @@ class _Session:
             writer.text(0, "report", (folder / "report.md").read_text(encoding="utf-8"))
             for name, png in images.items():
                 writer.image(0, f"figures/{name}", png, png_size(png))
-        self._print(answers(plan, found), found, sum(one["diverged_at"] is not None for one in ordered))
+        seconds = time.perf_counter() - self._began
+        print_answer(plan, folder, answers(plan, found), found, seconds, self._console)
 
     def _sentence(self) -> tuple[list[str], list[int]]:
         """The words of the first watched sentence and the places that are asked."""
@@ -207,30 +179,3 @@ class _Session:
         tokens = probes.tokens_GK[own][0].copy()
         tokens[probes.hidden_G[own][0]] = probes.target_G[own][0]
         return [words[token] for token in tokens if token], [int(place) for place in probes.hidden_G[own]]
-
-    def _print(self, lines: list[str], found: Any, diverged: int) -> None:
-        say = self._console.print
-        for line in lines:
-            say(Text(line.replace("**", "")), soft_wrap=True)
-        for one in found.verdicts:
-            what, expected = stated(one.prediction, self._plan.roles)
-            say(Text(f"  {one.verdict:10} {what}: predicted {expected}, measured {show(one.found)}"), soft_wrap=True)
-        if diverged:
-            say(f"{diverged} of {len(self._plan.members):,} runs diverged; runs.csv says at which update")
-        shown = printable(str(self._folder / "report.md"))
-        say(Text(f"\n{told(time.perf_counter() - self._began)}. The answer is in  {shown}"), soft_wrap=True)
-
-
-def write_runs(folder: Path, plan: Plan, summaries: Sequence[Mapping[str, Any]]) -> None:
-    """Write `runs.csv`: a row for each run, numbers in full; empty where `summary.json` says null."""
-    buffer = io.StringIO()
-    rows = [
-        {"run": member.name, **member_values(plan, member), **summary}
-        for member, summary in zip(plan.members, summaries, strict=True)
-    ]
-    rows = [{k: "" if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()} for row in rows]
-    header = list(dict.fromkeys(name for row in rows for name in row))
-    writer = csv.DictWriter(buffer, header, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(folder / "runs.csv", buffer.getvalue())

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from experiments.ablation_arms import Setting
 from experiments.ablation_config import Prediction
-from experiments.ablation_plan import Plan, Roles
+from experiments.ablation_plan import Plan
+from experiments.ablation_roles import Roles
 from experiments.paper_claims import between
 from experiments.statistics import Interval
 

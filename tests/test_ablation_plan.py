@@ -15,8 +15,9 @@ from data.yaml_file import parse_yaml
 from experiments.ablate import main
 from experiments.ablation_config import AblationConfig, load_ablation
 from experiments.ablation_cost import expected_seconds, told
-from experiments.ablation_plan import make_plan, without_unmeasured
-from experiments.ablation_session import print_plan
+from experiments.ablation_plan import make_plan
+from experiments.ablation_roles import without_unmeasured
+from experiments.ablation_terminal import print_plan
 from experiments.yaml_config import config_names, load_config, make_as, to_yaml
 
 ROOT = Path(__file__).parents[1]
