@@ -37,7 +37,7 @@ def write_report(
     plan: Plan,
     found: Findings,
     where: Where,
-    sentence: tuple[list[str], list[int]],
+    sentence: tuple[list[str], list[int]] | None,
     versions: Mapping[str, str],
 ) -> dict[str, bytes]:
     """Write `report.md`, its figures and tables; gives the figures as PNG.
@@ -47,7 +47,7 @@ def write_report(
       plan: what was trained.
       found: what it shows.
       where: the results of each run.
-      sentence: the words of the first watched sentence, and the places that are asked.
+      sentence: the words of the first watched sentence, and the places that are asked; None for no maps.
       versions: of the programs that it was made with.
     """
     report = Report(folder, plan.config.title)
@@ -124,7 +124,9 @@ def _predictions(report: Report, plan: Plan, found: Findings | None) -> None:
     report.table(["prediction", "predicted", "measured", "verdict"], rows)
 
 
-def _figures(report: Report, plan: Plan, found: Findings, where: Where, sentence: tuple[list[str], list[int]]) -> None:
+def _figures(
+    report: Report, plan: Plan, found: Findings, where: Where, sentence: tuple[list[str], list[int]] | None
+) -> None:
     roles, settings = plan.roles, found.settings
     if roles.x:
         report.heading(f"Excess along {roles.x}")
@@ -146,6 +148,8 @@ def _figures(report: Report, plan: Plan, found: Findings, where: Where, sentence
             f"Sharpness and size of the scores over training{name}. Mean of rows and heads, interquartile mean of the"
             " seeds; bands: lowest and highest seed.",
         )
+        if sentence is None:
+            continue
         report.figure(
             f"maps{end}",
             maps_figure(plan, setting, where, *sentence),
@@ -172,12 +176,14 @@ def _edges(plan: Plan, found: Findings) -> str:
 def _method(report: Report, plan: Plan, found: Findings, versions: Mapping[str, str]) -> None:
     report.heading("How it was measured")
     gone = sum(int(setting.diverged_VXLS.sum()) for setting in found.settings)
-    seeds = len(plan.labels[SEED])
+    seeds, asked = len(plan.labels[SEED]), sum(len(own) for own in found.compared)
     said = [
         f"{len(plan.members):,} runs of {len(plan.groups)} compiled programs, {seeds} seeds, the same in every arm."
     ]
     if seeds < WANTED_SEEDS:
         said.append(f"Fewer than {WANTED_SEEDS} seeds: take intervals and p-values for rough ones.")
+    if asked and 2 * asked / 2**seeds >= _SURE:
+        said.append(f"With {seeds} seeds and {asked} comparisons no corrected p-value can fall below {_SURE:g}.")
     said.append(
         f"{gone} runs diverged; runs.csv says when. Each counts with the excess that it had before its first update."
         if gone

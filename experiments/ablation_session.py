@@ -48,8 +48,7 @@ def ablate(
       InputError: a mistake in the config, the world or the folder.
     """
     console = console or Console(highlight=False)
-    if jax.process_count() > 1:
-        raise InputError("experiments.ablate: works with one process; start it without JAX_COORDINATOR_ADDRESS")
+    _check_single()
     with Interruption() as stop:
         plan = make_plan(config)
         print_plan(plan, console)
@@ -64,10 +63,23 @@ def ablate(
 def resume(config: AblationConfig, folder: Path, console: Console | None = None) -> int:
     """Go on with the ablation in `folder`, whose own config is `config`; programs that ended are not trained again."""
     console = console or Console(highlight=False)
+    _check_single()
     with Interruption() as stop:
         plan = make_plan(config)
         print_plan(plan, console)
         return _Session(plan, folder, stop, console).run()
+
+
+def _check_single() -> None:
+    if jax.process_count() > 1:
+        raise InputError("experiments.ablate: works with one process; start it without JAX_COORDINATOR_ADDRESS")
+
+
+def _progress(console: Console) -> Progress:
+    """A bar that counts updates; nothing is shown where the console is no terminal."""
+    count = TextColumn("{task.completed:,}/{task.total:,} updates")
+    columns = (TextColumn("{task.description}"), BarColumn(24), count, TimeRemainingColumn(compact=True))
+    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
 
 
 class _Session:
@@ -107,23 +119,14 @@ class _Session:
         waiting = [group for group in groups if kept[group.number] is None]
         if len(waiting) < len(groups):
             self._console.print(f"{len(groups) - len(waiting)} of {len(groups)} programs have ended before")
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(24),
-            TextColumn("{task.completed:,}/{task.total:,} updates"),
-        )
-        shown = self._console.is_terminal
-        bar = Progress(
-            *columns, TimeRemainingColumn(compact=True), console=self._console, disable=not shown, transient=True
-        )
-        with bar:
+        with _progress(self._console) as bar:
             task = bar.add_task("compiling", total=sum(group.updates for group in waiting))
             done, ready = 0, self._prepared(waiting[:1])
             for i, group in enumerate(waiting):
                 training, ready = ready, self._prepared(waiting[i + 1 : i + 2])  # compiles while this one trains
                 assert training is not None  # noqa: S101
                 results = training.run(self._tick(bar, task, group, done))
-                if results is None or (self._stop.asked and i + 1 < len(waiting) and results is None):
+                if results is None:
                     return None
                 self._keep(group, results)
                 kept[group.number] = results
@@ -171,9 +174,11 @@ class _Session:
         seconds = time.perf_counter() - self._began
         print_answer(plan, folder, answers(plan, found), found, seconds, self._console)
 
-    def _sentence(self) -> tuple[list[str], list[int]]:
-        """The words of the first watched sentence and the places that are asked."""
+    def _sentence(self) -> tuple[list[str], list[int]] | None:
+        """The words of the first watched sentence and the places that are asked; None where runs differ in it."""
         group = self._plan.groups[0]
+        if len({(one.world.name, one.members[0].config.task) for one in self._plan.groups}) > 1:
+            return None
         probes, words = self._materials.of(group).probes, group.world.vocabulary.words
         own = probes.sentence_G == 0
         tokens = probes.tokens_GK[own][0].copy()
