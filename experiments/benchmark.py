@@ -16,6 +16,8 @@ from pathlib import Path
 
 from experiments.command_line import OneLineParser, run_command
 
+_SWEPT_RUNS = 4
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (by default the process's); gives the exit code."""
@@ -26,11 +28,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--config", default="toy.yaml", metavar="FILE", help="the config that is measured")
     parser.add_argument("--updates", type=int, default=200, metavar="N", help="updates a measurement")
+    parser.add_argument(
+        "--ablation", default="scaling.yaml", metavar="FILE", help="the ablation that is measured in part"
+    )
     parser.add_argument("--repeats", type=int, default=3, metavar="N", help="measurements; the median is shown")
     options = parser.parse_args(arguments)
     _print(f"{_machine()}\n")
     _command_times(options.config, options.repeats)
     _update_rates(options.config, options.updates, options.repeats)
+    _sweep_times(options.ablation, options.updates, options.repeats)
     return 0
 
 
@@ -97,6 +103,27 @@ def _update_rates(config_name: str, updates: int, repeats: int) -> None:
     for name, values in rates.items():
         middle = statistics.median(values)
         _print(f"  {name:32s} {middle:8,.0f}   {middle / base:5.1f} x   ({min(values):,.0f} to {max(values):,.0f})")
+
+
+def _sweep_times(config_name: str, updates: int, repeats: int) -> None:
+    """Seconds for a part of an ablation: as one ensemble, and one training after the other with every row computed."""
+    from experiments.ablation_config import load_ablation
+    from experiments.ablation_plan import make_plan
+    from experiments.sweep_rates import measure_group
+
+    plan = make_plan(load_ablation(config_name, {}))
+    _print(f"\na part of an ablation, {_SWEPT_RUNS} runs of each program, {updates} updates each (compiling left out)")
+    totals = [0.0, 0.0]
+    for group in plan.groups:
+        seconds = measure_group(group, _SWEPT_RUNS, updates, repeats)
+        ours, plain = (statistics.median(values) for values in seconds.values())
+        totals = [totals[0] + ours, totals[1] + plain]
+        name = f"d_head {group.program.model.d_head}"
+        _print(
+            f"  {name:12s} as one ensemble {ours:6.1f} s   one after the other {plain:6.1f} s   {plain / ours:5.1f} x"
+        )
+    _print(f"  {'all':12s} as one ensemble {totals[0]:6.1f} s   one after the other {totals[1]:6.1f} s"
+           f"   {totals[1] / totals[0]:5.1f} x")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from model.config import ModelConfig, check, setting
 
+OPTIMIZERS = ("adamw", "sgd")
 FORMAT = 1
 """Version of the config format; a file may name it, a run directory always does."""
 PIECES = 8
@@ -24,10 +25,13 @@ class TaskConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """How the parameters are learned: AdamW, a linear warm-up, then half a cosine down to 0."""
+    """How the parameters are learned: a linear warm-up, then half a cosine down to 0."""
 
     steps: int = setting(1700, "updates", low=1, high=10_000_000)
     batch: int = setting(1024, "sentences an update", low=1, high=1_000_000)
+    optimizer: str = setting(
+        "adamw", "AdamW, or plain gradient descent (which wants a far larger rate)", choices=OPTIMIZERS
+    )
     learning_rate: float = setting(1e-2, "largest learning rate", low=0.0, high=1e3)
     warmup: float = setting(0.1, "share of the updates until the largest learning rate", low=0.0, high=1.0)
     weight_decay: float = setting(1e-2, "decay of all parameters, times the learning rate", low=0.0, high=1e3)

@@ -62,7 +62,8 @@ def _maps(saved: SavedRun, static: Program, probes: Probes, at: list[int]) -> li
 
     @jax.jit
     def weights(params: Params) -> jax.Array:
-        forward = apply(static.model, params, probes.tokens_GK, probes.hidden_G[:, None])
+        scale = saved.config.model.scale_factor  # the program knows of no swept value
+        forward = apply(static.model, params, probes.tokens_GK, probes.hidden_G[:, None], scale=scale)
         return forward.weights_BHQK[:, :, 0]
 
     length = int((probes.tokens_GK[0] != PAD).sum())

@@ -1,63 +1,27 @@
-"""The training loop: chunks of updates between recorded steps, measured as they come.
+"""One experiment made ready to be trained: its world, what it is measured on, and the loop of `runner`."""
 
-The next chunk is on its way before the caller sees the measurements of the last one, so the devices do not wait while
-pictures are drawn. A transfer guard stands round the loop: data moves only where the code says so.
-"""
-
-import dataclasses
-import time
-import typing
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
-from numpy.typing import NDArray
 
 from data.errors import InputError
 from data.sampler import sampler_tables
 from data.world import World
 from experiments.config import Config
-from experiments.ensemble import Ensemble
 from experiments.evaluate import KINDS, EvaluationSet, make_evaluation_set
 from experiments.gradient_norms import Sample
 from experiments.measure import Material, Measured, measure
 from experiments.probes import OtherRows, make_probes, other_rows, probe_tokens
-from experiments.state import Swept, TrainState, init_state, program, swept
-from experiments.step import train_steps
+from experiments.runner import Record, Runner, Tick, record_steps
+from experiments.state import program, swept
 from model.functional import Params
 
-Tick = Callable[[int], bool]
-"""Told the step between chunks of updates; True asks to stop."""
-_Waiting = tuple[int, int, TrainState, Measured]
-"""A measurement on its way: step, the recorded step before it, states, what is measured."""
+__all__ = ["Record", "Tick", "Training", "make_material", "record_steps", "watched_sentences"]
 _OTHER_ROWS = 24
 _SAMPLE_ROWS = 128
-_STRIDE_SECONDS = 0.5
-"""About how long a chunk runs, so that a wish to stop is heard and the progress bar moves."""
 
 
-@dataclass(frozen=True)
-class Record:
-    """Everything measured at one step, as NumPy arrays stacked over the runs, [R] first."""
-
-    step: int
-    seconds: float
-    """Since training began; compilation is left out."""
-    loss_R: NDArray[np.float32]
-    """Mean loss of the updates since the record before; nan at step 0, and from a run's divergence on."""
-    measured: Measured
-    params: Params
-    diverged_at_R: NDArray[np.int32]
-    """The update at which a run diverged; -1 where none did."""
-    states: TrainState
-    """What training goes on from, on the devices."""
-
-
-class Training:
+class Training(Runner):
     """A config in its world, ready to be trained: `for record in training.run(): ...`.
 
     Raises:
@@ -66,135 +30,41 @@ class Training:
 
     def __init__(self, config: Config, world: World, devices: list[jax.Device] | None = None) -> None:
         world.check_hidden(config.task.hidden)
-        self.config, self.world, self.program = config, world, program(config, world)
-        self.steps = record_steps(config.train.steps, config.track.records)
-        self.sentences = probe_tokens(world, [*world.examples, *config.probes], config.task.hidden)
-        if not self.sentences:
-            raise InputError(f"probes: the world '{world.name}' has no examples; give a sentence to watch")
-        self.ensemble = Ensemble(config.seeds, config.train.pieces, devices)
-        self._swept: Swept = self.ensemble.place(swept(config))
-        self._tables = self.ensemble.replicate(sampler_tables(world, config.task.hidden))
-        self.states: TrainState
-        self._compile_training()
-        examples = make_evaluation_set(config, world)
-        probes, other = make_probes(world, self.sentences), _some_rows(config, world, examples)
-        self.material = Material(examples, probes, other, _sample(examples))
-        self._compile_measuring()
+        self.config, self.world = config, world
+        self.sentences = watched_sentences(config, world)
+        tables = sampler_tables(world, config.task.hidden)
+        steps = record_steps(config.train.steps, config.track.records)
+        # The longest compilation: it goes on while the host works out the exact answers.
+        super().__init__(program(config, world), swept(config), tables, steps, devices)
+        self.material = make_material(config, world, self.sentences)
+        self.measured_by(self._measured, self.material)
 
-    def _compile_training(self) -> None:
-        """The longest compilation: it goes on while the host works out the exact answers."""
-        self._init = self.ensemble.compile(lambda _, v: init_state(self.program, v), (), self._swept, effort=0)
-
-        def advance(shared: Any, one: tuple[Swept, TrainState]) -> TrainState:
-            tables, (start, stop, since) = shared
-            swept, state = one
-            # A new interval between records begins its sum of losses anew.
-            state = dataclasses.replace(state, loss_sum=jnp.where(start == since, 0.0, state.loss_sum))
-            return train_steps(self.program, tables, swept, state, start, stop, self.ensemble.shards)[0]
-
-        shared = (self._tables, self._bounds(0, 0, 0))
-        self._advance_all = self.ensemble.compile(advance, shared, (self._swept, self._init.shapes))
-
-    def _compile_measuring(self) -> None:
-        def one_run(material: Material, one: tuple[Swept, TrainState]) -> Measured:
-            return measure(self.program, material, one[1].params, one[0].scale, self.ensemble.shards)
-
-        self._material = self.ensemble.replicate(self.material)
-        self._measure = self.ensemble.compile(one_run, self._material, (self._swept, self._init.shapes))
-
-    def _bounds(self, *steps: int) -> Any:
-        return self.ensemble.replicate(tuple(np.int32(step) for step in steps))
-
-    def _advance(self, start: int, stop: int, since: int) -> None:
-        """Updates `start` to `stop` - 1 of all runs, on their way; `since` is the recorded step before them."""
-        self.states = self._advance_all((self._tables, self._bounds(start, stop, since)), (self._swept, self.states))
-
-    def _measured(self) -> Measured:
-        measured: Measured = self._measure(self._material, (self._swept, self.states))
-        return measured
-
-    def run(self, tick: Tick | None = None, resumed: tuple[int, TrainState] | None = None) -> Iterator[Record]:
-        """Train, and give a record at each of `steps`; afterwards `states` holds the trained runs, `step` their step.
-
-        Training ends early where every run has diverged: at the next step of `steps`.
-
-        Args:
-          tick: called with the step between chunks, about twice a second; training stops if it returns True.
-          resumed: the step and the states (NumPy, stacked [R]) to go on from. The record of step 0 is made anew, since
-            later ones are compared with it, and so is that of the given step if it is one of `steps`: what is said of
-            a run at its end is said from a record.
-        """
-        with jax.transfer_guard("disallow"):
-            self.states, self.step = self._init((), self._swept), 0
-            self._advance(0, 0, 0)
-            jax.block_until_ready(self.states)  # waits for the compiler, outside the time reported
-            self._began = time.perf_counter()
-            first = self._recorded(0)
-            waiting: _Waiting | None = first
-            if resumed is not None:
-                yield self._record(*first)
-                self.step, self.states = resumed[0], self.ensemble.place(resumed[1])
-                before = max((step for step in self.steps if step < self.step), default=0)
-                waiting = self._recorded(before) if self.step in self.steps and self.step else None
-            for stop, since in self._chunks():
-                jax.block_until_ready(waiting)  # two programs at once would fight over the devices
-                self._advance(self.step, stop, since)
-                if waiting is not None:  # the host's work on a record overlaps with the training of this chunk
-                    yield self._record(*waiting)
-                diverged = (jax.device_get(self.states.diverged_at) >= 0).all()  # waits for the chunk
-                self.step = self._next(since) if diverged else stop
-                waiting = self._recorded(since) if self.step in self.steps else None
-                if diverged or (tick is not None and tick(self.step)):
-                    break
-            if waiting is not None:
-                yield self._record(*waiting)
-
-    def go_on_from(self, step: int, recorded: Sequence[int]) -> None:
-        """Make ready to be resumed at `step`, where `recorded` are the steps recorded until then.
-
-        With the same config these are the steps planned; they differ where the number of steps was raised.
-        """
-        self.steps = [*recorded, *(later for later in self.steps if later > step)]
-
-    def like(self) -> TrainState:
-        """States (NumPy, zeros) of the shapes that training has, stacked [R]: what a checkpoint is read into."""
-        shapes = self._init.shapes
-        return typing.cast(
-            TrainState, jax.tree.map(lambda s: np.zeros((self.config.seeds, *s.shape[1:]), s.dtype), shapes)
-        )
-
-    def _next(self, step: int) -> int:
-        """The recorded step after `step`."""
-        return next(later for later in self.steps if later > step)
-
-    def _chunks(self) -> Iterator[tuple[int, int]]:
-        """(end, recorded step before it) of each chunk: none crosses a recorded step, few run longer than a second."""
-        stride, began = 1, self._began
-        while self.step < self.steps[-1]:
-            since = max(step for step in self.steps if step <= self.step)
-            before, stop = self.step, self._next(since)
-            # All processes must cut alike, so none goes by its own clock where there are several.
-            yield (stop if jax.process_count() > 1 else min(stop, before + stride)), since
-            seconds, began = time.perf_counter() - began, time.perf_counter()
-            stride = max(1, min(4 * stride, round((self.step - before) * _STRIDE_SECONDS / max(seconds, 1e-9))))
-
-    def _recorded(self, since: int) -> "_Waiting":
-        """The measurement of the present states, on its way."""
-        measured: Measured = self._measure(self._material, (self._swept, self.states))
-        return self.step, since, self.states, measured
-
-    def _record(self, step: int, since: int, states: TrainState, measured: Any) -> Record:
-        seconds = time.perf_counter() - self._began
-        sum_R, params, diverged_at_R, measured = self.ensemble.fetch(
-            (states.loss_sum, states.params, states.diverged_at, measured)
-        )
-        loss_R = sum_R / np.float32(step - since) if step else np.full_like(sum_R, np.nan)
-        return Record(step, seconds, loss_R, measured, params, diverged_at_R, states)
+    def _measured(self, material: Material, params: Params, scale: jax.Array) -> Measured:
+        return measure(self.program, material, params, scale, self.ensemble.shards)
 
     @cached_property
     def groups(self) -> list[str]:
         """Names of the groups of `excess_G`: "asked/subject", ..., "held_out/object"."""
         return [f"{kind}/{slot}" for kind in KINDS for slot in self.config.task.hidden]
+
+
+def watched_sentences(config: Config, world: World) -> list[tuple[list[int], list[int]]]:
+    """(tokens, positions to ask) of each sentence that is watched: the world's examples and the config's own.
+
+    Raises:
+      InputError: there is none, or one that this world cannot say.
+    """
+    sentences = probe_tokens(world, [*world.examples, *config.probes], config.task.hidden)
+    if not sentences:
+        raise InputError(f"probes: the world '{world.name}' has no examples; give a sentence to watch")
+    return sentences
+
+
+def make_material(config: Config, world: World, sentences: list[tuple[list[int], list[int]]]) -> Material:
+    """What the runs of a config are measured on; exact answers are worked out here, which takes a while."""
+    examples = make_evaluation_set(config, world)
+    probes, other = make_probes(world, sentences), _some_rows(config, world, examples)
+    return Material(examples, probes, other, _sample(examples))
 
 
 def _some_rows(config: Config, world: World, examples: EvaluationSet) -> OtherRows:
@@ -208,9 +78,3 @@ def _sample(examples: EvaluationSet) -> Sample:
     """The first rows of the evaluation set."""
     some = slice(0, min(_SAMPLE_ROWS, int((examples.share_EG.sum(axis=1) > 0).sum())))
     return Sample(examples.tokens_EK[some], examples.hidden_E[some], examples.posterior_EV[some])
-
-
-def record_steps(steps: int, records: int) -> list[int]:
-    """At most `records` steps from 0 to `steps`, both among them, spaced ever wider."""
-    spaced = np.geomspace(1, steps + 1, records) - 1
-    return sorted({0, steps, *(round(float(step)) for step in spaced)})

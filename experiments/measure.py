@@ -44,17 +44,40 @@ class Measured:
         return self.observation.forward.weights_BHQK[:, :, 0]
 
 
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Glance:
+    """The part of it that a run among hundreds gets."""
+
+    evaluation: Evaluation
+    weights_GHK: Any
+    """Attention in the probe rows."""
+    health: Health
+
+
 def measure(program: Program, material: Material, params: Params, scale: jax.Array, shards: int = 1) -> Measured:
     """Measure one run; `shards` as in `evaluate`."""
-    other, sample = material.other, material.sample
+    other = material.other
     forward = apply(program.model, params, other.tokens_OK, other.hidden_O[:, None], scale=scale)
-    of_sample = apply(program.model, params, sample.tokens_EK, sample.hidden_E[:, None], scale=scale)
+    seen = glance(program, material, params, scale, shards)
     return Measured(
-        evaluate(program, material.examples, params, scale, shards),
+        seen.evaluation,
         observe(program, material.probes, params, scale),
         forward.weights_BHQK[:, :, 0],
+        seen.health,
+        row_norms(program, material.sample, params, scale),
+    )
+
+
+def glance(program: Program, material: Material, params: Params, scale: jax.Array, shards: int = 1) -> Glance:
+    """Measure one run's excess, the health of its attention and its maps; `shards` as in `evaluate`."""
+    probes, sample = material.probes, material.sample
+    of_probes = apply(program.model, params, probes.tokens_GK, probes.hidden_G[:, None], scale=scale)
+    of_sample = apply(program.model, params, sample.tokens_EK, sample.hidden_E[:, None], scale=scale)
+    return Glance(
+        evaluate(program, material.examples, params, scale, shards),
+        of_probes.weights_BHQK[:, :, 0],
         health(sample.tokens_EK, of_sample),
-        row_norms(program, sample, params, scale),
     )
 
 

@@ -4,13 +4,15 @@ Names never contain a user's word: a slot beyond subject, verb and object is `sl
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.grammar import CONTENT
 from data.posterior import relevant_words
 from data.vocabulary import MASK, PAD
-from experiments.evaluate import KINDS
+from experiments.evaluate import KINDS, EvaluationSet
 from experiments.gradient_norms import groups, norm_metrics
 from experiments.health import MEANINGS as HEALTH_MEANINGS
 from experiments.loop import Record, Training
@@ -54,10 +56,16 @@ def slot_name(slot: str, number: int) -> str:
 
 
 def excess_metrics(training: Training, record: Record, run: int) -> dict[str, float]:
+    """`excess_values` of one run of a training."""
+    return excess_values(
+        training.config.task.hidden, training.material.examples, record.measured.evaluation.excess_G[run]
+    )
+
+
+def excess_values(hidden: Sequence[str], examples: EvaluationSet, excess_G: NDArray[np.floating]) -> dict[str, float]:
     """Excess by kind of context and slot: `excess/asked/subject`, ..., `excess/held_out/all`, in nats."""
-    excess_G = record.measured.evaluation.excess_G[run]
-    slots = [slot_name(slot, i) for i, slot in enumerate(training.config.task.hidden)]
-    used_G = training.material.examples.share_EG.sum(axis=0) > 0
+    slots = [slot_name(slot, i) for i, slot in enumerate(hidden)]
+    used_G = examples.share_EG.sum(axis=0) > 0
     metrics: dict[str, float] = {}
     for kind, values in zip(KINDS, np.split(np.where(used_G, excess_G, np.nan), len(KINDS)), strict=True):
         known = {slot: float(value) for slot, value in zip(slots, values, strict=True) if np.isfinite(value)}

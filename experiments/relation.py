@@ -47,16 +47,21 @@ def relation_scores(probes: Probes, other: OtherRows, trained: Measured, untrain
     """
     relevant_GK = relevant_words(probes.relevance_GK.astype(np.float64))
     words_GK = probes.tokens_GK != PAD
-    by_place_GHK = trained.evaluation.position_map_PHK[probes.hidden_G] * words_GK[:, None]
-    by_place_GHK = by_place_GHK / np.maximum(by_place_GHK.sum(axis=2, keepdims=True), 1e-9)
     return RelationScores(
         weight_GH=on_relevant(trained.weights_GHK, relevant_GK),
         untrained_GH=on_relevant(untrained.weights_GHK, relevant_GK),
-        position_GH=on_relevant(by_place_GHK, relevant_GK),
+        position_GH=on_relevant(by_place(probes, trained.evaluation.position_map_PHK), relevant_GK),
         costliest_G=_costliest_are(relevant_GK, trained.observation.cut_cost_GJK[:, -1]),
         uniform_G=relevant_GK.sum(axis=1) / words_GK.sum(axis=1),
         best_head=int(on_relevant(trained.other_weights_OHK, other.relevant_OK).mean(axis=0).argmax()),
     )
+
+
+def by_place(probes: Probes, position_map_PHK: Any) -> Floats:
+    """The maps of the probe rows [G, H, K], if each head looked at places as it does on average."""
+    words_GK = probes.tokens_GK != PAD
+    by_place_GHK = position_map_PHK[probes.hidden_G] * words_GK[:, None]
+    return np.asarray(by_place_GHK / np.maximum(by_place_GHK.sum(axis=2, keepdims=True), 1e-9))
 
 
 def on_relevant(weights_GHK: Floats, relevant_GK: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ import fcntl
 import json
 import math
 import os
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -97,21 +98,31 @@ class RunLock:
         self._file.close()
 
 
-def resume_command(folder: Path) -> str:
+def resume_command(folder: Path, command: str = "train") -> str:
     """The command that goes on with a run, to be copied."""
-    return f"python -m experiments.train --resume {shlex.quote(printable(str(folder)))}"
+    return f"python -m experiments.{command} --resume {shlex.quote(printable(str(folder)))}"
 
 
-def newest_run(root: Path = ROOT) -> Path:
-    """The run that was worked at last.
+def newest_run(root: Path = ROOT, command: str = "train") -> Path:
+    """The run of a command that was worked at last.
 
     Raises:
       InputError: there is none.
     """
-    configs = list(root.glob("*/config.yaml")) if root.is_dir() else []
+    configs = [path for path in root.glob("*/config.yaml") if command_of(path.parent) == command]
     if not configs:
-        raise InputError(f"--resume: no run in {root}; name the folder of one")
+        raise InputError(f"--resume: no run of experiments.{command} in {root}; name the folder of one")
     return max(configs, key=lambda path: path.stat().st_mtime).parent
+
+
+def command_of(folder: Path) -> str:
+    """The command that a run's folder was made by, as its config says."""
+    try:
+        text = (folder / "config.yaml").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    found = re.search(r"^command: *(\w+)", text, re.MULTILINE)
+    return found[1] if found else "train"
 
 
 def _take(folder: Path) -> Path:

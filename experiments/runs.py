@@ -16,7 +16,7 @@ from rich.text import Text
 
 from data.errors import InputError, printable
 from experiments.command_line import OneLineParser, config_fields, run_command
-from experiments.run_directory import ROOT, load_run
+from experiments.run_directory import ROOT, command_of, load_run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,6 +49,10 @@ def _load(folder: Path) -> dict[str, Any]:
     age = time.time() - (folder / "config.yaml").stat().st_mtime
     row: dict[str, Any] = {"run": folder.name, "age": age, "status": "", "config": {}}
     row |= dict.fromkeys(("excess", "held_out", "relation", "steps"))
+    command = command_of(folder)
+    if command != "train":
+        row["status"] = f"of experiments.{command}: see its report.md"
+        return row
     try:
         run = load_run(folder)
         row["config"] = _values(run.config)

@@ -21,7 +21,11 @@ from experiments.config import FORMAT, Config
 Settings = dict[KeyPath, Any]
 """Values by their place: {("model", "d_head"): 64}."""
 Schema = TypeVar("Schema")
-"""A config dataclass. One that is not of `experiments.train` names its command: COMMAND = "gradients"."""
+"""A config dataclass. One that is not of `experiments.train` names its command: COMMAND = "gradients".
+
+A field whose type has a method `from_yaml(Reader)` is read by it, and written by its `plain()`: for what is no fixed
+set of names. It is no option of the command line.
+"""
 _TRAIN = "train"
 
 
@@ -56,10 +60,8 @@ def make_as(schema: type[Schema], document: Document, overrides: Mapping[str, st
     settings = _read(Reader(document), schema, ())
     places = dict.fromkeys(settings, document)
     for option, text in (overrides or {}).items():
-        given = parse_yaml(text, f"--{option}") if text.lstrip().startswith("[") else None
-        value = parse_scalar(text) if given is None else given.value
         path = tuple(option.split("."))
-        places[path] = _Option(f"--{option}", value, {})
+        places[path] = option_document(f"--{option}", text)
         settings[path] = _value(Reader(places[path]), _types(schema, path))
     return typing.cast(Schema, _build(schema, (), settings, places))
 
@@ -70,6 +72,12 @@ class _Option(Document):
     def error(self, path: KeyPath, message: str) -> InputError:
         item = "".join(f"item {part + 1}: " for part in path if isinstance(part, int))
         return InputError(f"{self.name}: {item}{message}")
+
+
+def option_document(name: str, text: str) -> Document:
+    """What was typed for the option `name`: a list or a mapping in YAML, or one value."""
+    value = parse_yaml(text, name).value if text.lstrip().startswith(("[", "{")) else parse_scalar(text)
+    return _Option(name, value, {})
 
 
 def _find(name: str, schema: type) -> tuple[Path, str]:
@@ -125,11 +133,21 @@ def _read(entry: Reader, schema: type, path: KeyPath) -> Settings:
         if name in ("format", "command") and not path:
             if name == "format" and item.value != FORMAT:
                 raise item.fail(f"this program reads format {FORMAT}; update catmat, or write format: {FORMAT}")
-        elif dataclasses.is_dataclass(declared[name]):
+        elif is_section(declared[name]):
             settings |= _read(item, typing.cast(type, declared[name]), (*path, name))
         else:
             settings[*path, name] = _value(item, declared[name])
     return settings
+
+
+def is_section(declared: Any) -> bool:
+    """Whether a declared type is a dataclass of further values."""
+    return dataclasses.is_dataclass(declared) and not hasattr(declared, "from_yaml")
+
+
+def read_value(item: Reader, schema: type, name: str) -> Any:
+    """The value at `item`, if it could be that of the setting `name` ("model.d_head") of `schema`."""
+    return _value(item, _types(schema, tuple(name.split("."))))
 
 
 def _check_command(entry: Reader, schema: type) -> None:
@@ -143,6 +161,8 @@ def _check_command(entry: Reader, schema: type) -> None:
 
 def _value(item: Reader, declared: Any) -> Any:
     """The value at `item`, if it is of the declared type; a whole number will do for a float."""
+    if hasattr(declared, "from_yaml"):
+        return declared.from_yaml(item)
     if typing.get_origin(declared) is tuple:
         one = typing.get_args(declared)[0]
         return tuple(part.text() if one is str else _value(part, one) for part in item.items(empty=True))
@@ -162,7 +182,7 @@ def _value(item: Reader, declared: Any) -> Any:
 def _build(schema: Any, path: KeyPath, settings: Settings, places: Mapping[KeyPath, Document]) -> Any:
     values = {}
     for name, declared in typing.get_type_hints(schema).items():
-        if dataclasses.is_dataclass(declared):
+        if is_section(declared):
             values[name] = _build(declared, (*path, name), settings, places)
         elif (*path, name) in settings:
             values[name] = settings[*path, name]
@@ -179,13 +199,15 @@ def to_yaml(config: Any) -> str:
     """The whole config (of any command) as a YAML file that reads back to the same config."""
 
     def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: plain(item) for key, item in value.items()}
+        if hasattr(value, "plain"):
+            return value.plain()
+        if dataclasses.is_dataclass(value):
+            return {item.name: plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
         return list(value) if isinstance(value, tuple) else value
 
     command = _command(type(config))
     head = {"format": FORMAT} | ({} if command == _TRAIN else {"command": command})
-    values = head | plain(dataclasses.asdict(config))
+    values = head | plain(config)
     return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 

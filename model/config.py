@@ -7,6 +7,7 @@ from typing import Any
 
 QUERIES = ("full", "position", "content", "constant")
 SCALES = ("inverse_sqrt", "inverse", "none", "learned")
+FACTORS = ("inverse_sqrt", "inverse", "none")
 NORMS = ("layer", "rms", "none")
 SINKS = ("none", "zero", "learned")
 
@@ -37,6 +38,20 @@ class ModelConfig:
     qk_norm: bool = setting(False, "normalise queries and keys, with a learned gain per head")
     softcap: float = setting(0.0, "bound c of the scores, c tanh(score / c); 0 for none", low=0.0, high=1e6)
     sink: str = setting("none", "a further score, 0 or learned, that takes weight and gives no value", choices=SINKS)
+    query_start: str | float = setting(
+        "none",
+        "factor of W_Q at the start; inverse_sqrt with scale none is how T5 begins",
+        choices=FACTORS,
+        low=0.0,
+        high=1e6,
+    )
+    folded: str | float = setting(
+        "none",
+        "factor that W_Q and W_K take over from the scale, each its root, with learning rates to match (control arm)",
+        choices=FACTORS,
+        low=1e-6,
+        high=1e6,
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -44,10 +59,24 @@ class ModelConfig:
     @property
     def scale_factor(self) -> float:
         """What the dot products are multiplied by (at the start, where it is learned)."""
+        return self._factor(self.scale)
+
+    @property
+    def query_start_factor(self) -> float:
+        """What W_Q is multiplied by before the first update."""
+        return self._factor(self.query_start)
+
+    @property
+    def folded_factor(self) -> float:
+        """The factor that W_Q and W_K take over from the scale."""
+        return self._factor(self.folded)
+
+    def _factor(self, value: str | float) -> float:
+        """A factor given by name or as a number; a learned one starts at 1/sqrt(d_head)."""
         named = {"none": 1.0, "inverse": 1 / self.d_head}
-        if isinstance(self.scale, str):
-            return named.get(self.scale, 1 / math.sqrt(self.d_head))
-        return float(self.scale)
+        if isinstance(value, str):
+            return named.get(value, 1 / math.sqrt(self.d_head))
+        return float(value)
 
     def sized(self, vocabulary_size: int, max_length: int) -> "TransformerConfig":
         """The configuration for a vocabulary and a length of sentences."""

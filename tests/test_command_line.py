@@ -123,7 +123,7 @@ def test_help_lists_every_value_with_its_meaning_and_default(answers):
     lines = [" ".join(line.split()) for line in out.split("\n")]
     text = " ".join(lines)
     names = [name for name, _ in config_fields()]
-    assert len(names) == len(set(names)) == 26
+    assert len(names) == len(set(names)) == 29
     for name, item in config_fields():
         shown = list(item.default) if isinstance(item.default, tuple) else item.default
         choices = ", ".join(item.metadata.get("choices", ()))

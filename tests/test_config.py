@@ -34,11 +34,14 @@ model:
   qk_norm: true
   softcap: 30
   sink: learned
+  query_start: 0.5
+  folded: inverse
 task:
   hidden: [verb]
 train:
   steps: 1e3
   batch: 48
+  optimizer: sgd
   learning_rate: 1e-3
   warmup: 0
   weight_decay: 0.5
@@ -52,7 +55,7 @@ track:
 """
 MODEL = ModelConfig(
     d_model=16, heads=1, d_head=8, d_mlp=4, norm="rms", embedding_std=0.02, query="position", scale="none",
-    qk_norm=True, softcap=30.0, sink="learned",
+    qk_norm=True, softcap=30.0, sink="learned", query_start=0.5, folded="inverse",
 )  # fmt: skip
 EXPECTED = Config(
     world="german",
@@ -61,7 +64,9 @@ EXPECTED = Config(
     probes=("der hund schlief .", "1e3"),
     model=MODEL,
     task=TaskConfig(hidden=("verb",)),
-    train=TrainConfig(steps=1000, batch=48, learning_rate=0.001, warmup=0.0, weight_decay=0.5, beta2=0.9),
+    train=TrainConfig(
+        steps=1000, batch=48, optimizer="sgd", learning_rate=0.001, warmup=0.0, weight_decay=0.5, beta2=0.9
+    ),
     evaluate=EvaluateConfig(sentences=64),
     track=TrackConfig(records=5, images=3, checkpoint_seconds=9.0),
 )

@@ -1,0 +1,74 @@
+"""Vary any value of a config, train every combination with paired seeds, and compare what comes out.
+
+python -m experiments.ablate --config scaling.yaml
+python -m experiments.ablate --config scaling.yaml --grid model.d_head=4,16 --dry-run
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from data.errors import InputError
+from experiments.ablation_config import AblationConfig, load_ablation
+from experiments.command_line import config_parser, parse, run_command
+from experiments.run_directory import check_run_directory, newest_run
+
+DEFAULT = "scaling_quick.yaml"
+EPILOG = """\
+examples:
+  python -m experiments.ablate --config scaling.yaml
+  python -m experiments.ablate --config scaling.yaml --dry-run
+  python -m experiments.ablate --config scaling.yaml --grid model.d_head=8,32 --base.train.steps 500
+  python -m experiments.ablate --config scaling_full.yaml --grid variant=standard,qk_norm
+  python -m experiments.ablate --resume runs/scaling-001
+
+exit codes: 0 finished (a run that diverged is a result), 2 a mistake in what was given, 130 interrupted"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with `arguments` (by default the process's); gives the exit code."""
+    about = "Vary any value of a config, train every combination with paired seeds, and compare what comes out."
+    parser = config_parser("python -m experiments.ablate", about, EPILOG, AblationConfig, DEFAULT)
+    parser.add_argument(
+        "--grid", action="append", default=[], metavar="NAME=VALUES", help="an axis: added, or in place of the config's"
+    )
+    parser.add_argument("--run-dir", metavar="DIR", help="a new folder (default: runs/NAME-001, -002, ...)")
+    parser.add_argument("--print-config", action="store_true", help="print the config that would run, and stop")
+    parser.add_argument("--dry-run", action="store_true", help="print the plan, and stop")
+    parser.add_argument(
+        "--resume", nargs="?", const="", metavar="RUN", help="go on with one that was stopped (default: the newest)"
+    )
+    parser.set_defaults(config=None)
+    options, overrides = parse(parser, arguments, AblationConfig)
+    folder = None
+    if options.resume is not None:
+        if options.config or overrides or options.grid or options.run_dir:
+            raise InputError(
+                "--resume: goes on with the run's own config in its own folder; leave out all other values"
+            )
+        folder = Path(options.resume) if options.resume else newest_run(command="ablate")
+        if not (folder / "config.yaml").is_file():
+            raise InputError(f"{folder}: no ablation lies here (there is no config.yaml); name its folder")
+    config = load_ablation(
+        str(folder / "config.yaml") if folder else options.config or DEFAULT, overrides, options.grid
+    )
+    if options.print_config:
+        from experiments.yaml_config import to_yaml
+
+        print(to_yaml(config), end="")  # noqa: T201
+        return 0
+    if options.run_dir is not None:
+        check_run_directory(options.run_dir)
+    # Imported late: --help and a mistake in the config are answered without loading JAX.
+    from experiments import ablation_roles, ablation_session, runtime
+
+    runtime.prepare()
+    if options.grid:  # predictions are the config's own, about its own grid
+        config = ablation_roles.without_unmeasured(config)
+    if folder is not None:
+        return ablation_session.resume(config, folder)
+    name = Path(options.config or DEFAULT).stem
+    return ablation_session.ablate(config, name, options.run_dir, options.dry_run)
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,193 @@
+"""The report of an ablation: what was expected, what came out, figures, tables. All numbers come from the runs."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from experiments.ablation_arms import Comparison, Setting
+from experiments.ablation_figures import (
+    Where,
+    excess_figure,
+    maps_figure,
+    setting_name,
+    training_figure,
+    tuned_figure,
+)
+from experiments.ablation_plan import Plan
+from experiments.ablation_roles import SEED
+from experiments.ablation_tables import Findings, show, write_tables
+from experiments.ablation_verdicts import stated
+from experiments.report_writer import Report
+
+WANTED_SEEDS = 10
+_SURE = 0.05
+
+
+def predictions_page(folder: Path, plan: Plan) -> None:
+    """Write `report.md` before anything is trained: what is expected, and nothing else."""
+    report = Report(folder, plan.config.title)
+    report.text("Written before anything was trained. What is measured will stand beside it here.")
+    _predictions(report, plan, None)
+    report.save()
+
+
+def write_report(
+    folder: Path,
+    plan: Plan,
+    found: Findings,
+    where: Where,
+    sentence: tuple[list[str], list[int]] | None,
+    versions: Mapping[str, str],
+) -> dict[str, bytes]:
+    """Write `report.md`, its figures and tables; gives the figures as PNG.
+
+    Args:
+      folder: the run directory.
+      plan: what was trained.
+      found: what it shows.
+      where: the results of each run.
+      sentence: the words of the first watched sentence, and the places that are asked; None for no maps.
+      versions: of the programs that it was made with.
+    """
+    report = Report(folder, plan.config.title)
+    report.text(
+        "Excess is how far a model's guess is from the best possible one, KL(exact answer || model) in nats, mean over"
+        f" the hidden slots of contexts that training asks for; 0 is perfect.{_tuning(plan)} Numbers over seeds are"
+        " interquartile means; brackets hold 95 % bootstrap intervals over seeds, which are paired between variants."
+    )
+    report.heading("The answer")
+    report.items(answers(plan, found) or ["Nothing was compared: the grid has no axis beside what is tuned and x."])
+    _predictions(report, plan, found)
+    _figures(report, plan, found, where, sentence)
+    write_tables(report, plan, found)
+    _method(report, plan, found, versions)
+    report.save()
+    return report.images
+
+
+def answers(plan: Plan, found: Findings) -> list[str]:
+    """One line for each variant and setting: how its excess compares with the baseline's."""
+    lines = []
+    for setting, compared, holm in zip(found.settings, found.compared, found.holm, strict=True):
+        for v, name in enumerate(setting.variants):
+            own = [(one, p) for one, p in zip(compared, holm, strict=True) if one.variant == v]
+            if own:
+                ratios = ", ".join(f"{one.ratio.estimate:.3g}{_at(plan, setting, one.x)}" for one, _ in own)
+                prefix = f"{setting_name(setting)}: " if setting.labels else ""
+                lines.append(f"{prefix}**{name}** has {ratios} times the excess of **{plan.roles.baseline}**."
+                             f" {_judged(plan, setting, own)}")  # fmt: skip
+    return lines
+
+
+def _judged(plan: Plan, setting: Setting, own: Sequence[tuple[Comparison, float]]) -> str:
+    """In words: where it is worse, where better, and where nothing was shown."""
+    words: dict[str, list[str]] = {"Worse": [], "Better": [], "No difference shown": []}
+    for one, p in own:
+        sure = p < _SURE and (one.difference.low > 0 or one.difference.high < 0)
+        kind = "No difference shown" if not sure else "Worse" if one.difference.estimate > 0 else "Better"
+        words[kind].append(setting.sizes[one.x])
+    if not plan.roles.x:
+        return next(f"{kind}." for kind, sizes in words.items() if sizes)
+    said = [f"{kind.lower()} at {', '.join(sizes)}" for kind, sizes in words.items() if sizes]
+    return f"{'; '.join(said).capitalize()}."
+
+
+def _at(plan: Plan, setting: Setting, x: int) -> str:
+    return f" (at {plan.roles.x} {setting.sizes[x]})" if plan.roles.x else ""
+
+
+def _tuning(plan: Plan) -> str:
+    if not plan.roles.tuned:
+        return ""
+    return f" Each variant has its own best value of {plan.roles.tuned}, of {len(plan.labels[plan.roles.tuned])}."
+
+
+def _predictions(report: Report, plan: Plan, found: Findings | None) -> None:
+    """What is expected; beside it what was measured, once there is something."""
+    items = plan.config.predictions.items
+    if not items:
+        return
+    report.heading("Predictions, stated before anything was trained")
+    if found is None:
+        report.table(["prediction", "predicted"], [stated(one, plan.roles) for one in items])
+        return
+    report.text(
+        "Confirmed: the whole interval agrees. Refuted: the whole interval contradicts. Undecided: it does both."
+    )
+    several = any(setting.labels for setting in found.settings)
+    rows = []
+    for one in found.verdicts:
+        what, expected = stated(one.prediction, plan.roles)
+        shown = f"{setting_name(one.setting)}: {what}" if several else what
+        rows.append([shown, expected, show(one.found), f"**{one.verdict}**"])
+    report.table(["prediction", "predicted", "measured", "verdict"], rows)
+
+
+def _figures(
+    report: Report, plan: Plan, found: Findings, where: Where, sentence: tuple[list[str], list[int]] | None
+) -> None:
+    roles, settings = plan.roles, found.settings
+    if roles.x:
+        report.heading(f"Excess along {roles.x}")
+        report.figure("excess", excess_figure(plan, settings), f"Excess against {roles.x}. Bands: 95 % intervals.")
+    if roles.tuned:
+        report.heading(f"Tuning {roles.tuned}")
+        caption = f"Excess at every value of {roles.tuned}. The lowest point of each line is what counts elsewhere."
+        report.figure("tuning", tuned_figure(plan, settings), caption)
+        edges = _edges(plan, found)
+        if edges:
+            report.text(f"The best value lies at the edge of what was tried for {edges}: a wider grid may do better.")
+    report.heading("Attention over training, and at its end")
+    for number, setting in enumerate(settings, start=1):
+        end = f"_{number}" if len(settings) > 1 else ""
+        name = f" ({setting_name(setting)})" if setting.labels else ""
+        report.figure(
+            f"training{end}",
+            training_figure(plan, setting, where),
+            f"Sharpness and size of the scores over training{name}. Mean of rows and heads, interquartile mean of the"
+            " seeds; bands: lowest and highest seed.",
+        )
+        if sentence is None:
+            continue
+        report.figure(
+            f"maps{end}",
+            maps_figure(plan, setting, where, *sentence),
+            f"Final maps of the median seed{name}. Each row is a hidden word (?), each column a word it can look at;"
+            " mean of the heads. The level of a weight is not identified: it trades off against the size of the value.",
+        )
+
+
+def _edges(plan: Plan, found: Findings) -> str:
+    """The arms whose best tuned value is the first or the last."""
+    named = []
+    for setting in found.settings:
+        last = len(setting.tuned) - 1
+        if last < 1:
+            return ""
+        prefix = f"{setting_name(setting)}: " if setting.labels else ""
+        named += [
+            f"{prefix}{setting.variants[v]}{_at(plan, setting, int(x))}"
+            for v, x in np.argwhere((setting.best_VX == 0) | (setting.best_VX == last))
+        ]
+    return ", ".join(named)
+
+
+def _method(report: Report, plan: Plan, found: Findings, versions: Mapping[str, str]) -> None:
+    report.heading("How it was measured")
+    gone = sum(int(setting.diverged_VXLS.sum()) for setting in found.settings)
+    seeds, asked = len(plan.labels[SEED]), sum(len(own) for own in found.compared)
+    said = [
+        f"{len(plan.members):,} runs of {len(plan.groups)} compiled programs, {seeds} seeds, the same in every arm."
+    ]
+    if seeds < WANTED_SEEDS:
+        said.append(f"Fewer than {WANTED_SEEDS} seeds: take intervals and p-values for rough ones.")
+    if asked and 2 * asked / 2**seeds >= _SURE:
+        said.append(f"With {seeds} seeds and {asked} comparisons no corrected p-value can fall below {_SURE:g}.")
+    said.append(
+        f"{gone} runs diverged; runs.csv says when. Each counts with the excess that it had before its first update."
+        if gone
+        else "No run diverged."
+    )
+    report.text(" ".join(said), "All settings are in config.yaml beside this file, every run is a row of runs.csv.")
+    report.text(f"Made with {', '.join(f'{name} {value}' for name, value in versions.items())}.")

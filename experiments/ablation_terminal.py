@@ -1,0 +1,65 @@
+"""What a person sees of an ablation in the terminal: the plan before it, the answer after it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+from rich.console import Console
+from rich.text import Text
+
+from data.errors import printable
+from experiments.ablation_cost import expected_seconds, told
+from experiments.ablation_plan import Group, Plan
+from experiments.ablation_tables import Findings, show
+from experiments.ablation_verdicts import stated
+
+
+def print_plan(plan: Plan, console: Console) -> None:
+    """Say what would be trained, and about how long it takes."""
+    counts = [f"{len(labels)} {name}" for name, labels in plan.labels.items()]
+    updates = sum(group.updates for group in plan.groups)
+    programs = f"{len(plan.groups)} compiled program{'s' if len(plan.groups) > 1 else ''}"
+    on_cpu, devices = jax.devices()[0].platform == "cpu", jax.device_count()
+    seconds = told(expected_seconds(plan, devices))
+    where = f"{devices} {jax.devices()[0].platform} device{'s' if devices > 1 else ''}"
+    expected = f"about {seconds} on {where}" if on_cpu else f"on {where}"
+    console.print(Text(f"{len(plan.members):,} runs = {' x '.join(counts)}"), soft_wrap=True)
+    console.print(Text(f"{programs}, {updates:,} updates, {expected}"), soft_wrap=True)
+    for group in plan.groups if len(plan.groups) > 1 else ():
+        console.print(Text(f"  {group.number:3}  {len(group.members):5,} runs  {group_name(plan, group)}", "dim"))
+
+
+def group_name(plan: Plan, group: Group) -> str:
+    """The values that its runs share and others do not."""
+    shared = []
+    for name, labels in plan.labels.items():
+        own = {member.labels[name] for member in group.members}
+        if len(own) < len(labels):
+            shared.append(f"{name} {', '.join(label for label in labels if label in own)}")
+    return "; ".join(shared)
+
+
+def print_answer(
+    plan: Plan, folder: Path, lines: Sequence[str], found: Findings, seconds: float, console: Console
+) -> None:
+    """Say what came out, and where it lies.
+
+    Args:
+      plan: what was trained.
+      folder: the run directory.
+      lines: the answers, as in the report.
+      found: what the runs show.
+      seconds: how long it took.
+      console: where to print.
+    """
+    for line in lines:
+        console.print(Text(line.replace("**", "")), soft_wrap=True)
+    for one in found.verdicts:
+        what, expected = stated(one.prediction, plan.roles)
+        said = f"  {one.verdict:10} {what}: predicted {expected}, measured {show(one.found)}"
+        console.print(Text(said), soft_wrap=True)
+    diverged = sum(int(setting.diverged_VXLS.sum()) for setting in found.settings)
+    if diverged:
+        console.print(f"{diverged} of {len(plan.members):,} runs diverged; runs.csv says at which update")
+    shown = printable(str(folder / "report.md"))
+    console.print(Text(f"\n{told(seconds)}. The answer is in  {shown}"), soft_wrap=True)

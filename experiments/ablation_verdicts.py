@@ -1,0 +1,63 @@
+"""Predictions of an ablation beside what was measured, and the rule that makes a verdict of the two.
+
+A prediction is about the ratio of two variants' excess. It is confirmed where the whole 95 % interval agrees with it,
+refuted where the whole interval contradicts it, and undecided where the interval does both (or where there is none).
+"""
+
+import math
+from dataclasses import dataclass
+
+from experiments.ablation_arms import Setting
+from experiments.ablation_config import Prediction
+from experiments.ablation_plan import Plan
+from experiments.ablation_roles import Roles
+from experiments.paper_claims import between
+from experiments.statistics import Interval
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One prediction in one setting."""
+
+    prediction: Prediction
+    setting: Setting
+    found: Interval
+    verdict: str
+
+
+def stated(one: Prediction, roles: Roles) -> tuple[str, str]:
+    """What a prediction is about, and what it says."""
+    ratio = f"excess of {one.of} over that of {one.over}"
+    if one.where:
+        ratio += " (" + ", ".join(f"{axis} {label}" for axis, label in one.where) + ")"
+    if one.grows:
+        return f"{ratio}: how many times larger at the largest {roles.x} than at the smallest", "more than 1"
+    at = f" at {roles.x} {one.at}" if one.at else ""
+    return f"{ratio}{at}", _range(one.at_least, one.at_most)
+
+
+def _range(low: float, high: float) -> str:
+    if math.isinf(high):
+        return f"at least {low:g}"
+    return f"at most {high:g}" if not low else f"{low:g} to {high:g}"
+
+
+def verdicts(plan: Plan, settings: list[Setting]) -> list[Verdict]:
+    """Every prediction in every setting that it is about."""
+    found = []
+    for one in plan.config.predictions.items:
+        for setting in settings:
+            if all(setting.labels[axis] == label for axis, label in one.where):
+                interval, (low, high) = _measured(one, setting), (one.at_least, one.at_most)
+                if one.grows:
+                    low, high = 1.0, math.inf
+                verdict = between("", "", "", interval, low, high).verdict
+                found.append(Verdict(one, setting, interval, verdict))
+    return found
+
+
+def _measured(one: Prediction, setting: Setting) -> Interval:
+    pair = setting.variants.index(one.of), setting.variants.index(one.over)
+    if one.grows:
+        return setting.growth(*pair)
+    return setting.ratio(*pair, setting.sizes.index(one.at) if one.at else 0)

@@ -1,0 +1,200 @@
+"""The command from config to report, with sizes that take seconds: what it leaves, and how it goes on when stopped."""
+
+import csv
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+from rich.console import Console
+from tensorboard.backend.event_processing import data_provider, plugin_event_multiplexer
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.context import RequestContext
+from tensorboard.plugins import base_plugin
+from tensorboard.plugins.hparams import api_pb2, backend_context, list_session_groups
+
+from data.errors import InputError
+from data.yaml_file import parse_yaml
+from experiments import ablation_session
+from experiments.ablate import main
+from experiments.ablation_config import AblationConfig
+from experiments.ablation_training import GroupTraining
+from experiments.run_directory import command_of, newest_run
+from experiments.yaml_config import make_as
+
+TINY = """\
+command: ablate
+title: A tiny one
+base:
+  seeds: 2
+  model: {d_model: 4, heads: 1, d_mlp: 0, norm: none, embedding_std: 1}
+  train: {steps: 30, batch: 8}
+  evaluate: {sentences: 8}
+  track: {records: 2}
+grid:
+  model.d_head: [2, 3]
+  variant:
+    standard: {}
+    none: {model.scale: none}
+  train.learning_rate: [0.01, 1000]
+predictions:
+  - {of: none, over: standard, at: 3, at_least: 0.001}
+  - {of: none, over: standard, grows: true}
+"""
+
+
+def config():
+    return make_as(AblationConfig, parse_yaml(TINY, "tiny.yaml"))
+
+
+def printed(console):
+    return console.file.getvalue()
+
+
+def console():
+    return Console(file=io.StringIO(), width=300, highlight=False)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """(folder, what was printed) of the whole ablation."""
+    folder, out = tmp_path_factory.mktemp("runs") / "tiny-001", console()
+    assert ablation_session.ablate(config(), "tiny", str(folder), console=out) == 0
+    return folder, printed(out)
+
+
+def rows_of(folder):
+    with (folder / "runs.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_table_says_what_the_summaries_say(run):
+    folder, _ = run
+    rows = rows_of(folder)
+    assert len(rows) == len(list((folder / "members").iterdir())) == 2 * 2 * 2 * 2
+    for row in rows:
+        summary = json.loads((folder / "members" / row["run"] / "summary.json").read_text())
+        assert summary.pop("version") == 1
+        assert set(summary) <= set(row)
+        for name in set(row) - {"run"}:
+            value = summary.get(name)
+            assert row[name] == ("" if value is None else str(value)), name
+    assert {row["variant"] for row in rows} == {"standard", "none"}
+    assert {row["train.learning_rate"] for row in rows} == {"0.01", "1000.0"}
+
+
+def test_diverged_runs_are_marked(run):
+    folder, out = run
+    rows = rows_of(folder)
+    gone = [row for row in rows if row["status"] == "diverged"]
+    assert gone
+    assert all(row["train.learning_rate"] == "1000.0" and 0 <= int(row["diverged_at"]) < 30 for row in gone)
+    assert all(row["diverged_at"] == "" for row in rows if row["status"] == "finished")
+    assert f"{len(gone)} of 16 runs diverged" in out
+
+
+def test_the_report(run):
+    folder, out = run
+    text = (folder / "report.md").read_text(encoding="utf-8")
+    assert text.startswith("# A tiny one\n")
+    assert re.search(r"^\* \*\*none\*\* has .* times the excess of \*\*standard\*\*", text, re.MULTILINE)
+    assert text.index("| at least 0.001 |") < text.index("In numbers")
+    assert re.search(r"at least 0.001 \| [\d.e-]+ \[.*\] \| \*\*confirmed\*\*", text)
+    assert re.findall(r"\]\((\w+)\.png\)", text) == ["excess", "tuning", "training", "maps"]
+    for name in ("excess", "tuning", "training", "maps"):
+        assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert (folder / f"{name}.svg").read_text(encoding="utf-8").rstrip().endswith("</svg>")
+    assert not re.search(r"\bnan\b|/tmp|/home", text)
+    assert "Fewer than 10 seeds" in text
+    assert "confirmed  excess of none over that of standard at model.d_head 3" in out
+    assert "report.md" in out
+
+
+def test_tensorboard_compares_the_runs(run):
+    folder, _ = run
+    member = folder / "members" / "d_head-2_variant-none_learning_rate-0.01_seed-1"
+    found = EventAccumulator(str(member), size_guidance={"tensors": 0}).Reload()
+    assert [event.step for event in found.Tensors("excess/asked/all")] == [0, 30]
+    assert not found.Tags()["images"]
+    multiplexer = plugin_event_multiplexer.EventMultiplexer(tensor_size_guidance={"scalars": 0})
+    multiplexer.AddRunsFromDirectory(str(folder))
+    multiplexer.Reload()
+    provider = data_provider.MultiplexerDataProvider(multiplexer, str(folder))
+    context = backend_context.Context(base_plugin.TBContext(data_provider=provider))
+    request = api_pb2.ListSessionGroupsRequest(
+        start_index=0, slice_size=99, allowed_statuses=[api_pb2.STATUS_SUCCESS, api_pb2.STATUS_FAILURE],
+        col_params=[api_pb2.ColParams(hparam="variant"), api_pb2.ColParams(hparam="model.d_head")],
+    )  # fmt: skip
+    ctx = RequestContext()
+    known = context.hparams_metadata(ctx, "0"), context.hparams_from_data_provider(ctx, "0", limit=99)
+    experiment = context.experiment_from_metadata(ctx, "0", False, *known)
+    assert {info.name for info in experiment.hparam_infos} == {
+        "variant", "model.d_head", "model.scale", "train.learning_rate", "seed",
+    }  # fmt: skip
+    answer = list_session_groups.Handler(ctx, context, "0", request).run()
+    assert len(answer.session_groups) == 16
+    values = [group.hparams["variant"].string_value for group in answer.session_groups]
+    assert sorted(set(values)) == ["none", "standard"]
+
+
+class Stop:
+    """An interruption that is asked for once `wanted` says so."""
+
+    def __init__(self, wanted):
+        self._wanted = wanted
+
+    @property
+    def asked(self):
+        return self._wanted()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+def test_a_stopped_one_goes_on_and_repeats_nothing(run, tmp_path, monkeypatch):
+    folder, out = tmp_path / "stopped", console()
+    trained = []
+    real = GroupTraining.run
+
+    def counted(self, tick):
+        trained.append(self.group.number)
+        return real(self, tick)
+
+    monkeypatch.setattr(GroupTraining, "run", counted)
+    with monkeypatch.context() as patch:  # while the second of two programs trains
+        patch.setattr(ablation_session, "Interruption", lambda: Stop(lambda: trained == [1, 2]))
+        assert ablation_session.ablate(config(), "tiny", str(folder), console=out) == 130
+    assert f"go on with  python -m experiments.ablate --resume {folder}" in printed(out).replace("\n", "")
+    assert [path.name for path in (folder / "results").iterdir()] == ["program-001.npz"]
+    before = (folder / "results" / "program-001.npz").stat().st_mtime_ns
+    report = (folder / "report.md").read_text(encoding="utf-8")
+    assert "Written before anything was trained" in report
+    assert "at least 0.001" in report
+    monkeypatch.setattr("experiments.runtime.prepare", lambda: None)
+    assert main(["--resume", str(folder)]) == 0
+    assert trained == [1, 2, 2]
+    assert (folder / "results" / "program-001.npz").stat().st_mtime_ns == before
+    whole, _ = run
+    assert (folder / "runs.csv").read_bytes() == (whole / "runs.csv").read_bytes()
+    for name in ("comparisons.csv", "excess.csv", "excess.svg"):
+        assert (folder / name).read_bytes() == (whole / name).read_bytes()
+    for path in (whole / "results").iterdir():
+        with np.load(path) as one, np.load(folder / "results" / path.name) as other:
+            for name in set(one.files) - {"seconds"}:
+                np.testing.assert_array_equal(one[name], other[name])
+    assert main(["--resume", str(folder)]) == 0  # nothing is left: the report is written again
+    assert trained == [1, 2, 2]
+
+
+def test_runs_of_several_commands_lie_beside_each_other(run):
+    folder, _ = run
+    assert command_of(folder) == "ablate"
+    assert newest_run(folder.parent, "ablate") == folder
+    with pytest.raises(InputError, match=r"no run of experiments\.train in"):
+        newest_run(folder.parent)
+    with pytest.raises(InputError, match="is not empty, and nothing is overwritten"):
+        main(["--run-dir", str(folder)])
