@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 import shutil
+import sys
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,8 @@ class Checkpoints:
     """The checkpoints of one run folder; use it in a `with`, so that a save that is under way is finished."""
 
     def __init__(self, folder: Path) -> None:
-        logging.getLogger("absl").setLevel(logging.CRITICAL)  # orbax tells of every file it writes or cannot read
+        for name in ("absl", "asyncio"):  # orbax tells of every file it writes or cannot read
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self._folder = (folder / FOLDER).absolute()
 
     def __enter__(self) -> "Checkpoints":
@@ -100,13 +102,21 @@ class Checkpoints:
         metrics, named = self._metrics(step), _named(like)
         if metrics is None:
             return None
+        before, sys.unraisablehook = sys.unraisablehook, _without_closed_loops
         try:
             with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as reader:
                 found = reader.restore(self._folder / str(step) / "default", args=ocp.args.StandardRestore(named))
             states = jax.tree.unflatten(jax.tree.structure(like), [found[name] for name in named])
         except Exception:  # what a broken file raises is orbax's choice; any of it means damaged
             return None
+        sys.unraisablehook = before
         return states if metrics["digest"] == _digest(states) else None
+
+
+def _without_closed_loops(about: "sys.UnraisableHookArgs") -> None:
+    """Says nothing of the reads that orbax leaves running when a file is broken, whose ends then find nobody."""
+    if str(about.exc_value) != "Event loop is closed":
+        sys.__unraisablehook__(about)
 
 
 def _named(states: Any) -> dict[str, Any]:

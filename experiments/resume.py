@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
+from rich.text import Text
 
-from data.errors import InputError
+from data.errors import InputError, printable
 from experiments.command_line import config_fields
 from experiments.config import Config
 from experiments.gradient_norms import flat_params
 from experiments.loop import Training
 from experiments.record import fixed_arrays
 from experiments.record_file import Arrays, RecordFile, check_stacked
-from experiments.run_directory import load_run, member_folders, read_summary
+from experiments.run_directory import check_utf8, load_run, member_folders, read_summary
 from experiments.state import TrainState
 from experiments.yaml_config import load_config
 
@@ -34,6 +35,11 @@ class Resumed:
     diverged: bool = False
 
 
+def say(console: Console, line: str) -> None:
+    """Print one line as it is, whatever names of files stand in it."""
+    console.print(Text(printable(line)), soft_wrap=True)
+
+
 def resumed_config(folder: Path, name: str | None, overrides: dict[str, str]) -> Config:
     """The config to go on with: the run's own, perhaps with more steps.
 
@@ -45,6 +51,7 @@ def resumed_config(folder: Path, name: str | None, overrides: dict[str, str]) ->
     Raises:
       InputError: no run lies there, it is a member of several, or another value than train.steps was changed.
     """
+    check_utf8(folder, "--resume")
     own = load_run(folder).config
     if not (folder / "config.yaml").is_file():
         raise InputError(f"--resume {folder}: is one of several runs; resume {folder.parent}")
@@ -82,7 +89,7 @@ def find_resumed(training: Training, folder: Path, checkpoints: "Checkpoints", c
     if found is None:
         for member in members:
             _check_start(training, member)
-        console.print(f"{folder}: has no whole checkpoint; starting again at step 0", soft_wrap=True)
+        say(console, f"{folder}: has no whole checkpoint; starting again at step 0")
         return None
     step, states = found
     diverged = bool((states.diverged_at >= 0).all())
@@ -97,7 +104,7 @@ def find_resumed(training: Training, folder: Path, checkpoints: "Checkpoints", c
     if any(one != recorded[0] for one in recorded):
         raise InputError(f"{folder}: its runs did not record the same steps; restore their files, or start a new run")
     for one in damaged:
-        console.print(f"the checkpoint of step {one:,} is damaged; going back to the one before", soft_wrap=True)
+        say(console, f"the checkpoint of step {one:,} is damaged; going back to the one before")
     checkpoints.forget_after(step)
     training.go_on_from(step, recorded[0])
     return Resumed(step, states, after=step - 1 if step in training.steps else step)

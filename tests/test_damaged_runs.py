@@ -4,6 +4,7 @@ import io
 import json
 import random
 import shutil
+import sys
 from collections import Counter
 
 import numpy as np
@@ -67,6 +68,7 @@ def quick():
         trainings = Trainings()
         patch.setattr(session, "Training", trainings)
         patch.setattr(runtime, "prepare", lambda: None)
+        patch.setattr(sys, "unraisablehook", sys.unraisablehook)  # set back at the end
         yield trainings
 
 
@@ -75,7 +77,7 @@ def stop(*_):
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory, quick):
+def sound(tmp_path_factory, quick):  # noqa: ARG001  its programs
     """Folders of runs that nothing happened to: one that ended, one of two seeds, one that was stopped at its end."""
     here = tmp_path_factory.mktemp("sound")
     (here / "small.yaml").write_text(SMALL, encoding="utf-8")
