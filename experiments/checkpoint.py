@@ -5,7 +5,11 @@ with it is that of the numbers read back; where it is not, the one before is tak
 """
 
 import hashlib
+import json
 import logging
+import shutil
+import sys
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +26,20 @@ class Checkpoints:
     """The checkpoints of one run folder; use it in a `with`, so that a save that is under way is finished."""
 
     def __init__(self, folder: Path) -> None:
-        logging.getLogger("absl").setLevel(logging.ERROR)  # orbax tells of every file it writes
+        for name in ("absl", "asyncio"):  # orbax tells of every file it writes or cannot read
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        self._folder = (folder / FOLDER).absolute()
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if "_manager" in vars(self):
+            self._manager.close()
+
+    @cached_property
+    def _manager(self) -> ocp.CheckpointManager:
+        """Made when something is saved: orbax tidies up in the folder, which a run that is refused leaves as it is."""
         keep = [
             policies.LatestN(_KEPT),
             policies.BestN(get_metric_fn=lambda metrics: metrics["excess"], reverse=True, n=1),
@@ -33,13 +50,7 @@ class Checkpoints:
             best_mode="min",
             enable_async_checkpointing=True,
         )
-        self._manager = ocp.CheckpointManager((folder / FOLDER).absolute(), options=options)
-
-    def __enter__(self) -> "Checkpoints":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._manager.close()
+        return ocp.CheckpointManager(self._folder, options=options)
 
     def save(self, step: int, states: Any, excess: float) -> None:
         """Save the states (NumPy) at `step`, in the background; `excess` is what the best one is chosen by."""
@@ -59,22 +70,53 @@ class Checkpoints:
           like: states of the same shapes (NumPy).
         """
         damaged: list[int] = []
-        for step in sorted(self._manager.all_steps(), reverse=True):
-            try:
-                named = self._manager.restore(step, args=ocp.args.StandardRestore(_named(like)))
-                leaves = [named[name] for name in _named(like)]
-                states = jax.tree.unflatten(jax.tree.structure(like), leaves)
-                if self._manager.metrics(step)["digest"] == _digest(states):
-                    return (step, states), damaged
-            except Exception:  # noqa: S110  what a broken file raises is orbax's choice; any of it means damaged
-                pass
+        for step in self._steps():
+            states = self._read(step, like)
+            if states is not None:
+                return (step, states), damaged
             damaged.append(step)
         return None, damaged
 
     def forget_after(self, step: int) -> None:
-        """Delete the checkpoints of later steps, which are damaged or will be made anew."""
-        for later in [one for one in self._manager.all_steps() if one > step]:
-            self._manager.delete(later)
+        """Delete the checkpoints of later steps, which are damaged or will be made anew, and what orbax chokes on."""
+        for one in self._steps():
+            if one > step or self._metrics(one) is None:
+                shutil.rmtree(self._folder / str(one))
+
+    def _steps(self) -> list[int]:
+        """The steps of all checkpoints, the last first."""
+        names = [path.name for path in self._folder.iterdir()] if self._folder.is_dir() else []
+        return sorted((int(n) for n in names if n.isdecimal() and n.isascii() and str(int(n)) == n), reverse=True)
+
+    def _metrics(self, step: int) -> dict[str, Any] | None:
+        """What was saved beside the states of a step; None if that cannot be read."""
+        try:
+            metrics = json.loads((self._folder / str(step) / "metrics" / "metrics").read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return None
+        sound = isinstance(metrics, dict) and isinstance(metrics.get("excess"), float) and "digest" in metrics
+        return metrics if sound else None
+
+    def _read(self, step: int, like: Any) -> Any:
+        """The states of a step; None if they are not what was saved."""
+        metrics, named = self._metrics(step), _named(like)
+        if metrics is None:
+            return None
+        before, sys.unraisablehook = sys.unraisablehook, _without_closed_loops
+        try:
+            with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as reader:
+                found = reader.restore(self._folder / str(step) / "default", args=ocp.args.StandardRestore(named))
+            states = jax.tree.unflatten(jax.tree.structure(like), [found[name] for name in named])
+        except Exception:  # what a broken file raises is orbax's choice; any of it means damaged
+            return None
+        sys.unraisablehook = before
+        return states if metrics["digest"] == _digest(states) else None
+
+
+def _without_closed_loops(about: "sys.UnraisableHookArgs") -> None:
+    """Says nothing of the reads that orbax leaves running when a file is broken, whose ends then find nobody."""
+    if str(about.exc_value) != "Event loop is closed":
+        sys.__unraisablehook__(about)
 
 
 def _named(states: Any) -> dict[str, Any]:

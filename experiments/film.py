@@ -5,6 +5,7 @@ python -m experiments.film --run runs/toy-001 "the dog sat on the mat ."
 
 from collections.abc import Sequence
 
+from data.errors import printable
 from experiments.command_line import OneLineParser, run_command
 
 
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     runtime.prepare()
     for path in make_film(options.run, options.sentence, options.steps, options.out):
-        print(path)  # noqa: T201
+        print(printable(str(path)))  # noqa: T201
     return 0
 
 

@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 from data.errors import InputError, printable
 from data.posterior import relevant_words
 from data.vocabulary import PAD
-from data.world import load_world
+from data.world import World, load_world
 from experiments.figures import MapLabels, film_gif, film_strip
+from experiments.gradient_norms import flat_params
 from experiments.probes import Probes, make_probes, probe_tokens
+from experiments.record_file import check_stacked
 from experiments.run_directory import SavedRun, load_run, pictured_steps
 from experiments.state import Program, program
-from model.functional import Params, apply
+from model.functional import Params, apply, init_params
 
 
 def make_film(run: str, sentence: str, steps: int, out: str | None = None) -> list[Path]:
@@ -35,10 +37,7 @@ def make_film(run: str, sentence: str, steps: int, out: str | None = None) -> li
     if steps < 1:
         raise InputError(f"--steps: must be at least 1, not {steps}")
     rows = probe_tokens(world, [sentence], saved.config.task.hidden)
-    recorded = saved.all_params["step"].tolist()
-    shape = saved.all_params["token/embedding"].shape[1]
-    if shape != len(world.vocabulary):
-        raise InputError(f"{saved.folder}: was trained on {shape} words, its world has {len(world.vocabulary)} now")
+    recorded = _recorded_steps(saved, world)
     chosen = pictured_steps(recorded, steps)
     probes = make_probes(world, rows)
     maps = _maps(saved, program(saved.config, world), probes, [recorded.index(step) for step in chosen])
@@ -55,6 +54,18 @@ def make_film(run: str, sentence: str, steps: int, out: str | None = None) -> li
         except OSError as error:
             raise InputError(f"{path}: cannot be written ({error.strerror or error}); choose another --out") from None
     return paths
+
+
+def _recorded_steps(saved: SavedRun, world: World) -> list[int]:
+    """The steps whose parameters are there, and fit the run's model in its world as it is now."""
+    arrays, path = saved.all_params, saved.folder / "params.npz"
+    words = arrays.get("token/embedding", np.zeros(0)).shape[1:2]
+    if words and words[0] != len(world.vocabulary):
+        raise InputError(f"{saved.folder}: was trained on {words[0]} words, its world has {len(world.vocabulary)} now")
+    model = program(saved.config, world).model
+    params = jax.eval_shape(lambda: init_params(model, jax.random.key(0)))
+    check_stacked(path, arrays, {"/".join(name): leaf.shape for name, leaf in flat_params(params).items()})
+    return [int(step) for step in arrays["step"]]
 
 
 def _maps(saved: SavedRun, static: Program, probes: Probes, at: list[int]) -> list[NDArray[np.float32]]:

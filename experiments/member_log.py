@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from data.errors import printable
 from experiments.config import Config
 from experiments.event_writer import EventWriter, png_size
 from experiments.loop import Record, Training
@@ -46,7 +47,7 @@ class MemberLog:
         self._record.begin(fixed, self._after)
         self._params.begin({}, self._after)
         if self._after < 0:
-            self._events.hparams(hparams(self._training.config, self._run), COMPARED, str(self.folder))
+            self._events.hparams(hparams(self._training.config, self._run), COMPARED, printable(str(self.folder)))
             for n, _ in enumerate(pictures.labels):
                 self._image(0, f"attention/sentence-{n + 1}/exact_relevance", pictures.relevance_png(n), _RELEVANCE)
 

@@ -28,6 +28,10 @@ class RecordFile:
     def __init__(self, folder: Path, name: str) -> None:
         self.path, self._parts = folder / f"{name}.npz", folder / f"{name}-parts"
 
+    def exists(self) -> bool:
+        """Whether anything was recorded."""
+        return self.path.exists() or self._fixed.exists()
+
     def begin(self, fixed: Mapping[str, NDArray[Any]], after: int = -1) -> None:
         """Make ready to append steps beyond `after`; what stands there of later steps is dropped.
 
@@ -98,7 +102,7 @@ def read_npz(path: Path) -> Arrays:
       InputError: there is no such file, or it is damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; was this run stopped before its first record?") from None
@@ -106,6 +110,19 @@ def read_npz(path: Path) -> Arrays:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
     except (ValueError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError, struct.error, zlib.error) as error:
         raise InputError(f"{path}: is damaged ({error}); restore it, or start a new run") from None
+
+
+def check_stacked(path: Path, arrays: Arrays, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Make sure that the `arrays` of a file are those of `shapes`, stacked over the steps, [T] first.
+
+    Raises:
+      InputError: they are not, or there are no steps.
+    """
+    steps = arrays.get("step", np.zeros(0))
+    wanted = {name: (*steps.shape, *shape) for name, shape in shapes.items()}
+    found = {name: array.shape for name, array in arrays.items() if name not in ("version", "step")}
+    if not steps.size or steps.ndim != 1 or steps.dtype.kind != "i" or found != wanted:
+        raise InputError(f"{path}: does not fit the run's config and world; restore it, or start a new run")
 
 
 def _of_known_version(path: Path) -> Arrays:

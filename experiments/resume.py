@@ -4,14 +4,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from rich.console import Console
+from rich.text import Text
 
-from data.errors import InputError
+from data.errors import InputError, printable
 from experiments.command_line import config_fields
 from experiments.config import Config
+from experiments.gradient_norms import flat_params
 from experiments.loop import Training
-from experiments.record_file import RecordFile
-from experiments.run_directory import load_run, member_folders, read_summary
+from experiments.record import fixed_arrays
+from experiments.record_file import Arrays, RecordFile, check_stacked
+from experiments.run_directory import check_utf8, load_run, member_folders, read_summary
 from experiments.state import TrainState
 from experiments.yaml_config import load_config
 
@@ -31,6 +35,11 @@ class Resumed:
     diverged: bool = False
 
 
+def say(console: Console, line: str) -> None:
+    """Print one line as it is, whatever names of files stand in it."""
+    console.print(Text(printable(line)), soft_wrap=True)
+
+
 def resumed_config(folder: Path, name: str | None, overrides: dict[str, str]) -> Config:
     """The config to go on with: the run's own, perhaps with more steps.
 
@@ -42,6 +51,7 @@ def resumed_config(folder: Path, name: str | None, overrides: dict[str, str]) ->
     Raises:
       InputError: no run lies there, it is a member of several, or another value than train.steps was changed.
     """
+    check_utf8(folder, "--resume")
     own = load_run(folder).config
     if not (folder / "config.yaml").is_file():
         raise InputError(f"--resume {folder}: is one of several runs; resume {folder.parent}")
@@ -65,29 +75,77 @@ def find_resumed(training: Training, folder: Path, checkpoints: "Checkpoints", c
     """Where the run in `folder` goes on; None where it has no whole checkpoint and starts again at step 0.
 
     Raises:
-      InputError: what it recorded cannot be read, or it has more steps than are wanted.
+      InputError: its checkpoints or what it recorded cannot be read, or it has more steps than are wanted; nothing was
+        changed yet.
     """
     found, damaged = checkpoints.restore(training.like())
-    for step in damaged:
-        console.print(f"the checkpoint of step {step:,} is damaged; going back to the one before", soft_wrap=True)
+    steps = training.config.train.steps
+    members = member_folders(folder, training.config.seed, training.config.seeds)
+    finished = all(_is_finished(member, steps) for member in members)
+    if found is None and finished:
+        return Resumed(0, training.like(), done=f"{folder}: is finished, and has no whole checkpoint to go on from")
+    if found is None and damaged:
+        raise InputError(f"{folder}: no checkpoint of it can be read; restore them, or start a new run")
     if found is None:
-        console.print(f"{folder}: has no whole checkpoint; starting again at step 0", soft_wrap=True)
+        for member in members:
+            _check_start(training, member)
+        say(console, f"{folder}: has no whole checkpoint; starting again at step 0")
         return None
     step, states = found
-    steps = training.config.train.steps
     diverged = bool((states.diverged_at >= 0).all())
     if diverged:
         at = int(states.diverged_at.max())
         return Resumed(step, states, done=f"{folder}: diverged at update {at:,}; start a new run", diverged=True)
     if step > steps:
         raise InputError(f"--train.steps: the run has made {step:,} already; ask for more, not {steps:,}")
-    members = member_folders(folder, training.config.seed, training.config.seeds)
-    if step == steps and all(_is_finished(member, steps) for member in members):
+    if step == steps and finished:
         return Resumed(step, states, done=f"{folder}: is finished; raise --train.steps to go on with it")
-    recorded = [int(one) for one in RecordFile(members[0], "record").read().get("step", ())]
+    recorded = [_recorded_steps(training, member, step) for member in members]
+    if any(one != recorded[0] for one in recorded):
+        raise InputError(f"{folder}: its runs did not record the same steps; restore their files, or start a new run")
+    for one in damaged:
+        say(console, f"the checkpoint of step {one:,} is damaged; going back to the one before")
     checkpoints.forget_after(step)
-    training.go_on_from(step, [one for one in recorded if one <= step])
+    training.go_on_from(step, recorded[0])
     return Resumed(step, states, after=step - 1 if step in training.steps else step)
+
+
+def _recorded_steps(training: Training, folder: Path, last: int) -> list[int]:
+    """The steps up to `last`, that of a checkpoint, which the run in `folder` recorded.
+
+    Raises:
+      InputError: what it recorded cannot be read, is not whole, or is that of another training.
+    """
+    record, params = (RecordFile(folder, name) for name in ("record", "params"))
+    arrays = {"record": record.read(), "params": params.read()}
+    _check_record(training, record.path, arrays["record"])
+    like = flat_params(training.like().params)
+    check_stacked(params.path, arrays["params"], {"/".join(path): leaf.shape[1:] for path, leaf in like.items()})
+    steps = [[int(step) for step in np.ravel(one.get("step", ())) if step <= last] for one in arrays.values()]
+    if steps[0] != steps[1] or steps[0][:1] != [0] or steps[0] != sorted(set(steps[0])):
+        raise InputError(f"{folder}: record and params hold different steps; restore them, or start a new run")
+    return steps[0]
+
+
+def _check_start(training: Training, folder: Path) -> None:
+    """Make sure that what a run recorded before its first checkpoint is its own; there need be nothing.
+
+    Raises:
+      InputError: it cannot be read, or is that of another training.
+    """
+    for file in (RecordFile(folder, name) for name in ("record", "params")):
+        if file.exists():
+            arrays = file.read()
+            if "words" in arrays:
+                _check_record(training, file.path, arrays)
+
+
+def _check_record(training: Training, path: Path, record: Arrays) -> None:
+    """Make sure that a record watches the sentences, and has the vocabulary, of `training`."""
+    for name, array in fixed_arrays(training, training.like().params).items():
+        # Exact answers may differ in the last bit between versions of the libraries.
+        if array.dtype.kind != "f" and not np.array_equal(record.get(name, np.nan), array):
+            raise InputError(f"{path}: does not fit the run's config and world; restore it, or start a new run")
 
 
 def _is_finished(folder: Path, steps: int) -> bool:

@@ -46,6 +46,8 @@ def make_run_directory(name: str, given: str | None = None, root: Path = ROOT) -
     """
     if given is not None:
         return _take(check_run_directory(given))
+    check_utf8(root, "--run-dir")
+    name = name.encode("utf-8", "replace").decode()
     _make(root, exist_ok=True)
     ends = (p.name.removeprefix(f"{name}-") for p in root.iterdir() if p.name.startswith(f"{name}-"))
     taken = [int(end) for end in ends if end.isdecimal() and end.isascii()]
@@ -64,6 +66,7 @@ def check_run_directory(given: str) -> Path:
       InputError: it holds something, or is a file.
     """
     folder = Path(given)
+    check_utf8(folder, "--run-dir")
     try:
         if folder.is_dir() and any(folder.iterdir()):
             raise InputError(f"--run-dir {folder}: is not empty, and nothing is overwritten; name a new folder")
@@ -73,6 +76,19 @@ def check_run_directory(given: str) -> Path:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise InputError(f"--run-dir {folder}: cannot be used ({reason}); name another folder") from None
     return folder
+
+
+def check_utf8(folder: Path, option: str) -> None:
+    """Refuse a place that checkpoints and events cannot be written to.
+
+    Raises:
+      InputError: its name is not UTF-8 text.
+    """
+    try:
+        str(folder.absolute()).encode()
+    except UnicodeEncodeError:
+        whole = folder.absolute()
+        raise InputError(f"{option} {folder}: the name {whole} is not UTF-8 text; choose another folder") from None
 
 
 class RunLock:

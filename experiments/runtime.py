@@ -7,6 +7,8 @@ from pathlib import Path
 import jax
 import jaxlib.version
 
+from data.errors import InputError
+
 
 def prepare(cache: Path | None = None) -> None:
     """Set JAX up for catmat; call it before anything runs on a device.
@@ -21,6 +23,9 @@ def prepare(cache: Path | None = None) -> None:
 
     Args:
       cache: where compiled programs are kept; by default `catmat/xla` in the user's cache folder.
+
+    Raises:
+      InputError: there is no device of the kind that JAX_PLATFORMS asks for.
     """
     if os.environ.get("JAX_COORDINATOR_ADDRESS"):
         jax.distributed.initialize()
@@ -32,6 +37,12 @@ def prepare(cache: Path | None = None) -> None:
         jax.config.update("jax_compilation_cache_dir", str(cache or home / "catmat" / "xla"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    asked = os.environ.get("JAX_PLATFORMS", "")
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as error:  # the second: JAX, asked for cuda where only its plugin is missing
+        reason = (str(error).splitlines() or ["there is none"])[0].partition(" (set JAX_PLATFORMS")[0]
+        raise InputError(f"JAX_PLATFORMS={asked}: no such device here ({reason}); unset it, or set it to cpu") from None
 
 
 def cores() -> int:

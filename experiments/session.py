@@ -14,7 +14,7 @@ from experiments import runtime
 from experiments.config import Config
 from experiments.interruption import EXIT_CODE, Interruption
 from experiments.loop import Record, Training
-from experiments.resume import Resumed, find_resumed
+from experiments.resume import Resumed, find_resumed, say
 from experiments.run_directory import RunLock, make_run_directory, resume_command
 from experiments.terminal import report, watched
 from experiments.tracker import Tracker
@@ -81,7 +81,7 @@ class _Session:
             raise InputError(self._cannot_write(error)) from None
 
     def _say_done(self, found: Resumed) -> int:
-        self._console.print(f"{found.done}", soft_wrap=True)
+        say(self._console, str(found.done))
         return 3 if found.diverged else 0
 
     def _train(self, found: Resumed | None) -> None:
@@ -116,7 +116,7 @@ class _Session:
             if last.step or self._tracker.after < 0:  # else an earlier process said more than is known here
                 self._tracker.interrupted(last)
             again = resume_command(self._folder)
-            self._console.print(f"interrupted and saved at step {training.step:,}; go on with  {again}", soft_wrap=True)
+            say(self._console, f"interrupted and saved at step {training.step:,}; go on with  {again}")
             return EXIT_CODE
         self._save(training.step, training.states, _mean_excess(last), at_once=True)
         self._checkpoints.wait()  # so that a later process can finish what is begun below
@@ -124,7 +124,7 @@ class _Session:
         report(training, first, last, self._folder, self._console)
         for seed, step in diverged.items():
             said = f"diverged: from update {step:,} on the loss of seed {seed} is no number; lower the learning rate"
-            self._console.print(said, soft_wrap=True)
+            say(self._console, said)
         return 3 if diverged else 0
 
     def _cannot_write(self, error: OSError) -> str:

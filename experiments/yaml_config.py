@@ -176,6 +176,8 @@ def _value(item: Reader, declared: Any) -> Any:
         wanted = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
         shown = "nan" if value != value else kind(value)
         raise item.fail(f"must be {' or '.join(wanted[one] for one in allowed)}, not {shown}")
+    if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):  # from the command line
+        raise item.fail(f"{value}: is not UTF-8 text, so no file can hold it; rename what it names")
     return value
 
 

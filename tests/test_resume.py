@@ -8,12 +8,12 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
+from collections import Counter
 
 import numpy as np
 import pytest
+from processes import Forks, finish, run, start
 from small_world import SMALL
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 
@@ -21,38 +21,17 @@ from experiments.interruption import Interruption
 from experiments.record_file import read_npz
 from experiments.run_directory import load_run
 
-ROOT = Path(__file__).parents[1]
 CONFIG = """\
 world: small.yaml
 model: {d_model: 4, heads: 1, d_head: 2, d_mlp: 0}
 train: {steps: 300, batch: 8}
 evaluate: {sentences: 8}
-track: {records: 30, images: 2, checkpoint_seconds: 0}
+track: {records: 12, images: 2, checkpoint_seconds: 0}
 """
+STEPS = 300
+NEW = ("--config", "mine.yaml", "--run-dir")
 KILLS = int(os.environ.get("CATMAT_KILLS", "20"))
 """How often a run is killed before it may end; `CATMAT_KILLS=200 pytest tests/test_resume.py` for a long test."""
-
-
-def start(folder, *arguments):
-    settings = {"PYTHONPATH": str(ROOT), "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-m", "experiments.train", *arguments],
-        cwd=folder,
-        env={**os.environ, **settings},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def finish(process):
-    out, err = process.communicate(timeout=120)
-    assert "Traceback" not in err, err
-    return process.returncode, out, err
-
-
-def run(folder, *arguments):
-    return finish(start(folder, *arguments))
 
 
 @pytest.fixture(scope="module")
@@ -64,11 +43,17 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def forks(tmp_path_factory):
+    """Starts runs without the seconds that Python and JAX need."""
+    with Forks(tmp_path_factory.mktemp("forks")) as forks:
+        yield forks
+
+
+@pytest.fixture(scope="module")
 def unbroken(folder):
-    """(folder, seconds) of a run that nothing disturbed."""
-    began = time.monotonic()
-    assert run(folder, "--config", "mine.yaml", "--run-dir", "unbroken")[0] == 0
-    return folder / "unbroken", time.monotonic() - began
+    """A run that nothing disturbed, all in a process of its own."""
+    assert run(folder, *NEW, "unbroken")[0] == 0
+    return folder / "unbroken"
 
 
 def assert_same_run(left, right):
@@ -90,34 +75,50 @@ def assert_same_run(left, right):
     assert [event.step for event in events.Tensors("film/sentence-1")] == steps[-1:]
 
 
-def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_been(folder, unbroken):
-    whole, seconds = unbroken
-    rng = random.Random(4)
-    process = start(folder, "--config", "mine.yaml", "--run-dir", "killed")
-    ends = []
-    while ends.count(-signal.SIGKILL) < KILLS:
+def stage(folder):
+    """How far a run had come when it died."""
+    checkpoints = [path.name for path in (folder / "checkpoints").glob("*")]
+    if not (folder / "config.yaml").is_file():
+        return "starting"
+    if any("tmp" in name for name in checkpoints):
+        return "writing a checkpoint"
+    if str(STEPS) in checkpoints:
+        return "ending"
+    return "between checkpoints" if checkpoints else "before the first checkpoint"
+
+
+def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_been(folder, forks, unbroken):
+    for name in ("first", "second"):  # the first compiles
         began = time.monotonic()
+        assert forks.run(folder, *NEW, name)[0] == 0
+        seconds = time.monotonic() - began
+        assert_same_run(folder / name, unbroken)
+    rng, ends, hit, killed = random.Random(4), [], Counter(), folder / "killed"
+    while hit.total() < KILLS:
+        if ends and ends[-1] == 0:  # it was quicker than the kill: begin another life
+            assert_same_run(killed, unbroken)
+            shutil.rmtree(killed)
+        if not (killed / "config.yaml").is_file():  # killed before it had a folder
+            shutil.rmtree(killed, ignore_errors=True)
+        arguments = ("--resume", "killed") if killed.is_dir() else (*NEW, "killed")
+        # Every fifth is killed while Python and JAX start, or soon after.
+        process, began = (forks.start if len(ends) % 5 else start)(folder, *arguments), time.monotonic()
         try:
-            process.wait(rng.uniform(0.1, 1.0) * seconds)
+            process.wait(rng.uniform(0, 1) * seconds)
         except subprocess.TimeoutExpired:
             process.kill()
         ends.append(process.wait())
-        process.communicate()
-        if ends[-1] == 0:  # it was quicker than the kill; the next ones come sooner
-            seconds = min(seconds, time.monotonic() - began)
-        if not (folder / "killed" / "config.yaml").is_file():  # killed before it had a folder
-            shutil.rmtree(folder / "killed", ignore_errors=True)
-            process = start(folder, "--config", "mine.yaml", "--run-dir", "killed")
-        elif ends[-1] == 0:  # it was done: begin another life
-            assert_same_run(folder / "killed", whole)
-            shutil.rmtree(folder / "killed")
-            process = start(folder, "--config", "mine.yaml", "--run-dir", "killed", "--seed", "0")
+        out, err = process.communicate()
+        assert ends[-1] in (0, -signal.SIGKILL), out + err
+        if ends[-1]:
+            hit[stage(killed)] += 1
         else:
-            process = start(folder, "--resume", "killed")
-    code, _, err = finish(process)
+            seconds = min(seconds, time.monotonic() - began)
+    print(f"{KILLS} kills, {dict(hit)}; {ends.count(0)} ended before their kill")
+    assert len(hit) > 1, hit
+    code, _, err = forks.run(folder, "--resume", "killed") if killed.is_dir() else forks.run(folder, *NEW, "killed")
     assert code == 0, err
-    assert set(ends) <= {0, -signal.SIGKILL}, ends
-    assert_same_run(folder / "killed", whole)
+    assert_same_run(killed, unbroken)
 
 
 # A process dies just before it does this at the end of its run, when the last checkpoint is on disk.
@@ -127,39 +128,77 @@ LAST_WORDS = [
     "experiments.member_log.write_projector",
     "experiments.record_file.rmtree",
 ]
-DIES = """
-import os, pkgutil, sys
-place, name = sys.argv.pop(1).rsplit(".", 1)
-owner = pkgutil.resolve_name(place)
-setattr(owner, name, lambda *_, **__: os.kill(os.getpid(), 9))
-from experiments.train import main
-main()
-"""
 
 
 @pytest.mark.parametrize("place", LAST_WORDS)
-def test_a_run_that_dies_between_its_last_checkpoint_and_its_end(folder, unbroken, place):
+def test_a_run_that_dies_between_its_last_checkpoint_and_its_end(folder, forks, unbroken, place):
     name = f"late-{place.rpartition('.')[2]}"
-    settings = {"PYTHONPATH": str(ROOT), "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-    died = subprocess.run(
-        [sys.executable, "-c", DIES, place, "--config", "mine.yaml", "--run-dir", name],
-        cwd=folder, env={**os.environ, **settings}, capture_output=True, check=False,
-    )  # fmt: skip
-    assert died.returncode == -signal.SIGKILL, died.stderr
-    assert (folder / name / "checkpoints" / "300").is_dir()
-    code, out, err = run(folder, "--resume", name)
+    code, _, err = forks.run(folder, *NEW, name, dies=place)
+    assert code == -signal.SIGKILL, err
+    assert stage(folder / name) == "ending"
+    code, out, err = forks.run(folder, "--resume", name)
     assert (code, err) == (0, "")
     assert "is finished" not in out
-    assert_same_run(folder / name, unbroken[0])
+    assert_same_run(folder / name, unbroken)
     for made in ("attention.png", "projector/embeddings.tsv"):
-        assert (folder / name / made).read_bytes() == (unbroken[0] / made).read_bytes()
-    assert run(folder, "--resume", name)[1] == f"{name}: is finished; raise --train.steps to go on with it\n"
+        assert (folder / name / made).read_bytes() == (unbroken / made).read_bytes()
+    assert forks.run(folder, "--resume", name)[1] == f"{name}: is finished; raise --train.steps to go on with it\n"
+
+
+PART = ".orbax-checkpoint-tmp"
+# (what a process does next when it dies while it writes the checkpoint of step 12, what then lies in that checkpoint's
+# folder, beside metadata that come when they come)
+WRITING = [
+    (f"os.mkdir /12{PART}", set()),
+    (f"os.mkdir /12{PART}/metrics{PART}", {f"default{PART}"}),
+    (f"os.rename /12{PART}/default{PART}", {f"default{PART}", "metrics"}),
+    (f"os.rename /12{PART}", {"default", "metrics"}),
+]
+METADATA = {"_CHECKPOINT_METADATA", "commit_success.txt"}
+
+
+@pytest.mark.parametrize(("place", "left"), WRITING, ids=["before", "begun", "half", "unnamed"])
+def test_a_run_that_dies_while_it_writes_a_checkpoint(folder, forks, unbroken, place, left, request):
+    name = request.node.callspec.id
+    assert forks.run(folder, *NEW, name, dies=place)[0] == -signal.SIGKILL
+    part = folder / name / "checkpoints" / f"12{PART}"
+    assert {path.name for path in part.glob("*")} - METADATA == left
+    assert not (part.parent / "12").exists()
+    code, out, err = forks.run(folder, "--resume", name)
+    assert (code, err) == (0, "")
+    assert "damaged" not in out
+    assert_same_run(folder / name, unbroken)
+    assert not part.exists()
+
+
+def test_a_run_that_dies_while_it_deletes_an_old_checkpoint(folder, forks, unbroken):
+    assert forks.run(folder, *NEW, "deleting", dies="os.rmdir /checkpoints/0")[0] == -signal.SIGKILL
+    assert list((folder / "deleting" / "checkpoints" / "0").iterdir()) == []
+    code, out, err = forks.run(folder, "--resume", "deleting")
+    assert (code, err) == (0, "")
+    assert "damaged" not in out
+    assert_same_run(folder / "deleting", unbroken)
+
+
+def test_several_runs_that_die_together(folder, forks):
+    """Before the last checkpoint has its name, and when the first of three runs has its summary and the second none."""
+    several = (*NEW[:2], "--seeds", "3", "--run-dir")
+    assert forks.run(folder, *several, "whole")[0] == 0
+    for number, place in enumerate((f"os.rename /{STEPS}{PART}", "open seed-1/summary.json.part")):
+        name = f"together-{number}"
+        assert forks.run(folder, *several, name, dies=place)[0] == -signal.SIGKILL
+        assert [(folder / name / f"seed-{seed}" / "summary.json").exists() for seed in range(3)] == [number, 0, 0]
+        assert (stage(folder / name) == "ending") == bool(number)
+        assert forks.run(folder, "--resume", name)[0] == 0
+        for seed in range(3):
+            assert_same_run(folder / name / f"seed-{seed}", folder / "whole" / f"seed-{seed}")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_and_leaves(folder, number):
+def test_a_signal_saves_and_leaves(folder, forks, number):
     name = f"stopped-{number.name}"
-    process = start(folder, "--config", "mine.yaml", "--run-dir", name, "--train.steps", "2000000")
+    begin = start if number == signal.SIGINT else forks.start  # one of them in a process of its own
+    process = begin(folder, *NEW, name, "--train.steps", "2000000")
     while not list((folder / name).glob("record-parts/step-*")):
         time.sleep(0.05)
     time.sleep(0.5)
@@ -174,18 +213,18 @@ def test_a_signal_saves_and_leaves(folder, number):
     assert max(saved) == step > 0
 
 
-def test_more_steps_and_other_changes(folder, unbroken):
-    shutil.copytree(unbroken[0], folder / "more")
-    code, out, _ = run(folder, "--resume", "more")
+def test_more_steps_and_other_changes(folder, forks, unbroken):
+    shutil.copytree(unbroken, folder / "more")
+    code, out, _ = forks.run(folder, "--resume", "more")
     assert (code, out) == (0, "more: is finished; raise --train.steps to go on with it\n")
-    code, _, err = run(folder, "--resume", "more", "--model.d_head", "8", "--seed", "1")
+    code, _, err = forks.run(folder, "--resume", "more", "--model.d_head", "8", "--seed", "1")
     assert code == 2
     assert err == ("error: --resume more: its config cannot change (seed 0 -> 1, model.d_head 2 -> 8); "
                    "leave that out, or start a new run\n")  # fmt: skip
-    code, _, err = run(folder, "--resume", "more", "--train.steps", "200")
+    code, _, err = forks.run(folder, "--resume", "more", "--train.steps", "200")
     assert (code, err) == (2, "error: --train.steps: the run has made 300 already; ask for more, not 200\n")
-    assert run(folder, "--resume", "more", "--train.steps", "400")[0] == 0
-    before, after = load_run(unbroken[0]).record, load_run(folder / "more").record
+    assert forks.run(folder, "--resume", "more", "--train.steps", "400")[0] == 0
+    before, after = load_run(unbroken).record, load_run(folder / "more").record
     count = len(before["step"])
     assert after["step"][count - 1] == 300
     assert after["step"][-1] == 400
@@ -193,39 +232,38 @@ def test_more_steps_and_other_changes(folder, unbroken):
         np.testing.assert_array_equal(after[name][:count], before[name])
 
 
-def test_a_damaged_checkpoint_falls_back_to_the_one_before(folder, unbroken):
-    whole, _ = unbroken
-    shutil.copytree(whole, folder / "damaged")
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(folder, forks, unbroken):
+    shutil.copytree(unbroken, folder / "damaged")
     (folder / "damaged" / "record.npz").rename(folder / "aside.npz")  # not finished, then
     steps = sorted(int(path.name) for path in (folder / "damaged" / "checkpoints").iterdir() if path.name.isdecimal())
     shutil.copy(folder / "aside.npz", folder / "damaged" / "record.npz")
     for path in (folder / "damaged" / "checkpoints" / str(steps[-1])).rglob("*"):
         if path.is_file() and "metrics" not in str(path):
             path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    code, out, _ = run(folder, "--resume", "damaged")
+    code, out, _ = forks.run(folder, "--resume", "damaged")
     assert code == 0
     assert f"the checkpoint of step {steps[-1]} is damaged; going back to the one before\n" in out
-    assert_same_run(folder / "damaged", whole)
+    assert_same_run(folder / "damaged", unbroken)
 
 
-def test_a_folder_in_use_is_left_alone(folder, unbroken):
-    shutil.copytree(unbroken[0], folder / "used")
+def test_a_folder_in_use_is_left_alone(folder, forks, unbroken):
+    shutil.copytree(unbroken, folder / "used")
     before = {path: path.read_bytes() for path in (folder / "used").rglob("*") if path.is_file()}
     with (folder / "used" / ".lock").open("a") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        code, _, err = run(folder, "--resume", "used", "--train.steps", "400")
+        code, _, err = forks.run(folder, "--resume", "used", "--train.steps", "400")
     assert (code, err) == (2, "error: used: another process works in it; wait for it, or stop it\n")
     assert before == {path: path.read_bytes() for path in (folder / "used").rglob("*") if path.is_file()}
 
 
-def test_no_run_to_resume(tmp_path):
+def test_no_run_to_resume(tmp_path, forks):
     (tmp_path / "empty").mkdir()
     for arguments, message in (
         (["--resume"], "error: --resume: no run in runs; name the folder of one\n"),
         (["--resume", "empty"], "error: empty: no run lies here (there is no config.yaml); "),
         (["--resume", "nowhere"], "error: nowhere: no run lies here"),
     ):
-        code, _, err = run(tmp_path, *arguments)
+        code, _, err = forks.run(tmp_path, *arguments)
         assert code == 2
         assert err.startswith(message)
         assert err.count("\n") == 1

@@ -1,21 +1,17 @@
 """`python -m experiments.train` in an empty folder, twice: two runs, the first untouched."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import run
 from small_world import SMALL
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from experiments.run_directory import load_run
 
-ROOT = Path(__file__).parents[1]
 CONFIG = """\
 world: small.yaml
 model: {d_model: 4, heads: 1, d_head: 2, d_mlp: 0}
@@ -23,19 +19,6 @@ train: {steps: 3, batch: 8}
 evaluate: {sentences: 8}
 track: {records: 2, images: 2}
 """
-
-
-def command(folder, *arguments, before=()):
-    settings = {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
-    settings["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # the compiler takes most of the time
-    return subprocess.run(
-        [*before, sys.executable, "-m", "experiments.train", *arguments],
-        cwd=folder,
-        env={**os.environ, **settings},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -51,16 +34,16 @@ def contents(folder):
 
 
 def test_two_runs_of_a_config(folder):
-    first = command(folder, "--config", "mine.yaml")
-    assert (first.returncode, first.stderr) == (0, "")
-    assert "runs/mine-001" in first.stdout
-    assert "tensorboard --logdir runs\n" in first.stdout
+    code, out, err = run(folder, "--config", "mine.yaml")
+    assert (code, err) == (0, "")
+    assert "runs/mine-001" in out
+    assert "tensorboard --logdir runs\n" in out
     before = contents(folder / "runs" / "mine-001")
     assert {"config.yaml", "summary.json", "attention.png"} <= {str(path) for path in before}
 
-    second = command(folder, "--config", "mine.yaml", "--seed", "1")
-    assert (second.returncode, second.stderr) == (0, "")
-    assert "runs/mine-002" in second.stdout
+    code, out, err = run(folder, "--config", "mine.yaml", "--seed", "1")
+    assert (code, err) == (0, "")
+    assert "runs/mine-002" in out
     assert sorted(path.name for path in (folder / "runs").iterdir()) == ["mine-001", "mine-002"]
     assert contents(folder / "runs" / "mine-001") == before
     one, two = (json.loads((folder / "runs" / name / "summary.json").read_text()) for name in ("mine-001", "mine-002"))
@@ -72,18 +55,18 @@ def test_two_runs_of_a_config(folder):
 @pytest.mark.skipif(shutil.which("prlimit") is None, reason="this system has no prlimit")
 def test_a_full_disk_is_one_line_and_what_was_recorded_stays(folder):
     """A limit on the size of a file stands in for the disk: writing fails in mid-run just the same."""
-    whole = command(
+    code, _, err = run(
         folder, "--config", "mine.yaml", "--train.steps", "40", "--track.records", "12", "--run-dir", "whole"
     )
-    assert (whole.returncode, whole.stderr) == (0, "")
+    assert (code, err) == (0, "")
     (events,) = (folder / "whole").glob("events.*")
     limit = events.stat().st_size // 2
-    cut = command(
+    code, _, err = run(
         folder, "--config", "mine.yaml", "--train.steps", "40", "--track.records", "12", "--run-dir", "cut",
         before=("prlimit", f"--fsize={limit}"),
     )  # fmt: skip
-    assert cut.returncode == 2
-    assert re.fullmatch(r"error: cut: cannot be written to \(File too large\); .* up to step \d+ is kept\n", cut.stderr)
+    assert code == 2
+    assert re.fullmatch(r"error: cut: cannot be written to \(File too large\); .* up to step \d+ is kept\n", err)
     kept, complete = load_run(folder / "cut").record, load_run(folder / "whole").record
     count = len(kept["step"])
     assert 1 < count < len(complete["step"])

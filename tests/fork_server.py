@@ -1,0 +1,92 @@
+"""Starts `experiments.train` in a moment: a process that has imported everything makes a copy of itself for each run.
+
+A copy is a process of its own, to be stopped and killed like any other; only imports, tracing and compiling lie behind
+it. It reads orders, one JSON line each, and answers each with one line: see `processes.Forks`.
+"""
+
+import hashlib
+import json
+import os
+import pickle
+import pkgutil
+import signal
+import sys
+import warnings
+from concurrent.futures import Future
+from pathlib import Path
+
+import jax
+from jax.experimental.serialize_executable import deserialize_and_load, serialize
+from matplotlib.backends import backend_agg  # noqa: F401  loaded here, so that no run has to
+
+from experiments.command_line import run_command
+from experiments.ensemble import Compiled, Ensemble
+from experiments.train import main
+
+_compile = Ensemble.compile
+KEPT = Path(sys.argv[1])
+"""Where compiled programs lie: tracing them anew takes most of a small run's time."""
+
+
+def compile_once(self, function, shared, stacked, effort=1):
+    """Instead of `Ensemble.compile`: the program that an earlier process compiled for the same shapes."""
+    shapes = jax.tree.map(lambda x: (x.shape, str(x.dtype)), (shared, stacked))
+    path = KEPT / hashlib.sha256(f"{function.__qualname__} {shapes} {self.mesh}".encode()).hexdigest()
+    if not path.exists():
+        jax.config.update("jax_enable_compilation_cache", False)  # a program out of the cache is not whole
+        made = _compile(self, function, shared, stacked, effort)
+        bare = jax.tree.map(lambda s: jax.ShapeDtypeStruct(s.shape, s.dtype), made.shapes)
+        part = path.with_name(f"{path.name}.{os.getpid()}")
+        part.write_bytes(pickle.dumps((serialize(made._program.result()), bare)))
+        part.replace(path)
+    program, shapes = pickle.loads(path.read_bytes())
+    ready = Future()
+    ready.set_result(deserialize_and_load(*program))
+    return Compiled(ready, shapes, self.by_run)
+
+
+def die_at(place):
+    """Kill this process just before it calls the function `place`, or, of "EVENT END", just before that audit event
+    about a file whose path has that end: "os.rename /9.orbax-checkpoint-tmp".
+    """
+    event, _, end = place.rpartition(" ")
+    if event:
+
+        def heard(name, about):
+            if name == event and str(about[0]).endswith(end):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(heard)
+    else:
+        owner, _, name = place.rpartition(".")
+        setattr(pkgutil.resolve_name(owner), name, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+
+
+def become(order):
+    """In the copy: run the command in its folder."""
+    os.chdir(order["folder"])
+    for number, name in enumerate((os.devnull, order["out"], order["err"])):
+        os.dup2(os.open(name, os.O_RDWR), number)
+    if order["dies"]:
+        die_at(order["dies"])
+    run_command(lambda: main(order["arguments"]))
+
+
+def serve():
+    """Answer until there are no more orders."""
+    Ensemble.compile = compile_once
+    for line in iter(sys.stdin.readline, ""):
+        order = json.loads(line)
+        if "poll" in order:
+            ended, status = os.waitpid(order["poll"], os.WNOHANG)
+            answer = os.waitstatus_to_exitcode(status) if ended else None
+        else:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a fork of several threads: those of the libraries can stand it
+                answer = os.fork()
+            if not answer:
+                become(order)
+        print(json.dumps(answer), flush=True)
+
+
+serve()
