@@ -13,6 +13,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
+from experiments.kept_programs import kept
 from experiments.step import BATCH_AXIS
 
 RUN_AXIS = "run"
@@ -47,7 +48,9 @@ class Ensemble:
         self.by_run = NamedSharding(self.mesh, PartitionSpec(RUN_AXIS))
         self._compiler = ThreadPoolExecutor(max_workers=2)
 
-    def compile(self, function: Callable[[Any, Any], Any], shared: Any, stacked: Any, effort: int = 1) -> "Compiled":
+    def compile(
+        self, function: Callable[[Any, Any], Any], shared: Any, stacked: Any, effort: int = 1, holds: object = None
+    ) -> "Compiled":
         """`each(function)`, compiled for arguments such as these in the background; the first call waits for it.
 
         Args:
@@ -56,8 +59,13 @@ class Ensemble:
           stacked: likewise.
           effort: how hard a CPU's compiler tries, 0 to 3. At 1 our programs run as fast as at 3 and compile in 85 % of
             the time; at 0 they compile in half of it and run five times slower, which suits what runs once.
+          holds: what `function` depends on beside its arguments: with it, a CPU's program is traced only once (see
+            `kept_programs`).
         """
-        lowered = self.each(function).lower(shared, stacked)
+        program = self.each(function)
+        if holds is not None and self._on_cpu:
+            program = kept(program, (shared, stacked), (function.__qualname__, self.mesh, holds))
+        lowered = program.lower(shared, stacked)
         options: dict[str, str | bool] | None = (
             {"xla_backend_optimization_level": str(effort)} if self._on_cpu else None
         )

@@ -37,7 +37,7 @@ class Training(Runner):
         # The longest compilation: it goes on while the host works out the exact answers.
         super().__init__(program(config, world), swept(config), tables, steps, devices)
         self.material = make_material(config, world, self.sentences)
-        self.measured_by(self._measured, self.material)
+        self.measured_by(self._measured, self.material, holds=())
 
     def _measured(self, material: Material, params: Params, scale: jax.Array) -> Measured:
         return measure(self.program, material, params, scale, self.ensemble.shards)

@@ -8,9 +8,11 @@ import jax
 from experiments.evaluate import Evaluation, EvaluationSet, evaluate
 from experiments.gradient_norms import Sample, row_norms
 from experiments.health import Health, health
+from experiments.kept_programs import can_be_kept
 from experiments.probes import Observation, OtherRows, Probes, observe
 from experiments.state import Program
 from model.functional import Params, apply
+from model.transformer import ForwardOutput
 
 
 @jax.tree_util.register_dataclass
@@ -53,6 +55,9 @@ class Glance:
     weights_GHK: Any
     """Attention in the probe rows."""
     health: Health
+
+
+can_be_kept((Evaluation, ForwardOutput, Health, Observation, Measured, Glance))
 
 
 def measure(program: Program, material: Material, params: Params, scale: jax.Array, shards: int = 1) -> Measured:

@@ -18,12 +18,14 @@ from numpy.typing import NDArray
 
 from data.sampler import SamplerTables
 from experiments.ensemble import Ensemble
-from experiments.state import Program, Swept, TrainState, init_state
+from experiments.kept_programs import can_be_kept
+from experiments.state import OPTIMIZER_STATES, Program, Swept, TrainState, init_state
 from experiments.step import train_steps
 from model.functional import Params
 
 Tick = Callable[[int], bool]
 """Told the step between chunks of updates; True asks to stop."""
+can_be_kept((TrainState, *OPTIMIZER_STATES))
 _Waiting = tuple[int, int, TrainState, Any]
 """A measurement on its way: step, the recorded step before it, states, what is measured."""
 _STRIDE_SECONDS = 0.5
@@ -77,9 +79,12 @@ class Runner:
         self._swept: Swept = self.ensemble.place(values)
         self._tables = self.ensemble.replicate(tables)
         self.states: TrainState
-        self._init = self.ensemble.compile(lambda _, v: init_state(program, v), (), self._swept, effort=0)
-        shared = (self._tables, self._bounds(0, 0, 0))
-        self._advance_all = self.ensemble.compile(self._chunk, shared, (self._swept, self._init.shapes))
+        self._of_one_length = len(set(self._steps_R.tolist())) == 1
+        self._init = self.ensemble.compile(
+            lambda _, v: init_state(program, v), (), self._swept, effort=0, holds=(program,)
+        )
+        shared, runs = (self._tables, self._bounds(0, 0, 0)), (self._swept, self._init.shapes)
+        self._advance_all = self.ensemble.compile(self._chunk, shared, runs, holds=(program, self._of_one_length))
 
     def _chunk(self, shared: Any, one: tuple[Swept, TrainState]) -> TrainState:
         """A chunk of one run's updates."""
@@ -87,18 +92,28 @@ class Runner:
         swept, state = one
         # A new interval between records begins its sum of losses anew.
         state = dataclasses.replace(state, loss_sum=jnp.where(start == since, 0.0, state.loss_sum))
-        if len(set(self._steps_R.tolist())) > 1:  # a run that is shorter than others waits for them
+        if not self._of_one_length:  # a run that is shorter than others waits for them
             start, stop = jnp.minimum(start, swept.steps), jnp.minimum(stop, swept.steps)
         return train_steps(self.program, tables, swept, state, start, stop, self.ensemble.shards)[0]
 
-    def measured_by(self, measure: Callable[[Any, Params, jax.Array], Any], material: Any) -> None:
-        """Compile what is measured of a run at each recorded step: `measure(material, params, scale)`."""
+    def measured_by(
+        self, measure: Callable[[Any, Params, jax.Array], Any], material: Any, holds: object = None
+    ) -> None:
+        """Compile what is measured of a run at each recorded step.
+
+        Args:
+          measure: takes (material, params, scale).
+          material: what it is given of.
+          holds: what it depends on beside these and the program, as for `Ensemble.compile`.
+        """
 
         def one_run(material: Any, one: tuple[Swept, TrainState]) -> Any:
             return measure(material, one[1].params, one[0].scale)
 
         self._material = self.ensemble.replicate(material)
-        self._measure = self.ensemble.compile(one_run, self._material, (self._swept, self._init.shapes))
+        runs = (self._swept, self._init.shapes)
+        known = None if holds is None else (measure.__qualname__, self.program, holds)
+        self._measure = self.ensemble.compile(one_run, self._material, runs, holds=known)
 
     def _bounds(self, *steps: int) -> Any:
         return self.ensemble.replicate(tuple(np.int32(step) for step in steps))

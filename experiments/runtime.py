@@ -14,8 +14,8 @@ def prepare(cache: Path | None = None) -> None:
     """Set JAX up for catmat; call it before anything runs on a device.
 
     Every CPU core becomes a device, so that one program uses them all; JAX_NUM_CPU_DEVICES asks for another number.
-    Products are made in full float32 (GPUs may round them to TF32 otherwise). Compiled programs are kept on disk, so that
-    the second start is quick.
+    Products are made in full float32 (GPUs may round them to TF32 otherwise). Compiled programs are kept on disk, so
+    that the second start is quick.
 
     A GPU adds in whatever order is quickest, so a run repeated there differs in the last digits.
     XLA_FLAGS=--xla_gpu_deterministic_ops=true makes it equal to the last bit, at a quarter of the speed (measured on an
@@ -29,7 +29,7 @@ def prepare(cache: Path | None = None) -> None:
     """
     if os.environ.get("JAX_COORDINATOR_ADDRESS"):
         jax.distributed.initialize()
-    if jax.config.jax_num_cpu_devices < 0 and "device_count" not in os.environ.get("XLA_FLAGS", ""):
+    if jax.config.values["jax_num_cpu_devices"] < 0 and "device_count" not in os.environ.get("XLA_FLAGS", ""):
         jax.config.update("jax_num_cpu_devices", cores())
     jax.config.update("jax_default_matmul_precision", "highest")
     if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):

@@ -57,6 +57,10 @@ class TrainState:
     """The update whose loss or gradient was not finite, from which on nothing changes; -1 while there is none."""
 
 
+OPTIMIZER_STATES = (optax.EmptyState, optax.ScaleByAdamState, optax.ScaleByScheduleState)
+"""What `TrainState.optimizer` is made of."""
+
+
 def program(config: Config, world: World) -> Program:
     """The program that trains `config` in `world`: the same for all configs that differ in swept values alone."""
     one = config.model if config.model.scale == "learned" else dataclasses.replace(config.model, scale="inverse_sqrt")

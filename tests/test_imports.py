@@ -34,7 +34,7 @@ ROWS = {
         ["yaml_config", "command_line", "runtime", "record_file", "gradient_predictions", "gradient_escape"],
         ["run_directory", "paper_config", "ablation_grid"],
         ["ablation_config"],
-        ["state", "report_writer", "ablation_roles"],
+        ["state", "report_writer", "ablation_roles", "kept_programs"],
         ["step", "gradient_norms", "health", "ablation_plan"],
         ["ensemble", "evaluate", "probes"],
         ["measure", "rates", "paper_training", "runner"],

@@ -1,0 +1,151 @@
+"""Programs traced once: what is kept gives the same numbers, whatever matters asks for another, damage is noticed."""
+
+import dataclasses
+from collections import namedtuple
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from data.world import load_world
+from experiments import kept_programs
+from experiments.kept_programs import can_be_kept, kept
+from experiments.loop import Training
+from experiments.state import program
+from experiments.yaml_config import load_config
+
+X = np.arange(3, dtype=np.float32)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    first: jax.Array
+    second: dict[str, jax.Array]
+
+
+Named = namedtuple("Named", ["x"])
+can_be_kept((Pair, Named))
+
+
+@pytest.fixture
+def cache(tmp_path):
+    """An empty cache folder; gives the kept files."""
+    before = jax.config.jax_compilation_cache_dir
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path))
+    yield lambda: sorted((tmp_path / "traced").iterdir())
+    jax.config.update("jax_compilation_cache_dir", before)
+
+
+class Counted:
+    """A function that counts how often it is traced."""
+
+    def __init__(self, factor=2.0):
+        self.times, self.factor = 0, factor
+
+    def __call__(self, x, pair):
+        self.times += 1
+        return Pair(self.factor * x, {"named": Named(pair[0] + x)})
+
+    def kept(self, holds=(), x=X):
+        return kept(jax.jit(self), (x, (x, None)), holds)(x, (x, None))
+
+
+def test_it_is_traced_once_and_gives_the_same(cache):
+    first, second = Counted(), Counted()
+    expected, again = first.kept(), second.kept()
+    assert (first.times, second.times, len(cache())) == (1, 0, 1)
+    assert isinstance(again, Pair)
+    assert isinstance(again.second["named"], Named)
+    np.testing.assert_array_equal(again.first, 2 * X)
+    np.testing.assert_array_equal(again.second["named"].x, expected.second["named"].x)
+
+
+def test_what_it_depends_on_asks_for_another(cache, monkeypatch):
+    Counted().kept()
+    for number, changed in enumerate([{"holds": (1,)}, {"x": X[:2]}, {"x": X.astype(np.int32)}], start=2):
+        one = Counted()
+        one.kept(**changed)
+        assert (one.times, len(cache())) == (1, number)
+    one = Counted()
+    with jax.default_matmul_precision("bfloat16"):
+        one.kept()
+    with monkeypatch.context() as patch:
+        patch.setattr(kept_programs, "_source", lambda: "another version")
+        one.kept()
+    assert (one.times, len(cache())) == (2, 6)
+
+
+def test_the_source_of_every_module_counts(monkeypatch, tmp_path):
+    names = []
+    for text in ("one", "two"):
+        for package in ("data", "model", "experiments"):
+            (tmp_path / package).mkdir(exist_ok=True)
+        (tmp_path / "model" / "attention.py").write_text(text)
+        monkeypatch.setattr(kept_programs, "__file__", str(tmp_path / "experiments" / "kept_programs.py"))
+        kept_programs._source.cache_clear()
+        names.append(kept_programs._source())
+    kept_programs._source.cache_clear()
+    assert names[0] != names[1]
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[:-1], lambda _: b"", lambda content: content + b"."])
+def test_a_damaged_file_is_made_anew(cache, damage):
+    Counted().kept()
+    [path] = cache()
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole))
+    one = Counted()
+    np.testing.assert_array_equal(one.kept().first, 2 * X)
+    assert one.times == 1
+    other = Counted()
+    other.kept()
+    assert other.times == 0
+
+
+def test_a_cache_that_cannot_be_written_to_is_done_without(cache, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    np.testing.assert_array_equal(Counted().kept().first, 2 * X)
+    assert cache() == []
+
+
+def test_a_training_is_traced_once(cache, monkeypatch):
+    config = load_config("toy.yaml", {"train.steps": "2", "train.batch": "64", "evaluate.sentences": "64"})
+    world = load_world(config.world)
+    first = list(Training(config, world).run())
+    assert len(cache()) == 3
+    monkeypatch.setattr("experiments.runner.train_steps", None)  # whoever traces fails
+    monkeypatch.setattr("experiments.runner.init_state", None)
+    monkeypatch.setattr("experiments.loop.measure", None)
+    second = list(Training(config, world).run())
+    jax.tree.map(np.testing.assert_array_equal, first[-1].measured, second[-1].measured)
+    jax.tree.map(np.testing.assert_array_equal, first[-1].params, second[-1].params)
+
+
+def test_every_field_of_a_program_counts():
+    one = program(load_config("toy.yaml", {}), load_world("english"))
+    others = [dataclasses.replace(one, **{field.name: "changed"}) for field in dataclasses.fields(one)]
+    others += [
+        dataclasses.replace(one, model=dataclasses.replace(one.model, **{name: value}))
+        for name, value in {
+            "heads": 3,
+            "d_mlp": 5,
+            "norm": "rms",
+            "softcap": 1.0,
+            "sink": "zero",
+            "qk_norm": True,
+        }.items()
+    ]
+    assert len({repr(each) for each in [one, *others]}) == 1 + len(others)
+
+
+def test_without_a_cache_nothing_is_kept():
+    before = jax.config.jax_compilation_cache_dir
+    jax.config.update("jax_compilation_cache_dir", None)
+    function = jax.jit(Counted())
+    assert kept(function, (X, (X, None)), ()) is function
+    jax.config.update("jax_compilation_cache_dir", before)
