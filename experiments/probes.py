@@ -137,10 +137,9 @@ def _substitutions(
     return np.asarray(tokens), np.asarray(rows, integers), np.asarray(keys, integers), np.asarray(weights, np.float32)
 
 
-def observe(program: Program, probes: Probes, params: Params, scale: jax.Array) -> Observation:
-    """What a run's model does with every row of `probes`."""
+def observe(program: Program, probes: Probes, params: Params, scale: jax.Array, forward: ForwardOutput) -> Observation:
+    """What a run's model does with every row of `probes`; `forward` is its forward pass of them (Q is 1)."""
     asked_G1 = probes.hidden_G[:, None]
-    forward = apply(program.model, params, probes.tokens_GK, asked_G1, scale=scale)
     cut_GJKV = cut_logits(program.model, params, probes.tokens_GK, asked_G1, scale=scale)[:, 0]
     excess_G = excess(probes.posterior_GV, forward.logits_BQV[:, 0])
     cost_GJK = excess(probes.posterior_GV[:, None, None], cut_GJKV) - excess_G[:, None, None]
