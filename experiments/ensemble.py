@@ -66,10 +66,16 @@ class Ensemble:
         if holds is not None and self._on_cpu:
             program = kept(program, (shared, stacked), (function.__qualname__, self.mesh, holds))
         lowered = program.lower(shared, stacked)
-        options: dict[str, str | bool] | None = (
-            {"xla_backend_optimization_level": str(effort)} if self._on_cpu else None
-        )
+        options = self.compiler_options(effort)
         return Compiled(self._compiler.submit(lowered.compile, options), lowered.out_info, self.by_run)
+
+    def compiler_options(self, effort: int) -> dict[str, str | bool] | None:
+        """Options for XLA; see `compile`. Where JAX is told to optimise nothing, `effort` is no more than that."""
+        if not self._on_cpu:
+            return None
+        return {
+            "xla_backend_optimization_level": str(0 if jax.config.values["jax_disable_most_optimizations"] else effort)
+        }
 
     def each(self, function: Callable[[Any, Any], Any]) -> jax.stages.Wrapped:
         """`function(shared, one run's arrays)` for every run, compiled: takes (shared, stacked), gives stacked."""

@@ -39,10 +39,10 @@ def config_of(text):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(tmp_path_factory, quick_compiler):
     """(folder, what was printed) of the whole study."""
     folder, out = tmp_path_factory.mktemp("runs") / "tiny", io.StringIO()
-    with pytest.MonkeyPatch.context() as patch:  # the exact law need not be exact here
+    with quick_compiler(), pytest.MonkeyPatch.context() as patch:  # the exact law need not be exact here
         patch.setattr("experiments.gradient_sections._DRAWS", 1000)
         patch.setattr("experiments.gradient_figures._DRAWS", 1000)
         assert study(config_of(TINY), "tiny", str(folder), Console(file=out, width=200)) == 0

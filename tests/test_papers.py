@@ -342,11 +342,12 @@ TINY = {
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory):
+def report(tmp_path_factory, quick_compiler):
     """(exit code, folder, what was printed) of all papers on tiny trainings."""
     folder = tmp_path_factory.mktemp("papers") / "run"
     console = Console(file=io.StringIO(), width=200)
-    code = repeat(load_papers(None, TINY), str(folder), console)
+    with quick_compiler():
+        code = repeat(load_papers(None, TINY), str(folder), console)
     return code, folder, console.file.getvalue()
 
 

@@ -6,7 +6,6 @@ import io
 import json
 import re
 
-import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -68,14 +67,11 @@ def events_of(folder):
 
 
 @pytest.fixture(scope="module")
-def left(tmp_path_factory):
+def left(tmp_path_factory, quick_compiler):
     folder = tmp_path_factory.mktemp("my runs") / "new"
     console = Console(file=io.StringIO(), width=120)
-    jax.config.update("jax_disable_most_optimizations", True)  # the compiler takes most of the time
-    try:
+    with quick_compiler():
         train(CONFIG, "toy", str(folder), console)
-    finally:
-        jax.config.update("jax_disable_most_optimizations", False)
     members = ["seed-5", "seed-6"]
     events = {member: events_of(folder / member) for member in members}
     summaries = {member: json.loads((folder / member / "summary.json").read_text("utf-8")) for member in members}

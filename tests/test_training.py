@@ -21,6 +21,7 @@ from experiments.loop import Training, record_steps
 from experiments.measure import one_run
 from experiments.relation import most_costly, on_relevant
 from experiments.run_directory import load_run
+from experiments.runner import Runner
 from experiments.session import train
 from experiments.state import Swept, init_state, program, swept
 from experiments.step import train_steps
@@ -29,12 +30,18 @@ from experiments.yaml_config import load_config
 SEEDS = 10
 
 
-def trained(overrides, world=None):
-    """(training, first record, last record) of a config given by command-line values."""
+def runs(overrides, world, devices=None):
+    """Records of the runs of a config given by command-line values; of each model only its excess is measured."""
     config = load_config("toy.yaml", overrides)
-    training = Training(config, world or load_world(config.world))
-    records = list(training.run())
-    return training, records[0], records[-1]
+    steps = record_steps(config.train.steps, config.track.records)
+    tables = sampler_tables(world, config.task.hidden)
+    runner = Runner(program(config, world), swept(config), tables, steps, devices)
+
+    def measured(examples, params, scale):
+        return evaluate(runner.program, examples, params, scale, runner.ensemble.shards).excess_G
+
+    runner.measured_by(measured, make_evaluation_set(config, world))
+    return list(runner.run())
 
 
 def kinds(training, record):
@@ -44,7 +51,11 @@ def kinds(training, record):
 
 @pytest.fixture(scope="module")
 def toy():
-    return trained({"seeds": str(SEEDS), "track.records": "2"})
+    """(training, first record, last record)."""
+    config = load_config("toy.yaml", {"seeds": str(SEEDS), "track.records": "2"})
+    training = Training(config, load_world(config.world))
+    records = list(training.run())
+    return training, records[0], records[-1]
 
 
 @pytest.fixture(scope="module")
@@ -119,8 +130,8 @@ def test_a_constant_query_is_not_enough_for_two_clauses(two_clauses):
     values = {"train.steps": "800", "train.batch": "512", "seeds": "2", "track.records": "2"}
     found = {}
     for query in ("full", "constant"):
-        training, _, last = trained(values | {"model.query": query}, two_clauses)
-        found[query] = kinds(training, last)[:, 0].mean()
+        last = runs(values | {"model.query": query}, two_clauses)[-1]
+        found[query] = last.measured.reshape(2, 2, -1)[:, 0].mean()
     assert found["constant"] >= 10 * found["full"]
 
 
@@ -160,8 +171,7 @@ SMALL = {"train.steps": "100", "train.batch": "64", "evaluate.sentences": "64", 
 
 
 def small_runs(overrides, devices=None):
-    config = load_config("toy.yaml", SMALL | overrides)
-    return list(Training(config, load_world("english"), devices).run())
+    return runs(SMALL | {"track.records": "8"} | overrides, load_world("english"), devices)
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +191,7 @@ def test_devices_that_share_a_batch_draw_the_same_sentences(alone):
     """The losses of one run on one device and on two; only the order of a sum differs."""
     for one, two in zip(alone, small_runs({"seed": "7"}, jax.devices()[:2]), strict=True):
         np.testing.assert_allclose(one.loss_R, two.loss_R, rtol=1e-5)
-        np.testing.assert_allclose(one.measured.evaluation.excess_G, two.measured.evaluation.excess_G, rtol=1e-4)
+        np.testing.assert_allclose(one.measured, two.measured, rtol=1e-4)
 
 
 def test_chunks_do_not_change_the_training():
