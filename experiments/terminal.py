@@ -67,6 +67,9 @@ def report(training: Training, first: Record, last: Record, folder: Path, consol
         where = folder if training.config.seeds == 1 else folder / f"seed-{training.config.seed}"
         console.print(Text(f"Pictures          {shlex.quote(printable(str(where / 'attention.png')))}"), soft_wrap=True)
     console.print(Text.assemble("Watch it with     ", (f"tensorboard --logdir {logs}", "bold")), soft_wrap=True)
+    if training.config.seeds > 1:  # hundreds of runs in one dashboard are a thicket
+        overview = shlex.quote(printable(str(folder / "overview")))
+        console.print(Text(f"At a glance       tensorboard --logdir {overview}"), soft_wrap=True)
 
 
 def _attention_table(rows: list[RowResult]) -> Table:

@@ -217,6 +217,7 @@ def test_what_the_terminal_shows(left):
     assert f"This run lies in  '{left.folder}'\n" in text
     assert f"Pictures          '{left.folder}/seed-5/attention.png'\n" in text
     assert f"Watch it with     tensorboard --logdir '{left.folder.parent}'\n" in text
+    assert f"At a glance       tensorboard --logdir '{left.folder / 'overview'}'\n" in text
 
 
 def test_the_terminal_gets_no_bar_and_no_codes_where_it_is_none(left):
