@@ -2,7 +2,9 @@
 
 import argparse
 import dataclasses
+import signal
 import sys
+import threading
 import typing
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
@@ -79,7 +81,9 @@ def parse(
 
 
 def run_command(command: Callable[[], int]) -> NoReturn:
-    """Run a command and leave with its exit code: a user's mistake is one line and 2, Ctrl-C is 130."""
+    """Run a command and leave with its exit code: a user's mistake is one line and 2, Ctrl-C and SIGTERM are 130."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.exit(command())
     except InputError as error:

@@ -13,6 +13,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from damaged_runs import newer
 from processes import Forks, finish, run, start
 from small_world import SMALL
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
@@ -244,6 +245,37 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(folder, forks, unbrok
     assert code == 0
     assert f"the checkpoint of step {steps[-1]} is damaged; going back to the one before\n" in out
     assert_same_run(folder / "damaged", unbroken)
+
+
+def refused(folder, forks, name):
+    """What is said of a run that is not gone on with; nothing in it is changed."""
+    before = {path: path.read_bytes() for path in (folder / name).rglob("*") if path.is_file()}
+    code, out, err = forks.run(folder, "--resume", name, "--train.steps", "400")
+    assert (code, out) == (2, "")
+    assert before.items() <= {path: path.read_bytes() for path in (folder / name).rglob("*") if path.is_file()}.items()
+    return err
+
+
+def test_without_a_checkpoint_a_finished_run_is_not_begun_again(folder, forks, unbroken):
+    shutil.copytree(unbroken, folder / "bare")
+    for path in (folder / "bare" / "checkpoints").glob("*/default/manifest.ocdbt"):
+        path.write_bytes(b"")
+    says = "error: bare: no checkpoint of it can be read; restore them, or start a new run\n"
+    assert refused(folder, forks, "bare") == says
+    shutil.rmtree(folder / "bare" / "checkpoints")
+    says = "error: bare: is finished, and has no checkpoint to go on from; start a new run\n"
+    assert refused(folder, forks, "bare") == says
+
+
+@pytest.mark.parametrize("file", ["config.yaml", "summary.json", "record.npz", "params.npz"])
+def test_a_run_of_a_newer_version_is_left_alone(folder, forks, unbroken, file):
+    name = f"newer-{file}"
+    shutil.copytree(unbroken, folder / name)
+    newer(folder / name / file)
+    err = refused(folder, forks, name)
+    assert err.startswith(f"error: {name}/{file}:")
+    assert "update catmat" in err
+    assert err.count("\n") == 1
 
 
 def test_a_folder_in_use_is_left_alone(folder, forks, unbroken):
