@@ -15,7 +15,7 @@ from experiments.gradient_norms import flat_params
 from experiments.loop import Training
 from experiments.record import fixed_arrays
 from experiments.record_file import Arrays, RecordFile, check_stacked
-from experiments.run_directory import NewerFile, check_place, load_run, member_folders, read_summary
+from experiments.run_directory import NewerFileError, check_place, load_run, member_folders, read_summary
 from experiments.state import TrainState
 from experiments.yaml_config import load_config
 
@@ -152,7 +152,7 @@ def _is_finished(folder: Path, steps: int | None = None) -> bool:
     """Whether a run wrote its summary, the last thing that it writes, after so many steps (None: any number)."""
     try:
         summary = read_summary(folder)
-    except NewerFile:
+    except NewerFileError:
         raise
     except InputError:  # none, or damaged: it is made again
         return False

@@ -38,7 +38,7 @@ ROOT = Path("runs")
 _UNUSABLE = re.compile(r"[\[\]\\\ud800-\udfff]")  # orbax reads [ as a pattern, tensorstore \ as a /
 
 
-class NewerFile(InputError):
+class NewerFileError(InputError):
     """A file of a version of catmat that is newer than this one."""
 
 
@@ -250,7 +250,7 @@ def read_summary(folder: Path) -> dict[str, Any]:
     """The values of `summary.json`.
 
     Raises:
-      NewerFile: it is of a newer version.
+      NewerFileError: it is of a newer version.
       InputError: there is none, or it is damaged.
     """
     path = folder / "summary.json"
@@ -266,7 +266,7 @@ def read_summary(folder: Path) -> dict[str, Any]:
     if not isinstance(version, int):
         raise InputError(f"{path}: is not a summary of catmat; restore it, or start a new run")
     if version > SUMMARY_VERSION:
-        raise NewerFile(f"{path}: has version {version}, this program reads {SUMMARY_VERSION}; update catmat")
+        raise NewerFileError(f"{path}: has version {version}, this program reads {SUMMARY_VERSION}; update catmat")
     return dict(values)
 
 
