@@ -76,16 +76,22 @@ def assert_same_run(left, right):
     assert [event.step for event in events.Tensors("film/sentence-1")] == steps[-1:]
 
 
-def stage(folder):
-    """How far a run had come when it died."""
-    checkpoints = [path.name for path in (folder / "checkpoints").glob("*")]
-    if not (folder / "config.yaml").is_file():
+def times(folder):
+    """When everything in a folder was changed last."""
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def stage(folder, before=None):
+    """How far a process had come with a run when it died; `before` is what stood there when it began."""
+    now, before = times(folder), before or {}
+    made = {path.name for path in now if path.parent.name == "checkpoints" and path not in before}
+    if not (folder / "config.yaml").is_file() or now == before:
         return "starting"
-    if any("tmp" in name for name in checkpoints):
+    if any("tmp" in name for name in made):
         return "writing a checkpoint"
-    if str(STEPS) in checkpoints:
+    if (folder / "checkpoints" / str(STEPS)).is_dir():
         return "ending"
-    return "between checkpoints" if checkpoints else "before the first checkpoint"
+    return "between checkpoints" if made else "before its first checkpoint"
 
 
 def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_been(folder, forks, unbroken):
@@ -103,6 +109,7 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_been(folder
             shutil.rmtree(killed, ignore_errors=True)
         arguments = ("--resume", "killed") if killed.is_dir() else (*NEW, "killed")
         # Every fifth is killed while Python and JAX start, or soon after.
+        before = times(killed)
         process, began = (forks.start if len(ends) % 5 else start)(folder, *arguments), time.monotonic()
         try:
             process.wait(rng.uniform(0, 1) * seconds)
@@ -112,7 +119,7 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_been(folder
         out, err = process.communicate()
         assert ends[-1] in (0, -signal.SIGKILL), out + err
         if ends[-1]:
-            hit[stage(killed)] += 1
+            hit[stage(killed, before)] += 1
         else:
             seconds = min(seconds, time.monotonic() - began)
     print(f"{KILLS} kills, {dict(hit)}; {ends.count(0)} ended before their kill")
