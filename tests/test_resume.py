@@ -154,29 +154,38 @@ def test_a_run_that_dies_between_its_last_checkpoint_and_its_end(folder, forks, 
 
 
 PART = ".orbax-checkpoint-tmp"
-# (what a process does next when it dies while it writes the checkpoint of step 12, what then lies in that checkpoint's
-# folder, beside metadata that come when they come)
+# (what a process does next when it dies while it writes the checkpoint of step 12, whether that has a folder by then,
+# and what lies in it at least: parts are written at once, in any order)
 WRITING = [
-    (f"os.mkdir /12{PART}", set()),
-    (f"os.mkdir /12{PART}/metrics{PART}", {f"default{PART}"}),
-    (f"os.rename /12{PART}/default{PART}", {f"default{PART}", "metrics"}),
-    (f"os.rename /12{PART}", {"default", "metrics"}),
+    (f"os.mkdir /12{PART}", False, set()),
+    (f"os.mkdir /12{PART}/metrics{PART}", True, set()),
+    (f"os.rename /12{PART}/default{PART}", True, {f"default{PART}"}),
+    (f"os.rename /12{PART}", True, {"default", "metrics"}),
 ]
-METADATA = {"_CHECKPOINT_METADATA", "commit_success.txt"}
 
 
-@pytest.mark.parametrize(("place", "left"), WRITING, ids=["before", "begun", "half", "unnamed"])
-def test_a_run_that_dies_while_it_writes_a_checkpoint(folder, forks, unbroken, place, left, request):
+@pytest.mark.parametrize(("place", "begun", "left"), WRITING, ids=["before", "begun", "half", "unnamed"])
+def test_a_run_that_dies_while_it_writes_a_checkpoint(folder, forks, unbroken, place, begun, left, request):
     name = request.node.callspec.id
     assert forks.run(folder, *NEW, name, dies=place)[0] == -signal.SIGKILL
     part = folder / name / "checkpoints" / f"12{PART}"
-    assert {path.name for path in part.glob("*")} - METADATA == left
+    assert part.is_dir() == begun
+    assert {path.name for path in part.glob("*")} >= left
     assert not (part.parent / "12").exists()
     code, out, err = forks.run(folder, "--resume", name)
     assert (code, err) == (0, "")
     assert "damaged" not in out
     assert_same_run(folder / name, unbroken)
     assert not part.exists()
+
+
+def test_a_run_that_dies_before_it_has_recorded_its_checkpoints_step_again(folder, forks, unbroken):
+    """It goes on from a recorded step, whose record it makes anew."""
+    assert forks.run(folder, *NEW, "twice", dies=LAST_WORDS[0])[0] == -signal.SIGKILL
+    again = f"open record-parts/step-{STEPS:010d}.npz.part"
+    assert forks.run(folder, "--resume", "twice", dies=again)[0] == -signal.SIGKILL
+    assert forks.run(folder, "--resume", "twice")[0] == 0
+    assert_same_run(folder / "twice", unbroken)
 
 
 def test_a_run_that_dies_while_it_deletes_an_old_checkpoint(folder, forks, unbroken):
