@@ -7,10 +7,15 @@ with it is that of the numbers read back; where it is not, the one before is tak
 import hashlib
 import json
 import logging
+import os
+import re
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import jax
@@ -31,11 +36,19 @@ class Checkpoints:
         self._folder = (folder / FOLDER).absolute()
 
     def __enter__(self) -> "Checkpoints":
+        self._hook, sys.unraisablehook = sys.unraisablehook, _without_closed_loops
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if "_manager" in vars(self):
-            self._manager.close()
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        try:
+            with _system_errors():
+                if "_manager" in vars(self):
+                    self._manager.close()
+        except OSError:  # what ended the training is said already
+            if kind is None:
+                raise
+        if kind is None:  # else tasks may be left over
+            sys.unraisablehook = self._hook
 
     @cached_property
     def _manager(self) -> ocp.CheckpointManager:
@@ -54,14 +67,15 @@ class Checkpoints:
 
     def save(self, step: int, states: Any, excess: float) -> None:
         """Save the states (NumPy) at `step`, in the background; `excess` is what the best one is chosen by."""
-        if step in self._manager.all_steps():
-            return
         metrics = {"excess": excess if np.isfinite(excess) else 1e30, "digest": _digest(states)}
-        self._manager.save(step, args=ocp.args.StandardSave(_named(states)), metrics=metrics)
+        with _system_errors():
+            if step not in self._manager.all_steps():
+                self._manager.save(step, args=ocp.args.StandardSave(_named(states)), metrics=metrics)
 
     def wait(self) -> None:
         """Wait until everything is on disk."""
-        self._manager.wait_until_finished()
+        with _system_errors():
+            self._manager.wait_until_finished()
 
     def restore(self, like: Any) -> tuple[tuple[int, Any] | None, list[int]]:
         """The last whole checkpoint (step, states), or None; and the steps of those that were damaged.
@@ -102,19 +116,29 @@ class Checkpoints:
         metrics, named = self._metrics(step), _named(like)
         if metrics is None:
             return None
-        before, sys.unraisablehook = sys.unraisablehook, _without_closed_loops
         try:
             with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as reader:
                 found = reader.restore(self._folder / str(step) / "default", args=ocp.args.StandardRestore(named))
             states = jax.tree.unflatten(jax.tree.structure(like), [found[name] for name in named])
         except Exception:  # what a broken file raises is orbax's choice; any of it means damaged
             return None
-        sys.unraisablehook = before
         return states if metrics["digest"] == _digest(states) else None
 
 
+@contextmanager
+def _system_errors() -> Iterator[None]:
+    """Raise what the system refused as the OSError that it is; tensorstore says it in the text of a ValueError."""
+    try:
+        yield
+    except ValueError as error:
+        code = re.search(r"os_error_code='(\d+)'", str(error))
+        if code is None:
+            raise
+        raise OSError(int(code[1]), os.strerror(int(code[1]))) from None
+
+
 def _without_closed_loops(about: "sys.UnraisableHookArgs") -> None:
-    """Says nothing of the reads that orbax leaves running when a file is broken, whose ends then find nobody."""
+    """Says nothing of the tasks that orbax leaves running when one has failed, whose ends then find nobody."""
     if str(about.exc_value) != "Event loop is closed":
         sys.__unraisablehook__(about)
 

@@ -14,7 +14,7 @@ from experiments.gradient_events import write_events
 from experiments.gradient_predictions import PREDICTIONS, Check, overall
 from experiments.gradient_report import predictions_page, write_report
 from experiments.gradient_study import measure, pieces
-from experiments.run_directory import make_run_directory, write_text
+from experiments.run_directory import make_run_directory, write_text, writing
 from experiments.yaml_config import to_yaml
 
 
@@ -36,11 +36,11 @@ def study(config: GradientConfig, name: str, run_dir: str | None = None, console
     console = console or Console(highlight=False)
     world = load_world(config.world)
     folder = make_run_directory(name, run_dir)
-    write_text(folder / "config.yaml", to_yaml(config))
-    write_text(folder / "report.md", predictions_page())  # before anything is measured
     began = time.perf_counter()
     columns = (TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+    with writing(folder), Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        write_text(folder / "config.yaml", to_yaml(config))
+        write_text(folder / "report.md", predictions_page())  # before anything is measured
         task = bar.add_task("compiling", total=pieces(config))
         measured = measure(config, world, lambda piece: bar.update(task, advance=1, description=piece))
         bar.update(task, description="writing the report")

@@ -35,6 +35,8 @@ class RecordFile:
     def begin(self, fixed: Mapping[str, NDArray[Any]], after: int = -1) -> None:
         """Make ready to append steps beyond `after`; what stands there of later steps is dropped.
 
+        The step after `after` may stay: a run that goes on from it records it anew, and may die before that.
+
         Args:
           fixed: the arrays that are the same at every step.
           after: the step from which training goes on; -1 for a new run.
@@ -49,7 +51,7 @@ class RecordFile:
                 int(step), {name: array[t] for name, array in before.items() if name not in {*fixed, "version"}}
             )
         for path in self._parts.glob("step-*.npz"):
-            if int(path.stem.removeprefix("step-")) > after:
+            if int(path.stem.removeprefix("step-")) > after + 1:
                 path.unlink()
         # From here on the parts are what is read, see `read`.
         write_npz(self._fixed, {"version": np.int64(VERSION), **fixed})

@@ -15,7 +15,7 @@ from experiments.gradient_norms import flat_params
 from experiments.loop import Training
 from experiments.record import fixed_arrays
 from experiments.record_file import Arrays, RecordFile, check_stacked
-from experiments.run_directory import check_utf8, load_run, member_folders, read_summary
+from experiments.run_directory import NewerFileError, check_place, load_run, member_folders, read_summary
 from experiments.state import TrainState
 from experiments.yaml_config import load_config
 
@@ -51,7 +51,7 @@ def resumed_config(folder: Path, name: str | None, overrides: dict[str, str]) ->
     Raises:
       InputError: no run lies there, it is a member of several, or another value than train.steps was changed.
     """
-    check_utf8(folder, "--resume")
+    check_place(folder, "--resume")
     own = load_run(folder).config
     if not (folder / "config.yaml").is_file():
         raise InputError(f"--resume {folder}: is one of several runs; resume {folder.parent}")
@@ -81,11 +81,11 @@ def find_resumed(training: Training, folder: Path, checkpoints: "Checkpoints", c
     found, damaged = checkpoints.restore(training.like())
     steps = training.config.train.steps
     members = member_folders(folder, training.config.seed, training.config.seeds)
-    finished = all(_is_finished(member, steps) for member in members)
-    if found is None and finished:
-        return Resumed(0, training.like(), done=f"{folder}: is finished, and has no whole checkpoint to go on from")
+    finished = [_is_finished(member, steps) for member in members]
     if found is None and damaged:
         raise InputError(f"{folder}: no checkpoint of it can be read; restore them, or start a new run")
+    if found is None and any(_is_finished(member) for member in members):
+        raise InputError(f"{folder}: is finished, and has no checkpoint to go on from; start a new run")
     if found is None:
         for member in members:
             _check_start(training, member)
@@ -98,7 +98,7 @@ def find_resumed(training: Training, folder: Path, checkpoints: "Checkpoints", c
         return Resumed(step, states, done=f"{folder}: diverged at update {at:,}; start a new run", diverged=True)
     if step > steps:
         raise InputError(f"--train.steps: the run has made {step:,} already; ask for more, not {steps:,}")
-    if step == steps and finished:
+    if step == steps and all(finished):
         return Resumed(step, states, done=f"{folder}: is finished; raise --train.steps to go on with it")
     recorded = [_recorded_steps(training, member, step) for member in members]
     if any(one != recorded[0] for one in recorded):
@@ -148,10 +148,12 @@ def _check_record(training: Training, path: Path, record: Arrays) -> None:
             raise InputError(f"{path}: does not fit the run's config and world; restore it, or start a new run")
 
 
-def _is_finished(folder: Path, steps: int) -> bool:
-    """Whether a run wrote its summary, the last thing that it writes, after so many steps."""
+def _is_finished(folder: Path, steps: int | None = None) -> bool:
+    """Whether a run wrote its summary, the last thing that it writes, after so many steps (None: any number)."""
     try:
         summary = read_summary(folder)
+    except NewerFileError:
+        raise
     except InputError:  # none, or damaged: it is made again
         return False
-    return summary.get("status") in ("finished", "diverged") and summary.get("steps") == steps
+    return summary.get("status") in ("finished", "diverged") and steps in (None, summary.get("steps"))

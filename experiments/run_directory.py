@@ -19,7 +19,8 @@ import math
 import os
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +35,11 @@ from experiments.yaml_config import load_config
 
 SUMMARY_VERSION = 1
 ROOT = Path("runs")
+_UNUSABLE = re.compile(r"[\[\]\\\ud800-\udfff]")  # orbax reads [ as a pattern, tensorstore \ as a /
+
+
+class NewerFileError(InputError):
+    """A file of a version of catmat that is newer than this one."""
 
 
 def make_run_directory(name: str, given: str | None = None, root: Path = ROOT) -> Path:
@@ -46,8 +52,8 @@ def make_run_directory(name: str, given: str | None = None, root: Path = ROOT) -
     """
     if given is not None:
         return _take(check_run_directory(given))
-    check_utf8(root, "--run-dir")
-    name = name.encode("utf-8", "replace").decode()
+    check_place(root, "--run-dir")
+    name = _UNUSABLE.sub("_", name)
     _make(root, exist_ok=True)
     ends = (p.name.removeprefix(f"{name}-") for p in root.iterdir() if p.name.startswith(f"{name}-"))
     taken = [int(end) for end in ends if end.isdecimal() and end.isascii()]
@@ -66,7 +72,7 @@ def check_run_directory(given: str) -> Path:
       InputError: it holds something, or is a file.
     """
     folder = Path(given)
-    check_utf8(folder, "--run-dir")
+    check_place(folder, "--run-dir")
     try:
         if folder.is_dir() and any(folder.iterdir()):
             raise InputError(f"--run-dir {folder}: is not empty, and nothing is overwritten; name a new folder")
@@ -78,17 +84,16 @@ def check_run_directory(given: str) -> Path:
     return folder
 
 
-def check_utf8(folder: Path, option: str) -> None:
-    """Refuse a place that checkpoints and events cannot be written to.
+def check_place(folder: Path, option: str) -> None:
+    """Refuse a folder in which the checkpoints of a run could not be written, or not be found again.
 
     Raises:
-      InputError: its name is not UTF-8 text.
+      InputError: its name, or that of a folder around it, is not UTF-8 text or holds [, ] or a backslash.
     """
-    try:
-        str(folder.absolute()).encode()
-    except UnicodeEncodeError:
-        whole = folder.absolute()
-        raise InputError(f"{option} {folder}: the name {whole} is not UTF-8 text; choose another folder") from None
+    whole = str(folder.absolute())
+    if _UNUSABLE.search(whole):
+        what = "must be UTF-8 text without [, ] and \\"
+        raise InputError(f"{option} {folder}: its whole name, {whole}, {what}; choose another folder")
 
 
 class RunLock:
@@ -177,6 +182,17 @@ def pictured_steps(steps: list[int], count: int) -> list[int]:
     return [steps[i] for i in dict.fromkeys(chosen.tolist())]
 
 
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Within it, a system that refuses to write (a full disk) is a mistake told in one line."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        remedy = "free some space, or choose --run-dir; what stands there is kept"
+        raise InputError(f"{folder}: cannot be written to ({reason}); {remedy}") from None
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     part = path.with_name(path.name + ".part")
@@ -244,7 +260,8 @@ def read_summary(folder: Path) -> dict[str, Any]:
     """The values of `summary.json`.
 
     Raises:
-      InputError: there is none, it is damaged, or of a newer version.
+      NewerFileError: it is of a newer version.
+      InputError: there is none, or it is damaged.
     """
     path = folder / "summary.json"
     try:
@@ -259,7 +276,7 @@ def read_summary(folder: Path) -> dict[str, Any]:
     if not isinstance(version, int):
         raise InputError(f"{path}: is not a summary of catmat; restore it, or start a new run")
     if version > SUMMARY_VERSION:
-        raise InputError(f"{path}: has version {version}, this program reads {SUMMARY_VERSION}; update catmat")
+        raise NewerFileError(f"{path}: has version {version}, this program reads {SUMMARY_VERSION}; update catmat")
     return dict(values)
 
 

@@ -163,7 +163,7 @@ class Runner:
 
         With the same config these are the steps planned; they differ where the number of steps was raised.
         """
-        self.steps = [*recorded, *(later for later in self.steps if later > step)]
+        self.steps = sorted({*recorded, *(later for later in self.steps if later >= step)})
 
     def like(self) -> TrainState:
         """States (NumPy, zeros) of the shapes that training has, stacked [R]: what a checkpoint is read into."""

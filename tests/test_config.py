@@ -12,7 +12,9 @@ from data.errors import InputError
 from data.yaml_file import parse_yaml
 from experiments.command_line import config_fields
 from experiments.config import Config, EvaluateConfig, TaskConfig, TrackConfig, TrainConfig
-from experiments.yaml_config import config_names, load_config, make_config, to_yaml
+from experiments.gradient_config import GradientConfig
+from experiments.paper_config import PAPERS, PapersConfig
+from experiments.yaml_config import config_names, load_config, make_as, make_config, to_yaml
 from model.config import ModelConfig
 
 WHOLE = """\
@@ -272,6 +274,7 @@ WRONGLY_TYPED = [
     ("probes", "[the cat", "--probes:[12]: not valid YAML: .*; check brackets"),
     ("probes", "[\u202e, \x07]", r"--probes:1: the character U\+0007 cannot stand in a file"),
     ("task.hidden", "[]", "--task.hidden: must name at least one slot"),
+    ("world", "a\udcff", r"--world: a\\udcff: is not UTF-8 text, so no file can hold it; rename what it names"),
     ("seeds", "100000", "--seeds: seed . seeds must be at most 2147483648", {"seed": "2147483647"}),
 ]
 
@@ -295,8 +298,8 @@ def test_the_place_of_a_wrong_value_is_where_it_was_given():
 WEIRD = [*WEIRD_VALUES, "1" + "0" * 5000, "-" + "9" * 30, "1e-400", "1_0", "0x10", "[nan, [inf]]", "[.nan]", "{}: 1"]
 
 
-def outcome(make, shown):
-    """The config that `make` gives, or None where it told of a mistake in one line."""
+def outcome(make, shown, schema=Config):
+    """The config (a `schema`) that `make` gives, or None where it told of a mistake in one line."""
     try:
         config = make()
     except InputError as error:
@@ -304,27 +307,40 @@ def outcome(make, shown):
         return None
     except Exception as error:
         raise AssertionError(f"{shown!a} ended in {error!r}") from error
-    assert isinstance(config, Config)
+    assert isinstance(config, schema)
     return config
 
 
-@pytest.mark.parametrize("name", ["whole", *config_names()])
-def test_a_mutated_config_file_gives_a_config_or_one_line(name):
+# 2,100 configs: (the file, how often it is mutated, whose config it is).
+MUTATED = [
+    ("whole", 1_000, Config),
+    *((name, 200, Config) for name in config_names()),
+    ("gradients.yaml", 200, GradientConfig),
+    *((f"papers/{name}.yaml", 100, PapersConfig) for name in PAPERS),
+]
+
+
+def test_how_many_configs_are_mutated():
+    assert sum(count for _, count, _ in MUTATED) >= 2_000
+
+
+@pytest.mark.parametrize(("name", "count", "schema"), MUTATED, ids=[row[0] for row in MUTATED])
+def test_a_mutated_config_file_gives_a_config_or_one_line(name, count, schema):
     text = WHOLE if name == "whole" else (Path("configs") / name).read_text(encoding="utf-8")
     rng = random.Random(7)
     configs = 0
-    for _ in range(1_000 if name == "whole" else 100):
+    for _ in range(count):
         changed = mutated(text, rng)
         if rng.random() < 0.3:  # a value becomes something else
             lines = changed.split("\n")
             here = rng.randrange(len(lines))
             lines[here] = f"{lines[here].partition(':')[0]}: {rng.choice(WEIRD)}"
             changed = "\n".join(lines)
-        config = outcome(lambda text=changed: config_from(text), changed)
+        config = outcome(lambda text=changed: make_as(schema, parse_yaml(text, "test.yaml")), changed, schema)
         if config is not None:
             configs += 1
-            assert config_from(to_yaml(config)) == config, ascii(changed)
-    assert configs >= 10  # not all of them are refused at once
+            assert make_as(schema, parse_yaml(to_yaml(config), "again")) == config, ascii(changed)
+    assert 10 <= configs < count  # neither all of them are refused, nor none
 
 
 def test_mutated_command_line_values_give_a_config_or_one_line():

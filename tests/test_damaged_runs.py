@@ -1,7 +1,6 @@
 """500 run folders in which something is cut, swapped, emptied, missing, added or newer: every command says one line."""
 
 import io
-import json
 import random
 import shutil
 import sys
@@ -9,6 +8,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from damaged_runs import newer
 from rich.console import Console
 from small_world import SMALL
 from test_world_errors import assert_told_well
@@ -17,7 +17,6 @@ from data.errors import InputError
 from data.yaml_file import parse_yaml
 from experiments import film, runs, runtime, session, train
 from experiments.loop import Training, record_steps
-from experiments.record_file import read_npz
 from experiments.run_directory import load_run
 from experiments.tracker import Tracker
 from experiments.yaml_config import make_config
@@ -105,18 +104,6 @@ def contents(folder):
         for path in folder.rglob("*")
         if path.is_symlink() or path.is_file()
     }
-
-
-def newer(path):
-    """A file of a later version of catmat, if it is of a kind that has one."""
-    if path.name == "config.yaml":
-        path.write_text(path.read_text().replace("format: 1", "format: 2"))
-    elif path.name == "summary.json":
-        path.write_text(json.dumps({**json.loads(path.read_text()), "version": 2}))
-    elif path.suffix == ".npz":
-        np.savez(path, **{**read_npz(path), "version": np.int64(2)})
-    else:
-        path.write_bytes(b"\x02" + path.read_bytes())
 
 
 EXTRA = [

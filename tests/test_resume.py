@@ -13,6 +13,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from damaged_runs import newer
 from processes import Forks, finish, run, start
 from small_world import SMALL
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
@@ -75,16 +76,22 @@ def assert_same_run(left, right):
     assert [event.step for event in events.Tensors("film/sentence-1")] == steps[-1:]
 
 
-def stage(folder):
-    """How far a run had come when it died."""
-    checkpoints = [path.name for path in (folder / "checkpoints").glob("*")]
-    if not (folder / "config.yaml").is_file():
+def times(folder):
+    """When everything in a folder was changed last."""
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def stage(folder, before=None):
+    """How far a process had come with a run when it died; `before` is what stood there when it began."""
+    now, before = times(folder), before or {}
+    made = {path.name for path in now if path.parent.name == "checkpoints" and path not in before}
+    if not (folder / "config.yaml").is_file() or now == before:
         return "starting"
-    if any("tmp" in name for name in checkpoints):
+    if any("tmp" in name for name in made):
         return "writing a checkpoint"
-    if str(STEPS) in checkpoints:
+    if (folder / "checkpoints" / str(STEPS)).is_dir():
         return "ending"
-    return "between checkpoints" if checkpoints else "before the first checkpoint"
+    return "between checkpoints" if made else "before its first checkpoint"
 
 
 def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_been(folder, forks, unbroken):
@@ -102,6 +109,7 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_been(folder
             shutil.rmtree(killed, ignore_errors=True)
         arguments = ("--resume", "killed") if killed.is_dir() else (*NEW, "killed")
         # Every fifth is killed while Python and JAX start, or soon after.
+        before = times(killed)
         process, began = (forks.start if len(ends) % 5 else start)(folder, *arguments), time.monotonic()
         try:
             process.wait(rng.uniform(0, 1) * seconds)
@@ -111,7 +119,7 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_been(folder
         out, err = process.communicate()
         assert ends[-1] in (0, -signal.SIGKILL), out + err
         if ends[-1]:
-            hit[stage(killed)] += 1
+            hit[stage(killed, before)] += 1
         else:
             seconds = min(seconds, time.monotonic() - began)
     print(f"{KILLS} kills, {dict(hit)}; {ends.count(0)} ended before their kill")
@@ -146,29 +154,38 @@ def test_a_run_that_dies_between_its_last_checkpoint_and_its_end(folder, forks, 
 
 
 PART = ".orbax-checkpoint-tmp"
-# (what a process does next when it dies while it writes the checkpoint of step 12, what then lies in that checkpoint's
-# folder, beside metadata that come when they come)
+# (what a process does next when it dies while it writes the checkpoint of step 12, whether that has a folder by then,
+# and what lies in it at least: parts are written at once, in any order)
 WRITING = [
-    (f"os.mkdir /12{PART}", set()),
-    (f"os.mkdir /12{PART}/metrics{PART}", {f"default{PART}"}),
-    (f"os.rename /12{PART}/default{PART}", {f"default{PART}", "metrics"}),
-    (f"os.rename /12{PART}", {"default", "metrics"}),
+    (f"os.mkdir /12{PART}", False, set()),
+    (f"os.mkdir /12{PART}/metrics{PART}", True, set()),
+    (f"os.rename /12{PART}/default{PART}", True, {f"default{PART}"}),
+    (f"os.rename /12{PART}", True, {"default", "metrics"}),
 ]
-METADATA = {"_CHECKPOINT_METADATA", "commit_success.txt"}
 
 
-@pytest.mark.parametrize(("place", "left"), WRITING, ids=["before", "begun", "half", "unnamed"])
-def test_a_run_that_dies_while_it_writes_a_checkpoint(folder, forks, unbroken, place, left, request):
+@pytest.mark.parametrize(("place", "begun", "left"), WRITING, ids=["before", "begun", "half", "unnamed"])
+def test_a_run_that_dies_while_it_writes_a_checkpoint(folder, forks, unbroken, place, begun, left, request):
     name = request.node.callspec.id
     assert forks.run(folder, *NEW, name, dies=place)[0] == -signal.SIGKILL
     part = folder / name / "checkpoints" / f"12{PART}"
-    assert {path.name for path in part.glob("*")} - METADATA == left
+    assert part.is_dir() == begun
+    assert {path.name for path in part.glob("*")} >= left
     assert not (part.parent / "12").exists()
     code, out, err = forks.run(folder, "--resume", name)
     assert (code, err) == (0, "")
     assert "damaged" not in out
     assert_same_run(folder / name, unbroken)
     assert not part.exists()
+
+
+def test_a_run_that_dies_before_it_has_recorded_its_checkpoints_step_again(folder, forks, unbroken):
+    """It goes on from a recorded step, whose record it makes anew."""
+    assert forks.run(folder, *NEW, "twice", dies=LAST_WORDS[0])[0] == -signal.SIGKILL
+    again = f"open record-parts/step-{STEPS:010d}.npz.part"
+    assert forks.run(folder, "--resume", "twice", dies=again)[0] == -signal.SIGKILL
+    assert forks.run(folder, "--resume", "twice")[0] == 0
+    assert_same_run(folder / "twice", unbroken)
 
 
 def test_a_run_that_dies_while_it_deletes_an_old_checkpoint(folder, forks, unbroken):
@@ -244,6 +261,37 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(folder, forks, unbrok
     assert code == 0
     assert f"the checkpoint of step {steps[-1]} is damaged; going back to the one before\n" in out
     assert_same_run(folder / "damaged", unbroken)
+
+
+def refused(folder, forks, name):
+    """What is said of a run that is not gone on with; nothing in it is changed."""
+    before = {path: path.read_bytes() for path in (folder / name).rglob("*") if path.is_file()}
+    code, out, err = forks.run(folder, "--resume", name, "--train.steps", "400")
+    assert (code, out) == (2, "")
+    assert before.items() <= {path: path.read_bytes() for path in (folder / name).rglob("*") if path.is_file()}.items()
+    return err
+
+
+def test_without_a_checkpoint_a_finished_run_is_not_begun_again(folder, forks, unbroken):
+    shutil.copytree(unbroken, folder / "bare")
+    for path in (folder / "bare" / "checkpoints").glob("*/default/manifest.ocdbt"):
+        path.write_bytes(b"")
+    says = "error: bare: no checkpoint of it can be read; restore them, or start a new run\n"
+    assert refused(folder, forks, "bare") == says
+    shutil.rmtree(folder / "bare" / "checkpoints")
+    says = "error: bare: is finished, and has no checkpoint to go on from; start a new run\n"
+    assert refused(folder, forks, "bare") == says
+
+
+@pytest.mark.parametrize("file", ["config.yaml", "summary.json", "record.npz", "params.npz"])
+def test_a_run_of_a_newer_version_is_left_alone(folder, forks, unbroken, file):
+    name = f"newer-{file}"
+    shutil.copytree(unbroken, folder / name)
+    newer(folder / name / file)
+    err = refused(folder, forks, name)
+    assert err.startswith(f"error: {name}/{file}:")
+    assert "update catmat" in err
+    assert err.count("\n") == 1
 
 
 def test_a_folder_in_use_is_left_alone(folder, forks, unbroken):

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import experiments.run_directory
-from data.errors import InputError
+from data.errors import InputError, printable
+from experiments.resume import resumed_config
 from experiments.run_directory import make_run_directory, write_summary, write_text
 
 
@@ -27,9 +28,22 @@ def test_folders_are_numbered(tmp_path):
     assert all(not any((root / name).iterdir()) for name in ("toy-001", "toy-002", "toy-042", "toy-1235"))
 
 
-@pytest.mark.parametrize("name", ["**", "[x]", "a b", "x-1", "日本"])
-def test_any_name_of_a_config_file_will_do(tmp_path, name):
-    assert [make_run_directory(name, root=tmp_path).name for _ in range(2)] == [f"{name}-001", f"{name}-002"]
+@pytest.mark.parametrize(("name", "used"), [(name, name) for name in ("**", "a b", "x-1", "日本")] + [
+    ("[x]", "_x_"), ("a\\b", "a_b"), ("\udcff", "_"),
+])  # fmt: skip
+def test_any_name_of_a_config_file_will_do(tmp_path, name, used):
+    assert [make_run_directory(name, root=tmp_path).name for _ in range(2)] == [f"{used}-001", f"{used}-002"]
+
+
+@pytest.mark.parametrize("name", ["a[b", "a]", "a\\b", "\udcff", "[x]/y"])
+def test_a_folder_in_which_no_checkpoint_could_be_found_again(tmp_path, name):
+    whole = printable(str(tmp_path / name))
+    assert refusal(str(tmp_path / name)) == (
+        f"--run-dir {whole}: its whole name, {whole}, must be UTF-8 text without [, ] and \\; choose another folder"
+    )
+    with pytest.raises(InputError, match=r"^--resume .* choose another folder$"):
+        resumed_config(tmp_path / name, None, {})
+    assert not any(tmp_path.iterdir())
 
 
 def test_commands_started_at_once_get_a_folder_each(tmp_path):
