@@ -38,14 +38,11 @@ def show(found: Interval) -> str:
 def write_tables(report: Report, plan: Plan, found: Findings) -> None:
     """The table of all arms, and the same in numbers as `arms.csv`."""
     roles = plan.roles
-    named = {
-        "setting": any(setting.labels for setting in found.settings),
-        roles.x: roles.x,
-        roles.variant: roles.variant,
-    }
-    named[f"best {roles.tuned}"] = roles.tuned
-    kept = [bool(shown) for shown in named.values()]
-    keys = [name for name, shown in zip(named, kept, strict=True) if shown]
+    several = any(setting.labels for setting in found.settings)
+    named = [("setting", several), (roles.x, roles.x), (roles.variant, roles.variant)]
+    named.append((f"best {roles.tuned}", roles.tuned))
+    kept = [bool(shown) for _, shown in named]
+    keys = [name for name, shown in named if shown]
     rows: list[list[Any]] = []
     numbers: list[list[Any]] = []
     for setting, compared, holm in zip(found.settings, found.compared, found.holm, strict=True):
