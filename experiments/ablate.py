@@ -9,6 +9,7 @@ from pathlib import Path
 
 from data.errors import InputError
 from experiments.ablation_config import AblationConfig, load_ablation
+from experiments.ablation_roles import without_unmeasured
 from experiments.command_line import config_parser, parse, run_command
 from experiments.run_directory import check_run_directory, newest_run
 
@@ -51,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     config = load_ablation(
         str(folder / "config.yaml") if folder else options.config or DEFAULT, overrides, options.grid
     )
+    if options.grid:  # the predictions are about the file's own grid
+        config = without_unmeasured(config)
     if options.print_config:
         from experiments.yaml_config import to_yaml
 
@@ -59,11 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.run_dir is not None:
         check_run_directory(options.run_dir)
     # Imported late: --help and a mistake in the config are answered without loading JAX.
-    from experiments import ablation_roles, ablation_session, runtime
+    from experiments import ablation_session, runtime
 
     runtime.prepare()
-    if options.grid:  # predictions are the config's own, about its own grid
-        config = ablation_roles.without_unmeasured(config)
     if folder is not None:
         return ablation_session.resume(config, folder)
     name = Path(options.config or DEFAULT).stem

@@ -1,5 +1,6 @@
 """What the runs of an ablation show in numbers, worked out once, and the tables of its report."""
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -35,43 +36,46 @@ def show(found: Interval) -> str:
 
 
 def write_tables(report: Report, plan: Plan, found: Findings) -> None:
-    """The table of all arms, and the same as CSV beside the single runs."""
-    roles, several = plan.roles, any(setting.labels for setting in found.settings)
-    report.heading("In numbers")
-    header = [
-        *(["setting"] if several else []),
-        roles.x or "",
-        roles.variant or "",
-        f"best {roles.tuned}",
-        "excess, nats",
-    ]
-    header += [f"less {roles.baseline}", f"over {roles.baseline}", "p", "p (Holm)"]
+    """The table of all arms, and the same in numbers as `arms.csv`."""
+    roles = plan.roles
+    several = any(setting.labels for setting in found.settings)
+    named = [("setting", several), (roles.x, roles.x), (roles.variant, roles.variant)]
+    named.append((f"best {roles.tuned}", roles.tuned))
+    kept = [bool(shown) for _, shown in named]
+    keys = [name for name, shown in named if shown]
     rows: list[list[Any]] = []
-    curves: list[list[Any]] = []
+    numbers: list[list[Any]] = []
     for setting, compared, holm in zip(found.settings, found.compared, found.holm, strict=True):
         by_arm = {(one.variant, one.x): (one, p) for one, p in zip(compared, holm, strict=True)}
-        for x, size in enumerate(setting.sizes):
-            for v, name in enumerate(setting.variants):
-                rate = setting.tuned[setting.best_VX[v, x]]
-                row = [*([setting_name(setting)] if several else []), size, name, rate, show(setting.excess(v, x))]
-                rows.append(row + _compared(by_arm.get((v, x))))
-                curves += [
-                    [setting_name(setting), size, name, value, float(one), bool(gone)]
-                    for value, excess_S, gone_S in zip(
-                        setting.tuned, setting.excess_VXLS[v, x], setting.diverged_VXLS[v, x], strict=True
-                    )
-                    for one, gone in zip(excess_S, gone_S, strict=True)
-                ]
-    report.table(header, rows)
+        for x, v in itertools.product(range(len(setting.sizes)), range(len(setting.variants))):
+            best = setting.tuned[setting.best_VX[v, x]]
+            arm = setting_name(setting), setting.sizes[x], setting.variants[v], best
+            own = [value for value, shown in zip(arm, kept, strict=True) if shown]
+            excess, beside = setting.excess(v, x), by_arm.get((v, x))
+            rows.append([*own, show(excess), *_shown(beside)])
+            numbers.append([*own, *_numbers(excess), *_in_numbers(beside)])
+    report.heading("In numbers")
+    base = roles.baseline
+    report.table([*keys, "excess, nats", f"minus {base}", f"over {base}", "p", "p (Holm)"], rows)
     report.text("p: sign flips of the seeds' differences; Holm: corrected for all comparisons of this table at once.")
-    report.csv("comparisons", header, rows)
-    report.csv("excess", ["setting", roles.x or "x", roles.variant or "variant", roles.tuned or "tuned",
-                          "excess", "diverged"], curves)  # fmt: skip
+    ends = [f"{name}{end}" for name in ("excess", "difference", "ratio") for end in ("", "_low", "_high")]
+    report.csv("arms", [*keys, *ends, "p", "p_holm"], numbers)
 
 
-def _compared(one: tuple[Comparison, float] | None) -> list[str]:
-    if one is None:
+def _shown(beside: tuple[Comparison, float] | None) -> list[str]:
+    if beside is None:
         return ["", "", "", ""]
-    comparison, holm = one
-    p, corrected_p = ("" if math.isnan(value) else f"{value:.2g}" for value in (comparison.p, holm))
-    return [show(comparison.difference), show(comparison.ratio), p, corrected_p]
+    one, holm = beside
+    p, corrected_p = ("" if math.isnan(value) else f"{value:.2g}" for value in (one.p, holm))
+    return [show(one.difference), show(one.ratio), p, corrected_p]
+
+
+def _in_numbers(beside: tuple[Comparison, float] | None) -> list[Any]:
+    if beside is None:
+        return [""] * 8
+    one, holm = beside
+    return [*_numbers(one.difference), *_numbers(one.ratio), one.p, holm]
+
+
+def _numbers(found: Interval) -> list[float]:
+    return [found.estimate, found.low, found.high]

@@ -10,13 +10,14 @@ from rich.text import Text
 from data.errors import printable
 from experiments.ablation_cost import expected_seconds, told
 from experiments.ablation_plan import Group, Plan
+from experiments.ablation_roles import SEED
 from experiments.ablation_tables import Findings, show
 from experiments.ablation_verdicts import stated
 
 
 def print_plan(plan: Plan, console: Console) -> None:
     """Say what would be trained, and about how long it takes."""
-    counts = [f"{len(labels)} {name}" for name, labels in plan.labels.items()]
+    counts = [f"{len(labels)} {'seeds' if name == SEED else name}" for name, labels in plan.labels.items()]
     updates = sum(group.updates for group in plan.groups)
     programs = f"{len(plan.groups)} compiled program{'s' if len(plan.groups) > 1 else ''}"
     on_cpu, devices = jax.devices()[0].platform == "cpu", jax.device_count()
@@ -26,7 +27,9 @@ def print_plan(plan: Plan, console: Console) -> None:
     console.print(Text(f"{len(plan.members):,} runs = {' x '.join(counts)}"), soft_wrap=True)
     console.print(Text(f"{programs}, {updates:,} updates, {expected}"), soft_wrap=True)
     for group in plan.groups if len(plan.groups) > 1 else ():
-        console.print(Text(f"  {group.number:3}  {len(group.members):5,} runs  {group_name(plan, group)}", "dim"))
+        console.print(
+            Text(f"  {group.number:3}  {len(group.members):5,} runs  {group_name(plan, group)}", "dim"), soft_wrap=True
+        )
 
 
 def group_name(plan: Plan, group: Group) -> str:

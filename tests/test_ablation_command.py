@@ -180,7 +180,7 @@ def test_a_stopped_one_goes_on_and_repeats_nothing(run, tmp_path, monkeypatch):
     assert (folder / "results" / "program-001.npz").stat().st_mtime_ns == before
     whole, _ = run
     assert (folder / "runs.csv").read_bytes() == (whole / "runs.csv").read_bytes()
-    for name in ("comparisons.csv", "excess.csv", "excess.svg"):
+    for name in ("arms.csv", "excess.svg"):
         assert (folder / name).read_bytes() == (whole / name).read_bytes()
     for path in (whole / "results").iterdir():
         with np.load(path) as one, np.load(folder / "results" / path.name) as other:

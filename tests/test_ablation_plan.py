@@ -195,7 +195,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path, monkeypatch, cap
     monkeypatch.setattr("experiments.runtime.prepare", lambda: None)
     assert main(["--config", "scaling.yaml", "--dry-run"]) == 0
     shown = capsys.readouterr().out
-    assert shown.startswith("360 runs = 4 model.d_head x 3 model.scale x 3 train.learning_rate x 10 seed\n")
+    assert shown.startswith("360 runs = 4 model.d_head x 3 model.scale x 3 train.learning_rate x 10 seeds\n")
     assert re.search(r"^4 compiled programs, 360,000 updates, about \d+ min on \d+ ", shown, re.MULTILINE)
     assert re.search(r"^ +2 +90 runs +model.d_head 16$", shown, re.MULTILINE)
     assert list(tmp_path.iterdir()) == []

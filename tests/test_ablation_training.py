@@ -51,13 +51,14 @@ def tables(world):
     return sampler_tables(world, BASE.task.hidden)
 
 
-def losses(world, tables, *configs):
-    """The loss of every update, [update, run], as the training loop records it."""
+def trained_by_the_loop(world, tables, *configs):
+    """The loss of every update, [update, run], as the training loop records it; and how many updates each run made."""
     assert len({program(config, world) for config in configs}) == 1
     longest = max(config.train.steps for config in configs)
     runner = Runner(program(configs[0], world), swept(*configs), tables, list(range(longest + 1)))
     runner.measured_by(lambda nothing, _, scale: scale + nothing, np.float32(0))
-    return np.stack([record.loss_R for record in runner.run()][1:])
+    found = np.stack([record.loss_R for record in runner.run()][1:])
+    return found, runner.ensemble.fetch(runner.states.optimizer[1].count)
 
 
 @pytest.fixture(scope="module")
@@ -74,18 +75,21 @@ def mixed():
 
 @pytest.fixture(scope="module")
 def together(world, tables, mixed):
-    return losses(world, tables, *mixed)
+    return trained_by_the_loop(world, tables, *mixed)
 
 
 def test_a_member_of_a_sweep_equals_the_lone_run(world, tables, mixed, together):
+    together, _ = together
     for run in (1, 4):
-        alone = losses(world, tables, mixed[run])[:, 0]
+        alone = trained_by_the_loop(world, tables, mixed[run])[0][:, 0]
         np.testing.assert_allclose(together[: len(alone), run], alone, rtol=1e-5)
     assert len({tuple(column) for column in together[:40].T}) == len(mixed)
 
 
 def test_a_shorter_run_ends_where_it_should(together):
     """Its losses are those of 40 updates; afterwards it waits, and there is nothing to tell."""
+    together, updates_R = together
+    assert updates_R.tolist() == [100, 100, 100, 100, 40]
     assert np.isfinite(together[:40, 4]).all()
     assert np.isnan(together[40:, 4]).all()
     assert np.isfinite(together[:, :4]).all()

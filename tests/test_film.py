@@ -1,0 +1,27 @@
+"""The maps of a film are those of the run's own model, its scale included."""
+
+from types import SimpleNamespace
+
+import jax
+import numpy as np
+
+from data.world import load_world
+from experiments.config import Config
+from experiments.film_maker import _maps
+from experiments.loop import watched_sentences
+from experiments.probes import make_probes
+from experiments.state import program
+from model.config import ModelConfig
+from model.functional import apply, init_params
+
+
+def test_the_maps_of_a_film_have_the_scale_of_the_run(assert_close):
+    world = load_world("english")
+    config = Config(model=ModelConfig(d_model=8, d_head=16, d_mlp=0, scale=3.0))
+    probes = make_probes(world, watched_sentences(config, world)[:1])
+    sized = config.model.sized(len(world.vocabulary), world.max_length)
+    params = init_params(sized, jax.random.key(0))
+    saved = SimpleNamespace(config=config, params=lambda _: params)
+    (found,) = _maps(saved, program(config, world), probes, [0])
+    weights = apply(sized, params, probes.tokens_GK, probes.hidden_G[:, None]).weights_BHQK[:, :, 0]
+    assert_close(found, np.swapaxes(np.asarray(weights), 0, 1)[:, :, : found.shape[2]], 1e-5)
