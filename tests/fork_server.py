@@ -28,7 +28,7 @@ KEPT = Path(sys.argv[1])
 """Where compiled programs lie: tracing them anew takes most of a small run's time."""
 
 
-def compile_once(self, function, shared, stacked, effort=1):
+def compile_once(self, function, shared, stacked, effort=1, holds=None):  # noqa: ARG001
     """Instead of `Ensemble.compile`: the program that an earlier process compiled for the same shapes."""
     shapes = jax.tree.map(lambda x: (x.shape, str(x.dtype)), (shared, stacked))
     path = KEPT / hashlib.sha256(f"{function.__qualname__} {shapes} {self.mesh}".encode()).hexdigest()
