@@ -27,6 +27,14 @@ if "device_count" not in os.environ["XLA_FLAGS"]:
     jax.config.update("jax_num_cpu_devices", max(2, jax.config.jax_num_cpu_devices))
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long tests out, unless marks were asked for: `pytest -m long` runs them alone."""
+    if not config.option.markexpr:
+        long = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in set(long)]
+
+
 @pytest.fixture
 def float64() -> Iterator[None]:
     """Makes jax use 64-bit numbers in a test: for identities, which hold to 1e-12 or not at all."""
@@ -36,7 +44,7 @@ def float64() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def quick_compiler() -> Callable[[], AbstractContextManager[None]]:
-    """`with quick_compiler(): ...`: half the compiler's time, where few updates are made and what counts is written."""
+    """`with quick_compiler(): ...`: half the compiler's time, where few updates are made."""
 
     @contextmanager
     def quick() -> Iterator[None]:
@@ -47,6 +55,13 @@ def quick_compiler() -> Callable[[], AbstractContextManager[None]]:
             jax.config.update("jax_disable_most_optimizations", False)
 
     return quick
+
+
+@pytest.fixture(scope="module")
+def quickly_compiled(quick_compiler: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
+    """The same for a whole module: `pytestmark = pytest.mark.usefixtures("quickly_compiled")`."""
+    with quick_compiler():
+        yield
 
 
 @pytest.fixture(scope="session")

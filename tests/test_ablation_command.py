@@ -23,6 +23,8 @@ from experiments.ablation_training import GroupTraining
 from experiments.run_directory import command_of, newest_run
 from experiments.yaml_config import make_as
 
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
 TINY = """\
 command: ablate
 title: A tiny one
@@ -57,7 +59,7 @@ def console():
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(tmp_path_factory, quickly_compiled):  # noqa: ARG001
     """(folder, what was printed) of the whole ablation."""
     folder, out = tmp_path_factory.mktemp("runs") / "tiny-001", console()
     assert ablation_session.ablate(config(), "tiny", str(folder), console=out) == 0

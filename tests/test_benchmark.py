@@ -2,7 +2,11 @@
 
 import re
 
+import pytest
+
 from experiments import benchmark
+
+pytestmark = [pytest.mark.usefixtures("quickly_compiled"), pytest.mark.long]
 
 TINY = """\
 model: {d_model: 4, heads: 1, d_head: 2, d_mlp: 0}
@@ -18,6 +22,7 @@ def test_the_command_prints_every_figure(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tiny.yaml").write_text(TINY, encoding="utf-8")
     monkeypatch.setattr(benchmark, "_machine", lambda: "a machine")  # it would set up devices that tests set up
+    monkeypatch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "true")  # for the commands that it starts
     path, sweep = str(tmp_path / "tiny.yaml"), str(tmp_path / "sweep.yaml")
     (tmp_path / "sweep.yaml").write_text(SWEEP, encoding="utf-8")
     assert benchmark.main(["--config", path, "--ablation", sweep, "--updates", "2", "--repeats", "1"]) == 0

@@ -21,6 +21,7 @@ from experiments.run_directory import load_run
 from experiments.tracker import Tracker
 from experiments.yaml_config import make_config
 
+pytestmark = pytest.mark.long
 CONFIG = """\
 world: {world}
 seeds: {seeds}
@@ -76,7 +77,7 @@ def stop(*_):
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory, quick):  # noqa: ARG001  its programs
+def sound(tmp_path_factory, quick, quickly_compiled):  # noqa: ARG001  its programs
     """Folders of runs that nothing happened to: one that ended, one of two seeds, one that was stopped at its end."""
     here = tmp_path_factory.mktemp("sound")
     (here / "small.yaml").write_text(SMALL, encoding="utf-8")

@@ -45,10 +45,12 @@ def run(tmp_path_factory, quick_compiler):
     with quick_compiler(), pytest.MonkeyPatch.context() as patch:  # the exact law need not be exact here
         patch.setattr("experiments.gradient_sections._DRAWS", 1000)
         patch.setattr("experiments.gradient_figures._DRAWS", 1000)
+        patch.setattr("experiments.gradient_study._CONTROL_SEEDS", 2)
         assert study(config_of(TINY), "tiny", str(folder), Console(file=out, width=200)) == 0
     return folder, out.getvalue()
 
 
+@pytest.mark.long
 def test_the_report(run):
     folder, printed = run
     text = (folder / "report.md").read_text(encoding="utf-8")
@@ -77,6 +79,7 @@ def test_predictions_are_written_before_anything_is_measured(tmp_path, monkeypat
     assert all(prediction in text for prediction in PREDICTIONS.values())
 
 
+@pytest.mark.long
 def test_every_number_is_in_a_table(run):
     folder, _ = run
     with (folder / "gradients.csv").open(encoding="utf-8") as file:
@@ -91,6 +94,7 @@ def test_every_number_is_in_a_table(run):
     assert names == {f"{n}.csv" for n in ("gradients", "softmax", "training", "scores", "escape", "verdicts")}
 
 
+@pytest.mark.long
 def test_tensorboard_shows_the_scales_side_by_side(run):
     folder, _ = run
     tags = {}
@@ -105,6 +109,7 @@ def test_tensorboard_shows_the_scales_side_by_side(run):
     assert "figures/simulated_query" in main_tags
 
 
+@pytest.mark.long
 def test_nothing_is_overwritten(run):
     folder, _ = run
     with pytest.raises(InputError, match="is not empty, and nothing is overwritten"):

@@ -20,7 +20,7 @@ from experiments.gradient_stages import (
 from experiments.gradient_theory import jacobian_norm, score_gradient
 from model.functional import apply
 
-pytestmark = pytest.mark.usefixtures("float64")
+pytestmark = pytest.mark.usefixtures("float64", "quickly_compiled")
 B, K, H, D, V = 3, 5, 2, 7, 4  # a value may have other components than a key
 SCALE = 0.6
 

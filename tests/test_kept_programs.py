@@ -15,6 +15,8 @@ from experiments.loop import Training
 from experiments.state import program
 from experiments.yaml_config import load_config
 
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
 X = np.arange(3, dtype=np.float32)
 
 

@@ -351,6 +351,7 @@ def report(tmp_path_factory, quick_compiler):
     return code, folder, console.file.getvalue()
 
 
+@pytest.mark.long
 def test_the_report_has_every_paper(report):
     code, folder, shown = report
     text = (folder / "report.md").read_text(encoding="utf-8")
@@ -367,6 +368,7 @@ def test_the_report_has_every_paper(report):
     assert load_papers(str(folder / "config.yaml"), {}) == load_papers(None, TINY)
 
 
+@pytest.mark.long
 def test_the_reports_numbers_are_those_of_its_csv_files(report):
     _, folder, _ = report
     lines = {path.stem: path.read_text(encoding="utf-8").splitlines() for path in folder.glob("*.csv")}
@@ -381,6 +383,7 @@ def test_the_reports_numbers_are_those_of_its_csv_files(report):
     assert f"| 2 | {np.mean(starts):.3g} [" in text
 
 
+@pytest.mark.long
 def test_sigma_at_the_start_is_that_of_fresh_models(report):
     """Measured anew from the seed, outside the ensemble."""
     _, folder, _ = report

@@ -307,7 +307,7 @@ def test_a_folder_in_use_is_left_alone(folder, forks, unbroken):
 def test_no_run_to_resume(tmp_path, forks):
     (tmp_path / "empty").mkdir()
     for arguments, message in (
-        (["--resume"], "error: --resume: no run in runs; name the folder of one\n"),
+        (["--resume"], "error: --resume: no run of experiments.train in runs; name the folder of one\n"),
         (["--resume", "empty"], "error: empty: no run lies here (there is no config.yaml); "),
         (["--resume", "nowhere"], "error: nowhere: no run lies here"),
     ):

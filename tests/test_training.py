@@ -49,6 +49,13 @@ def kinds(training, record):
     return record.measured.evaluation.excess_G.reshape(training.config.seeds, 2, -1).mean(axis=2)
 
 
+@pytest.fixture
+def quickly_compiled_here(quick_compiler):
+    """For one test: those that train for long want the compiler's best."""
+    with quick_compiler():
+        yield
+
+
 @pytest.fixture(scope="module")
 def toy():
     """(training, first record, last record)."""
@@ -194,6 +201,7 @@ def test_devices_that_share_a_batch_draw_the_same_sentences(alone):
         np.testing.assert_allclose(one.measured, two.measured, rtol=1e-4)
 
 
+@pytest.mark.usefixtures("quickly_compiled_here")
 def test_chunks_do_not_change_the_training():
     """One chunk of 20 updates and chunks of 7 and 13 end in the same bits."""
     config = load_config("toy.yaml", SMALL)
@@ -211,6 +219,7 @@ def test_chunks_do_not_change_the_training():
     assert min(moved) > 0
 
 
+@pytest.mark.usefixtures("quickly_compiled_here")
 def test_a_diverged_run_is_told(tmp_path):
     values = {"train.learning_rate": "1000", "model.norm": "none", "train.steps": "30", "track.images": "2"}
     console = Console(file=io.StringIO(), width=100)
@@ -227,6 +236,7 @@ def test_a_diverged_run_is_told(tmp_path):
     assert steps[-2] <= step < steps[-1] < 30
 
 
+@pytest.mark.usefixtures("quickly_compiled_here")
 def test_a_diverged_run_spoils_no_other():
     """Two runs of one program, one with a hopeless learning rate: the other equals itself beside a sound one."""
     config, world = load_config("toy.yaml", SMALL | {"model.norm": "none"}), load_world("english")
