@@ -120,7 +120,7 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_been(folder
         assert ends[-1] in (0, -signal.SIGKILL), out + err
         if ends[-1]:
             hit[stage(killed, before)] += 1
-        else:
+        elif arguments[0] != "--resume":  # the machine has become quicker
             seconds = min(seconds, time.monotonic() - began)
     print(f"{KILLS} kills, {dict(hit)}; {ends.count(0)} ended before their kill")
     assert len(hit) > 1, hit
