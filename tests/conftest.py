@@ -28,8 +28,8 @@ if "device_count" not in os.environ["XLA_FLAGS"]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long tests out, unless marks were asked for: `pytest -m long` runs them alone."""
-    if not config.option.markexpr:
+    """Leave the long tests out, unless marks or single tests were asked for: `pytest -m long` runs them alone."""
+    if not config.option.markexpr and not any("::" in argument for argument in config.args):
         long = [item for item in items if item.get_closest_marker("long")]
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in set(long)]
