@@ -44,8 +44,10 @@ class MemberLog:
     def begin(self, first: Record, pictures: SentencePictures, fixed: Arrays) -> None:
         """Start the files; `first` is the record of step 0, which a run that goes on has already."""
         self._first, self._pictures = first, pictures
-        self._record.begin(fixed, self._after)
-        self._params.begin({}, self._after)
+        # Where the step of the checkpoint is one to record, it is the first that is recorded again.
+        again = self._after + 1 if self._after + 1 in self._training.steps else None
+        self._record.begin(fixed, self._after, again)
+        self._params.begin({}, self._after, again)
         if self._after < 0:
             self._events.hparams(hparams(self._training.config, self._run), COMPARED, printable(str(self.folder)))
             for n, _ in enumerate(pictures.labels):

@@ -32,14 +32,14 @@ class RecordFile:
         """Whether anything was recorded."""
         return self.path.exists() or self._fixed.exists()
 
-    def begin(self, fixed: Mapping[str, NDArray[Any]], after: int = -1) -> None:
+    def begin(self, fixed: Mapping[str, NDArray[Any]], after: int = -1, again: int | None = None) -> None:
         """Make ready to append steps beyond `after`; what stands there of later steps is dropped.
-
-        The step after `after` may stay: a run that goes on from it records it anew, and may die before that.
 
         Args:
           fixed: the arrays that are the same at every step.
           after: the step from which training goes on; -1 for a new run.
+          again: a later step that stays until it is recorded again: that of the checkpoint that a run goes on from,
+            which may die before it has done so.
 
         Raises:
           InputError: `after` is given, and what stands there cannot be read.
@@ -51,7 +51,7 @@ class RecordFile:
                 int(step), {name: array[t] for name, array in before.items() if name not in {*fixed, "version"}}
             )
         for path in self._parts.glob("step-*.npz"):
-            if int(path.stem.removeprefix("step-")) > after + 1:
+            if (step := int(path.stem.removeprefix("step-"))) > after and step != again:
                 path.unlink()
         # From here on the parts are what is read, see `read`.
         write_npz(self._fixed, {"version": np.int64(VERSION), **fixed})

@@ -8,6 +8,7 @@ import jax
 import jaxlib.version
 
 from data.errors import InputError
+from experiments.kept_programs import keep_in
 
 
 def prepare(cache: Path | None = None) -> None:
@@ -37,6 +38,8 @@ def prepare(cache: Path | None = None) -> None:
         jax.config.update("jax_compilation_cache_dir", str(cache or home / "catmat" / "xla"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    folder = jax.config.values["jax_compilation_cache_dir"]
+    keep_in(Path(folder) / "traced" if folder and jax.config.values["jax_enable_compilation_cache"] else None)
     asked = os.environ.get("JAX_PLATFORMS", "")
     try:
         jax.devices()

@@ -14,6 +14,7 @@ from experiments import runtime
 from experiments.config import Config
 from experiments.interruption import EXIT_CODE, Interruption
 from experiments.loop import Record, Training
+from experiments.metrics import excess_metrics
 from experiments.resume import Resumed, find_resumed, say
 from experiments.run_directory import RunLock, make_run_directory, resume_command
 from experiments.terminal import report, watched
@@ -90,20 +91,26 @@ class _Session:
             self._tracker.record(record)
             self._first, self._last = self._first or record, record
             if found is None or record.step > found.step:
-                self._save(
-                    record.step, record.states, _mean_excess(record), at_once=record.step == self._training.steps[-1]
-                )
+                self._save(record.step, record.states, record, at_once=record.step == self._training.steps[-1])
 
     def _tick(self, step: int) -> bool:
         if step not in self._training.steps and self._last is not None:
-            self._save(step, self._training.states, _mean_excess(self._last))
+            self._save(step, self._training.states)
         return self._stop.asked
 
-    def _save(self, step: int, states: object, excess: float, at_once: bool = False) -> None:
-        """Save a checkpoint, if the last one is old enough."""
+    def _save(self, step: int, states: object, record: Record | None = None, at_once: bool = False) -> None:
+        """Save a checkpoint, if the last one is old enough; the best is chosen among those that have a record."""
         if at_once or time.monotonic() - self._saved_at >= self._training.config.track.checkpoint_seconds:
+            excess = self._excess(record) if record is not None and record.step == step else np.inf
             self._checkpoints.save(step, self._training.ensemble.fetch(states), excess)
             self._saved_at = time.monotonic()
+
+    def _excess(self, record: Record) -> float:
+        """On asked contexts, mean over the runs, in nats."""
+        runs = range(self._training.config.seeds)
+        return float(
+            np.mean([excess_metrics(self._training, record, run).get("excess/asked/all", np.inf) for run in runs])
+        )
 
     def _end(self) -> int:
         training, first, last = self._training, self._first, self._last
@@ -111,14 +118,14 @@ class _Session:
         assert last is not None  # noqa: S101
         diverged = {training.config.seed + run: int(at) for run, at in enumerate(last.diverged_at_R) if at >= 0}
         if training.step < training.steps[-1] and len(diverged) < training.config.seeds:
-            self._save(training.step, training.states, _mean_excess(last), at_once=True)
+            self._save(training.step, training.states, last, at_once=True)
             self._checkpoints.wait()
             if last.step or self._tracker.after < 0:  # else an earlier process said more than is known here
                 self._tracker.interrupted(last)
             again = resume_command(self._folder)
             say(self._console, f"interrupted and saved at step {training.step:,}; go on with  {again}")
             return EXIT_CODE
-        self._save(training.step, training.states, _mean_excess(last), at_once=True)
+        self._save(training.step, training.states, last, at_once=True)
         self._checkpoints.wait()  # so that a later process can finish what is begun below
         self._tracker.finish(last)
         report(training, first, last, self._folder, self._console)
@@ -131,9 +138,3 @@ class _Session:
         kept = "" if self._last is None else f"; what was recorded up to step {self._last.step:,} is kept"
         reason = error.strerror or error
         return f"{self._folder}: cannot be written to ({reason}); free some space, or choose --run-dir{kept}"
-
-
-def _mean_excess(record: Record) -> float:
-    """The excess on asked contexts, mean over slots and runs: by it the best checkpoint is chosen."""
-    excess_RG = record.measured.evaluation.excess_G
-    return float(np.mean(excess_RG[:, : excess_RG.shape[1] // 2]))

@@ -1,5 +1,6 @@
 """Programs traced once: what is kept gives the same numbers, whatever matters asks for another, damage is noticed."""
 
+import copy
 import dataclasses
 from collections import namedtuple
 from pathlib import Path
@@ -8,11 +9,13 @@ import jax
 import numpy as np
 import pytest
 
+from data.sampler import sampler_tables
 from data.world import load_world
 from experiments import kept_programs
-from experiments.kept_programs import can_be_kept, kept
+from experiments.kept_programs import can_be_kept, keep_in, kept
 from experiments.loop import Training
-from experiments.state import program
+from experiments.runner import Runner
+from experiments.state import program, swept
 from experiments.yaml_config import load_config
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
@@ -33,11 +36,10 @@ can_be_kept((Pair, Named))
 
 @pytest.fixture
 def cache(tmp_path):
-    """An empty cache folder; gives the kept files."""
-    before = jax.config.jax_compilation_cache_dir
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path))
-    yield lambda: sorted((tmp_path / "traced").iterdir())
-    jax.config.update("jax_compilation_cache_dir", before)
+    """Keeps programs in an empty folder; gives the kept files."""
+    (tmp_path / "traced").mkdir()
+    keep_in(tmp_path / "traced")
+    return lambda: sorted((tmp_path / "traced").iterdir())
 
 
 class Counted:
@@ -73,23 +75,52 @@ def test_what_it_depends_on_asks_for_another(cache, monkeypatch):
     one = Counted()
     with jax.default_matmul_precision("bfloat16"):
         one.kept()
+    jax.config.update("jax_random_seed_offset", 7)
+    one.kept()
+    jax.config.update("jax_random_seed_offset", 0)
     with monkeypatch.context() as patch:
+        patch.setattr(kept_programs._Keeper, "source", "another version")
         patch.setattr(kept_programs, "_source", lambda: "another version")
         one.kept()
-    assert (one.times, len(cache())) == (2, 6)
+    assert (one.times, len(cache())) == (3, 7)
+
+
+def test_an_edit_after_the_start_is_not_kept_under_the_old_name(cache, monkeypatch):
+    monkeypatch.setattr(kept_programs, "_source", lambda: "edited")
+    np.testing.assert_array_equal(Counted().kept().first, 2 * X)
+    assert cache() == []
+
+
+def test_what_calls_back_to_python_is_not_kept(cache, capfd):
+    def says(x):
+        jax.debug.print("here {}", x)
+        return x + 1
+
+    np.testing.assert_array_equal(kept(jax.jit(says), (X,), ())(X), X + 1)
+    jax.effects_barrier()
+    assert "here" in capfd.readouterr().out
+    assert cache() == []
+
+
+def test_only_the_latest_stay(cache, monkeypatch):
+    monkeypatch.setattr(kept_programs, "_MOST_FILES", 2)
+    for number in range(4):
+        Counted().kept(holds=(number,))
+    assert len(cache()) == 2
+    one = Counted()
+    one.kept(holds=(3,))
+    assert one.times == 0
 
 
 def test_the_source_of_every_module_counts(monkeypatch, tmp_path):
-    names = []
-    for text in ("one", "two"):
-        for package in ("data", "model", "experiments"):
-            (tmp_path / package).mkdir(exist_ok=True)
-        (tmp_path / "model" / "attention.py").write_text(text)
-        monkeypatch.setattr(kept_programs, "__file__", str(tmp_path / "experiments" / "kept_programs.py"))
-        kept_programs._source.cache_clear()
-        names.append(kept_programs._source())
-    kept_programs._source.cache_clear()
-    assert names[0] != names[1]
+    monkeypatch.setattr(kept_programs, "__file__", str(tmp_path / "experiments" / "kept_programs.py"))
+    found = set()
+    for package in ("data", "model", "experiments"):
+        (tmp_path / package).mkdir()
+        for text in ("one", "two"):
+            (tmp_path / package / "module.py").write_text(text)
+            found.add(kept_programs._source())
+    assert len(found) == 6
 
 
 @pytest.mark.parametrize("damage", [lambda content: content[:-1], lambda _: b"", lambda content: content + b"."])
@@ -131,23 +162,28 @@ def test_a_training_is_traced_once(cache, monkeypatch):
 def test_every_field_of_a_program_counts():
     one = program(load_config("toy.yaml", {}), load_world("english"))
     others = [dataclasses.replace(one, **{field.name: "changed"}) for field in dataclasses.fields(one)]
-    others += [
-        dataclasses.replace(one, model=dataclasses.replace(one.model, **{name: value}))
-        for name, value in {
-            "heads": 3,
-            "d_mlp": 5,
-            "norm": "rms",
-            "softcap": 1.0,
-            "sink": "zero",
-            "qk_norm": True,
-        }.items()
-    ]
-    assert len({repr(each) for each in [one, *others]}) == 1 + len(others)
+    model = {field.name for field in dataclasses.fields(one.model)}
+    for name in model:
+        changed = copy.copy(one.model)
+        object.__setattr__(changed, name, "changed")
+        others.append(dataclasses.replace(one, model=changed))
+    assert len({repr(each) for each in [one, *others]}) == 1 + len(others) > 20
 
 
-def test_without_a_cache_nothing_is_kept():
-    before = jax.config.jax_compilation_cache_dir
-    jax.config.update("jax_compilation_cache_dir", None)
+def test_runners_of_equal_shapes_have_programs_of_their_own(cache):
+    """Batch, beta2, softcap and how many lengths there are change no shape."""
+    world = load_world("english")
+    tables, found = sampler_tables(world, ("subject", "verb", "object")), []
+    for overrides in ({}, {"train.batch": "32"}, {"train.beta2": "0.5"}, {"model.softcap": "3"}):
+        config = load_config("toy.yaml", {"train.batch": "64", "train.steps": "2", **overrides})
+        Runner(program(config, world), swept(config), tables, [0, 2])
+        found.append(len(cache()))
+    assert found == [2, 4, 6, 8]
+
+
+def test_by_default_nothing_is_kept(tmp_path):
+    before = jax.config.values["jax_compilation_cache_dir"]
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path))
     function = jax.jit(Counted())
     assert kept(function, (X, (X, None)), ()) is function
     jax.config.update("jax_compilation_cache_dir", before)

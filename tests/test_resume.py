@@ -19,7 +19,7 @@ from small_world import SMALL
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 
 from experiments.interruption import Interruption
-from experiments.record_file import read_npz
+from experiments.record_file import RecordFile, read_npz
 from experiments.run_directory import load_run
 
 CONFIG = """\
@@ -332,3 +332,15 @@ def test_the_handlers_are_put_back():
             time.sleep(0.01)
         assert stop.asked
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+@pytest.mark.parametrize(("again", "kept"), [(None, [0, 50]), (101, [0, 50, 101])])
+def test_records_of_steps_that_were_given_up_are_dropped(tmp_path, again, kept):
+    """With more steps the learning rate is another one: what was recorded beyond the checkpoint is of another run."""
+    file = RecordFile(tmp_path, "record")
+    file.begin({})
+    for step in (0, 50, 101, 150):
+        file.append(step, {"x": np.float32(step)})
+    file.begin({}, 100, again)
+    file.append(160, {"x": np.float32(160)})
+    assert file.read()["step"].tolist() == [*kept, 160]
