@@ -15,6 +15,8 @@ from experiments.gradient_simulated import simulate
 from experiments.gradient_statistics import statistics
 from experiments.gradient_theory import PEAKS, QUERY_TABLE
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def simulated():

@@ -397,6 +397,7 @@ def test_sigma_at_the_start_is_that_of_fresh_models(report):
         assert float(paper_mup.sigma(static, examples, params, 1 / 8)) == pytest.approx(written, rel=1e-4)
 
 
+@pytest.mark.long
 def test_real_models_learn_worse_with_large_logits():
     config = load_papers(
         None,

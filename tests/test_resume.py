@@ -163,6 +163,7 @@ WRITING = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("place", "begun", "left"), WRITING, ids=["before", "begun", "half", "unnamed"])
 def test_a_run_that_dies_while_it_writes_a_checkpoint(folder, forks, unbroken, place, begun, left, request):
     name = request.node.callspec.id
@@ -187,6 +188,7 @@ def test_a_run_that_dies_before_it_has_recorded_its_checkpoints_step_again(folde
     assert_same_run(folder / "twice", unbroken)
 
 
+@pytest.mark.long
 def test_a_run_that_dies_while_it_deletes_an_old_checkpoint(folder, forks, unbroken):
     assert forks.run(folder, *NEW, "deleting", dies="os.rmdir /checkpoints/0")[0] == -signal.SIGKILL
     assert list((folder / "deleting" / "checkpoints" / "0").iterdir()) == []
@@ -196,6 +198,7 @@ def test_a_run_that_dies_while_it_deletes_an_old_checkpoint(folder, forks, unbro
     assert_same_run(folder / "deleting", unbroken)
 
 
+@pytest.mark.long
 def test_several_runs_that_die_together(folder, forks):
     """Before the last checkpoint has its name, and when the first of three runs has its summary and the second none."""
     several = (*NEW[:2], "--seeds", "3", "--train.steps", "20", "--track.records", "4", "--run-dir")
