@@ -3,9 +3,9 @@
 Letters: T recorded steps, N numbers of `health`, R runs, G rows (of maps) or groups (of excess), H heads, K words.
 """
 
+import dataclasses
 import hashlib
 import io
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,13 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from data.errors import InputError
 from data.sampler import sampler_tables
 from experiments.ablation_plan import Group
 from experiments.health import MEANINGS
 from experiments.loop import make_material, watched_sentences
 from experiments.measure import Glance, Material, glance
+from experiments.record_file import read_npz
 from experiments.runner import Runner, record_steps
 from experiments.state import swept
 from experiments.yaml_config import to_yaml
@@ -124,11 +126,12 @@ def save_results(path: Path, group: Group, results: Results) -> None:
 def load_results(path: Path, group: Group) -> Results | None:
     """What `save_results` wrote; None where there is nothing, or nothing whole, of these runs."""
     try:
-        with np.load(io.BytesIO(path.read_bytes())) as file:
-            arrays: dict[str, Any] = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        arrays: dict[str, Any] = read_npz(path)
+    except InputError:
         return None
-    if arrays.pop("version", None) != _VERSION or str(arrays.pop("runs", "")) != _identity(group):
+    if str(arrays.pop("version", "")) != str(_VERSION) or str(arrays.pop("runs", "")) != _identity(group):
+        return None
+    if set(arrays) != {field.name for field in dataclasses.fields(Results)}:
         return None
     return Results(**arrays | {"seconds": float(arrays["seconds"])})
 
