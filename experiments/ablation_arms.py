@@ -20,9 +20,11 @@ from numpy.typing import NDArray
 from experiments.ablation_metrics import EXCESS
 from experiments.ablation_plan import Plan
 from experiments.ablation_roles import SEED
-from experiments.statistics import Interval, bootstrap_interval, holm, interquartile_mean, sign_flip_p
+from experiments.statistics import Interval, bootstrap_interval, holm, interquartile_mean, sign_flip_p, smallest_p
 
 Floats = NDArray[np.float64]
+SURE = 0.05
+"""A difference is shown where its corrected p-value is below."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,26 @@ def comparisons(plan: Plan, setting: Setting) -> list[Comparison]:
                 Comparison(variant, x, setting.difference(variant, base, x), setting.ratio(variant, base, x), p)
             )
     return found
+
+
+def number_of_comparisons(plan: Plan) -> int:
+    """How many comparisons all settings have together: as many as Holm's method corrects for."""
+    roles = plan.roles
+    if not roles.variant:
+        return 0
+    return (len(plan.labels[roles.variant]) - 1) * math.prod(
+        len(plan.labels.get(n, [""])) for n in (*roles.others, roles.x)
+    )
+
+
+def lowest_p(plan: Plan) -> float:
+    """The lowest corrected p-value that a plan's seeds and comparisons allow."""
+    return min(1.0, number_of_comparisons(plan) * smallest_p(len(plan.labels[SEED])))
+
+
+def can_show(plan: Plan) -> bool:
+    """Whether any difference can be shown with a plan's seeds, at the level SURE."""
+    return lowest_p(plan) < SURE
 
 
 def corrected(found: Sequence[Sequence[Comparison]]) -> list[list[float]]:

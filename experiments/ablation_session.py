@@ -12,12 +12,13 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from data.errors import InputError
 from experiments import runtime
+from experiments.ablation_answers import answers
 from experiments.ablation_arms import settings_of
 from experiments.ablation_config import AblationConfig
 from experiments.ablation_log import write_members, write_runs
 from experiments.ablation_metrics import run_summary
 from experiments.ablation_plan import Group, Plan, make_plan
-from experiments.ablation_report import answers, predictions_page, write_report
+from experiments.ablation_report import predictions_page, write_report
 from experiments.ablation_tables import findings
 from experiments.ablation_terminal import print_answer, print_plan
 from experiments.ablation_training import GroupTraining, Materials, Results, load_results, save_results

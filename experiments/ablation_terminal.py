@@ -8,11 +8,13 @@ from rich.console import Console
 from rich.text import Text
 
 from data.errors import printable
+from experiments.ablation_arms import SURE, can_show, lowest_p, number_of_comparisons
 from experiments.ablation_cost import expected_seconds, told
 from experiments.ablation_plan import Group, Plan
 from experiments.ablation_roles import SEED
 from experiments.ablation_tables import Findings, show
 from experiments.ablation_verdicts import stated
+from experiments.statistics import EXACT_SEEDS, smallest_p
 
 
 def print_plan(plan: Plan, console: Console) -> None:
@@ -26,10 +28,21 @@ def print_plan(plan: Plan, console: Console) -> None:
     expected = f"about {seconds} on {where}" if on_cpu else f"on {where}"
     console.print(Text(f"{len(plan.members):,} runs = {' x '.join(counts)}"), soft_wrap=True)
     console.print(Text(f"{programs}, {updates:,} updates, {expected}"), soft_wrap=True)
+    if not can_show(plan):
+        console.print(Text(_too_few(plan)), soft_wrap=True)
     for group in plan.groups if len(plan.groups) > 1 else ():
         console.print(
             Text(f"  {group.number:3}  {len(group.members):5,} runs  {group_name(plan, group)}", "dim"), soft_wrap=True
         )
+
+
+def _too_few(plan: Plan) -> str:
+    """That no difference can be shown, and what helps."""
+    asked, seeds = number_of_comparisons(plan), len(plan.labels[SEED])
+    enough = next((n for n in range(2, EXACT_SEEDS + 2) if asked * smallest_p(n) < SURE), None)
+    what = f"{asked} comparison{'s' if asked > 1 else ''} with {seeds} seed{'s' if seeds > 1 else ''}"
+    remedy = f"{enough} seeds" if enough else "a smaller grid"
+    return f"{what}: no corrected p-value can fall below {SURE:g} (lowest {lowest_p(plan):.2g}); {remedy} would do"
 
 
 def group_name(plan: Plan, group: Group) -> str:

@@ -13,6 +13,7 @@ from test_world_errors import assert_told_well
 from data.errors import InputError
 from data.yaml_file import parse_yaml
 from experiments.ablate import main
+from experiments.ablation_arms import can_show, lowest_p
 from experiments.ablation_config import AblationConfig, load_ablation
 from experiments.ablation_cost import expected_seconds, told
 from experiments.ablation_plan import make_plan
@@ -210,6 +211,29 @@ def test_expected_time_grows_with_what_is_asked():
     assert "variant normed" in console.file.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("seeds", "lowest", "says"),
+    [
+        (1, 1.0, "12 comparisons with 1 seed: no corrected p-value can fall below 0.05 (lowest 1); 9 seeds would do"),
+        (
+            8,
+            12 * 2 / 256,
+            "12 comparisons with 8 seeds: no corrected p-value can fall below 0.05 (lowest 0.094); 9 seeds",
+        ),
+        (9, 12 * 2 / 512, None),
+        (13, 12 / 10_001, None),
+    ],
+)
+def test_a_plan_says_whether_its_seeds_can_show_anything(seeds, lowest, says):
+    plan = make_plan(config_of(GRID.replace("seeds: 2", f"seeds: {seeds}")))
+    assert lowest_p(plan) == pytest.approx(lowest)
+    console = Console(file=io.StringIO(), width=200)
+    print_plan(plan, console)
+    line = next((line for line in console.file.getvalue().splitlines() if "comparison" in line), None)
+    assert (line is None) == (says is None)
+    assert line is None or line.startswith(says)
+
+
 def test_the_shipped_configs():
     assert config_names(AblationConfig) == ["scaling.yaml", "scaling_full.yaml", "scaling_quick.yaml"]
     runs = {}
@@ -217,6 +241,7 @@ def test_the_shipped_configs():
         plan = make_plan(load_ablation(name, {}))
         runs[name] = len(plan.members)
         assert plan.config.predictions.items
+        assert can_show(plan)
         text = (ROOT / "configs" / name).read_text(encoding="utf-8")
         assert f"python -m experiments.ablate --config {name}" in text.partition("format:")[0]
     assert runs["scaling.yaml"] == 360
