@@ -19,6 +19,7 @@ from data.yaml_file import parse_yaml
 from experiments import ablation_session
 from experiments.ablate import main
 from experiments.ablation_config import AblationConfig
+from experiments.ablation_grid import COLUMNS
 from experiments.ablation_training import GroupTraining
 from experiments.run_directory import command_of, newest_run
 from experiments.yaml_config import make_as
@@ -74,6 +75,11 @@ def rows_of(folder):
 def test_the_table_says_what_the_summaries_say(run):
     folder, _ = run
     rows = rows_of(folder)
+    own = {"variant", "seed"}
+    assert {name for name in rows[0] if not {".", "/"} & set(name)} - own <= COLUMNS
+    assert {"run", "version", "status", "loss", "steps", "diverged_at"} <= COLUMNS
+    header = (folder / "arms.csv").read_text(encoding="utf-8").splitlines()[0].split(",")
+    assert {name for name in header if "." not in name} - own <= COLUMNS
     assert len(rows) == len(list((folder / "members").iterdir())) == 2 * 2 * 2 * 2
     for row in rows:
         summary = json.loads((folder / "members" / row["run"] / "summary.json").read_text())

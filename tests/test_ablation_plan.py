@@ -121,6 +121,11 @@ WRONG_FILES = [
     ("grid: {v: {a: {model.scal: none}}}", "grid.v.a.model.scal: unknown key; did you mean model.scale?"),
     ("grid: {v: {a: {model.scale: true}}}", "grid.v.a.model.scale: must be text or a number, not true"),
     ("grid: {v: {a: {}, b: {}}}", "grid.v.b: sets the same as a; remove one"),
+    (
+        "grid: {steps: {a: {}}}",
+        "grid.steps: steps is a column of the tables already; give the axis another name, such as",
+    ),
+    ("grid: {p_holm: {a: {}}}", "grid.p_holm: p_holm is a column of the tables already"),
     ("grid: {v: {}}", "grid.v: is empty; give it values"),
     ("grid: {v: {a: {model.d_head: 9999}}}", "grid.v.a: model.d_head: must be from 1 to 4096, not 9999"),
     ("grid: {v: {'a b': {}}}", "grid.v.a b: a name has letters, digits, _ + . - alone"),
