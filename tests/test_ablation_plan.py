@@ -143,6 +143,14 @@ WRONG_FILES = [
         "predictions.0: model.scale has no value 2",
     ),
     ("grid: {model.scale: [1]}\npredictions: [{of: 1, over: 1}]", "predictions.0: must say at_least, at_most or both"),
+    (
+        "grid: {model.scale: [1, 2]}\npredictions: [{of: 1, over: 1, at_least: 1}]",
+        "predictions.0.over: is 1 as of is, and their ratio always 1; name another value",
+    ),
+    (
+        "grid: {model.scale: [1, 2]}\npredictions: [{of: 1, over: 2, at_least: 2, at_most: 1}]",
+        "predictions.0.at_least: is 2, above at_most, 1: nothing is both; exchange them",
+    ),
     ("grid: {world: [englisch]}", "world 'englisch': no such file, nor a world of catmat"),
     ("gird: {model.d_head: [4]}", "gird: unknown key; did you mean grid?"),
 ]
