@@ -155,7 +155,8 @@ def label_of(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
-        return f"{value:g}"
+        short = f"{value:g}"
+        return short if float(short) == value else repr(value).removesuffix(".0")
     return "+".join(value) if isinstance(value, tuple) else str(value)
 
 

@@ -91,6 +91,11 @@ def test_an_axis_on_the_command_line():
     assert without_unmeasured(config).predictions == config.predictions
 
 
+def test_values_that_differ_late_have_names_of_their_own():
+    grid = load_ablation(None, {}, ["train.learning_rate=0.1234567,0.1234568,1e-05,1000"]).grid
+    assert grid.axes[0].labels == ["0.1234567", "0.1234568", "1e-05", "1000"]
+
+
 def test_a_config_is_written_and_read_back():
     text = GRID + (
         "report: {baseline: none, tuned: train.learning_rate}\n"
