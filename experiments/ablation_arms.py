@@ -3,8 +3,9 @@
 Letters: V variants, X values along x, L tuned values, S seeds. What the grid does not vary has one value, "".
 
 The value that counts (say, the learning rate) is the one with the lowest interquartile mean over the seeds. An interval
-chooses it anew in every resample, so it holds the luck of that choice too. A run that diverged counts with the excess
-that it had before its first update: leaving it out would favour what diverges. So does one whose excess is no number.
+chooses it anew in every resample, so it holds the luck of that choice too. A run counts with its excess at the end, but
+with no more than it had before its first update, whether it diverged (its end is then its state before that), ends at
+1e30 or at no number: leaving it out would favour what diverges.
 """
 
 import itertools
@@ -127,7 +128,7 @@ def settings_of(plan: Plan, summaries: Sequence[Mapping[str, Any]]) -> list[Sett
 
 def _excess(summary: Mapping[str, Any]) -> float:
     found, before = float(summary.get(EXCESS, math.nan)), float(summary[f"start/{EXCESS}"])
-    return before if summary["diverged_at"] is not None or not math.isfinite(found) else found
+    return min(found, before) if math.isfinite(found) else before
 
 
 def comparisons(plan: Plan, setting: Setting) -> list[Comparison]:

@@ -139,9 +139,10 @@ def _method(report: Report, plan: Plan, found: Findings, versions: Mapping[str, 
     if asked and not can_show(plan):
         said.append(f"With {seeds} seeds and {asked} comparisons no corrected p-value can fall below {SURE:g}.")
     said.append(
-        f"{gone} runs diverged; runs.csv says when. Each counts with the excess that it had before its first update."
+        f"{gone} run{'s' if gone > 1 else ''} diverged; runs.csv says when, and what stands there is the state before."
         if gone
         else "No run diverged."
     )
+    said.append("Every run counts with its excess at the end, but with no more than it had before its first update.")
     report.text(" ".join(said), "All settings are in config.yaml beside this file, every run is a row of runs.csv.")
     report.text(f"Made with {', '.join(f'{name} {value}' for name, value in versions.items())}.")

@@ -1,6 +1,7 @@
 """What an ablation is asked to do: its grid becomes runs and programs, and a mistake in it is one line, at once."""
 
 import io
+import math
 import re
 import subprocess
 import sys
@@ -13,12 +14,15 @@ from test_world_errors import assert_told_well
 from data.errors import InputError
 from data.yaml_file import parse_yaml
 from experiments.ablate import main
-from experiments.ablation_arms import can_show, lowest_p
+from experiments.ablation_arms import Comparison, _excess, can_show, lowest_p
 from experiments.ablation_config import AblationConfig, load_ablation
 from experiments.ablation_cost import expected_seconds, told
+from experiments.ablation_metrics import EXCESS
 from experiments.ablation_plan import make_plan
 from experiments.ablation_roles import without_unmeasured
+from experiments.ablation_tables import _in_numbers, _numbers
 from experiments.ablation_terminal import print_plan
+from experiments.statistics import Interval
 from experiments.yaml_config import config_names, load_config, make_as, to_yaml
 
 ROOT = Path(__file__).parents[1]
@@ -250,6 +254,21 @@ def test_a_plan_says_whether_its_seeds_can_show_anything(seeds, lowest, says):
     line = next((line for line in console.file.getvalue().splitlines() if "comparison" in line), None)
     assert (line is None) == (says is None)
     assert line is None or line.startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("end", "diverged_at", "counts"),
+    [(0.1, None, 0.1), (1e30, None, 3.0), (math.nan, None, 3.0), (0.1, 7, 0.1), (1e30, 7, 3.0), (math.nan, 7, 3.0)],
+)
+def test_no_run_counts_with_more_than_its_start(end, diverged_at, counts):
+    assert _excess({EXCESS: end, f"start/{EXCESS}": 3.0, "diverged_at": diverged_at}) == counts
+
+
+def test_a_table_is_empty_where_a_single_seed_has_no_interval():
+    alone = Interval(0.5, math.nan, math.nan)
+    one = Comparison(variant=1, x=0, difference=alone, ratio=alone, p=math.nan)
+    assert _in_numbers((one, math.nan)) == [0.5, "", "", 0.5, "", "", "", ""]
+    assert _numbers(Interval(0.5, 0.4, 0.6)) == [0.5, 0.4, 0.6]
 
 
 def test_the_shipped_configs():
