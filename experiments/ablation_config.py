@@ -77,6 +77,7 @@ class ReportConfig:
     baseline: str = setting("", "the value that the others are compared with (default: the first)")
     tuned: str = setting("", "the axis of which each variant gets its best value (default: train.learning_rate)")
     x: str = setting("", "the axis along which excess is drawn (default: model.d_head)")
+    predictions_made: str = setting("", "how the predictions were made, for their heading in the report")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ WANTED_SEEDS = 10
 def predictions_page(folder: Path, plan: Plan) -> None:
     """Write `report.md` before anything is trained: what is expected, and nothing else."""
     report = Report(folder, plan.config.title)
-    report.text("Written before anything was trained. What is measured will stand beside it here.")
+    report.text("Written before this run trained anything. What is measured will stand beside it here.")
     _predictions(report, plan, None)
     report.save()
 
@@ -75,7 +75,8 @@ def _predictions(report: Report, plan: Plan, found: Findings | None) -> None:
     items = plan.config.predictions.items
     if not items:
         return
-    report.heading("Predictions, stated before anything was trained")
+    made = plan.config.report.predictions_made
+    report.heading(f"Predictions, stated before this run{f', {made}' if made else ''}")
     if found is None:
         report.table(["prediction", "predicted"], [stated(one, plan.roles) for one in items])
         return

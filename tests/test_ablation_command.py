@@ -41,6 +41,7 @@ grid:
     standard: {}
     none: {model.scale: none}
   train.learning_rate: [0.01, 1000]
+report: {predictions_made: after a look}
 predictions:
   - {of: none, over: standard, at: 3, at_least: 0.001}
   - {of: none, over: standard, grows: true}
@@ -107,6 +108,7 @@ def test_the_report(run):
     text = (folder / "report.md").read_text(encoding="utf-8")
     assert text.startswith("# A tiny one\n")
     assert re.search(r"^\* \*\*none\*\* has .* times the excess of \*\*standard\*\*", text, re.MULTILINE)
+    assert "\n## Predictions, stated before this run, after a look\n" in text
     assert text.index("| at least 0.001 |") < text.index("In numbers")
     assert re.search(r"at least 0.001 \| [\d.e-]+ \[.*\] \| \*\*confirmed\*\*", text)
     assert re.findall(r"\]\((\w+)\.png\)", text) == ["excess", "tuning", "training", "maps"]
@@ -183,7 +185,7 @@ def test_a_stopped_one_goes_on_and_repeats_nothing(run, tmp_path, monkeypatch):
     assert [path.name for path in (folder / "results").iterdir()] == ["program-001.npz"]
     before = (folder / "results" / "program-001.npz").stat().st_mtime_ns
     report = (folder / "report.md").read_text(encoding="utf-8")
-    assert "Written before anything was trained" in report
+    assert "Written before this run trained anything" in report
     assert "at least 0.001" in report
     monkeypatch.setattr("experiments.runtime.prepare", lambda: None)
     assert main(["--resume", str(folder)]) == 0

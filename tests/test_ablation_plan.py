@@ -279,6 +279,7 @@ def test_the_shipped_configs():
         runs[name] = len(plan.members)
         assert plan.config.predictions.items
         assert can_show(plan)
+        assert plan.config.report.predictions_made == "after a trial with one seed"
         text = (ROOT / "configs" / name).read_text(encoding="utf-8")
         assert f"python -m experiments.ablate --config {name}" in text.partition("format:")[0]
     assert runs["scaling.yaml"] == 360
