@@ -75,7 +75,8 @@ class GroupTraining:
         steps = sorted({*record_steps(group.steps, configs[0].track.records), *ends})
         tables = sampler_tables(group.world, configs[0].task.hidden)
         self.runner = Runner(group.program, swept(*configs), tables, steps, devices)
-        self.runner.measured_by(self._measured, materials.of(group))  # made while the training compiles
+        # The measurement depends on the program and the mesh alone; the material is made while the training compiles.
+        self.runner.measured_by(self._measured, materials.of(group), holds=())
 
     def _measured(self, material: Material, params: Params, scale: jax.Array) -> Glance:
         return glance(self.group.program, material, params, scale, self.runner.ensemble.shards)
