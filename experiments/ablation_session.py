@@ -66,9 +66,7 @@ def resume(config: AblationConfig, folder: Path, console: Console | None = None)
     console = console or Console(highlight=False)
     _check_single()
     with Interruption() as stop:
-        plan = make_plan(config)
-        print_plan(plan, console)
-        return _Session(plan, folder, stop, console).run()
+        return _Session(make_plan(config), folder, stop, console).run(resumed=True)
 
 
 def _check_single() -> None:
@@ -91,12 +89,13 @@ class _Session:
         self._materials = Materials()
         self._began = time.perf_counter()
 
-    def run(self) -> int:
+    def run(self, resumed: bool = False) -> int:
+        """Train what has not ended, and report; `resumed`: the plan is told once it is known what has ended."""
         try:
             with ExitStack() as stack:
                 stack.enter_context(RunLock(self._folder))
                 (self._folder / RESULTS).mkdir(exist_ok=True)
-                results = self._train_all()
+                results = self._train_all(resumed)
                 if results is None:
                     again = resume_command(self._folder, "ablate")
                     self._console.print(
@@ -113,13 +112,13 @@ class _Session:
     def _path(self, group: Group) -> Path:
         return self._folder / RESULTS / f"program-{group.number:03d}.npz"
 
-    def _train_all(self) -> list[Results] | None:
+    def _train_all(self, resumed: bool) -> list[Results] | None:
         """The results of every group, kept ones and new ones; None where it was asked to stop."""
         groups = self._plan.groups
         kept = {group.number: load_results(self._path(group), group) for group in groups}
         waiting = [group for group in groups if kept[group.number] is None]
-        if len(waiting) < len(groups):
-            self._console.print(f"{len(groups) - len(waiting)} of {len(groups)} programs have ended before")
+        if resumed:
+            print_plan(self._plan, self._console, waiting)
         with _progress(self._console) as bar:
             task = bar.add_task("compiling", total=sum(group.updates for group in waiting))
             done, ready = 0, self._prepared(waiting[:1])

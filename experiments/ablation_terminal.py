@@ -17,17 +17,26 @@ from experiments.ablation_verdicts import stated
 from experiments.statistics import EXACT_SEEDS, smallest_p
 
 
-def print_plan(plan: Plan, console: Console) -> None:
-    """Say what would be trained, and about how long it takes."""
+def print_plan(plan: Plan, console: Console, waiting: Sequence[Group] | None = None) -> None:
+    """Say what would be trained, and about how long it takes.
+
+    Args:
+      plan: what is trained.
+      console: where to print.
+      waiting: the programs that have not ended yet, whose time is told; by default all.
+    """
+    waiting = plan.groups if waiting is None else waiting
     counts = [f"{len(labels)} {'seeds' if name == SEED else name}" for name, labels in plan.labels.items()]
-    updates = sum(group.updates for group in plan.groups)
+    updates = sum(group.updates for group in waiting)
     programs = f"{len(plan.groups)} compiled program{'s' if len(plan.groups) > 1 else ''}"
+    ended = len(plan.groups) - len(waiting)
+    programs += f", of which {ended} have ended before; left:" if ended else ","
     on_cpu, devices = jax.devices()[0].platform == "cpu", jax.device_count()
-    seconds = told(expected_seconds(plan, devices))
+    seconds = told(expected_seconds(waiting, devices))
     where = f"{devices} {jax.devices()[0].platform} device{'s' if devices > 1 else ''}"
     expected = f"about {seconds} on {where}" if on_cpu else f"on {where}"
     console.print(Text(f"{len(plan.members):,} runs = {' x '.join(counts)}"), soft_wrap=True)
-    console.print(Text(f"{programs}, {updates:,} updates, {expected}"), soft_wrap=True)
+    console.print(Text(f"{programs} {updates:,} updates, {expected}"), soft_wrap=True)
     if not can_show(plan):
         console.print(Text(_too_few(plan)), soft_wrap=True)
     for group in plan.groups if len(plan.groups) > 1 else ():

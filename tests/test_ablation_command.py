@@ -168,7 +168,7 @@ class Stop:
         pass
 
 
-def test_a_stopped_one_goes_on_and_repeats_nothing(run, tmp_path, monkeypatch):
+def test_a_stopped_one_goes_on_and_repeats_nothing(run, tmp_path, monkeypatch, capsys):
     folder, out = tmp_path / "stopped", console()
     trained = []
     real = GroupTraining.run
@@ -190,6 +190,7 @@ def test_a_stopped_one_goes_on_and_repeats_nothing(run, tmp_path, monkeypatch):
     monkeypatch.setattr("experiments.runtime.prepare", lambda: None)
     assert main(["--resume", str(folder)]) == 0
     assert trained == [1, 2, 2]
+    assert "of which 1 have ended before; left: 240 updates" in capsys.readouterr().out
     assert (folder / "results" / "program-001.npz").stat().st_mtime_ns == before
     whole, _ = run
     assert (folder / "runs.csv").read_bytes() == (whole / "runs.csv").read_bytes()

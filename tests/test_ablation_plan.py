@@ -226,11 +226,13 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path, monkeypatch, cap
 
 def test_expected_time_grows_with_what_is_asked():
     small, more = make_plan(config_of()), make_plan(config_of(GRID.replace("seeds: 2", "seeds: 40")))
-    assert expected_seconds(small, 2) < expected_seconds(more, 2) < expected_seconds(more, 1)
+    assert expected_seconds(small.groups, 2) < expected_seconds(more.groups, 2) < expected_seconds(more.groups, 1)
     assert [told(seconds) for seconds in (3.4, 600.0, 9000.0)] == ["3 s", "10 min", "2.5 h"]
     console = Console(file=io.StringIO(), width=200)
     print_plan(small, console)
     assert "variant normed" in console.file.getvalue()
+    print_plan(small, console, small.groups[1:2])  # of 4 one is left
+    assert re.search(r"of which 3 have ended before; left: 32 updates, about \d+ s on", console.file.getvalue())
 
 
 @pytest.mark.parametrize(

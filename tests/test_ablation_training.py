@@ -203,6 +203,19 @@ def test_a_run_that_diverges_is_marked_and_spoils_no_other(tmp_path):
     _only_whole_results_of_these_runs_count(tmp_path, group, found)
 
 
+def test_the_measurement_is_traced_once(monkeypatch):
+    if jax.devices()[0].platform != "cpu":
+        pytest.skip("traced programs are kept on a CPU alone")
+    _, first = results_of(Materials(), "train.learning_rate=1e-3,2e-3")
+
+    def traced_again(*_):
+        raise AssertionError
+
+    monkeypatch.setattr("experiments.ablation_training.glance", traced_again)
+    _check_equal(dataclasses.replace(results_of(Materials(), "train.learning_rate=1e-3,2e-3")[1], seconds=0.0),
+                 dataclasses.replace(first, seconds=0.0))  # fmt: skip
+
+
 def _only_whole_results_of_these_runs_count(folder, group, found):
     path = folder / "results.npz"
     assert load_results(path, group) is None
