@@ -1,6 +1,6 @@
 """The report of an ablation: what was expected, what came out, figures, tables. All numbers come from the runs."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.ablation_answers import answers, edges
@@ -36,7 +36,7 @@ def write_report(
     found: Findings,
     where: Where,
     sentence: tuple[list[str], list[int]] | None,
-    versions: Mapping[str, str],
+    versions: Sequence[str],
 ) -> dict[str, bytes]:
     """Write `report.md`, its figures and tables; gives the figures as PNG.
 
@@ -46,7 +46,7 @@ def write_report(
       found: what it shows.
       where: the results of each run.
       sentence: the words of the first watched sentence, and the places that are asked; None for no maps.
-      versions: of the programs that it was made with.
+      versions: all that the runs were made with.
     """
     report = Report(folder, plan.config.title)
     report.text(
@@ -128,7 +128,7 @@ def _figures(
         )
 
 
-def _method(report: Report, plan: Plan, found: Findings, versions: Mapping[str, str]) -> None:
+def _method(report: Report, plan: Plan, found: Findings, versions: Sequence[str]) -> None:
     report.heading("How it was measured")
     gone = sum(int(setting.diverged_VXLS.sum()) for setting in found.settings)
     seeds, asked = len(plan.labels[SEED]), sum(len(own) for own in found.compared)
@@ -146,4 +146,4 @@ def _method(report: Report, plan: Plan, found: Findings, versions: Mapping[str, 
     )
     said.append("Every run counts with its excess at the end, but with no more than it had before its first update.")
     report.text(" ".join(said), "All settings are in config.yaml beside this file, every run is a row of runs.csv.")
-    report.text(f"Made with {', '.join(f'{name} {value}' for name, value in versions.items())}.")
+    report.text(f"Made with {'; and with '.join(versions)}.")

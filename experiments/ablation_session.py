@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from data.errors import InputError
-from experiments import runtime
 from experiments.ablation_answers import answers
 from experiments.ablation_arms import settings_of
 from experiments.ablation_config import AblationConfig
@@ -164,7 +163,7 @@ class _Session:
         ordered = [summaries[member.number] for member in plan.members]
         write_runs(folder, plan, ordered)
         found = findings(plan, settings_of(plan, ordered))
-        images = write_report(folder, plan, found, where, self._sentence(), runtime.versions())
+        images = write_report(folder, plan, found, where, self._sentence(), sorted({one.versions for one in results}))
         for old in folder.glob("events.out.tfevents.*"):
             old.unlink()  # of an earlier report on the same runs
         with EventWriter(folder) as writer:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from data.errors import InputError
 from data.sampler import sampler_tables
+from experiments import runtime
 from experiments.ablation_plan import Group
 from experiments.health import MEANINGS
 from experiments.loop import make_material, watched_sentences
@@ -29,7 +30,7 @@ from model.functional import Params
 
 Floats = NDArray[np.float32]
 HEALTH = tuple(MEANINGS)
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Results:
     """Mean attention by position alone, at the end."""
     diverged_at_R: NDArray[np.int32]
     seconds: float
+    versions: str
+    """Of what they were made with: a resumed ablation may hold several."""
 
 
 class Materials:
@@ -112,6 +115,7 @@ def _results(kept: list[tuple[int, float, Floats, NDArray[np.int32], Glance]]) -
         position_RPHK=seen[-1].evaluation.position_map_PHK,
         diverged_at_R=diverged[-1],
         seconds=seconds[-1],
+        versions=", ".join(f"{name} {value}" for name, value in runtime.versions().items()),
     )
 
 
@@ -134,7 +138,7 @@ def load_results(path: Path, group: Group) -> Results | None:
         return None
     if set(arrays) != {field.name for field in dataclasses.fields(Results)}:
         return None
-    return Results(**arrays | {"seconds": float(arrays["seconds"])})
+    return Results(**arrays | {"seconds": float(arrays["seconds"]), "versions": str(arrays["versions"])})
 
 
 def _identity(group: Group) -> str:

@@ -16,7 +16,7 @@ from tensorboard.plugins.hparams import api_pb2, backend_context, list_session_g
 
 from data.errors import InputError
 from data.yaml_file import parse_yaml
-from experiments import ablation_session
+from experiments import ablation_session, runtime
 from experiments.ablate import main
 from experiments.ablation_config import AblationConfig
 from experiments.ablation_grid import COLUMNS
@@ -179,6 +179,7 @@ def test_a_stopped_one_goes_on_and_repeats_nothing(run, tmp_path, monkeypatch, c
 
     monkeypatch.setattr(GroupTraining, "run", counted)
     with monkeypatch.context() as patch:  # while the second of two programs trains
+        patch.setattr("experiments.runtime.versions", lambda: {"python": "2.7", "jax": "0.1"})
         patch.setattr(ablation_session, "Interruption", lambda: Stop(lambda: trained == [1, 2]))
         assert ablation_session.ablate(config(), "tiny", str(folder), console=out) == 130
     assert f"go on with  python -m experiments.ablate --resume {folder}" in printed(out).replace("\n", "")
@@ -198,8 +199,11 @@ def test_a_stopped_one_goes_on_and_repeats_nothing(run, tmp_path, monkeypatch, c
         assert (folder / name).read_bytes() == (whole / name).read_bytes()
     for path in (whole / "results").iterdir():
         with np.load(path) as one, np.load(folder / "results" / path.name) as other:
-            for name in set(one.files) - {"seconds"}:
+            for name in set(one.files) - {"seconds", "versions"}:
                 np.testing.assert_array_equal(one[name], other[name])
+    now = ", ".join(f"{name} {value}" for name, value in runtime.versions().items())
+    assert f"\nMade with python 2.7, jax 0.1; and with {now}.\n" in (folder / "report.md").read_text(encoding="utf-8")
+    assert f"\nMade with {now}.\n" in (whole / "report.md").read_text(encoding="utf-8")
     assert main(["--resume", str(folder)]) == 0  # nothing is left: the report is written again
     assert trained == [1, 2, 2]
 
