@@ -3,8 +3,9 @@
 Letters: V variants, X values along x, L tuned values, S seeds. What the grid does not vary has one value, "".
 
 The value that counts (say, the learning rate) is the one with the lowest interquartile mean over the seeds. An interval
-chooses it anew in every resample, so it holds the luck of that choice too. A run that diverged counts with the excess
-that it had before its first update: leaving it out would favour what diverges. So does one whose excess is no number.
+chooses it anew in every resample, so it holds the luck of that choice too. A run counts with its excess at the end, but
+with no more than it had before its first update, whether it diverged (its end is then its state before that), ends at
+1e30 or at no number: leaving it out would favour what diverges.
 """
 
 import itertools
@@ -20,9 +21,11 @@ from numpy.typing import NDArray
 from experiments.ablation_metrics import EXCESS
 from experiments.ablation_plan import Plan
 from experiments.ablation_roles import SEED
-from experiments.statistics import Interval, bootstrap_interval, holm, interquartile_mean, sign_flip_p
+from experiments.statistics import Interval, bootstrap_interval, holm, interquartile_mean, sign_flip_p, smallest_p
 
 Floats = NDArray[np.float64]
+SURE = 0.05
+"""A difference is shown where its corrected p-value is below."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ def settings_of(plan: Plan, summaries: Sequence[Mapping[str, Any]]) -> list[Sett
 
 def _excess(summary: Mapping[str, Any]) -> float:
     found, before = float(summary.get(EXCESS, math.nan)), float(summary[f"start/{EXCESS}"])
-    return before if summary["diverged_at"] is not None or not math.isfinite(found) else found
+    return min(found, before) if math.isfinite(found) else before
 
 
 def comparisons(plan: Plan, setting: Setting) -> list[Comparison]:
@@ -142,6 +145,26 @@ def comparisons(plan: Plan, setting: Setting) -> list[Comparison]:
                 Comparison(variant, x, setting.difference(variant, base, x), setting.ratio(variant, base, x), p)
             )
     return found
+
+
+def number_of_comparisons(plan: Plan) -> int:
+    """How many comparisons all settings have together: as many as Holm's method corrects for."""
+    roles = plan.roles
+    if not roles.variant:
+        return 0
+    return (len(plan.labels[roles.variant]) - 1) * math.prod(
+        len(plan.labels.get(n, [""])) for n in (*roles.others, roles.x)
+    )
+
+
+def lowest_p(plan: Plan) -> float:
+    """The lowest corrected p-value that a plan's seeds and comparisons allow."""
+    return min(1.0, number_of_comparisons(plan) * smallest_p(len(plan.labels[SEED])))
+
+
+def can_show(plan: Plan) -> bool:
+    """Whether any difference can be shown with a plan's seeds, at the level SURE."""
+    return lowest_p(plan) < SURE
 
 
 def corrected(found: Sequence[Sequence[Comparison]]) -> list[list[float]]:

@@ -13,6 +13,7 @@ predictions:
 """
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -76,6 +77,7 @@ class ReportConfig:
     baseline: str = setting("", "the value that the others are compared with (default: the first)")
     tuned: str = setting("", "the axis of which each variant gets its best value (default: train.learning_rate)")
     x: str = setting("", "the axis along which excess is drawn (default: model.d_head)")
+    predictions_made: str = setting("", "how the predictions were made, for their heading in the report")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,4 +122,9 @@ def _prediction(item: Reader) -> Prediction:
     bounds = [name for name in ("at_least", "at_most") if name in entries]
     if bool(values.get("grows")) == bool(bounds):
         raise item.fail("must say at_least, at_most or both, or else grows: true")
+    if values["of"] == values["over"]:
+        raise entries["over"].fail(f"is {values['of']} as of is, and their ratio always 1; name another value")
+    if values.get("at_least", 0.0) > values.get("at_most", math.inf):
+        low, high = (f"{values[name]:g}" for name in ("at_least", "at_most"))
+        raise entries["at_least"].fail(f"is {low}, above at_most, {high}: nothing is both; exchange them")
     return Prediction(**values, place=item)

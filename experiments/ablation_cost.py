@@ -4,7 +4,9 @@ Reckoned from rates measured on 2 CPU cores (x86-64, jax 0.10.2, english, batch 
 256): good to a factor of two on other machines, and for other models.
 """
 
-from experiments.ablation_plan import Group, Plan
+from collections.abc import Sequence
+
+from experiments.ablation_plan import Group
 
 _SENTENCE = 3.8e-6
 """Core seconds an update takes for each sentence of the batch, whatever the size of a head."""
@@ -18,9 +20,9 @@ _COMPILING = 8.0
 """Seconds that a program takes to be compiled."""
 
 
-def expected_seconds(plan: Plan, devices: int) -> float:
-    """Seconds on so many CPU cores, compilation included."""
-    return sum(_group_seconds(group) for group in plan.groups) / devices + _COMPILING * len(plan.groups)
+def expected_seconds(groups: Sequence[Group], devices: int) -> float:
+    """Seconds that these programs take on so many CPU cores, compilation included."""
+    return sum(_group_seconds(group) for group in groups) / devices + _COMPILING * len(groups)
 
 
 def _group_seconds(group: Group) -> float:

@@ -18,6 +18,9 @@ _FIXED = {
     "format": "it is no value of a config",
 }
 """Config values that are no axis, and what to do instead."""
+COLUMNS = {"run", "version", "status", "loss", "steps", "diverged_at", "setting", "p", "p_holm"}
+COLUMNS |= {f"{name}{end}" for name in ("excess", "difference", "ratio") for end in ("", "_low", "_high")}
+"""Columns of runs.csv and arms.csv, and keys of summary.json: no names of axes."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,8 @@ def _axis(name: str, place: Reader) -> Axis:
             raise place.fail(f"unknown axis{suggestion(name, known)}")
         if not _NAME.fullmatch(name):
             raise place.fail("a name has letters, digits, _ + . - alone; choose another")
+        if name in COLUMNS:
+            raise place.fail(f"{name} is a column of the tables already; give the axis another name, such as my_{name}")
         choices = tuple(_named_choice(label, item, known) for label, item in place.mapping().items())
         if not choices:
             raise place.fail("is empty; give it values, such as {wide: {model.d_head: 64}}")
@@ -150,7 +155,8 @@ def label_of(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
-        return f"{value:g}"
+        short = f"{value:g}"
+        return short if float(short) == value else repr(value).removesuffix(".0")
     return "+".join(value) if isinstance(value, tuple) else str(value)
 
 

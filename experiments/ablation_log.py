@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments.ablation_grid import label_of
 from experiments.ablation_metrics import EXCESS, last_record, run_summary, step_values
 from experiments.ablation_plan import Group, Member, Plan, value_of
 from experiments.ablation_training import Results
@@ -63,7 +64,7 @@ def _typed(value: Any, kinds: set[type]) -> bool | float | str:
         return bool(value)
     if kinds <= {int, float}:
         return float(value)
-    return value if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
+    return value if isinstance(value, str) else label_of(value)
 
 
 def write_runs(folder: Path, plan: Plan, summaries: Sequence[Mapping[str, Any]]) -> None:

@@ -1,11 +1,10 @@
 """The report of an ablation: what was expected, what came out, figures, tables. All numbers come from the runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from experiments.ablation_arms import Comparison, Setting
+from experiments.ablation_answers import answers, edges
+from experiments.ablation_arms import SURE, can_show
 from experiments.ablation_figures import (
     Where,
     excess_figure,
@@ -21,13 +20,12 @@ from experiments.ablation_verdicts import stated
 from experiments.report_writer import Report
 
 WANTED_SEEDS = 10
-_SURE = 0.05
 
 
 def predictions_page(folder: Path, plan: Plan) -> None:
     """Write `report.md` before anything is trained: what is expected, and nothing else."""
     report = Report(folder, plan.config.title)
-    report.text("Written before anything was trained. What is measured will stand beside it here.")
+    report.text("Written before this run trained anything. What is measured will stand beside it here.")
     _predictions(report, plan, None)
     report.save()
 
@@ -38,7 +36,7 @@ def write_report(
     found: Findings,
     where: Where,
     sentence: tuple[list[str], list[int]] | None,
-    versions: Mapping[str, str],
+    versions: Sequence[str],
 ) -> dict[str, bytes]:
     """Write `report.md`, its figures and tables; gives the figures as PNG.
 
@@ -48,7 +46,7 @@ def write_report(
       found: what it shows.
       where: the results of each run.
       sentence: the words of the first watched sentence, and the places that are asked; None for no maps.
-      versions: of the programs that it was made with.
+      versions: all that the runs were made with.
     """
     report = Report(folder, plan.config.title)
     report.text(
@@ -66,37 +64,6 @@ def write_report(
     return report.images
 
 
-def answers(plan: Plan, found: Findings) -> list[str]:
-    """One line for each variant and setting: how its excess compares with the baseline's."""
-    lines = []
-    for setting, compared, holm in zip(found.settings, found.compared, found.holm, strict=True):
-        for v, name in enumerate(setting.variants):
-            own = [(one, p) for one, p in zip(compared, holm, strict=True) if one.variant == v]
-            if own:
-                ratios = ", ".join(f"{one.ratio.estimate:.3g}{_at(plan, setting, one.x)}" for one, _ in own)
-                prefix = f"{setting_name(setting)}: " if setting.labels else ""
-                lines.append(f"{prefix}**{name}** has {ratios} times the excess of **{plan.roles.baseline}**."
-                             f" {_judged(plan, setting, own)}")  # fmt: skip
-    return lines
-
-
-def _judged(plan: Plan, setting: Setting, own: Sequence[tuple[Comparison, float]]) -> str:
-    """In words: where it is worse, where better, and where nothing was shown."""
-    words: dict[str, list[str]] = {"Worse": [], "Better": [], "No difference shown": []}
-    for one, p in own:
-        sure = p < _SURE and (one.difference.low > 0 or one.difference.high < 0)
-        kind = "No difference shown" if not sure else "Worse" if one.difference.estimate > 0 else "Better"
-        words[kind].append(setting.sizes[one.x])
-    if not plan.roles.x:
-        return next(f"{kind}." for kind, sizes in words.items() if sizes)
-    said = [f"{kind.lower()} at {', '.join(sizes)}" for kind, sizes in words.items() if sizes]
-    return f"{'; '.join(said).capitalize()}."
-
-
-def _at(plan: Plan, setting: Setting, x: int) -> str:
-    return f" (at {plan.roles.x} {setting.sizes[x]})" if plan.roles.x else ""
-
-
 def _tuning(plan: Plan) -> str:
     if not plan.roles.tuned:
         return ""
@@ -108,7 +75,8 @@ def _predictions(report: Report, plan: Plan, found: Findings | None) -> None:
     items = plan.config.predictions.items
     if not items:
         return
-    report.heading("Predictions, stated before anything was trained")
+    made = plan.config.report.predictions_made
+    report.heading(f"Predictions, stated before this run{f', {made}' if made else ''}")
     if found is None:
         report.table(["prediction", "predicted"], [stated(one, plan.roles) for one in items])
         return
@@ -135,9 +103,11 @@ def _figures(
         report.heading(f"Tuning {roles.tuned}")
         caption = f"Excess at every value of {roles.tuned}. The lowest point of each line is what counts elsewhere."
         report.figure("tuning", tuned_figure(plan, settings), caption)
-        edges = _edges(plan, found)
-        if edges:
-            report.text(f"The best value lies at the edge of what was tried for {edges}: a wider grid may do better.")
+        at_edges = edges(plan, found)
+        if at_edges:
+            report.text(
+                f"The best value lies at the edge of what was tried for {at_edges}: a wider grid may do better."
+            )
     report.heading("Attention over training, and at its end")
     for number, setting in enumerate(settings, start=1):
         end = f"_{number}" if len(settings) > 1 else ""
@@ -158,22 +128,7 @@ def _figures(
         )
 
 
-def _edges(plan: Plan, found: Findings) -> str:
-    """The arms whose best tuned value is the first or the last."""
-    named = []
-    for setting in found.settings:
-        last = len(setting.tuned) - 1
-        if last < 1:
-            return ""
-        prefix = f"{setting_name(setting)}: " if setting.labels else ""
-        named += [
-            f"{prefix}{setting.variants[v]}{_at(plan, setting, int(x))}"
-            for v, x in np.argwhere((setting.best_VX == 0) | (setting.best_VX == last))
-        ]
-    return ", ".join(named)
-
-
-def _method(report: Report, plan: Plan, found: Findings, versions: Mapping[str, str]) -> None:
+def _method(report: Report, plan: Plan, found: Findings, versions: Sequence[str]) -> None:
     report.heading("How it was measured")
     gone = sum(int(setting.diverged_VXLS.sum()) for setting in found.settings)
     seeds, asked = len(plan.labels[SEED]), sum(len(own) for own in found.compared)
@@ -182,12 +137,13 @@ def _method(report: Report, plan: Plan, found: Findings, versions: Mapping[str, 
     ]
     if seeds < WANTED_SEEDS:
         said.append(f"Fewer than {WANTED_SEEDS} seeds: take intervals and p-values for rough ones.")
-    if asked and 2 * asked / 2**seeds >= _SURE:
-        said.append(f"With {seeds} seeds and {asked} comparisons no corrected p-value can fall below {_SURE:g}.")
+    if asked and not can_show(plan):
+        said.append(f"With {seeds} seeds and {asked} comparisons no corrected p-value can fall below {SURE:g}.")
     said.append(
-        f"{gone} runs diverged; runs.csv says when. Each counts with the excess that it had before its first update."
+        f"{gone} run{'s' if gone > 1 else ''} diverged; runs.csv says when, and what stands there is the state before."
         if gone
         else "No run diverged."
     )
+    said.append("Every run counts with its excess at the end, but with no more than it had before its first update.")
     report.text(" ".join(said), "All settings are in config.yaml beside this file, every run is a row of runs.csv.")
-    report.text(f"Made with {', '.join(f'{name} {value}' for name, value in versions.items())}.")
+    report.text(f"Made with {'; and with '.join(versions)}.")

@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from data.errors import InputError
-from experiments import runtime
+from experiments.ablation_answers import answers
 from experiments.ablation_arms import settings_of
 from experiments.ablation_config import AblationConfig
 from experiments.ablation_log import write_members, write_runs
 from experiments.ablation_metrics import run_summary
 from experiments.ablation_plan import Group, Plan, make_plan
-from experiments.ablation_report import answers, predictions_page, write_report
+from experiments.ablation_report import predictions_page, write_report
 from experiments.ablation_tables import findings
 from experiments.ablation_terminal import print_answer, print_plan
 from experiments.ablation_training import GroupTraining, Materials, Results, load_results, save_results
@@ -65,9 +65,7 @@ def resume(config: AblationConfig, folder: Path, console: Console | None = None)
     console = console or Console(highlight=False)
     _check_single()
     with Interruption() as stop:
-        plan = make_plan(config)
-        print_plan(plan, console)
-        return _Session(plan, folder, stop, console).run()
+        return _Session(make_plan(config), folder, stop, console).run(resumed=True)
 
 
 def _check_single() -> None:
@@ -90,12 +88,13 @@ class _Session:
         self._materials = Materials()
         self._began = time.perf_counter()
 
-    def run(self) -> int:
+    def run(self, resumed: bool = False) -> int:
+        """Train what has not ended, and report; `resumed`: the plan is told once it is known what has ended."""
         try:
             with ExitStack() as stack:
                 stack.enter_context(RunLock(self._folder))
                 (self._folder / RESULTS).mkdir(exist_ok=True)
-                results = self._train_all()
+                results = self._train_all(resumed)
                 if results is None:
                     again = resume_command(self._folder, "ablate")
                     self._console.print(
@@ -112,13 +111,13 @@ class _Session:
     def _path(self, group: Group) -> Path:
         return self._folder / RESULTS / f"program-{group.number:03d}.npz"
 
-    def _train_all(self) -> list[Results] | None:
+    def _train_all(self, resumed: bool) -> list[Results] | None:
         """The results of every group, kept ones and new ones; None where it was asked to stop."""
         groups = self._plan.groups
         kept = {group.number: load_results(self._path(group), group) for group in groups}
         waiting = [group for group in groups if kept[group.number] is None]
-        if len(waiting) < len(groups):
-            self._console.print(f"{len(groups) - len(waiting)} of {len(groups)} programs have ended before")
+        if resumed:
+            print_plan(self._plan, self._console, waiting)
         with _progress(self._console) as bar:
             task = bar.add_task("compiling", total=sum(group.updates for group in waiting))
             done, ready = 0, self._prepared(waiting[:1])
@@ -164,7 +163,7 @@ class _Session:
         ordered = [summaries[member.number] for member in plan.members]
         write_runs(folder, plan, ordered)
         found = findings(plan, settings_of(plan, ordered))
-        images = write_report(folder, plan, found, where, self._sentence(), runtime.versions())
+        images = write_report(folder, plan, found, where, self._sentence(), sorted({one.versions for one in results}))
         for old in folder.glob("events.out.tfevents.*"):
             old.unlink()  # of an earlier report on the same runs
         with EventWriter(folder) as writer:

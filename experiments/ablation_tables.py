@@ -74,8 +74,13 @@ def _in_numbers(beside: tuple[Comparison, float] | None) -> list[Any]:
     if beside is None:
         return [""] * 8
     one, holm = beside
-    return [*_numbers(one.difference), *_numbers(one.ratio), one.p, holm]
+    return [*_numbers(one.difference), *_numbers(one.ratio), _number(one.p), _number(holm)]
 
 
-def _numbers(found: Interval) -> list[float]:
-    return [found.estimate, found.low, found.high]
+def _numbers(found: Interval) -> list[Any]:
+    return [_number(value) for value in (found.estimate, found.low, found.high)]
+
+
+def _number(value: float) -> Any:
+    """A number for a table; empty where there is none, as for the interval of a single seed."""
+    return "" if math.isnan(value) else value

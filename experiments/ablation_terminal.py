@@ -8,28 +8,50 @@ from rich.console import Console
 from rich.text import Text
 
 from data.errors import printable
+from experiments.ablation_arms import SURE, can_show, lowest_p, number_of_comparisons
 from experiments.ablation_cost import expected_seconds, told
 from experiments.ablation_plan import Group, Plan
 from experiments.ablation_roles import SEED
 from experiments.ablation_tables import Findings, show
 from experiments.ablation_verdicts import stated
+from experiments.statistics import EXACT_SEEDS, smallest_p
 
 
-def print_plan(plan: Plan, console: Console) -> None:
-    """Say what would be trained, and about how long it takes."""
+def print_plan(plan: Plan, console: Console, waiting: Sequence[Group] | None = None) -> None:
+    """Say what would be trained, and about how long it takes.
+
+    Args:
+      plan: what is trained.
+      console: where to print.
+      waiting: the programs that have not ended yet, whose time is told; by default all.
+    """
+    waiting = plan.groups if waiting is None else waiting
     counts = [f"{len(labels)} {'seeds' if name == SEED else name}" for name, labels in plan.labels.items()]
-    updates = sum(group.updates for group in plan.groups)
+    updates = sum(group.updates for group in waiting)
     programs = f"{len(plan.groups)} compiled program{'s' if len(plan.groups) > 1 else ''}"
+    ended = len(plan.groups) - len(waiting)
+    programs += f", of which {ended} have ended before; left:" if ended else ","
     on_cpu, devices = jax.devices()[0].platform == "cpu", jax.device_count()
-    seconds = told(expected_seconds(plan, devices))
+    seconds = told(expected_seconds(waiting, devices))
     where = f"{devices} {jax.devices()[0].platform} device{'s' if devices > 1 else ''}"
     expected = f"about {seconds} on {where}" if on_cpu else f"on {where}"
     console.print(Text(f"{len(plan.members):,} runs = {' x '.join(counts)}"), soft_wrap=True)
-    console.print(Text(f"{programs}, {updates:,} updates, {expected}"), soft_wrap=True)
+    console.print(Text(f"{programs} {updates:,} updates, {expected}"), soft_wrap=True)
+    if not can_show(plan):
+        console.print(Text(_too_few(plan)), soft_wrap=True)
     for group in plan.groups if len(plan.groups) > 1 else ():
         console.print(
             Text(f"  {group.number:3}  {len(group.members):5,} runs  {group_name(plan, group)}", "dim"), soft_wrap=True
         )
+
+
+def _too_few(plan: Plan) -> str:
+    """That no difference can be shown, and what helps."""
+    asked, seeds = number_of_comparisons(plan), len(plan.labels[SEED])
+    enough = next((n for n in range(2, EXACT_SEEDS + 2) if asked * smallest_p(n) < SURE), None)
+    what = f"{asked} comparison{'s' if asked > 1 else ''} with {seeds} seed{'s' if seeds > 1 else ''}"
+    remedy = f"{enough} seeds" if enough else "a smaller grid"
+    return f"{what}: no corrected p-value can fall below {SURE:g} (lowest {lowest_p(plan):.2g}); {remedy} would do"
 
 
 def group_name(plan: Plan, group: Group) -> str:

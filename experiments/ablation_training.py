@@ -3,9 +3,9 @@
 Letters: T recorded steps, N numbers of `health`, R runs, G rows (of maps) or groups (of excess), H heads, K words.
 """
 
+import dataclasses
 import hashlib
 import io
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,14 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from data.errors import InputError
 from data.sampler import sampler_tables
+from experiments import runtime
 from experiments.ablation_plan import Group
 from experiments.health import MEANINGS
 from experiments.loop import make_material, watched_sentences
 from experiments.measure import Glance, Material, glance
+from experiments.record_file import read_npz
 from experiments.runner import Runner, record_steps
 from experiments.state import swept
 from experiments.yaml_config import to_yaml
@@ -27,7 +30,7 @@ from model.functional import Params
 
 Floats = NDArray[np.float32]
 HEALTH = tuple(MEANINGS)
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class Results:
     """Mean attention by position alone, at the end."""
     diverged_at_R: NDArray[np.int32]
     seconds: float
+    versions: str
+    """Of what they were made with: a resumed ablation may hold several."""
 
 
 class Materials:
@@ -73,7 +78,8 @@ class GroupTraining:
         steps = sorted({*record_steps(group.steps, configs[0].track.records), *ends})
         tables = sampler_tables(group.world, configs[0].task.hidden)
         self.runner = Runner(group.program, swept(*configs), tables, steps, devices)
-        self.runner.measured_by(self._measured, materials.of(group))  # made while the training compiles
+        # The measurement depends on the program and the mesh alone; the material is made while the training compiles.
+        self.runner.measured_by(self._measured, materials.of(group), holds=())
 
     def _measured(self, material: Material, params: Params, scale: jax.Array) -> Glance:
         return glance(self.group.program, material, params, scale, self.runner.ensemble.shards)
@@ -109,6 +115,7 @@ def _results(kept: list[tuple[int, float, Floats, NDArray[np.int32], Glance]]) -
         position_RPHK=seen[-1].evaluation.position_map_PHK,
         diverged_at_R=diverged[-1],
         seconds=seconds[-1],
+        versions=", ".join(f"{name} {value}" for name, value in runtime.versions().items()),
     )
 
 
@@ -124,13 +131,14 @@ def save_results(path: Path, group: Group, results: Results) -> None:
 def load_results(path: Path, group: Group) -> Results | None:
     """What `save_results` wrote; None where there is nothing, or nothing whole, of these runs."""
     try:
-        with np.load(io.BytesIO(path.read_bytes())) as file:
-            arrays: dict[str, Any] = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        arrays: dict[str, Any] = read_npz(path)
+    except InputError:
         return None
-    if arrays.pop("version", None) != _VERSION or str(arrays.pop("runs", "")) != _identity(group):
+    if str(arrays.pop("version", "")) != str(_VERSION) or str(arrays.pop("runs", "")) != _identity(group):
         return None
-    return Results(**arrays | {"seconds": float(arrays["seconds"])})
+    if set(arrays) != {field.name for field in dataclasses.fields(Results)}:
+        return None
+    return Results(**arrays | {"seconds": float(arrays["seconds"]), "versions": str(arrays["versions"])})
 
 
 def _identity(group: Group) -> str:

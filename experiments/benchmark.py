@@ -107,12 +107,15 @@ def _update_rates(config_name: str, updates: int, repeats: int) -> None:
 
 def _sweep_times(config_name: str, updates: int, repeats: int) -> None:
     """Seconds for a part of an ablation: as one ensemble, and one training after the other with every row computed."""
+    import jax
+
     from experiments.ablation_config import load_ablation
     from experiments.ablation_plan import make_plan
     from experiments.sweep_rates import measure_group
 
     plan = make_plan(load_ablation(config_name, {}))
-    _print(f"\na part of an ablation, {_SWEPT_RUNS} runs of each program, {updates} updates each (compiling left out)")
+    _print(f"\na part of an ablation, {_SWEPT_RUNS} runs of each program, {updates} updates each (compiling left out);")
+    _print(f"the ensemble uses all {jax.device_count()} devices, one after the other uses one of them")
     totals = [0.0, 0.0]
     for group in plan.groups:
         seconds = measure_group(group, _SWEPT_RUNS, updates, repeats)

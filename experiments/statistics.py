@@ -28,6 +28,8 @@ Statistic = Callable[..., Any]
 """Of one array [..., S] for each arm, over the last axis: gives [...]. It meets all resamples at once."""
 EXACT_SEEDS = 12
 """Up to so many seeds a p-value counts every one of the 2^S ways to flip signs."""
+DRAWS = 10_000
+"""Ways to flip signs that are drawn for a p-value beyond."""
 
 
 @dataclass(frozen=True)
@@ -104,12 +106,12 @@ def paired_ratio(
     return bootstrap_interval(lambda a, b: statistic(a) / statistic(b), arm_S, other_S, **options)
 
 
-def sign_flip_p(arm_S: ArrayLike, other_S: ArrayLike, draws: int = 10_000, seed: int = 0) -> float:
+def sign_flip_p(arm_S: ArrayLike, other_S: ArrayLike, draws: int = DRAWS, seed: int = 0) -> float:
     """Two-sided p-value of the mean paired difference: how often it is as large with random signs.
 
     If the arms did not differ, each seed's difference could as well have the other sign. Up to EXACT_SEEDS seeds every
     choice of signs is counted, and p is exact; beyond, `draws` random ones and the one that was found. The smallest p
-    there can be is 2 / 2^S: with 5 seeds .0625, so fewer than 6 can never show a difference at the 5 % level.
+    there can be is that of `smallest_p`: fewer than 6 seeds can never show a difference at the 5 % level.
 
     Args:
       arm_S: one number a seed.
@@ -133,6 +135,11 @@ def sign_flip_p(arm_S: ArrayLike, other_S: ArrayLike, draws: int = 10_000, seed:
     if seeds <= EXACT_SEEDS:
         return float(reached_N.mean())
     return float((1 + reached_N.sum()) / (1 + draws))
+
+
+def smallest_p(seeds: int) -> float:
+    """The smallest p-value that `sign_flip_p` can give: 2 / 2^S; with 5 seeds .0625. Beyond EXACT_SEEDS 1 / 10,001."""
+    return 2 / 2**seeds if seeds <= EXACT_SEEDS else 1 / (1 + DRAWS)
 
 
 def holm(p_M: Sequence[float]) -> Floats:

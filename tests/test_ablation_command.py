@@ -16,9 +16,10 @@ from tensorboard.plugins.hparams import api_pb2, backend_context, list_session_g
 
 from data.errors import InputError
 from data.yaml_file import parse_yaml
-from experiments import ablation_session
+from experiments import ablation_session, runtime
 from experiments.ablate import main
 from experiments.ablation_config import AblationConfig
+from experiments.ablation_grid import COLUMNS
 from experiments.ablation_training import GroupTraining
 from experiments.run_directory import command_of, newest_run
 from experiments.yaml_config import make_as
@@ -40,6 +41,7 @@ grid:
     standard: {}
     none: {model.scale: none}
   train.learning_rate: [0.01, 1000]
+report: {predictions_made: after a look}
 predictions:
   - {of: none, over: standard, at: 3, at_least: 0.001}
   - {of: none, over: standard, grows: true}
@@ -74,6 +76,11 @@ def rows_of(folder):
 def test_the_table_says_what_the_summaries_say(run):
     folder, _ = run
     rows = rows_of(folder)
+    own = {"variant", "seed"}
+    assert {name for name in rows[0] if not {".", "/"} & set(name)} - own <= COLUMNS
+    assert {"run", "version", "status", "loss", "steps", "diverged_at"} <= COLUMNS
+    header = (folder / "arms.csv").read_text(encoding="utf-8").splitlines()[0].split(",")
+    assert {name for name in header if "." not in name} - own <= COLUMNS
     assert len(rows) == len(list((folder / "members").iterdir())) == 2 * 2 * 2 * 2
     for row in rows:
         summary = json.loads((folder / "members" / row["run"] / "summary.json").read_text())
@@ -101,6 +108,7 @@ def test_the_report(run):
     text = (folder / "report.md").read_text(encoding="utf-8")
     assert text.startswith("# A tiny one\n")
     assert re.search(r"^\* \*\*none\*\* has .* times the excess of \*\*standard\*\*", text, re.MULTILINE)
+    assert "\n## Predictions, stated before this run, after a look\n" in text
     assert text.index("| at least 0.001 |") < text.index("In numbers")
     assert re.search(r"at least 0.001 \| [\d.e-]+ \[.*\] \| \*\*confirmed\*\*", text)
     assert re.findall(r"\]\((\w+)\.png\)", text) == ["excess", "tuning", "training", "maps"]
@@ -109,6 +117,9 @@ def test_the_report(run):
         assert (folder / f"{name}.svg").read_text(encoding="utf-8").rstrip().endswith("</svg>")
     assert not re.search(r"\bnan\b|/tmp|/home", text)
     assert "Fewer than 10 seeds" in text
+    assert "With 2 seeds and 2 comparisons no corrected p-value can fall below 0.05." in text
+    assert "A difference cannot be shown with 2 seeds." in text
+    assert "2 comparisons with 2 seeds: no corrected p-value can fall below 0.05 (lowest 1); 7 seeds would do" in out
     assert "confirmed  excess of none over that of standard at model.d_head 3" in out
     assert "report.md" in out
 
@@ -157,7 +168,7 @@ class Stop:
         pass
 
 
-def test_a_stopped_one_goes_on_and_repeats_nothing(run, tmp_path, monkeypatch):
+def test_a_stopped_one_goes_on_and_repeats_nothing(run, tmp_path, monkeypatch, capsys):
     folder, out = tmp_path / "stopped", console()
     trained = []
     real = GroupTraining.run
@@ -168,17 +179,19 @@ def test_a_stopped_one_goes_on_and_repeats_nothing(run, tmp_path, monkeypatch):
 
     monkeypatch.setattr(GroupTraining, "run", counted)
     with monkeypatch.context() as patch:  # while the second of two programs trains
+        patch.setattr("experiments.runtime.versions", lambda: {"python": "2.7", "jax": "0.1"})
         patch.setattr(ablation_session, "Interruption", lambda: Stop(lambda: trained == [1, 2]))
         assert ablation_session.ablate(config(), "tiny", str(folder), console=out) == 130
     assert f"go on with  python -m experiments.ablate --resume {folder}" in printed(out).replace("\n", "")
     assert [path.name for path in (folder / "results").iterdir()] == ["program-001.npz"]
     before = (folder / "results" / "program-001.npz").stat().st_mtime_ns
     report = (folder / "report.md").read_text(encoding="utf-8")
-    assert "Written before anything was trained" in report
+    assert "Written before this run trained anything" in report
     assert "at least 0.001" in report
     monkeypatch.setattr("experiments.runtime.prepare", lambda: None)
     assert main(["--resume", str(folder)]) == 0
     assert trained == [1, 2, 2]
+    assert "of which 1 have ended before; left: 240 updates" in capsys.readouterr().out
     assert (folder / "results" / "program-001.npz").stat().st_mtime_ns == before
     whole, _ = run
     assert (folder / "runs.csv").read_bytes() == (whole / "runs.csv").read_bytes()
@@ -186,8 +199,11 @@ def test_a_stopped_one_goes_on_and_repeats_nothing(run, tmp_path, monkeypatch):
         assert (folder / name).read_bytes() == (whole / name).read_bytes()
     for path in (whole / "results").iterdir():
         with np.load(path) as one, np.load(folder / "results" / path.name) as other:
-            for name in set(one.files) - {"seconds"}:
+            for name in set(one.files) - {"seconds", "versions"}:
                 np.testing.assert_array_equal(one[name], other[name])
+    now = ", ".join(f"{name} {value}" for name, value in runtime.versions().items())
+    assert f"\nMade with python 2.7, jax 0.1; and with {now}.\n" in (folder / "report.md").read_text(encoding="utf-8")
+    assert f"\nMade with {now}.\n" in (whole / "report.md").read_text(encoding="utf-8")
     assert main(["--resume", str(folder)]) == 0  # nothing is left: the report is written again
     assert trained == [1, 2, 2]
 

@@ -1,6 +1,7 @@
 """What an ablation is asked to do: its grid becomes runs and programs, and a mistake in it is one line, at once."""
 
 import io
+import math
 import re
 import subprocess
 import sys
@@ -13,11 +14,15 @@ from test_world_errors import assert_told_well
 from data.errors import InputError
 from data.yaml_file import parse_yaml
 from experiments.ablate import main
+from experiments.ablation_arms import Comparison, _excess, can_show, lowest_p
 from experiments.ablation_config import AblationConfig, load_ablation
 from experiments.ablation_cost import expected_seconds, told
+from experiments.ablation_metrics import EXCESS
 from experiments.ablation_plan import make_plan
 from experiments.ablation_roles import without_unmeasured
+from experiments.ablation_tables import _in_numbers, _numbers
 from experiments.ablation_terminal import print_plan
+from experiments.statistics import Interval
 from experiments.yaml_config import config_names, load_config, make_as, to_yaml
 
 ROOT = Path(__file__).parents[1]
@@ -90,6 +95,11 @@ def test_an_axis_on_the_command_line():
     assert without_unmeasured(config).predictions == config.predictions
 
 
+def test_values_that_differ_late_have_names_of_their_own():
+    grid = load_ablation(None, {}, ["train.learning_rate=0.1234567,0.1234568,1e-05,1000"]).grid
+    assert grid.axes[0].labels == ["0.1234567", "0.1234568", "1e-05", "1000"]
+
+
 def test_a_config_is_written_and_read_back():
     text = GRID + (
         "report: {baseline: none, tuned: train.learning_rate}\n"
@@ -120,6 +130,11 @@ WRONG_FILES = [
     ("grid: {v: {a: {model.scal: none}}}", "grid.v.a.model.scal: unknown key; did you mean model.scale?"),
     ("grid: {v: {a: {model.scale: true}}}", "grid.v.a.model.scale: must be text or a number, not true"),
     ("grid: {v: {a: {}, b: {}}}", "grid.v.b: sets the same as a; remove one"),
+    (
+        "grid: {steps: {a: {}}}",
+        "grid.steps: steps is a column of the tables already; give the axis another name, such as",
+    ),
+    ("grid: {p_holm: {a: {}}}", "grid.p_holm: p_holm is a column of the tables already"),
     ("grid: {v: {}}", "grid.v: is empty; give it values"),
     ("grid: {v: {a: {model.d_head: 9999}}}", "grid.v.a: model.d_head: must be from 1 to 4096, not 9999"),
     ("grid: {v: {'a b': {}}}", "grid.v.a b: a name has letters, digits, _ + . - alone"),
@@ -137,6 +152,14 @@ WRONG_FILES = [
         "predictions.0: model.scale has no value 2",
     ),
     ("grid: {model.scale: [1]}\npredictions: [{of: 1, over: 1}]", "predictions.0: must say at_least, at_most or both"),
+    (
+        "grid: {model.scale: [1, 2]}\npredictions: [{of: 1, over: 1, at_least: 1}]",
+        "predictions.0.over: is 1 as of is, and their ratio always 1; name another value",
+    ),
+    (
+        "grid: {model.scale: [1, 2]}\npredictions: [{of: 1, over: 2, at_least: 2, at_most: 1}]",
+        "predictions.0.at_least: is 2, above at_most, 1: nothing is both; exchange them",
+    ),
     ("grid: {world: [englisch]}", "world 'englisch': no such file, nor a world of catmat"),
     ("gird: {model.d_head: [4]}", "gird: unknown key; did you mean grid?"),
 ]
@@ -203,11 +226,51 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path, monkeypatch, cap
 
 def test_expected_time_grows_with_what_is_asked():
     small, more = make_plan(config_of()), make_plan(config_of(GRID.replace("seeds: 2", "seeds: 40")))
-    assert expected_seconds(small, 2) < expected_seconds(more, 2) < expected_seconds(more, 1)
+    assert expected_seconds(small.groups, 2) < expected_seconds(more.groups, 2) < expected_seconds(more.groups, 1)
     assert [told(seconds) for seconds in (3.4, 600.0, 9000.0)] == ["3 s", "10 min", "2.5 h"]
     console = Console(file=io.StringIO(), width=200)
     print_plan(small, console)
     assert "variant normed" in console.file.getvalue()
+    print_plan(small, console, small.groups[1:2])  # of 4 one is left
+    assert re.search(r"of which 3 have ended before; left: 32 updates, about \d+ s on", console.file.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("seeds", "lowest", "says"),
+    [
+        (1, 1.0, "12 comparisons with 1 seed: no corrected p-value can fall below 0.05 (lowest 1); 9 seeds would do"),
+        (
+            8,
+            12 * 2 / 256,
+            "12 comparisons with 8 seeds: no corrected p-value can fall below 0.05 (lowest 0.094); 9 seeds",
+        ),
+        (9, 12 * 2 / 512, None),
+        (13, 12 / 10_001, None),
+    ],
+)
+def test_a_plan_says_whether_its_seeds_can_show_anything(seeds, lowest, says):
+    plan = make_plan(config_of(GRID.replace("seeds: 2", f"seeds: {seeds}")))
+    assert lowest_p(plan) == pytest.approx(lowest)
+    console = Console(file=io.StringIO(), width=200)
+    print_plan(plan, console)
+    line = next((line for line in console.file.getvalue().splitlines() if "comparison" in line), None)
+    assert (line is None) == (says is None)
+    assert line is None or line.startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("end", "diverged_at", "counts"),
+    [(0.1, None, 0.1), (1e30, None, 3.0), (math.nan, None, 3.0), (0.1, 7, 0.1), (1e30, 7, 3.0), (math.nan, 7, 3.0)],
+)
+def test_no_run_counts_with_more_than_its_start(end, diverged_at, counts):
+    assert _excess({EXCESS: end, f"start/{EXCESS}": 3.0, "diverged_at": diverged_at}) == counts
+
+
+def test_a_table_is_empty_where_a_single_seed_has_no_interval():
+    alone = Interval(0.5, math.nan, math.nan)
+    one = Comparison(variant=1, x=0, difference=alone, ratio=alone, p=math.nan)
+    assert _in_numbers((one, math.nan)) == [0.5, "", "", 0.5, "", "", "", ""]
+    assert _numbers(Interval(0.5, 0.4, 0.6)) == [0.5, 0.4, 0.6]
 
 
 def test_the_shipped_configs():
@@ -217,6 +280,8 @@ def test_the_shipped_configs():
         plan = make_plan(load_ablation(name, {}))
         runs[name] = len(plan.members)
         assert plan.config.predictions.items
+        assert can_show(plan)
+        assert plan.config.report.predictions_made == "after a trial with one seed"
         text = (ROOT / "configs" / name).read_text(encoding="utf-8")
         assert f"python -m experiments.ablate --config {name}" in text.partition("format:")[0]
     assert runs["scaling.yaml"] == 360

@@ -1,6 +1,9 @@
 """Runs of one program side by side are the runs that they would be alone; and the arms that only differ in form."""
 
 import dataclasses
+import io
+import struct
+import zipfile
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +18,7 @@ from experiments.ablation_metrics import run_summary
 from experiments.ablation_plan import make_plan
 from experiments.ablation_training import GroupTraining, Materials, load_results, save_results
 from experiments.config import Config, EvaluateConfig, TrackConfig, TrainConfig
+from experiments.kept_programs import keep_in
 from experiments.measure import one_run
 from experiments.runner import Runner
 from experiments.state import TrainState, init_state, optimizer, program, swept
@@ -200,15 +204,61 @@ def test_a_run_that_diverges_is_marked_and_spoils_no_other(tmp_path):
     _only_whole_results_of_these_runs_count(tmp_path, group, found)
 
 
+def test_the_measurement_is_traced_once(monkeypatch, tmp_path):
+    if jax.devices()[0].platform != "cpu":
+        pytest.skip("traced programs are kept on a CPU alone")
+    keep_in(tmp_path)
+    _, first = results_of(Materials(), "train.learning_rate=1e-3,2e-3")
+
+    def traced_again(*_):
+        raise AssertionError
+
+    monkeypatch.setattr("experiments.ablation_training.glance", traced_again)
+    _check_equal(dataclasses.replace(results_of(Materials(), "train.learning_rate=1e-3,2e-3")[1], seconds=0.0),
+                 dataclasses.replace(first, seconds=0.0))  # fmt: skip
+
+
 def _only_whole_results_of_these_runs_count(folder, group, found):
     path = folder / "results.npz"
     assert load_results(path, group) is None
     save_results(path, group, found)
     again = load_results(path, group)
-    for name, array in vars(found).items():
-        np.testing.assert_array_equal(getattr(again, name), array)
+    _check_equal(again, found)
     assert load_results(path, dataclasses.replace(group, members=group.members[:-1])) is None
     whole = path.read_bytes()
-    for damaged in (whole[: len(whole) // 2], b"", whole[:900] + bytes(50) + whole[950:]):
+    for damaged in (whole[: len(whole) // 2], b""):
         path.write_bytes(damaged)
         assert load_results(path, group) is None
+    read = []
+    for damaged in _with_flipped_bytes(whole):
+        path.write_bytes(damaged)
+        read.append(load_results(path, group))
+    for again in read:
+        if again is not None:  # only what ends a member was hit: its numbers are all there
+            _check_equal(again, found)
+    assert sum(again is None for again in read) > 0.8 * len(read) > 80
+    path.write_bytes(whole)
+    with np.load(path) as file:
+        arrays = dict(file)
+    for name in arrays:
+        np.savez(path, **{other: array for other, array in arrays.items() if other != name})
+        assert load_results(path, group) is None, name
+    np.savez(path, **arrays, one_more=np.zeros(2))
+    assert load_results(path, group) is None
+
+
+def _check_equal(results, others):
+    for name, array in vars(others).items():
+        np.testing.assert_array_equal(getattr(results, name), array)
+
+
+def _with_flipped_bytes(whole):
+    """A file's bytes with one flipped, at places from the start to the end of what each member holds."""
+    with zipfile.ZipFile(io.BytesIO(whole)) as file:
+        members = file.infolist()
+    for member in members:
+        name_size, extra_size = struct.unpack_from("<HH", whole, member.header_offset + 26)
+        start = member.header_offset + 30 + name_size + extra_size
+        for share in np.linspace(0, 1, 12):
+            at = start + round(share * (member.compress_size - 1))
+            yield whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :]

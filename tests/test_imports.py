@@ -45,6 +45,7 @@ ROWS = {
         ["event_writer", "map_paint", "paper_report", "ablation_arms", "ablation_cost"],
         ["figures", "run_page", "projector", "paper_session", "ablation_log", "ablation_figures", "ablation_verdicts"],
         ["ablation_tables"],
+        ["ablation_answers"],
         ["ablation_report", "ablation_terminal"],
         ["ablation_session"],
         ["film_maker"],
