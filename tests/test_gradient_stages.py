@@ -96,6 +96,7 @@ def test_a_shift_of_zeros_changes_nothing_and_a_shift_is_added_to_the_context(pa
         assert_close(shifted.attention_BQM, plain.attention_BQM + through_output, 1e-13)
 
 
+@pytest.mark.long
 def test_the_stages_lead_to_what_differentiating_the_model_gives(params, assert_close):
     """dL/dW_Q of a row is input x dL/dq, dL/dW_K the sum of input x dL/dk, ...: both ends of the chain meet."""
     scale = jnp.float64(SCALE)
@@ -112,6 +113,7 @@ def test_the_stages_lead_to_what_differentiating_the_model_gives(params, assert_
     assert_close(whole["value"]["kernel"], np.einsum("bkm,bkhd->mhd", x, found.value_BKHD), 1e-11)
 
 
+@pytest.mark.long
 def test_the_norms_of_parameters_are_those_of_single_rows(params, assert_close):
     scale = jnp.float64(SCALE)
     norms_4B = fast_jit(lambda params: kernel_norms(CONFIG, params, BATCH, scale))(params)

@@ -138,6 +138,7 @@ LAST_WORDS = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", LAST_WORDS)
 def test_a_run_that_dies_between_its_last_checkpoint_and_its_end(folder, forks, unbroken, place):
     name = f"late-{place.rpartition('.')[2]}"
