@@ -5,6 +5,7 @@ it finished. Nothing is pickled: files are read with `allow_pickle=False`.
 """
 
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -19,6 +20,11 @@ from data.errors import InputError
 
 VERSION = 1
 """Version of `record.npz` and `params.npz`."""
+_DAMAGE = (
+    *(ValueError, EOFError, KeyError, TypeError, OverflowError, MemoryError, NotImplementedError, SyntaxError),
+    *(zipfile.BadZipFile, struct.error, zlib.error, tokenize.TokenError),
+)
+"""What zipfile and NumPy raise on bytes that are no array; which of them depends on Python's version."""
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -110,7 +116,7 @@ def read_npz(path: Path) -> Arrays:
         raise InputError(f"{path}: no such file; was this run stopped before its first record?") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError, struct.error, zlib.error) as error:
+    except _DAMAGE as error:
         raise InputError(f"{path}: is damaged ({error}); restore it, or start a new run") from None
 
 
