@@ -11,7 +11,8 @@ from data.errors import InputError
 from experiments.ablation_config import AblationConfig, load_ablation
 from experiments.ablation_roles import without_unmeasured
 from experiments.command_line import config_parser, parse, run_command
-from experiments.run_directory import check_run_directory, newest_run
+from experiments.run_directory import newest_run
+from experiments.run_options import add_run_options, only_printed
 
 DEFAULT = "scaling_quick.yaml"
 EPILOG = """\
@@ -32,8 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--grid", action="append", default=[], metavar="NAME=VALUES", help="an axis: added, or in place of the config's"
     )
-    parser.add_argument("--run-dir", metavar="DIR", help="a new folder (default: runs/NAME-001, -002, ...)")
-    parser.add_argument("--print-config", action="store_true", help="print the config that would run, and stop")
+    add_run_options(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the plan, and stop")
     parser.add_argument(
         "--resume", nargs="?", const="", metavar="RUN", help="go on with one that was stopped (default: the newest)"
@@ -54,13 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     if options.grid:  # the predictions are about the file's own grid
         config = without_unmeasured(config)
-    if options.print_config:
-        from experiments.yaml_config import to_yaml
-
-        print(to_yaml(config), end="")  # noqa: T201
+    if only_printed(options, config):
         return 0
-    if options.run_dir is not None:
-        check_run_directory(options.run_dir)
     # Imported late: --help and a mistake in the config are answered without loading JAX.
     from experiments import ablation_session, runtime
 

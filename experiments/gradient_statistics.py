@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.statistics import tail
+from experiments.statistics import middle, resampled
 
 Floats = NDArray[np.floating]
 STATISTICS = ("rms", "mean", "median", "q05", "q95", "dead", "kurtosis", "carrying")
@@ -85,15 +85,11 @@ def bootstrap(function: Callable[..., Any], *samples_R: Floats) -> Estimate:
       samples_R: one array of a number for each seed [..., R]; all are resampled together, so that differences and
         ratios of arms stay paired.
     """
-    rng = np.random.default_rng(0)
-    seeds = samples_R[0].shape[-1]
-    chosen = rng.integers(0, seeds, (_RESAMPLES, seeds))
-    drawn = function(*(sample[..., chosen] for sample in samples_R))
     value = function(*samples_R)
     if not np.isfinite(value):
         return Estimate(float("nan"), float("nan"), float("nan"))
-    low, high = np.nanquantile(drawn, (tail(0.95, seeds), 1 - tail(0.95, seeds)))
-    return Estimate(float(value), float(low), float(high))
+    drawn = resampled(function, *samples_R, resamples=_RESAMPLES)
+    return Estimate(float(value), *middle(drawn, samples_R[0].shape[-1]))
 
 
 def mean_estimate(values_R: Floats) -> Estimate:

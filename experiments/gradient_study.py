@@ -15,7 +15,8 @@ from experiments.gradient_control import control_differences
 from experiments.gradient_escape import escape_times
 from experiments.gradient_layer import NORMS, Layer, LayerPrograms
 from experiments.gradient_simulated import Simulated, simulate
-from experiments.gradient_training import TrainedSize, prepare_training, record_steps
+from experiments.gradient_training import TrainedSize, prepare_training
+from experiments.runner import record_steps
 
 _CONTROL_SEEDS = 5
 

@@ -24,6 +24,7 @@ from experiments.gradient_config import GradientConfig
 from experiments.gradient_layer import score_statistics
 from experiments.gradient_stages import model_norms
 from experiments.gradient_statistics import SCALES, scale_factors
+from experiments.runner import record_steps
 from experiments.state import Program, Swept, TrainState, init_state, program, swept
 from experiments.step import train_steps
 from model.config import ModelConfig
@@ -69,12 +70,6 @@ def train_config(config: GradientConfig, d: int, scale: str) -> Config:
         train=TrainConfig(steps=training.steps, batch=training.batch, learning_rate=training.learning_rate),
         evaluate=EvaluateConfig(sentences=training.sentences),
     )
-
-
-def record_steps(steps: int, records: int) -> list[int]:
-    """At most `records` steps from 0 to `steps`, both among them, spaced ever wider."""
-    spaced = np.geomspace(1, steps + 1, records) - 1
-    return sorted({0, steps, *(round(float(step)) for step in spaced)})
 
 
 def prepare_training(config: GradientConfig, world: World, tables: SamplerTables, compiler: Compiler) -> "list[Arms]":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from experiments.command_line import config_parser, parse, run_command
 from experiments.gradient_config import GradientConfig
-from experiments.run_directory import check_run_directory
+from experiments.run_options import add_run_options, only_printed
 
 EPILOG = """\
 examples:
@@ -22,20 +22,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (by default the process's); gives the exit code."""
     about = "Measure the gradients of attention without scale, under 1/sqrt(d) and under 1/d."
     parser = config_parser("python -m experiments.gradients", about, EPILOG, GradientConfig, "gradients.yaml")
-    parser.add_argument(
-        "--run-dir", metavar="DIR", help="a new folder for this run (default: runs/NAME-001, -002, ...)"
-    )
-    parser.add_argument("--print-config", action="store_true", help="print the config that would run, and stop")
+    add_run_options(parser)
     options, overrides = parse(parser, arguments, GradientConfig)
     # Imported late: --help and a mistake in the config are answered without loading JAX.
-    from experiments.yaml_config import load_as, to_yaml
+    from experiments.yaml_config import load_as
 
     config = load_as(GradientConfig, options.config, overrides)
-    if options.print_config:
-        print(to_yaml(config), end="")  # noqa: T201
+    if only_printed(options, config):
         return 0
-    if options.run_dir is not None:
-        check_run_directory(options.run_dir)
     from experiments import runtime
 
     runtime.prepare()

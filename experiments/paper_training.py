@@ -7,7 +7,6 @@ One compiled program trains all arms of an `Arms`. Letters: R runs.
 """
 
 import dataclasses
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,14 +19,14 @@ from data.errors import InputError
 from data.sampler import sampler_tables
 from data.world import World
 from experiments.config import Config
-from experiments.ensemble import Ensemble
 from experiments.evaluate import EvaluationSet, make_evaluation_set
-from experiments.state import Program, Swept, TrainState, init_state, program, swept
-from experiments.step import Loss, train_steps
+from experiments.runner import Runner
+from experiments.state import Program, Swept, program, swept
+from experiments.step import Loss
 from model.functional import Params
 
 CHUNKS = 10
-"""Into how many pieces a training is cut, so that a progress bar moves."""
+"""In how many pieces the progress of a training is told."""
 Measure = Callable[[Program, EvaluationSet, Params, jax.Array], Any]
 """(program, evaluation set, parameters, scale) -> what is measured of one run."""
 
@@ -74,35 +73,22 @@ class Arms:
 
     def __init__(self, config: Config, world: World, values: Swept, measure: Measure, loss: Loss | None = None) -> None:
         self.examples = make_evaluation_set(config, world)
-        self._program, self._steps, self._loss, self._of = program(config, world), config.train.steps, loss, measure
-        self._ensemble = Ensemble(len(values.seed), config.train.pieces)
-        self._swept = self._ensemble.place(values)
-        self._tables = self._ensemble.replicate(sampler_tables(world, config.task.hidden))
-        self._material = self._ensemble.replicate(self.examples)
-        self._init = self._ensemble.compile(lambda _, v: init_state(self._program, v), (), self._swept, effort=0)
-        both = (self._swept, self._init.shapes)
-        self._advance = self._ensemble.compile(self._train, (self._tables, self._bounds(0, 0)), both)
-        self._measure = self._ensemble.compile(self._measured, self._material, both)
-
-    def _bounds(self, start: int, stop: int) -> Any:
-        return self._ensemble.replicate((np.int32(start), np.int32(stop)))
-
-    def _train(self, shared: Any, one: tuple[Swept, TrainState]) -> TrainState:
-        tables, (start, stop) = shared
-        return train_steps(self._program, tables, *one, start, stop, self._ensemble.shards, self._loss)[0]
-
-    def _measured(self, examples: EvaluationSet, one: tuple[Swept, TrainState]) -> Any:
-        values, state = one
-        return self._of(self._program, examples, state.params, values.scale)
+        static, tables = program(config, world), sampler_tables(world, config.task.hidden)
+        self._steps = config.train.steps
+        self._runner = Runner(static, values, tables, [0, self._steps], loss=loss)
+        self._runner.measured_by(lambda *measured: measure(static, *measured), self.examples)
 
     def run(self, done: Callable[[], None]) -> Trained:
-        """Train; `done` is called after each of CHUNKS pieces."""
-        states = self._init((), self._swept)
-        before = self._ensemble.fetch(self._measure(self._material, (self._swept, states)))
-        cuts = [self._steps * chunk // CHUNKS for chunk in range(CHUNKS + 1)]
-        for start, stop in itertools.pairwise(cuts):
-            states = self._advance((self._tables, self._bounds(start, stop)), (self._swept, states))
-            jax.block_until_ready(states)
-            done()
-        after = self._ensemble.fetch(self._measure(self._material, (self._swept, states)))
-        return Trained(before, after, self._ensemble.fetch(states.diverged_at) >= 0)
+        """Train; `done` is called CHUNKS times on the way."""
+        told = 0
+
+        def tick(step: int) -> bool:
+            nonlocal told
+            for _ in range(told, CHUNKS * step // self._steps):
+                done()
+                told += 1
+            return False
+
+        before, after = self._runner.run(tick)
+        tick(self._steps)  # where every run diverged, training ended early
+        return Trained(before.measured, after.measured, after.diverged_at_R >= 0)

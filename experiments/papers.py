@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from experiments.command_line import config_parser, parse, run_command
 from experiments.paper_config import PapersConfig, load_papers
-from experiments.run_directory import check_run_directory
+from experiments.run_options import add_run_options, only_printed
 
 ALL = "all of configs/papers/"
 EPILOG = """\
@@ -24,17 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (by default the process's); gives the exit code."""
     about = "Repeat results from papers on a small model, and write the papers' numbers beside ours."
     parser = config_parser("python -m experiments.papers", about, EPILOG, PapersConfig, ALL)
-    parser.add_argument("--run-dir", metavar="DIR", help="a new folder (default: runs/papers-001, -002, ...)")
-    parser.add_argument("--print-config", action="store_true", help="print the config that would run, and stop")
+    add_run_options(parser, "papers")
     options, overrides = parse(parser, arguments, PapersConfig)
     config = load_papers(None if options.config == ALL else options.config, overrides)
-    if options.print_config:
-        from experiments.yaml_config import to_yaml
-
-        print(to_yaml(config), end="")  # noqa: T201
+    if only_printed(options, config):
         return 0
-    if options.run_dir is not None:
-        check_run_directory(options.run_dir)
     # Imported late: --help and a mistake in the config are answered without loading JAX.
     from experiments import runtime
 

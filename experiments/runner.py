@@ -20,7 +20,7 @@ from data.sampler import SamplerTables
 from experiments.ensemble import Ensemble
 from experiments.kept_programs import can_be_kept
 from experiments.state import OPTIMIZER_STATES, Program, Swept, TrainState, init_state
-from experiments.step import train_steps
+from experiments.step import Loss, train_steps
 from model.functional import Params
 
 Tick = Callable[[int], bool]
@@ -63,6 +63,7 @@ class Runner:
         tables: SamplerTables | None,
         steps: list[int],
         devices: list[jax.Device] | None = None,
+        loss: Loss | None = None,
     ) -> None:
         """Compile the training.
 
@@ -72,8 +73,9 @@ class Runner:
           tables: the sampler's tables.
           steps: when runs are recorded: 0, ..., the last update of the longest run.
           devices: where to train; by default everywhere.
+          loss: what is minimised, as for `train_steps`.
         """
-        self.program, self.steps = program, steps
+        self.program, self.steps, self._loss = program, steps, loss
         self.ensemble = Ensemble(len(values.seed), program.pieces, devices)
         self._steps_R = np.asarray(values.steps)
         self._swept: Swept = self.ensemble.place(values)
@@ -84,7 +86,8 @@ class Runner:
             lambda _, v: init_state(program, v), (), self._swept, effort=0, holds=(program,)
         )
         shared, runs = (self._tables, self._bounds(0, 0, 0)), (self._swept, self._init.shapes)
-        self._advance_all = self.ensemble.compile(self._chunk, shared, runs, holds=(program, self._of_one_length))
+        known = (program, self._of_one_length) if loss is None else None
+        self._advance_all = self.ensemble.compile(self._chunk, shared, runs, holds=known)
 
     def _chunk(self, shared: Any, one: tuple[Swept, TrainState]) -> TrainState:
         """A chunk of one run's updates."""
@@ -94,7 +97,7 @@ class Runner:
         state = dataclasses.replace(state, loss_sum=jnp.where(start == since, 0.0, state.loss_sum))
         if not self._of_one_length:  # a run that is shorter than others waits for them
             start, stop = jnp.minimum(start, swept.steps), jnp.minimum(stop, swept.steps)
-        return train_steps(self.program, tables, swept, state, start, stop, self.ensemble.shards)[0]
+        return train_steps(self.program, tables, swept, state, start, stop, self.ensemble.shards, self._loss)[0]
 
     def measured_by(
         self, measure: Callable[[Any, Params, jax.Array], Any], material: Any, holds: object = None

@@ -83,13 +83,24 @@ def bootstrap_interval(
     """
     arms = _checked(arms_S)
     seeds = arms[0].size
-    chosen_NS = np.random.default_rng(seed).integers(0, seeds, (resamples, seeds))
     estimate = float(statistic(*arms))
-    drawn_N = np.asarray(statistic(*(arm_S[chosen_NS] for arm_S in arms)))
+    drawn_N = resampled(statistic, *arms, resamples=resamples, seed=seed)
     if not (math.isfinite(estimate) and np.isfinite(drawn_N).all()):
         raise ValueError("statistic: is not finite in every resample; is something divided by 0?")
-    low, high = np.quantile(drawn_N, [tail(level, seeds), 1 - tail(level, seeds)])
-    return Interval(estimate, float(low), float(high))
+    return Interval(estimate, *middle(drawn_N, seeds, level))
+
+
+def resampled(statistic: Statistic, *arms_S: NDArray[Any], resamples: int, seed: int = 0) -> Floats:
+    """The statistic of every resample: seeds (the last axis) drawn with replacement, the same ones in every arm."""
+    seeds = arms_S[0].shape[-1]
+    chosen_NS = np.random.default_rng(seed).integers(0, seeds, (resamples, seeds))
+    return np.asarray(statistic(*(arm_S[..., chosen_NS] for arm_S in arms_S)))
+
+
+def middle(drawn_N: Floats, seeds: int, level: float = 0.95) -> tuple[float, float]:
+    """The ends of the interval that resamples give (see `bootstrap_interval`), leaving out what is no number."""
+    low, high = np.nanquantile(drawn_N, [tail(level, seeds), 1 - tail(level, seeds)])
+    return float(low), float(high)
 
 
 def paired_difference(

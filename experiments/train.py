@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.command_line import config_parser, parse, run_command
-from experiments.run_directory import check_run_directory, newest_run
+from experiments.run_directory import newest_run
+from experiments.run_options import add_run_options, only_printed
 
 DEFAULT = "toy.yaml"
 
@@ -27,10 +28,7 @@ exit codes: 0 finished, 2 a mistake in what was given, 3 diverged, 130 interrupt
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (by default the process's); gives the exit code."""
     parser = config_parser("python -m experiments.train", "Train a model and watch its attention form.", EPILOG)
-    parser.add_argument(
-        "--run-dir", metavar="DIR", help="a new folder for this run (default: runs/NAME-001, -002, ...)"
-    )
-    parser.add_argument("--print-config", action="store_true", help="print the config that would run, and stop")
+    add_run_options(parser)
     parser.add_argument("--list-devices", action="store_true", help="print the devices that would be used, and stop")
     parser.add_argument(
         "--resume", nargs="?", const="", metavar="RUN", help="go on with a run that was stopped (default: the newest)"
@@ -38,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.set_defaults(config=None)
     options, overrides = parse(parser, arguments)
     # Imported late: --help and a mistake in the config are answered without loading JAX.
-    from experiments.yaml_config import load_config, to_yaml
+    from experiments.yaml_config import load_config
 
     folder = None
     if options.resume is not None:
@@ -48,11 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = resumed_config(folder, options.config, overrides)
     else:
         config = load_config(options.config or DEFAULT, overrides)
-    if options.print_config:
-        print(to_yaml(config), end="")  # noqa: T201
+    if only_printed(options, config):
         return 0
-    if options.run_dir is not None:
-        check_run_directory(options.run_dir)
     from experiments import runtime
 
     runtime.prepare()

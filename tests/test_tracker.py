@@ -16,6 +16,7 @@ from tensorboard.util import tensor_util
 from data.vocabulary import SPECIAL_WORDS
 from data.world import load_world
 from data.yaml_file import read_yaml
+from experiments.checkpoint import Checkpoints
 from experiments.config import Config, EvaluateConfig, TrackConfig, TrainConfig
 from experiments.metrics import meaning
 from experiments.run_directory import pictured_steps
@@ -31,7 +32,7 @@ CONFIG = Config(
     model=ModelConfig(d_model=8, d_head=4, d_mlp=0),
     train=TrainConfig(steps=20, batch=64),
     evaluate=EvaluateConfig(sentences=64),
-    track=TrackConfig(records=6, images=3),
+    track=TrackConfig(records=6, images=3, checkpoint_seconds=0.0),
 )
 STEPS = [0, 1, 2, 5, 10, 20]
 """6 numbers from 1 to 21 in equal ratios, less 1, rounded: 0, .8, 2.4, 5.2, 10.4, 20."""
@@ -52,6 +53,8 @@ class Left:
     events: dict
     """{member: [(step, tag, plugin, array)]}."""
     summaries: dict
+    saved: list
+    """(step, excess that the best is chosen by) of each checkpoint."""
 
     def scalars(self, member):
         return {(step, tag): float(array) for step, tag, plugin, array in self.events[member] if plugin == "scalars"}
@@ -70,12 +73,19 @@ def events_of(folder):
 def left(tmp_path_factory, quick_compiler):
     folder = tmp_path_factory.mktemp("my runs") / "new"
     console = Console(file=io.StringIO(), width=120)
-    with quick_compiler():
+    saved, save = [], Checkpoints.save
+
+    def noted(self, step, states, excess):
+        saved.append((step, excess))
+        save(self, step, states, excess)
+
+    with quick_compiler(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoints, "save", noted)
         train(CONFIG, "toy", str(folder), console)
     members = ["seed-5", "seed-6"]
     events = {member: events_of(folder / member) for member in members}
     summaries = {member: json.loads((folder / member / "summary.json").read_text("utf-8")) for member in members}
-    return Left(folder, console.file.getvalue(), events, summaries)
+    return Left(folder, console.file.getvalue(), events, summaries, saved)
 
 
 def test_the_layout_of_a_run_folder(left):
@@ -90,6 +100,17 @@ def test_the_layout_of_a_run_folder(left):
     kept = {path for path in found if path.split("/")[0] == "checkpoints"}
     assert "checkpoints/20" in kept
     assert found - kept == {".lock", "config.yaml", "seed-5", "seed-6", "overview", *overview, *members}
+
+
+def test_only_a_state_that_was_measured_can_be_the_best(left):
+    between = [excess for step, excess in left.saved if step not in STEPS]
+    assert between
+    assert set(between) == {np.inf}
+    assert left.saved[0][0] == 0
+    assert np.isfinite([excess for step, excess in left.saved if step in STEPS]).all()
+    step, excess = left.saved[-1]
+    ends = [summary["excess/asked/all"] for summary in left.summaries.values()]
+    assert (step, excess) == (STEPS[-1], pytest.approx(np.mean(ends), rel=1e-6))
 
 
 def test_the_config_reads_back(left):
