@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from experiments.ablation_terminal import print_answer, print_plan
 from experiments.ablation_training import GroupTraining, Materials, Results, load_results, save_results
 from experiments.event_writer import EventWriter, png_size
 from experiments.interruption import EXIT_CODE, Interruption
-from experiments.run_directory import RunLock, make_run_directory, resume_command, write_text
+from experiments.run_directory import RunLock, make_run_directory, resume_command, write_text, writing
 from experiments.yaml_config import to_yaml
 
 MEMBERS, RESULTS = "members", "results"
@@ -90,23 +89,15 @@ class _Session:
 
     def run(self, resumed: bool = False) -> int:
         """Train what has not ended, and report; `resumed`: the plan is told once it is known what has ended."""
-        try:
-            with ExitStack() as stack:
-                stack.enter_context(RunLock(self._folder))
-                (self._folder / RESULTS).mkdir(exist_ok=True)
-                results = self._train_all(resumed)
-                if results is None:
-                    again = resume_command(self._folder, "ablate")
-                    self._console.print(
-                        f"interrupted; programs that ended are kept; go on with  {again}", soft_wrap=True
-                    )
-                    return EXIT_CODE
-                self._report(results)
-                return 0
-        except OSError as error:
-            reason = error.strerror or error
-            hint = "free some space, or choose --run-dir; what ended is kept"
-            raise InputError(f"{self._folder}: cannot be written to ({reason}); {hint}") from None
+        with writing(self._folder), RunLock(self._folder):
+            (self._folder / RESULTS).mkdir(exist_ok=True)
+            results = self._train_all(resumed)
+            if results is None:
+                again = resume_command(self._folder, "ablate")
+                self._console.print(f"interrupted; programs that ended are kept; go on with  {again}", soft_wrap=True)
+                return EXIT_CODE
+            self._report(results)
+            return 0
 
     def _path(self, group: Group) -> Path:
         return self._folder / RESULTS / f"program-{group.number:03d}.npz"
