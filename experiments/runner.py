@@ -139,9 +139,9 @@ class Runner:
         with jax.transfer_guard("disallow"):
             self.states, self.step = self._init((), self._swept), 0
             self._advance(0, 0, 0)
-            jax.block_until_ready(self.states)  # waits for the compiler, outside the time reported
-            self._began = time.perf_counter()
             first = self._recorded(0)
+            jax.block_until_ready((self.states, first))  # waits for the compiler, outside the time reported
+            self._began = time.perf_counter()
             waiting: _Waiting | None = first
             if resumed is not None:
                 yield self._record(*first)

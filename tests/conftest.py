@@ -10,8 +10,13 @@ from pathlib import Path
 
 # Programs are compiled once, also for the commands that tests start; `pytest --cache-clear` forgets them.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "xla"))
+import jaxlib.version
+
 # Many tests hold two runs equal to the last bit, which a GPU gives only when asked to.
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true".strip()
+_FLAGS = ["--xla_gpu_deterministic_ops=true"]
+if jaxlib.version.__version_info__ < (0, 11):  # as `Ensemble.compiler_options`: tests compile more than they run
+    _FLAGS += ["--xla_cpu_use_fusion_emitters=false"]
+os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *_FLAGS]).strip()
 
 import jax
 import numpy as np
