@@ -16,6 +16,7 @@ from tensorboard.util import tensor_util
 from data.vocabulary import SPECIAL_WORDS
 from data.world import load_world
 from data.yaml_file import read_yaml
+from experiments import runner
 from experiments.checkpoint import Checkpoints
 from experiments.config import Config, EvaluateConfig, TrackConfig, TrainConfig
 from experiments.metrics import meaning
@@ -81,6 +82,7 @@ def left(tmp_path_factory, quick_compiler):
 
     with quick_compiler(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(Checkpoints, "save", noted)
+        patch.setattr(runner, "_STRIDE_SECONDS", 0.0)  # every update is a chunk: checkpoints between records, too
         train(CONFIG, "toy", str(folder), console)
     members = ["seed-5", "seed-6"]
     events = {member: events_of(folder / member) for member in members}

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import time
 from pathlib import Path
 
 import jax
@@ -30,8 +31,8 @@ from experiments.yaml_config import load_config
 SEEDS = 10
 
 
-def runs(overrides, world, devices=None):
-    """Records of the runs of a config given by command-line values; of each model only its excess is measured."""
+def runner_of(overrides, world, devices=None):
+    """The runs of a config given by command-line values; of each model only its excess is measured."""
     config = load_config("toy.yaml", overrides)
     steps = record_steps(config.train.steps, config.track.records)
     tables = sampler_tables(world, config.task.hidden)
@@ -41,7 +42,12 @@ def runs(overrides, world, devices=None):
         return evaluate(runner.program, examples, params, scale, runner.ensemble.shards).excess_G
 
     runner.measured_by(measured, make_evaluation_set(config, world))
-    return list(runner.run())
+    return runner
+
+
+def runs(overrides, world, devices=None):
+    """Their records."""
+    return list(runner_of(overrides, world, devices).run())
 
 
 def kinds(training, record):
@@ -199,6 +205,23 @@ def test_devices_that_share_a_batch_draw_the_same_sentences(alone):
     for one, two in zip(alone, small_runs({"seed": "7"}, jax.devices()[:2]), strict=True):
         np.testing.assert_allclose(one.loss_R, two.loss_R, rtol=1e-5)
         np.testing.assert_allclose(one.measured, two.measured, rtol=1e-4)
+
+
+@pytest.mark.usefixtures("quickly_compiled_here")
+@pytest.mark.parametrize("late", ["_advance_all", "_measure"])
+def test_the_time_that_is_told_leaves_the_compiler_out(monkeypatch, late):
+    """Whichever program was compiled last."""
+    clock = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+    runner = runner_of(SMALL, load_world("english"))
+    program = getattr(runner, late)
+
+    def waiting(shared, stacked):
+        clock[0] = 9.0
+        return program(shared, stacked)
+
+    setattr(runner, late, waiting)
+    assert {record.seconds for record in runner.run()} == {0.0}
 
 
 @pytest.mark.usefixtures("quickly_compiled_here")
