@@ -1,8 +1,13 @@
 """Settings of JAX that a command makes before its first use: devices, precision, the compilation cache."""
 
+import contextlib
+import glob
 import os
 import platform
+import re
+import warnings
 from pathlib import Path
+from typing import Any
 
 import jax
 import jaxlib.version
@@ -39,13 +44,36 @@ def prepare(cache: Path | None = None) -> None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     folder = jax.config.values["jax_compilation_cache_dir"]
-    keep_in(Path(folder) / "traced" if folder and jax.config.values["jax_enable_compilation_cache"] else None)
+    used = folder and jax.config.values["jax_enable_compilation_cache"]
+    keep_in(Path(folder) / "traced" if used else None)
+    if used:
+        _bear_with(Path(folder))
     asked = os.environ.get("JAX_PLATFORMS", "")
     try:
         jax.devices()
     except (RuntimeError, AssertionError) as error:  # the second: JAX, asked for cuda where only its plugin is missing
         reason = (str(error).splitlines() or ["there is none"])[0].partition(" (set JAX_PLATFORMS")[0]
         raise InputError(f"JAX_PLATFORMS={asked}: no such device here ({reason}); unset it, or set it to cpu") from None
+
+
+def _bear_with(cache: Path) -> None:
+    """Do without what the cache cannot give, in silence; and delete the damaged programs in it.
+
+    JAX writes a program in place, so a process that dies meanwhile, or a full disk, leaves a part of it. JAX never
+    writes what exists: it would warn of that part, and compile, at every start from then on.
+    """
+    show = warnings.showwarning
+
+    def heard(message: Warning | str, *where: Any, **more: Any) -> None:
+        said = re.match(r"Error (reading|writing) persistent compilation cache entry for '([^']*)'", str(message))
+        if said is None:
+            show(message, *where, **more)
+            return
+        for path in cache.glob(f"{glob.escape(said[2])}-*"):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+    warnings.showwarning = heard
 
 
 def cores() -> int:

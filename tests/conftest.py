@@ -14,6 +14,7 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1]
 # Many tests hold two runs equal to the last bit, which a GPU gives only when asked to.
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true".strip()
 # All programs are compiled as those of `Ensemble` are: tests compile for longer than they compute.
+os.environ["XLA_FLAGS"] += " --xla_backend_optimization_level=1"
 os.environ["XLA_FLAGS"] += " --xla_cpu_use_fusion_emitters=false" if version("jaxlib").startswith("0.10.") else ""
 
 import jax

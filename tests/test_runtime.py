@@ -1,0 +1,78 @@
+"""What a command sets up before JAX starts: a cache that may be damaged, full or forbidden, and bothers nobody."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from processes import ROOT
+
+PROGRAM = """
+import os, signal, sys, warnings
+from pathlib import Path
+
+from experiments import runtime
+
+cache = Path(sys.argv[1])
+runtime.prepare(cache)
+import jax
+import numpy as np
+from experiments.kept_programs import kept
+
+def answer():
+    jax.clear_caches()
+    one = jax.jit(lambda x: x + 1)
+    return int(kept(one, (np.int32(41),), ())(np.int32(41)))
+"""
+DAMAGED = """
+assert answer() == 42
+compiled = {path: path.read_bytes() for path in cache.glob("*-cache")}
+assert compiled
+for path, content in compiled.items():
+    path.write_bytes(content[: len(content) // 2])
+assert answer() == 42
+assert {path.name for path in cache.glob("*-cache")} == {path.name for path in compiled}
+assert all(path.stat().st_size > 0.9 * len(content) for path, content in compiled.items())
+warnings.warn("something else")
+"""
+ASKED = "print(answer())"
+DIES = """
+def heard(event, about):
+    if event == sys.argv[2] and str(about[0]).endswith(f".{os.getpid()}"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(heard)
+answer()
+"""
+
+
+def ended(code, *arguments):
+    """(exit code, stdout, stderr) of a process that runs `code` once a command has set JAX up."""
+    settings = {name: value for name, value in os.environ.items() if name != "JAX_COMPILATION_CACHE_DIR"}
+    command = [sys.executable, "-c", PROGRAM + code, *map(str, arguments)]
+    done = subprocess.run(
+        command, env={**settings, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_damaged_program_is_made_anew_and_nothing_is_said(tmp_path):
+    code, _, err = ended(DAMAGED, tmp_path)
+    assert code == 0, err
+    assert [line for line in err.splitlines() if "arning" in line] == [err.splitlines()[0]]
+    assert "something else" in err  # other warnings are still heard
+
+
+def test_where_nothing_can_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    assert ended(ASKED, tmp_path / "file" / "cache") == (0, "42\n", "")
+
+
+@pytest.mark.parametrize("event", ["open", "os.rename"])
+def test_a_process_that_dies_while_it_keeps_a_program(tmp_path, event):
+    assert ended(DIES, tmp_path, event)[0] == -signal.SIGKILL
+    assert len(list(tmp_path.glob("traced/*"))) == (event == "os.rename")
+    for _ in range(2):
+        assert ended(ASKED, tmp_path) == (0, "42\n", "")
+    assert len([path for path in tmp_path.glob("traced/*") if "." not in path.name]) == 1
