@@ -252,6 +252,18 @@ def test_more_steps_and_other_changes(folder, forks, unbroken):
         np.testing.assert_array_equal(after[name][:count], before[name])
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [("strength: 2", "strength: 2.1"), ("dog", "wolf"), ("title: A", "title: The")]
+)
+def test_a_changed_world_is_noticed(tmp_path, forks, unbroken, old, new):
+    """But for what changes no answer, such as its title."""
+    shutil.copytree(unbroken, tmp_path / "run")
+    (tmp_path / "small.yaml").write_text(SMALL.replace(old, new), encoding="utf-8")
+    code, _, err = forks.run(tmp_path, "--resume", "run", "--train.steps", "301")
+    told = "error: run/record.npz: does not fit the run's config and world; restore it, or start a new run\n"
+    assert (code, err) == ((0, "") if "title" in old else (2, told))
+
+
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(folder, forks, unbroken):
     shutil.copytree(unbroken, folder / "damaged")
     (folder / "damaged" / "record.npz").rename(folder / "aside.npz")  # not finished, then
