@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-# Programs are compiled once, also for the commands that tests start; `pytest --cache-clear` forgets them.
+# Programs are compiled once, also for the commands that tests start; `.pytest_cache` may be deleted.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "xla"))
 # Many tests hold two runs equal to the last bit, which a GPU gives only when asked to.
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true".strip()
@@ -33,8 +33,13 @@ if "device_count" not in os.environ["XLA_FLAGS"]:
     jax.config.update("jax_num_cpu_devices", max(2, jax.config.jax_num_cpu_devices))
 
 
+_BEGIN_WITH = ["test_training.py", "test_resume.py", "test_ablation_training.py", "test_dashboards.py"]
+"""Files that take long: no process should be left alone with one at the end."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the long tests out, unless marks or single tests were asked for: `pytest -m long` runs them alone."""
+    items.sort(key=lambda item: [*_BEGIN_WITH, item.path.name].index(item.path.name))
     if not config.option.markexpr and not any("::" in argument for argument in config.args):
         long = [item for item in items if item.get_closest_marker("long")]
         config.hook.pytest_deselected(items=long)
