@@ -30,6 +30,13 @@ def held_out_contexts(world: World) -> NDArray[np.bool_]:
     return held_3SVO
 
 
+def training_fingerprint(world: World) -> str:
+    """A digest of everything that decides what is trained on: the world's probabilities, and what is held out."""
+    digest = hashlib.blake2b(world.fingerprint.encode(), digest_size=8)
+    digest.update(held_out_contexts(world).tobytes())
+    return digest.hexdigest()
+
+
 def _stable_hash(*parts: str) -> int:
     """64 bits that are the same on every machine and in every session."""
     return int.from_bytes(hashlib.blake2b("\n".join(parts).encode(), digest_size=8).digest(), "big")

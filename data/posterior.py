@@ -158,5 +158,5 @@ def _normalised(world: World, tokens_BL: Ints, joint: Floats) -> Floats:
 def _cannot_say(world: World, tokens: Sequence[int] | Ints) -> str:
     sentence = " ".join(world.vocabulary.decode(int(token) for token in tokens))
     forms = [describe(template) for template in world.templates]
-    example = world.examples[0] if world.examples else min(forms, key=len)
+    example = next((example for example in world.examples if example != sentence), min(forms, key=len))
     return f"the world '{world.name}' cannot say '{sentence}'; write a sentence of the form of '{example}'"

@@ -43,7 +43,8 @@ class World:
     templates: tuple[Template, ...]
     held_out_share: float
     always_held_out: tuple[tuple[int, int, int], ...]
-    examples: tuple[str, ...]
+    examples: dict[str, str]
+    """Sentences to show, and where each stands in the world's file, for messages."""
 
     @cached_property
     def index_W(self) -> NDArray[np.int64]:
@@ -147,7 +148,7 @@ def make_world(name: str, file: WorldFile) -> World:
         templates=templates,
         held_out_share=file.held_out_share,
         always_held_out=tuple((number[s], number[v], number[o]) for s, v, o in file.always_held_out),
-        examples=tuple(file.examples),
+        examples={text: file.document.place(("examples", i)) for i, text in enumerate(file.examples)},
     )
     fields = {field for template in templates for field in template.fields}
     words = {field: frozenset(world.field_words(field)) for field in fields}

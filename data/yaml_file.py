@@ -36,13 +36,17 @@ class Document:
     value: Any
     lines: dict[KeyPath, int]
 
-    def error(self, path: KeyPath, message: str) -> InputError:
-        """An error at `path`: `name:line: a.b: message`; a path that is not in the file points to its parent."""
+    def place(self, path: KeyPath) -> str:
+        """Where `path` stands: `name:line: a.b: `; a path that is not in the file points to its parent."""
         known = path
         while known and known not in self.lines:
             known = known[:-1]
         where = ".".join(str(part) for part in path)
-        return InputError(f"{self.name}:{self.lines.get(known, 1)}: {where + ': ' if where else ''}{message}")
+        return f"{self.name}:{self.lines.get(known, 1)}: {where + ': ' if where else ''}"
+
+    def error(self, path: KeyPath, message: str) -> InputError:
+        """An error at `path`."""
+        return InputError(self.place(path) + message)
 
 
 def read_yaml(path: Path, name: str | None = None) -> Document:

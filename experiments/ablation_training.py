@@ -15,6 +15,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from data.contexts import training_fingerprint
 from data.errors import InputError
 from data.sampler import sampler_tables
 from experiments import runtime
@@ -143,7 +144,7 @@ def load_results(path: Path, group: Group) -> Results | None:
 
 def _identity(group: Group) -> str:
     """What tells these runs from any others: their configs and their world."""
-    digest = hashlib.blake2b(group.world.fingerprint.encode(), digest_size=16)
+    digest = hashlib.blake2b(training_fingerprint(group.world).encode(), digest_size=16)
     for member in group.members:
         digest.update(to_yaml(member.config).encode())
     return digest.hexdigest()

@@ -12,7 +12,7 @@ from data.vocabulary import PAD
 from data.world import World, load_world
 from experiments.figures import MapLabels, film_gif, film_strip
 from experiments.gradient_norms import flat_params
-from experiments.probes import Probes, make_probes, probe_tokens
+from experiments.probes import Probes, asked_probe, make_probes
 from experiments.record_file import check_stacked
 from experiments.run_directory import SavedRun, load_run, pictured_steps
 from experiments.state import Program, program
@@ -36,7 +36,7 @@ def make_film(run: str, sentence: str, steps: int, out: str | None = None) -> li
     world = load_world(saved.config.world)
     if steps < 1:
         raise InputError(f"--steps: must be at least 1, not {steps}")
-    rows = probe_tokens(world, [sentence], saved.config.task.hidden)
+    rows = [asked_probe(world, sentence, saved.config.task.hidden)]
     recorded = _recorded_steps(saved, world)
     chosen = pictured_steps(recorded, steps)
     probes = make_probes(world, rows)

@@ -11,7 +11,7 @@ from experiments.config import Config
 from experiments.evaluate import KINDS, EvaluationSet, make_evaluation_set
 from experiments.gradient_norms import Sample
 from experiments.measure import Material, Measured, measure
-from experiments.probes import OtherRows, make_probes, other_rows, probe_tokens
+from experiments.probes import OtherRows, asked_probe, make_probes, other_rows, probe_tokens
 from experiments.runner import Record, Runner, Tick, record_steps
 from experiments.state import program, swept
 from model.functional import Params
@@ -49,14 +49,19 @@ class Training(Runner):
 
 
 def watched_sentences(config: Config, world: World) -> list[tuple[list[int], list[int]]]:
-    """(tokens, positions to ask) of each sentence that is watched: the world's examples and the config's own.
+    """(tokens, positions to ask) of each sentence that is watched: the config's own, after the world's examples in
+    which something is asked.
 
     Raises:
-      InputError: there is none, or one that this world cannot say.
+      InputError: there is none, or one that this world cannot say, or one of the config's in which nothing is asked.
     """
-    sentences = probe_tokens(world, [*world.examples, *config.probes], config.task.hidden)
+    hidden = config.task.hidden
+    examples = [probe_tokens(world, sentence, hidden, place) for sentence, place in world.examples.items()]
+    own = [asked_probe(world, sentence, hidden, "probes: ") for sentence in config.probes]
+    sentences = [*filter(None, examples), *own]
     if not sentences:
-        raise InputError(f"probes: the world '{world.name}' has no examples; give a sentence to watch")
+        missing = f"the world '{world.name}' has no example with a word of {', '.join(hidden)}"
+        raise InputError(f"probes: {missing}; give a sentence to watch")
     return sentences
 
 

@@ -63,21 +63,29 @@ class Observation:
     """KL(guess || guess without word K), the word averaged out over the exact P(word | the others)."""
 
 
-def probe_tokens(world: World, sentences: Sequence[str], hidden: Sequence[str]) -> list[tuple[list[int], list[int]]]:
-    """(tokens, positions to ask) of each sentence: every word of a slot in `hidden`.
+def probe_tokens(
+    world: World, sentence: str, hidden: Sequence[str], place: str = ""
+) -> tuple[list[int], list[int]] | None:
+    """The sentence's tokens, and the positions to ask: every word of a slot in `hidden`; None where there is none.
 
     Raises:
-      InputError: an unknown word, or a sentence that this world cannot say or that has no such slot.
+      InputError: an unknown word, or a sentence that this world cannot say; `place` is where the sentence stands.
     """
-    result = []
-    for sentence in sentences:
+    try:
         tokens = world.vocabulary.encode(sentence)
         fields = template_of(world, tokens).fields
-        positions = [i for i, field in enumerate(fields) if not field.is_word and field.slot in hidden]
-        if not positions:
-            raise InputError(f"'{sentence}' has no word of {', '.join(hidden)}, so nothing in it is asked")
-        result.append((tokens, positions))
-    return result
+    except InputError as error:
+        raise InputError(f"{place}{error}") from None
+    positions = [i for i, field in enumerate(fields) if not field.is_word and field.slot in hidden]
+    return (tokens, positions) if positions else None
+
+
+def asked_probe(world: World, sentence: str, hidden: Sequence[str], place: str = "") -> tuple[list[int], list[int]]:
+    """The same of a sentence in which something must be asked; raises InputError where nothing is."""
+    found = probe_tokens(world, sentence, hidden, place)
+    if found is None:
+        raise InputError(f"{place}'{sentence}' has no word of {', '.join(hidden)}, so nothing in it is asked")
+    return found
 
 
 def make_probes(world: World, rows: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Probes:

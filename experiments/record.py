@@ -4,6 +4,7 @@ Rows are arranged by sentence, [N, R]: sentence n, its r-th asked word. Sentence
 have rows of nan (floats), -1 (`row`) or 0. The same at every step:
 
     tokens [N, K], words [V], row [N, R]       the sentences, the vocabulary, the asked positions (-1: no row)
+    world                                      a digest of its probabilities and of what it holds out
     exact_relevance [N, R, K], exact_posterior [N, R, V]
     excess_groups [G], parameter_groups [P]    names of the last axes below
 
@@ -26,6 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data.contexts import training_fingerprint
 from experiments.gradient_norms import flat_params, groups
 from experiments.loop import Record, Training
 from experiments.measure import one_run
@@ -58,6 +60,7 @@ def fixed_arrays(training: Training, params: Params) -> Arrays:
         tokens_NK[n, : len(tokens)] = tokens
     return {
         "tokens": tokens_NK,
+        "world": np.asarray(training_fingerprint(training.world)),
         "words": np.asarray(training.world.vocabulary.words),
         "row": by_sentence(probes.hidden_G, table_NR, -1),
         "exact_relevance": by_sentence(probes.relevance_GK, table_NR),
