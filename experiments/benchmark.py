@@ -13,8 +13,14 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from data.errors import InputError
 from experiments.command_line import OneLineParser, run_command
+
+if TYPE_CHECKING:
+    from experiments.ablation_config import AblationConfig
+    from experiments.config import Config
 
 _SWEPT_RUNS = 4
 
@@ -33,10 +39,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--repeats", type=int, default=3, metavar="N", help="measurements; the median is shown")
     options = parser.parse_args(arguments)
+    for name in ("updates", "repeats"):
+        if getattr(options, name) < 1:
+            raise InputError(f"--{name}: must be at least 1, not {getattr(options, name)}")
+    from experiments.ablation_config import load_ablation
+    from experiments.yaml_config import load_config
+
+    config, ablation = load_config(options.config, {}), load_ablation(options.ablation, {})
     _print(f"{_machine()}\n")
     _command_times(options.config, options.repeats)
-    _update_rates(options.config, options.updates, options.repeats)
-    _sweep_times(options.ablation, options.updates, options.repeats)
+    _update_rates(config, options.updates, options.repeats)
+    _sweep_times(ablation, options.updates, options.repeats)
     return 0
 
 
@@ -63,11 +76,15 @@ def _command_times(config: str, repeats: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": f"{folder}/xla"}
         environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
-        command = [sys.executable, "-m", "experiments.train", "--config", config]
+        command = [sys.executable, "-m", "experiments.train", "--config", config, "--run-dir"]
         seconds, training = [], []
-        for _ in range(1 + repeats):
+        for number in range(1 + repeats):
             began = time.perf_counter()
-            done = subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True, text=True)  # noqa: S603
+            done = subprocess.run(  # noqa: S603
+                [*command, f"{folder}/{number}"], env=environment, check=False, capture_output=True, text=True
+            )
+            if done.returncode:
+                raise InputError(done.stderr.strip().removeprefix("error: ") or f"{config}: was not trained to its end")
             seconds.append(time.perf_counter() - began)
             training += [
                 line.split("Training")[1].split("s")[0] for line in done.stdout.splitlines() if "Training" in line
@@ -90,13 +107,11 @@ def _peak_memory() -> float:
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit / 1e6
 
 
-def _update_rates(config_name: str, updates: int, repeats: int) -> None:
+def _update_rates(config: "Config", updates: int, repeats: int) -> None:
     """Updates a second: as trained, and with every row computed; taken in turns, so that both meet the same machine."""
     from data.world import load_world
     from experiments.rates import measure_rates
-    from experiments.yaml_config import load_config
 
-    config = load_config(config_name, {})
     rates = measure_rates(config, load_world(config.world), updates, repeats)
     _print(f"updates a second (batch {config.train.batch})")
     base = statistics.median(rates["every row computed"])
@@ -105,15 +120,14 @@ def _update_rates(config_name: str, updates: int, repeats: int) -> None:
         _print(f"  {name:32s} {middle:8,.0f}   {middle / base:5.1f} x   ({min(values):,.0f} to {max(values):,.0f})")
 
 
-def _sweep_times(config_name: str, updates: int, repeats: int) -> None:
+def _sweep_times(ablation: "AblationConfig", updates: int, repeats: int) -> None:
     """Seconds for a part of an ablation: as one ensemble, and one training after the other with every row computed."""
     import jax
 
-    from experiments.ablation_config import load_ablation
     from experiments.ablation_plan import make_plan
     from experiments.sweep_rates import measure_group
 
-    plan = make_plan(load_ablation(config_name, {}))
+    plan = make_plan(ablation)
     _print(f"\na part of an ablation, {_SWEPT_RUNS} runs of each program, {updates} updates each (compiling left out);")
     _print(f"the ensemble uses all {jax.device_count()} devices, one after the other uses one of them")
     totals = [0.0, 0.0]

@@ -49,8 +49,9 @@ class Training(Runner):
 
 
 def watched_sentences(config: Config, world: World) -> list[tuple[list[int], list[int]]]:
-    """(tokens, positions to ask) of each sentence that is watched: the config's own, after the world's examples in
-    which something is asked.
+    """(tokens, positions to ask) of the sentences that are watched: the world's examples and the config's own.
+
+    Of examples, those in which something is asked.
 
     Raises:
       InputError: there is none, or one that this world cannot say, or one of the config's in which nothing is asked.

@@ -10,6 +10,7 @@ the start and after training, everything else being equal, the learning rate too
 Letters: D sizes, C scales, S seeds.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -58,9 +59,8 @@ class MupResult:
         return bootstrap_interval(slope, *sigma_DCS[:, SCALES.index(scale)])
 
 
-def sigma(program: Program, examples: EvaluationSet, params: Params, scale: jax.Array) -> jax.Array:
-    """Std of a row's scores, over all asked rows of the evaluation set and all heads."""
-    asked = len(examples.hidden_E) // 2
+def sigma(program: Program, examples: EvaluationSet, params: Params, scale: jax.Array, *, asked: int) -> jax.Array:
+    """Std of a row's scores, over all heads and the first `asked` rows: those of an evaluation set's asked contexts."""
     tokens_EK, hidden_E = examples.tokens_EK[:asked], examples.hidden_E[:asked]
     forward = apply(program.model, params, tokens_EK, hidden_E[:, None], scale=scale)
     return jnp.sqrt(jnp.mean(health(tokens_EK, forward).score_std_H ** 2))
@@ -88,7 +88,8 @@ def prepare(config: PapersConfig, world: World, d: int) -> Arms:
     factors = {"inverse": 1 / d, "inverse_sqrt": d**-0.5}
     seeds = range(config.seed, config.seed + own.seeds)
     arms = [(seed, own.learning_rate, factors[scale]) for scale in SCALES for seed in seeds]
-    return Arms(common, of_clauses(world, own.clauses), sweep(common, arms), sigma)
+    measured = functools.partial(sigma, asked=own.sentences)
+    return Arms(common, of_clauses(world, own.clauses), sweep(common, arms), measured)
 
 
 def measure(config: PapersConfig, world: World, done: Callable[[], None]) -> MupResult:

@@ -21,6 +21,7 @@ from data.sampler import Batch
 from data.vocabulary import PAD
 from data.world import load_world
 from experiments import paper_entropy, paper_logit_size, paper_mup, papers
+from experiments.config import Config, EvaluateConfig
 from experiments.evaluate import EvaluationSet, make_evaluation_set
 from experiments.measure import one_run
 from experiments.paper_claims import above, between
@@ -202,14 +203,25 @@ def test_sigma_is_the_std_of_a_rows_scores():
     tokens_EK, hidden_E = rng.integers(1, 19, (10, 7)), rng.integers(0, 4, 10)
     tokens_EK[:4, 5:] = PAD
     examples = EvaluationSet(tokens_EK, hidden_E, None, None)
-    found = fast_jit(lambda p: paper_mup.sigma(SimpleNamespace(model=model), examples, p, 0.7))(params)
+    found = fast_jit(lambda p: paper_mup.sigma(SimpleNamespace(model=model), examples, p, 0.7, asked=5))(params)
     scores = fast_jit(lambda p: apply(model, p, tokens_EK, hidden_E[:, None], scale=0.7).scores_BHQK)(params)
-    # The first half of an evaluation set has the asked contexts.
     variances = [
         np.var(np.asarray(scores[e, h, 0], float)[tokens_EK[e] != PAD])
         for e, h in itertools.product(range(5), range(model.heads))
     ]
     assert float(found) == pytest.approx(np.sqrt(np.mean(variances)), rel=1e-5)
+
+
+def test_an_evaluation_set_begins_with_the_asked_rows():
+    """And ends with copies of its last one, which count nowhere."""
+    config = Config(evaluate=EvaluateConfig(sentences=40))
+    share_EG = make_evaluation_set(config, load_world("english")).share_EG
+    asked_EG, held_out_EG = np.split(share_EG > 0, 2, axis=1)
+    assert [asked_EG[:40].any(axis=1).all(), asked_EG[40:].any()] == [True, False]
+    assert held_out_EG[40:80].any(axis=1).all()
+    assert not held_out_EG[:40].any()
+    assert not held_out_EG[80:].any()
+    assert len(share_EG) > 80
 
 
 def test_exponents_of_power_laws():
@@ -394,7 +406,7 @@ def test_sigma_at_the_start_is_that_of_fresh_models(report):
     for seed in (0, 1):
         written = next(float(line[3]) for line in lines if line[:3] == ["8", "inverse", str(seed)])
         params = init_state(static, one_run(sweep(own, [(seed, 0.01, 1 / 8)]), 0)).params
-        assert float(paper_mup.sigma(static, examples, params, 1 / 8)) == pytest.approx(written, rel=1e-4)
+        assert float(paper_mup.sigma(static, examples, params, 1 / 8, asked=64)) == pytest.approx(written, rel=1e-4)
 
 
 @pytest.mark.long

@@ -252,9 +252,16 @@ def test_more_steps_and_other_changes(folder, forks, unbroken):
         np.testing.assert_array_equal(after[name][:count], before[name])
 
 
-@pytest.mark.parametrize(
-    ("old", "new"), [("strength: 2", "strength: 2.1"), ("dog", "wolf"), ("title: A", "title: The")]
-)
+# Of words, of probabilities that change a watched answer, of others, of what is held out.
+CHANGES = [
+    ("dog", "wolf"),
+    ("strength: 2", "strength: 3"),
+    ("chance: 0.25}", "chance: 0.3}"),
+    ("share: 0.25", "share: 0"),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), [*CHANGES, ("title: A", "title: B")])
 def test_a_changed_world_is_noticed(tmp_path, forks, unbroken, old, new):
     """But for what changes no answer, such as its title."""
     shutil.copytree(unbroken, tmp_path / "run")
