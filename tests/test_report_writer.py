@@ -53,7 +53,7 @@ def test_curves_differ_in_more_than_colour():
     for number in range(20):
         line(axes[0, 0], [1, 2], [number, 3], number)
     styles = [(one.get_color(), one.get_marker(), str(one._unscaled_dash_pattern)) for one in axes[0, 0].lines]
-    assert len({styles[number][1:] for number in range(20)}) == 20
+    assert len({one[1:] for one in styles}) == 20
     for (colour, mark, dash), (other, other_mark, other_dash) in itertools.combinations(styles, 2):
         assert colour != other or (mark != other_mark and dash != other_dash)
     first = list(zip(*styles[:6], strict=True))  # alone each of the three is enough
