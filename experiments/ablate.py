@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     runtime.prepare()
     if folder is not None:
-        return ablation_session.resume(config, folder)
+        return ablation_session.resume(config, folder, options.dry_run)
     name = Path(options.config or DEFAULT).stem
     return ablation_session.ablate(config, name, options.run_dir, options.dry_run)
 

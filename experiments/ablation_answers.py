@@ -37,8 +37,8 @@ def _judged(plan: Plan, setting: Setting, own: Sequence[tuple[Comparison, float]
         words[kind].append(setting.sizes[one.x])
     if not plan.roles.x:
         return next(f"{kind}." for kind, sizes in words.items() if sizes)
-    said = [f"{kind.lower()} at {', '.join(sizes)}" for kind, sizes in words.items() if sizes]
-    return f"{'; '.join(said).capitalize()}."
+    said = "; ".join(f"{kind.lower()} at {', '.join(sizes)}" for kind, sizes in words.items() if sizes)
+    return f"{said[0].upper()}{said[1:]}."  # capitalize() would write the sizes small
 
 
 def at(plan: Plan, setting: Setting, x: int) -> str:

@@ -3,9 +3,9 @@
 Letters: V variants, X values along x, L tuned values, S seeds. What the grid does not vary has one value, "".
 
 The value that counts (say, the learning rate) is the one with the lowest interquartile mean over the seeds. An interval
-chooses it anew in every resample, so it holds the luck of that choice too. A run counts with its excess at the end, but
-with no more than it had before its first update, whether it diverged (its end is then its state before that), ends at
-1e30 or at no number: leaving it out would favour what diverges.
+chooses it anew in every resample, so it holds the luck of that choice too; a p-value takes it as given. A run counts
+with its excess at the end, but with no more than it had before its first update, whether it diverged (its end is then
+its state before that), ends at 1e30 or at no number: leaving it out would favour what diverges.
 """
 
 import itertools
@@ -38,7 +38,7 @@ class Comparison:
     """Excess of the variant less that of the baseline, nats."""
     ratio: Interval
     p: float
-    """Of sign flips of the paired differences; nan for a single seed."""
+    """Of sign flips of the paired differences, at the tuned values that count; nan for a single seed."""
 
 
 @dataclass(frozen=True)

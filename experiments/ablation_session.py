@@ -54,17 +54,22 @@ def ablate(
         if dry:
             return 0
         folder = make_run_directory(name, run_dir)
-        write_text(folder / "config.yaml", to_yaml(config))
-        predictions_page(folder, plan)
+        with writing(folder):
+            write_text(folder / "config.yaml", to_yaml(config))
+            predictions_page(folder, plan)
         return _Session(plan, folder, stop, console).run()
 
 
-def resume(config: AblationConfig, folder: Path, console: Console | None = None) -> int:
+def resume(config: AblationConfig, folder: Path, dry: bool = False, console: Console | None = None) -> int:
     """Go on with the ablation in `folder`, whose own config is `config`; programs that ended are not trained again."""
     console = console or Console(highlight=False)
     _check_single()
     with Interruption() as stop:
-        return _Session(make_plan(config), folder, stop, console).run(resumed=True)
+        session = _Session(make_plan(config), folder, stop, console)
+        if dry:
+            session.ended()
+            return 0
+        return session.run(resumed=True)
 
 
 def _check_single() -> None:
@@ -88,10 +93,10 @@ class _Session:
         self._began = time.perf_counter()
 
     def run(self, resumed: bool = False) -> int:
-        """Train what has not ended, and report; `resumed`: the plan is told once it is known what has ended."""
+        """Train what has not ended, and report; `resumed`: something may have."""
         with writing(self._folder), RunLock(self._folder):
             (self._folder / RESULTS).mkdir(exist_ok=True)
-            results = self._train_all(resumed)
+            results = self._train_all(self.ended() if resumed else {})
             if results is None:
                 again = resume_command(self._folder, "ablate")
                 self._console.print(f"interrupted; programs that ended are kept; go on with  {again}", soft_wrap=True)
@@ -102,13 +107,16 @@ class _Session:
     def _path(self, group: Group) -> Path:
         return self._folder / RESULTS / f"program-{group.number:03d}.npz"
 
-    def _train_all(self, resumed: bool) -> list[Results] | None:
+    def ended(self) -> dict[int, Results]:
+        """The results of every group that has ended, by its number; prints the plan, and what is left of it."""
+        loaded = {group.number: load_results(self._path(group), group) for group in self._plan.groups}
+        kept = {number: results for number, results in loaded.items() if results is not None}
+        print_plan(self._plan, self._console, [group for group in self._plan.groups if group.number not in kept])
+        return kept
+
+    def _train_all(self, kept: dict[int, Results]) -> list[Results] | None:
         """The results of every group, kept ones and new ones; None where it was asked to stop."""
-        groups = self._plan.groups
-        kept = {group.number: load_results(self._path(group), group) for group in groups}
-        waiting = [group for group in groups if kept[group.number] is None]
-        if resumed:
-            print_plan(self._plan, self._console, waiting)
+        waiting = [group for group in self._plan.groups if group.number not in kept]
         with _progress(self._console) as bar:
             task = bar.add_task("compiling", total=sum(group.updates for group in waiting))
             done, ready = 0, self._prepared(waiting[:1])
@@ -123,7 +131,7 @@ class _Session:
                 done += group.updates
                 if self._stop.asked and i + 1 < len(waiting):
                     return None
-        return [found for group in groups if (found := kept[group.number]) is not None]
+        return [kept[group.number] for group in self._plan.groups]
 
     def _prepared(self, groups: Sequence[Group]) -> GroupTraining | None:
         return GroupTraining(groups[0], self._materials) if groups else None

@@ -57,7 +57,10 @@ def write_tables(report: Report, plan: Plan, found: Findings) -> None:
     report.heading("In numbers")
     base = roles.baseline
     report.table([*keys, "excess, nats", f"minus {base}", f"over {base}", "p", "p (Holm)"], rows)
-    report.text("p: sign flips of the seeds' differences; Holm: corrected for all comparisons of this table at once.")
+    given = f" at the {roles.tuned} that counts, taken as given (intervals choose it anew)" if roles.tuned else ""
+    report.text(
+        f"p: sign flips of the seeds' differences{given}; Holm: corrected for all comparisons of this table at once."
+    )
     ends = [f"{name}{end}" for name in ("excess", "difference", "ratio") for end in ("", "_low", "_high")]
     report.csv("arms", [*keys, *ends, "p", "p_holm"], numbers)
 

@@ -15,7 +15,7 @@ from experiments.gradient_statistics import SCALED, SCALES, scale_factors
 from experiments.gradient_study import Study
 from experiments.gradient_tables import intervals
 from experiments.gradient_theory import query_norms
-from experiments.report_writer import COLOURS, DASHES, label, legend, line, panels
+from experiments.report_writer import COLOURS, DASHES, label, legend, line, panels, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -109,13 +109,13 @@ def softmax_peaks(study: Study) -> "Figure":
     figure, axes = panels(1, 2, width=4.2)
     for number, (n, norm_SRT) in enumerate(simulated.jacobian.items()):
         rms_S, median_S = np.sqrt(np.mean(norm_SRT**2, axis=(1, 2))), np.median(norm_SRT, axis=(1, 2))
+        colour, _, dash = style(number)
         for one, values_S in zip(axes[0], (rms_S, median_S), strict=True):
-            style = {"color": COLOURS[number], "linestyle": DASHES[number], "linewidth": 1.5}
-            one.plot(simulated.sigmas, values_S, label=f"n = {n}", **style)
+            one.plot(simulated.sigmas, values_S, color=colour, linestyle=dash, linewidth=1.5, label=f"n = {n}")
         if n > 4:
             peak = peak_sigma(simulated, n).value
             height = np.interp(np.log(peak), np.log(simulated.sigmas), rms_S)
-            axes[0, 0].plot(peak, height, marker="v", color=COLOURS[number], markersize=7)
+            axes[0, 0].plot(peak, height, marker="v", color=colour, markersize=7)
     for one, name in zip(axes[0], ("RMS", "median"), strict=True):
         log_axes(one, y=name == "median")
         label(

@@ -6,7 +6,8 @@
     report.csv("norms", ["d", "median"], [[4, 0.408]])
     report.save()
 
-Colours are those of Okabe and Ito, which people with any colour vision can tell apart; marks and dashes differ too.
+Colours are those of Okabe and Ito, which people with any colour vision can tell apart; marks and dashes differ too. A
+colour that comes again has another mark and another dash, up to 42 curves.
 Matplotlib is imported where it is used.
 """
 
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKS = ("o", "s", "^", "D", "v", "P", "X")
-DASHES = ("-", (0, (5, 2)), (0, (2, 1)), "-.", (0, (1, 1.5)), (0, (6, 1, 1, 1)), "-")
+MARKS = ("o", "s", "^", "D", "v", "P", "X", "<")
+DASHES = ("-", (0, (5, 2)), (0, (2, 1)), "-.", (0, (1, 1.5)), (0, (6, 1, 1, 1)))
+"""7 colours, 8 marks, 6 dashes: curves of one colour lie a multiple of 7 apart, and 7 shares no divisor with 8 or 6."""
 _INK, _SOFT, _GRID = "#22303c", "#5b6b78", "#e3e8ec"
 _DPI = 130
 
@@ -123,10 +125,14 @@ def label(axes: Any, title: str = "", x: str = "", y: str = "") -> None:
     axes.set_ylabel(y, fontsize=8.5, color=_SOFT)
 
 
+def style(number: int) -> tuple[str, str, Any]:
+    """Colour, mark and dash of curve number `number`."""
+    return COLOURS[number % len(COLOURS)], MARKS[number % len(MARKS)], DASHES[number % len(DASHES)]
+
+
 def line(axes: Any, x: Any, y: Any, number: int, name: str = "", low: Any = None, high: Any = None) -> None:
     """Curve number `number`, in its own colour, mark and dash, with its interval as a band."""
-    colour, mark = COLOURS[number % len(COLOURS)], MARKS[number % len(MARKS)]
-    dash = DASHES[number % len(DASHES)]
+    colour, mark, dash = style(number)
     axes.plot(x, y, color=colour, marker=mark, linestyle=dash, markersize=4, linewidth=1.5, label=name or None)
     if low is not None:
         axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
@@ -135,4 +141,7 @@ def line(axes: Any, x: Any, y: Any, number: int, name: str = "", low: Any = None
 def legend(figure: "Figure", axes: Any) -> None:
     """One legend for all axes, above them."""
     handles, names = axes.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper center", ncols=min(len(names), 7), fontsize=8.5, frameon=False)
+    widest = 0.7 + 0.07 * max(map(len, names))  # inches: the line with its mark, and letters of this size
+    columns = max(1, min(len(names), 7, int(figure.get_figwidth() / widest)))
+    figure.legend(handles, names, loc="outside upper center", ncols=columns, fontsize=8.5, frameon=False,
+                  handlelength=3)  # fmt: skip  # so long that a dash shows beside the mark

@@ -119,6 +119,7 @@ def test_the_report(run):
     assert "Fewer than 10 seeds" in text
     assert "With 2 seeds and 2 comparisons no corrected p-value can fall below 0.05." in text
     assert "A difference cannot be shown with 2 seeds." in text
+    assert "differences at the train.learning_rate that counts, taken as given (intervals choose it anew)" in text
     assert "2 comparisons with 2 seeds: no corrected p-value can fall below 0.05 (lowest 1); 7 seeds would do" in out
     assert "confirmed  excess of none over that of standard at model.d_head 3" in out
     assert "report.md" in out
@@ -189,6 +190,10 @@ def test_a_stopped_one_goes_on_and_repeats_nothing(run, tmp_path, monkeypatch, c
     assert "Written before this run trained anything" in report
     assert "at least 0.001" in report
     monkeypatch.setattr("experiments.runtime.prepare", lambda: None)
+    assert main(["--resume", str(folder), "--dry-run"]) == 0
+    assert "of which 1 have ended before; left: 240 updates" in capsys.readouterr().out
+    assert trained == [1, 2]
+    assert (folder / "report.md").read_text(encoding="utf-8") == report
     assert main(["--resume", str(folder)]) == 0
     assert trained == [1, 2, 2]
     assert "of which 1 have ended before; left: 240 updates" in capsys.readouterr().out

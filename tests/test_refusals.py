@@ -12,7 +12,8 @@ from processes import finish, run, start
 from rich.console import Console
 
 from data.errors import InputError
-from experiments import gradient_session, paper_session
+from experiments import ablation_session, gradient_session, paper_session
+from experiments.ablation_config import load_ablation
 from experiments.checkpoint import Checkpoints
 from experiments.gradient_config import GradientConfig
 from experiments.paper_config import PapersConfig
@@ -68,10 +69,13 @@ def full_disk(*_):
 @pytest.mark.parametrize("begin", [
     lambda folder: gradient_session.study(GradientConfig(), "x", folder, Console(file=io.StringIO())),
     lambda folder: paper_session.repeat(PapersConfig(), folder, Console(file=io.StringIO())),
+    lambda folder: ablation_session.ablate(load_ablation("scaling_quick.yaml", {}), "x", folder,
+                                           console=Console(file=io.StringIO())),
 ])  # fmt: skip
 def test_a_full_disk_under_a_report(tmp_path, monkeypatch, begin):
-    for session in (gradient_session, paper_session):
-        monkeypatch.setattr(session, "measure", full_disk)
+    for session, first in [(gradient_session, "measure"), (paper_session, "measure"),
+                           (ablation_session, "predictions_page")]:  # fmt: skip
+        monkeypatch.setattr(session, first, full_disk)
     folder = tmp_path / "run"
     with pytest.raises(InputError) as error:
         begin(str(folder))

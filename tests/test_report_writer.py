@@ -1,11 +1,13 @@
 """Reports: what is written is what was said, and figures are readable by anyone."""
 
 import csv
+import itertools
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from experiments.report_writer import COLOURS, DASHES, MARKS, Report, label, legend, line, panels
+from experiments.report_writer import Report, label, legend, line, panels
 
 
 def test_a_report(tmp_path):
@@ -46,5 +48,23 @@ def test_a_figure_is_saved_twice_and_the_same_each_time(tmp_path):
 
 
 def test_curves_differ_in_more_than_colour():
-    assert len(set(COLOURS)) == len(COLOURS) == len(MARKS) == len(set(MARKS)) == len(DASHES)
-    assert len(set(map(str, DASHES[:6]))) == 6
+    """Of 20 curves no two have the same mark and dash, and those of one colour have neither in common."""
+    _, axes = panels(1, 1)
+    for number in range(20):
+        line(axes[0, 0], [1, 2], [number, 3], number)
+    styles = [(one.get_color(), one.get_marker(), str(one._unscaled_dash_pattern)) for one in axes[0, 0].lines]
+    assert len({one[1:] for one in styles}) == 20
+    for (colour, mark, dash), (other, other_mark, other_dash) in itertools.combinations(styles, 2):
+        assert colour != other or (mark != other_mark and dash != other_dash)
+    first = list(zip(*styles[:6], strict=True))  # alone each of the three is enough
+    assert [len(set(values)) for values in first] == [6, 6, 6]
+
+
+def test_a_legend_of_many_names_lies_inside_a_narrow_figure():
+    figure, axes = panels(1, 1)
+    for number in range(10):
+        line(axes[0, 0], [1, 2], [number, 3], number, f"a_long_name_{number}")
+    legend(figure, axes[0, 0])
+    FigureCanvasAgg(figure).draw()
+    box = figure.legends[0].get_window_extent()
+    assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
