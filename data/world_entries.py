@@ -9,6 +9,8 @@ from data.reader import Reader
 from data.vocabulary import SPECIAL_WORDS, normalise
 from data.yaml_file import Document
 
+MAX_LETTERS = 40
+
 
 @dataclass
 class WorldFile:
@@ -33,13 +35,22 @@ def read_word(entry: Reader) -> str:
     word = normalise(entry.text())
     if not word or word.split() != [word]:
         raise entry.fail("a word has no blank in it and is not empty; join its parts with _ or -")
-    if word in SPECIAL_WORDS or not word.isprintable() or len(word) > 40:
+    if word in SPECIAL_WORDS or not word.isprintable() or len(word) > MAX_LETTERS:
         raise entry.fail(f"'{word[:60]}' cannot be a word: it is reserved, invisible or too long; choose another")
     return word
 
 
+def read_name(entry: Reader, name: str) -> str:
+    """The name of a slot, class or group at `entry`: as a word, but with blanks; it is a label in other files."""
+    name = normalise(name)
+    if not name or name != name.strip() or not name.isprintable() or len(name) > MAX_LETTERS:
+        raise entry.fail(f"'{name[:60]}' cannot be a name: it is empty, invisible or too long; choose another")
+    return name
+
+
 def add_name(world: WorldFile, entry: Reader, name: str, words: list[str]) -> None:
     """Make `name` stand for `words`."""
+    name = read_name(entry, name)
     if name in world.names or name in world.slots:
         raise entry.fail(f"the name '{name}' is taken; choose another")
     world.names[name] = words

@@ -21,7 +21,7 @@ from pathlib import Path
 from data.errors import printable
 from data.grammar import CONTENT
 from data.reader import Reader
-from data.world_entries import WorldFile, add_name, read_word, resolve
+from data.world_entries import WorldFile, add_name, read_name, read_word, resolve
 from data.world_sentences import read_clauses, read_sentences
 from data.yaml_file import Document, read_yaml
 
@@ -63,6 +63,7 @@ def check_world(document: Document) -> WorldFile:
 def _read_words(world: WorldFile, entry: Reader) -> None:
     seen: dict[str, Reader] = {}
     for slot, words in entry.mapping(None, CONTENT).items():
+        read_name(words, slot)
         grouped = isinstance(words.value, dict)
         if grouped and not words.value:
             raise words.fail("is empty; give it words")
@@ -96,6 +97,7 @@ def _read_groups(world: WorldFile, entry: Reader) -> None:
 
 def _read_forms(world: WorldFile, entry: Reader) -> None:
     for slot, takes in entry.mapping().items():
+        read_name(takes, slot)
         if slot in world.slots or slot in world.names:
             raise takes.fail(f"the name '{slot}' is taken; choose another")
         table: dict[str, dict[str, float]] = {}

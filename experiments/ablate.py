@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.errors import InputError
+from data.files import is_file
 from experiments.ablation_config import AblationConfig, load_ablation
 from experiments.ablation_roles import without_unmeasured
 from experiments.command_line import config_parser, parse, run_command
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "--resume: goes on with the run's own config in its own folder; leave out all other values"
             )
         folder = Path(options.resume) if options.resume else newest_run(command="ablate")
-        if not (folder / "config.yaml").is_file():
+        if not is_file(folder / "config.yaml"):
             raise InputError(f"{folder}: no ablation lies here (there is no config.yaml); name its folder")
     config = load_ablation(
         str(folder / "config.yaml") if folder else options.config or DEFAULT, overrides, options.grid

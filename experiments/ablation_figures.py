@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from experiments.ablation_arms import Setting
 from experiments.ablation_plan import Plan
 from experiments.ablation_training import HEALTH, Results
-from experiments.report_writer import label, legend, line, panels
+from experiments.report_writer import as_text, label, legend, line, panels
 from experiments.statistics import Interval, bootstrap_interval, interquartile_mean
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ def maps_figure(plan: Plan, setting: Setting, where: Where, words: list[str], hi
       words: the words of the sentence.
       hidden: the places that are asked, one a row of a map.
     """
+    shown = [as_text(word) for word in words]
     shape = len(setting.variants), len(setting.sizes)
     width = 0.75 + 0.21 * len(words)
     figure, axes = panels(*shape, width=width, height=0.62 + 0.24 * len(hidden))
@@ -99,8 +100,8 @@ def maps_figure(plan: Plan, setting: Setting, where: Where, words: list[str], hi
         weights_RK = results.weights_TRGHK[-1, run, : len(hidden), :, : len(words)].mean(axis=1)
         one.imshow(weights_RK, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         one.grid(visible=False)
-        one.set_xticks(range(len(words)), words if v == shape[0] - 1 else [], rotation=90)
-        one.set_yticks(range(len(hidden)), [words[place] for place in hidden] if i == 0 else [])
+        one.set_xticks(range(len(words)), shown if v == shape[0] - 1 else [], rotation=90)
+        one.set_yticks(range(len(hidden)), [shown[place] for place in hidden] if i == 0 else [])
         for row, place in enumerate(hidden):
             one.text(place, row, "?", ha="center", va="center", fontsize=7, color=_INK)
         title = f"{_short(plan.roles.x)} {setting.sizes[i]}".strip() if v == 0 else ""
@@ -124,7 +125,7 @@ def _positions(axes: Any, labels: list[str], scale: str) -> list[float]:
     except ValueError:
         values = []
     if not values or min(values) <= 0:
-        axes.set_xticks(range(len(labels)), labels)
+        axes.set_xticks(range(len(labels)), [as_text(text) for text in labels])
         return [float(i) for i in range(len(labels))]
     axes.set_xscale("log", **({"base": 2} if scale == "log2" else {}))
     axes.set_xticks(values, labels)

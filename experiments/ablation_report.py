@@ -17,14 +17,14 @@ from experiments.ablation_plan import Plan
 from experiments.ablation_roles import SEED
 from experiments.ablation_tables import Findings, show, write_tables
 from experiments.ablation_verdicts import stated
-from experiments.report_writer import Report
+from experiments.report_writer import Report, escaped
 
 WANTED_SEEDS = 10
 
 
 def predictions_page(folder: Path, plan: Plan) -> None:
     """Write `report.md` before anything is trained: what is expected, and nothing else."""
-    report = Report(folder, plan.config.title)
+    report = Report(folder, escaped(plan.config.title))
     report.text("Written before this run trained anything. What is measured will stand beside it here.")
     _predictions(report, plan, None)
     report.save()
@@ -48,20 +48,28 @@ def write_report(
       sentence: the words of the first watched sentence, and the places that are asked; None for no maps.
       versions: all that the runs were made with.
     """
-    report = Report(folder, plan.config.title)
+    report = Report(folder, escaped(plan.config.title))
     report.text(
         "Excess is how far a model's guess is from the best possible one, KL(exact answer || model) in nats, mean over"
         f" the hidden slots of contexts that training asks for; 0 is perfect.{_tuning(plan)} Numbers over seeds are"
         " interquartile means; brackets hold 95 % bootstrap intervals over seeds, which are paired between variants."
     )
     report.heading("The answer")
-    report.items(answers(plan, found) or ["Nothing was compared: the grid has no axis beside what is tuned and x."])
+    report.items(
+        [_all_but_bold(line) for line in answers(plan, found)]
+        or ["Nothing was compared: the grid has no axis beside what is tuned and x."]
+    )
     _predictions(report, plan, found)
     _figures(report, plan, found, where, sentence)
     write_tables(report, plan, found)
     _method(report, plan, found, versions)
     report.save()
     return report.images
+
+
+def _all_but_bold(line: str) -> str:
+    """A line of `answers` as Markdown; what is varied may be the path of a world file."""
+    return "**".join(escaped(part) for part in line.split("**"))
 
 
 def _tuning(plan: Plan) -> str:
@@ -76,9 +84,9 @@ def _predictions(report: Report, plan: Plan, found: Findings | None) -> None:
     if not items:
         return
     made = plan.config.report.predictions_made
-    report.heading(f"Predictions, stated before this run{f', {made}' if made else ''}")
+    report.heading(f"Predictions, stated before this run{f', {escaped(made)}' if made else ''}")
     if found is None:
-        report.table(["prediction", "predicted"], [stated(one, plan.roles) for one in items])
+        report.table(["prediction", "predicted"], [[*map(escaped, stated(one, plan.roles))] for one in items])
         return
     report.text(
         "Confirmed: the whole interval agrees. Refuted: the whole interval contradicts. Undecided: it does both."
@@ -88,7 +96,7 @@ def _predictions(report: Report, plan: Plan, found: Findings | None) -> None:
     for one in found.verdicts:
         what, expected = stated(one.prediction, plan.roles)
         shown = f"{setting_name(one.setting)}: {what}" if several else what
-        rows.append([shown, expected, show(one.found), f"**{one.verdict}**"])
+        rows.append([escaped(shown), escaped(expected), show(one.found), f"**{one.verdict}**"])
     report.table(["prediction", "predicted", "measured", "verdict"], rows)
 
 
@@ -105,13 +113,12 @@ def _figures(
         report.figure("tuning", tuned_figure(plan, settings), caption)
         at_edges = edges(plan, found)
         if at_edges:
-            report.text(
-                f"The best value lies at the edge of what was tried for {at_edges}: a wider grid may do better."
-            )
+            shown = escaped(at_edges)
+            report.text(f"The best value lies at the edge of what was tried for {shown}: a wider grid may do better.")
     report.heading("Attention over training, and at its end")
     for number, setting in enumerate(settings, start=1):
         end = f"_{number}" if len(settings) > 1 else ""
-        name = f" ({setting_name(setting)})" if setting.labels else ""
+        name = f" ({escaped(setting_name(setting))})" if setting.labels else ""
         report.figure(
             f"training{end}",
             training_figure(plan, setting, where),

@@ -18,8 +18,8 @@ from experiments.ablation_metrics import run_summary
 from experiments.ablation_plan import Group, Plan, make_plan
 from experiments.ablation_report import predictions_page, write_report
 from experiments.ablation_tables import findings
-from experiments.ablation_terminal import print_answer, print_plan
-from experiments.ablation_training import GroupTraining, Materials, Results, load_results, save_results
+from experiments.ablation_terminal import print_answer, print_plan, say
+from experiments.ablation_training import DamagedError, GroupTraining, Materials, Results, load_results, save_results
 from experiments.event_writer import EventWriter, png_size
 from experiments.interruption import EXIT_CODE, Interruption
 from experiments.run_directory import RunLock, make_run_directory, resume_command, write_text, writing
@@ -99,7 +99,7 @@ class _Session:
             results = self._train_all(self.ended() if resumed else {})
             if results is None:
                 again = resume_command(self._folder, "ablate")
-                self._console.print(f"interrupted; programs that ended are kept; go on with  {again}", soft_wrap=True)
+                say(self._console, f"interrupted; programs that ended are kept; go on with  {again}")
                 return EXIT_CODE
             self._report(results)
             return 0
@@ -109,10 +109,18 @@ class _Session:
 
     def ended(self) -> dict[int, Results]:
         """The results of every group that has ended, by its number; prints the plan, and what is left of it."""
-        loaded = {group.number: load_results(self._path(group), group) for group in self._plan.groups}
+        loaded = {group.number: self._kept(group) for group in self._plan.groups}
         kept = {number: results for number, results in loaded.items() if results is not None}
         print_plan(self._plan, self._console, [group for group in self._plan.groups if group.number not in kept])
         return kept
+
+    def _kept(self, group: Group) -> Results | None:
+        """The results of a group that ended before; None where it did not, or where they are damaged, which is said."""
+        try:
+            return load_results(self._path(group), group)
+        except DamagedError as error:
+            say(self._console, f"{error}; its runs are trained again")
+            return None
 
     def _train_all(self, kept: dict[int, Results]) -> list[Results] | None:
         """The results of every group, kept ones and new ones; None where it was asked to stop."""

@@ -9,7 +9,7 @@ from experiments.ablation_arms import Comparison, Setting, comparisons, correcte
 from experiments.ablation_figures import setting_name
 from experiments.ablation_plan import Plan
 from experiments.ablation_verdicts import Verdict, verdicts
-from experiments.report_writer import Report
+from experiments.report_writer import Report, escaped
 from experiments.statistics import Interval
 
 
@@ -52,10 +52,10 @@ def write_tables(report: Report, plan: Plan, found: Findings) -> None:
             arm = setting_name(setting), setting.sizes[x], setting.variants[v], best
             own = [value for value, shown in zip(arm, kept, strict=True) if shown]
             excess, beside = setting.excess(v, x), by_arm.get((v, x))
-            rows.append([*own, show(excess), *_shown(beside)])
+            rows.append([*map(escaped, own), show(excess), *_shown(beside)])
             numbers.append([*own, *_numbers(excess), *_in_numbers(beside)])
     report.heading("In numbers")
-    base = roles.baseline
+    base = escaped(roles.baseline)
     report.table([*keys, "excess, nats", f"minus {base}", f"over {base}", "p", "p (Holm)"], rows)
     given = f" at the {roles.tuned} that counts, taken as given (intervals choose it anew)" if roles.tuned else ""
     report.text(

@@ -35,14 +35,17 @@ def print_plan(plan: Plan, console: Console, waiting: Sequence[Group] | None = N
     seconds = told(expected_seconds(waiting, devices))
     where = f"{devices} {jax.devices()[0].platform} device{'s' if devices > 1 else ''}"
     expected = f"about {seconds} on {where}" if on_cpu else f"on {where}"
-    console.print(Text(f"{len(plan.members):,} runs = {' x '.join(counts)}"), soft_wrap=True)
-    console.print(Text(f"{programs} {updates:,} updates, {expected}"), soft_wrap=True)
+    say(console, f"{len(plan.members):,} runs = {' x '.join(counts)}")
+    say(console, f"{programs} {updates:,} updates, {expected}")
     if not can_show(plan):
-        console.print(Text(_too_few(plan)), soft_wrap=True)
+        say(console, _too_few(plan))
     for group in plan.groups if len(plan.groups) > 1 else ():
-        console.print(
-            Text(f"  {group.number:3}  {len(group.members):5,} runs  {group_name(plan, group)}", "dim"), soft_wrap=True
-        )
+        say(console, f"  {group.number:3}  {len(group.members):5,} runs  {group_name(plan, group)}", "dim")
+
+
+def say(console: Console, line: str, style: str = "") -> None:
+    """One line as it is, whatever stands in it: a value of an axis can be the path of a world file."""
+    console.print(Text(printable(line), style), soft_wrap=True)
 
 
 def _too_few(plan: Plan) -> str:
@@ -78,13 +81,12 @@ def print_answer(
       console: where to print.
     """
     for line in lines:
-        console.print(Text(line.replace("**", "")), soft_wrap=True)
+        say(console, line.replace("**", ""))
     for one in found.verdicts:
         what, expected = stated(one.prediction, plan.roles)
-        said = f"  {one.verdict:10} {what}: predicted {expected}, measured {show(one.found)}"
-        console.print(Text(said), soft_wrap=True)
+        say(console, f"  {one.verdict:10} {what}: predicted {expected}, measured {show(one.found)}")
     diverged = sum(int(setting.diverged_VXLS.sum()) for setting in found.settings)
     if diverged:
-        console.print(f"{diverged} of {len(plan.members):,} runs diverged; runs.csv says at which update")
-    shown = printable(str(folder / "report.md"))
-    console.print(Text(f"\n{told(seconds)}. The answer is in  {shown}"), soft_wrap=True)
+        say(console, f"{diverged} of {len(plan.members):,} runs diverged; runs.csv says at which update")
+    console.print()
+    say(console, f"{told(seconds)}. The answer is in  {folder / 'report.md'}")

@@ -6,6 +6,7 @@ Letters: T recorded steps, N numbers of `health`, R runs, G rows (of maps) or gr
 import dataclasses
 import hashlib
 import io
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,10 @@ from model.functional import Params
 Floats = NDArray[np.float32]
 HEALTH = tuple(MEANINGS)
 _VERSION = 2
+
+
+class DamagedError(InputError):
+    """Kept results of which nothing can be read any more."""
 
 
 @dataclass(frozen=True)
@@ -130,15 +135,29 @@ def save_results(path: Path, group: Group, results: Results) -> None:
 
 
 def load_results(path: Path, group: Group) -> Results | None:
-    """What `save_results` wrote; None where there is nothing, or nothing whole, of these runs."""
+    """What `save_results` wrote; None where there is nothing.
+
+    Raises:
+      DamagedError: what stands there is no whole file of results, so nothing is lost if it is overwritten.
+      InputError: it may not be read, or it holds results of another version or of other runs.
+    """
+    if not path.exists():
+        return None
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path}: may not be read; allow it, or start a new ablation")
     try:
         arrays: dict[str, Any] = read_npz(path)
     except InputError:
-        return None
-    if str(arrays.pop("version", "")) != str(_VERSION) or str(arrays.pop("runs", "")) != _identity(group):
-        return None
-    if set(arrays) != {field.name for field in dataclasses.fields(Results)}:
-        return None
+        raise DamagedError(f"{path}: is damaged") from None
+    version, runs = str(arrays.pop("version", "")), str(arrays.pop("runs", ""))
+    if version.isdecimal() and version != str(_VERSION):
+        remedy = "go on with the version of catmat that made it, or start a new ablation"
+        raise InputError(f"{path}: has version {version}, this program reads {_VERSION}; {remedy}")
+    if not version or set(arrays) != {field.name for field in dataclasses.fields(Results)}:
+        raise DamagedError(f"{path}: is damaged")
+    if runs != _identity(group):
+        remedy = "restore its config.yaml and its world file, or start a new ablation"
+        raise InputError(f"{path}: holds runs of another config or world; {remedy}")
     return Results(**arrays | {"seconds": float(arrays["seconds"]), "versions": str(arrays["versions"])})
 
 

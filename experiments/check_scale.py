@@ -124,13 +124,16 @@ def _load(path: str) -> Callable[..., Any]:
         sys.path.insert(0, str(Path.cwd()))
     try:
         found: Any = importlib.import_module(module_name)
+        for name in names.split("."):
+            if not hasattr(found, name):  # imports what a module leaves until it is asked for
+                known = [n for n in dir(found) if n[0] != "_"]
+                raise InputError(f"{path}: there is no {name}{suggestion(name, known)}")
+            found = getattr(found, name)
+    except InputError:
+        raise
     except (Exception, SystemExit) as error:
         text = " ".join(str(error).split())
         raise InputError(f"{path}: importing {module_name} raised {type(error).__name__}: {text}") from error
-    for name in names.split("."):
-        if not hasattr(found, name):
-            raise InputError(f"{path}: there is no {name}{suggestion(name, (n for n in dir(found) if n[0] != '_'))}")
-        found = getattr(found, name)
     if not callable(found):
         raise InputError(f"{path}: must be a function, not {type(found).__name__}")
     return found

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import io
 import os
 import signal
 import sys
@@ -86,22 +87,49 @@ def parse(
 
 def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
     """End the process at once; a KeyboardInterrupt is lost where it meets a callback of C code, and JAX has many."""
-    if sys.stdout.isatty():
+    if os.isatty(1):
         os.write(1, b"\r\x1b[K\x1b[?25h")  # the progress bar goes, the cursor that it hid comes back
     os.write(2, b"interrupted\n")
     os._exit(130)
 
 
 def run_command(command: Callable[[], int]) -> NoReturn:
-    """Run a command and leave with its exit code: a user's mistake is one line and 2, Ctrl-C and SIGTERM are 130."""
+    """Run a command and leave with its exit code: a user's mistake is one line and 2, Ctrl-C and SIGTERM are 130.
+
+    What the system refuses, such as output to a full disk, is one line and 2 as well. Where nobody reads the output any
+    more (`| head`) the command ends in silence, with 1. Characters that the output's encoding lacks become escapes.
+    """
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _leave)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        sys.exit(command())
+        try:
+            sys.exit(command())
+        finally:  # while it can still be told that the output takes nothing
+            print(end="", flush=True)  # noqa: T201
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
+    except OSError as error:
+        sys.exit(_refused(error))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)  # noqa: T201
         sys.exit(130)
+
+
+def _refused(error: OSError) -> int:
+    """Tell of what the system refused, in one line; gives the exit code."""
+    where = error.filename
+    try:
+        print(end="", flush=True)  # noqa: T201
+    except OSError:  # it is the output; what waits for it goes nowhere, or Python would complain on its way out
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        where = "the output"
+    if isinstance(error, BrokenPipeError):
+        return 1
+    told = InputError(f"{where or 'a file'}: cannot be used ({error.strerror or error}); mend that, or choose another")
+    print(f"error: {told}", file=sys.stderr)  # noqa: T201
+    return 2

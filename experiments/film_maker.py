@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import InputError, printable
+from data.files import is_taken
 from data.posterior import relevant_words
 from data.vocabulary import PAD
 from data.world import World, load_world
@@ -85,7 +86,7 @@ def _free_paths(saved: SavedRun, out: str | None, endings: list[str]) -> list[Pa
     """Paths at which nothing stands."""
     if out is not None:
         paths = [Path(out + ending) for ending in endings]
-        taken = [path for path in paths if path.exists()]
+        taken = [path for path in paths if is_taken(path)]
         if taken:
             raise InputError(f"{printable(str(taken[0]))}: is there already; choose another --out")
         return paths

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from data.errors import InputError, suggestion
+from data.files import is_file
 from data.yaml_file import read_yaml
 from experiments.yaml_config import load_as, make_as
 from model.config import check, setting
@@ -95,7 +96,7 @@ def load_papers(name: str | None, overrides: Mapping[str, str]) -> PapersConfig:
     Raises:
       InputError: no such file, or a wrong value, with file and line, or the option.
     """
-    if name is None or _is_file(name):
+    if name is None or is_file(Path(name)):
         return load_as(PapersConfig, name, overrides)
     own = importlib.resources.files("configs") / "papers"
     names = sorted(item.name for item in own.iterdir() if item.name.endswith(".yaml"))
@@ -104,13 +105,6 @@ def load_papers(name: str | None, overrides: Mapping[str, str]) -> PapersConfig:
             document = read_yaml(Path(str(own / candidate)), f"configs/papers/{candidate}")
             return make_as(PapersConfig, document, overrides)
     raise InputError(f"{name}: no such config file{suggestion(name, names)}")
-
-
-def _is_file(name: str) -> bool:
-    try:
-        return Path(name).is_file()
-    except OSError:  # a name that is too long, or a folder that may not be entered
-        return False
 
 
 def _check_rising(name: str, values: tuple[float, ...], least: int, low: float, high: float) -> None:

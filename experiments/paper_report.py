@@ -11,7 +11,7 @@ from experiments.paper_entropy import EntropyResult
 from experiments.paper_figures import entropy_figure, interval, logit_size_figure, mup_figure
 from experiments.paper_logit_size import LogitSizeResult
 from experiments.paper_mup import SCALES, SHOWN, MupResult
-from experiments.report_writer import Report
+from experiments.report_writer import Report, escaped
 from experiments.statistics import paired_ratio
 
 TITLE = "Results from papers, beside ours"
@@ -163,9 +163,9 @@ def _mup(report: Report, config: PapersConfig, result: MupResult) -> None:
 def _method(report: Report, config: PapersConfig, versions: Mapping[str, str]) -> None:
     report.heading("How it was measured")
     report.text(
-        f"World: {config.world}. Numbers over seeds are interquartile means; intervals are 95 % bootstrap intervals"
-        " over seeds (expanded percentiles), which are paired between arms. All settings are in config.yaml beside this"
-        " file, all single numbers in the CSV files.",
+        f"World: {escaped(config.world)}. Numbers over seeds are interquartile means; intervals are 95 % bootstrap"
+        " intervals over seeds (expanded percentiles), which are paired between arms. All settings are in config.yaml"
+        " beside this file, all single numbers in the CSV files.",
         f"Made with {', '.join(f'{name} {value}' for name, value in versions.items())}.",
     )
 

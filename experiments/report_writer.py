@@ -13,6 +13,7 @@ Matplotlib is imported where it is used.
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ DASHES = ("-", (0, (5, 2)), (0, (2, 1)), "-.", (0, (1, 1.5)), (0, (6, 1, 1, 1)))
 """7 colours, 8 marks, 6 dashes: curves of one colour lie a multiple of 7 apart, and 7 shares no divisor with 8 or 6."""
 _INK, _SOFT, _GRID = "#22303c", "#5b6b78", "#e3e8ec"
 _DPI = 130
+_ACTIVE = re.compile(r"[^\w .,;:/=+%()'\"-]|(?<!\w)_|_(?!\w)|:(?=/)")
+"""What Markdown or HTML may act on; a _ inside a word and punctuation between words they leave alone."""
 
 
 class Report:
@@ -80,6 +83,11 @@ class Report:
         write_text(self.folder / "report.md", self.markdown())
 
 
+def escaped(text: str) -> str:
+    """`text` of a user in Markdown: what could act, and every blank but a space, as numbered characters."""
+    return _ACTIVE.sub(lambda found: f"&#{ord(found[0])};", text)
+
+
 def save_figure(folder: Path, name: str, figure: "Figure") -> bytes:
     """Save a figure as PNG and SVG; gives the PNG."""
     import matplotlib as mpl
@@ -118,11 +126,16 @@ def panels(rows: int, columns: int, width: float = 3.6, height: float = 2.9, **o
     return figure, axes
 
 
+def as_text(text: str) -> str:
+    """`text` for matplotlib, which takes what stands between two $ for a formula, and raises where it is none."""
+    return text.replace("$", r"\$")
+
+
 def label(axes: Any, title: str = "", x: str = "", y: str = "") -> None:
     """Title and axis labels in the common style."""
-    axes.set_title(title, fontsize=9, color=_INK)
-    axes.set_xlabel(x, fontsize=8.5, color=_SOFT)
-    axes.set_ylabel(y, fontsize=8.5, color=_SOFT)
+    axes.set_title(as_text(title), fontsize=9, color=_INK)
+    axes.set_xlabel(as_text(x), fontsize=8.5, color=_SOFT)
+    axes.set_ylabel(as_text(y), fontsize=8.5, color=_SOFT)
 
 
 def style(number: int) -> tuple[str, str, Any]:
@@ -143,5 +156,6 @@ def legend(figure: "Figure", axes: Any) -> None:
     handles, names = axes.get_legend_handles_labels()
     widest = 0.7 + 0.07 * max(map(len, names))  # inches: the line with its mark, and letters of this size
     columns = max(1, min(len(names), 7, int(figure.get_figwidth() / widest)))
+    names = [as_text(name) for name in names]
     figure.legend(handles, names, loc="outside upper center", ncols=columns, fontsize=8.5, frameon=False,
                   handlelength=3)  # fmt: skip  # so long that a dash shows beside the mark

@@ -29,6 +29,7 @@ from typing import Any, Self
 import numpy as np
 
 from data.errors import InputError, printable
+from data.files import is_file, is_folder
 from experiments.config import Config
 from experiments.record_file import Arrays, RecordFile
 from experiments.yaml_config import load_config
@@ -55,7 +56,7 @@ def make_run_directory(name: str, given: str | None = None, root: Path = ROOT) -
     check_place(root, "--run-dir")
     name = _UNUSABLE.sub("_", name)
     _make(root, exist_ok=True)
-    ends = (p.name.removeprefix(f"{name}-") for p in root.iterdir() if p.name.startswith(f"{name}-"))
+    ends = (p.name.removeprefix(f"{name}-") for p in folders_in(root, "--run-dir") if p.name.startswith(f"{name}-"))
     taken = [int(end) for end in ends if end.isdecimal() and end.isascii()]
     number = max(taken, default=0) + 1
     while True:
@@ -82,6 +83,18 @@ def check_run_directory(given: str) -> Path:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise InputError(f"--run-dir {folder}: cannot be used ({reason}); name another folder") from None
     return folder
+
+
+def folders_in(root: Path, option: str) -> list[Path]:
+    """What lies in a folder, by name.
+
+    Raises:
+      InputError: it may not be read.
+    """
+    try:
+        return sorted(root.iterdir())
+    except OSError as error:
+        raise InputError(f"{root}: cannot be read ({error.strerror}); allow it, or choose {option}") from None
 
 
 def check_place(folder: Path, option: str) -> None:
@@ -247,11 +260,11 @@ def load_run(path: str | Path) -> SavedRun:
     """
     folder = Path(path)
     own = folder / "config.yaml"
-    if own.is_file():
+    if is_file(own):
         config = load_config(str(own), {})
         inside = member_folders(folder, config.seed, config.seeds) if config.seeds > 1 else []
-        return SavedRun(folder, config, {one.name: SavedRun(one, config, {}) for one in inside if one.is_dir()})
-    if (folder.parent / "config.yaml").is_file() and folder.is_dir():
+        return SavedRun(folder, config, {one.name: SavedRun(one, config, {}) for one in inside if is_folder(one)})
+    if is_file(folder.parent / "config.yaml") and is_folder(folder):
         return SavedRun(folder, load_config(str(folder.parent / "config.yaml"), {}), {})
     raise InputError(f"{folder}: no run lies here (there is no config.yaml); see python -m experiments.runs")
 

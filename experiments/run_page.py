@@ -2,6 +2,7 @@
 
 from experiments.loop import Record, Training
 from experiments.metrics import excess_metrics, relation_metrics
+from experiments.report_writer import escaped
 from experiments.summary import RowResult, row_results
 
 _HOW_TO_READ = """\
@@ -41,11 +42,6 @@ def run_page(training: Training, first: Record, last: Record, run: int) -> str:
         _HOW_TO_READ,
     ]
     return "\n".join(lines)
-
-
-def escaped(text: str) -> str:
-    """`text` of a user in Markdown: everything but letters and digits as numbered characters, so that nothing acts."""
-    return "".join(c if c.isalnum() else f"&#{ord(c)};" for c in text)
 
 
 def _numbers(training: Training, first: Record, last: Record, run: int) -> list[str]:

@@ -15,8 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from data.errors import InputError, printable
+from data.files import is_file, is_folder
 from experiments.command_line import OneLineParser, config_fields, run_command
-from experiments.run_directory import ROOT, command_of, load_run
+from experiments.run_directory import ROOT, command_of, folders_in, load_run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,12 +33,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     root = Path(options.root)
-    if not root.is_dir():
+    if not is_folder(root):
         raise InputError(f"--root {root}: no such folder; train something first, or name where the runs lie")
-    runs = [_load(folder) for folder in sorted(root.iterdir()) if (folder / "config.yaml").is_file()]
+    runs = [_load(folder) for folder in folders_in(root, "--root") if is_file(folder / "config.yaml")]
     console = Console(highlight=False)
     if not runs:
-        console.print(f"no runs in {printable(str(root))}; python -m experiments.train --config toy.yaml makes one")
+        line = f"no runs in {printable(str(root))}; python -m experiments.train --config toy.yaml makes one"
+        console.print(Text(line), soft_wrap=True)
         return 0
     keys = {"name": lambda r: r["run"], "excess": lambda r: r["excess"] or np.inf, "age": lambda r: r["age"]}
     console.print(_table(sorted(runs, key=keys[options.sort])))

@@ -31,16 +31,16 @@ def prepare(cache: Path | None = None) -> None:
       cache: where compiled programs are kept; by default `catmat/xla` in the user's cache folder.
 
     Raises:
-      InputError: there is no device of the kind that JAX_PLATFORMS asks for.
+      InputError: there is no device of the kind that JAX_PLATFORMS asks for, or the other processes are not known.
     """
     if os.environ.get("JAX_COORDINATOR_ADDRESS"):
-        jax.distributed.initialize()
+        _join_others()
     if jax.config.values["jax_num_cpu_devices"] < 0 and "device_count" not in os.environ.get("XLA_FLAGS", ""):
         jax.config.update("jax_num_cpu_devices", cores())
     jax.config.update("jax_default_matmul_precision", "highest")
     if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
-        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        jax.config.update("jax_compilation_cache_dir", str(cache or home / "catmat" / "xla"))
+        cache = cache or _usual_cache()
+        jax.config.update("jax_compilation_cache_dir", str(cache) if cache else None)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     folder = jax.config.values["jax_compilation_cache_dir"]
@@ -54,6 +54,24 @@ def prepare(cache: Path | None = None) -> None:
     except (RuntimeError, AssertionError) as error:  # the second: JAX, asked for cuda where only its plugin is missing
         reason = (str(error).splitlines() or ["there is none"])[0].partition(" (set JAX_PLATFORMS")[0]
         raise InputError(f"JAX_PLATFORMS={asked}: no such device here ({reason}); unset it, or set it to cpu") from None
+
+
+def _join_others() -> None:
+    """Make one program of several processes, as JAX_COORDINATOR_ADDRESS and its companions say."""
+    try:
+        jax.distributed.initialize()
+    except (ValueError, RuntimeError) as error:
+        where = f"JAX_COORDINATOR_ADDRESS={os.environ['JAX_COORDINATOR_ADDRESS']}"
+        remedy = "unset it, or set JAX_NUM_PROCESSES and JAX_PROCESS_ID too"
+        raise InputError(f"{where}: the processes cannot meet ({' '.join(str(error).split())}); {remedy}") from None
+
+
+def _usual_cache() -> Path | None:
+    """`catmat/xla` in the user's cache folder; None for a user who has no home."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "catmat" / "xla"
+    except RuntimeError:
+        return None
 
 
 def _bear_with(cache: Path) -> None:

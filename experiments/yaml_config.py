@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import yaml
 
 from data.errors import InputError, suggestion
+from data.files import is_file, is_folder
 from data.reader import Reader, kind
 from data.yaml_file import Document, KeyPath, parse_scalar, parse_yaml, read_yaml
 from experiments.config import FORMAT, Config
@@ -83,17 +84,13 @@ def option_document(name: str, text: str) -> Document:
 def _find(name: str, schema: type) -> tuple[Path, str]:
     """A config file by path or, failing that, by its name among catmat's own."""
     path = Path(name)
-    try:
-        is_file, is_folder = path.is_file(), path.is_dir()
-    except OSError:  # a name that is too long, or a folder that may not be entered
-        is_file = is_folder = False
-    if is_file:
+    if is_file(path):
         return path, name
     own = importlib.resources.files("configs")
     for candidate in (name, f"{name}.yaml"):
         if candidate in _shipped():
             return Path(str(own / candidate)), f"configs/{candidate}"
-    if is_folder:
+    if is_folder(path):
         raise InputError(f"{name or path}: is a folder; name a config file in it")
     raise InputError(f"{name}: no such config file{suggestion(name, config_names(schema))}")
 

@@ -1,9 +1,12 @@
 """The command from config to report, with sizes that take seconds: what it leaves, and how it goes on when stopped."""
 
 import csv
+import dataclasses
 import io
 import json
 import re
+import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,11 +19,15 @@ from tensorboard.plugins.hparams import api_pb2, backend_context, list_session_g
 
 from data.errors import InputError
 from data.yaml_file import parse_yaml
-from experiments import ablation_session, runtime
+from experiments import ablation_figures, ablation_session, runtime
 from experiments.ablate import main
 from experiments.ablation_config import AblationConfig
 from experiments.ablation_grid import COLUMNS
+from experiments.ablation_plan import make_plan
+from experiments.ablation_report import _all_but_bold, predictions_page
+from experiments.ablation_terminal import print_answer
 from experiments.ablation_training import GroupTraining
+from experiments.report_writer import panels, save_figure
 from experiments.run_directory import command_of, newest_run
 from experiments.yaml_config import make_as
 
@@ -170,7 +177,7 @@ class Stop:
 
 
 def test_a_stopped_one_goes_on_and_repeats_nothing(run, tmp_path, monkeypatch, capsys):
-    folder, out = tmp_path / "stopped", console()
+    folder, out = tmp_path / "stopped:cat:here", console()
     trained = []
     real = GroupTraining.run
 
@@ -211,6 +218,77 @@ def test_a_stopped_one_goes_on_and_repeats_nothing(run, tmp_path, monkeypatch, c
     assert f"\nMade with {now}.\n" in (whole / "report.md").read_text(encoding="utf-8")
     assert main(["--resume", str(folder)]) == 0  # nothing is left: the report is written again
     assert trained == [1, 2, 2]
+    capsys.readouterr()
+    damaged = folder / "results" / "program-002.npz"
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    assert main(["--resume", str(folder)]) == 0
+    assert trained == [1, 2, 2, 2]
+    assert f"{damaged}: is damaged; its runs are trained again\n" in capsys.readouterr().out
+    assert (folder / "runs.csv").read_bytes() == (whole / "runs.csv").read_bytes()
+
+
+def newer_results(folder):
+    path = folder / "results" / "program-001.npz"
+    with np.load(path) as file:
+        arrays = dict(file)
+    np.savez(path, **arrays | {"version": 9})
+
+
+def other_config(folder):
+    path = folder / "config.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("batch: 8", "batch: 9"), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (newer_results, "has version 9, this program reads 2; go on with the version of catmat that made it, or start"),
+        (other_config, "holds runs of another config or world; restore its config.yaml and its world file, or start"),
+    ],
+)
+def test_results_that_are_not_of_these_runs_are_kept(run, tmp_path, monkeypatch, change, says):
+    whole, _ = run
+    folder = tmp_path / "copy"
+    shutil.copytree(whole, folder)
+    change(folder)
+    before = {path: path.is_file() and path.read_bytes() for path in folder.rglob("*")}
+    monkeypatch.setattr("experiments.runtime.prepare", lambda: None)
+    with pytest.raises(InputError) as error:
+        main(["--resume", str(folder)])
+    assert str(error.value).startswith(f"{folder / 'results' / 'program-001.npz'}: {says} a new ablation")
+    assert {path: path.is_file() and path.read_bytes() for path in folder.rglob("*")} == before
+
+
+def test_words_are_text_in_a_report(tmp_path):
+    made = dataclasses.replace(config().report, predictions_made="on <b>")
+    plan = make_plan(dataclasses.replace(config(), title="![x](//y)\n# `z` d_head", report=made))
+    predictions_page(tmp_path, plan)
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert text.startswith("# &#33;&#91;x&#93;(//y)&#10;&#35; &#96;z&#96; d_head\n\nWritten before")
+    assert "before this run, on &#60;b&#62;\n" in text
+    assert _all_but_bold("**a*b.yaml** has") == "**a&#42;b.yaml** has"
+
+
+def test_words_are_text_in_the_terminal(tmp_path):
+    out, nothing = console(), SimpleNamespace(verdicts=[], settings=[])
+    print_answer(
+        SimpleNamespace(members=[]), tmp_path / "a:cat:b", ["**\x1b[31m\u202e[red]:cat:** has"], nothing, 1.0, out
+    )
+    assert printed(out).startswith("\\x1b[31m\\u202e[red]:cat: has\n\n")
+    assert printed(out).endswith(f"{tmp_path}/a:cat:b/report.md\n")
+
+
+def test_words_are_text_in_figures(tmp_path):
+    word = r"$\x$"
+    figure, axes = panels(1, 1)
+    ablation_figures._positions(axes[0, 0], [f"worlds/{word}.yaml", "english"], "log2")
+    save_figure(tmp_path, "axis", figure)
+    results = SimpleNamespace(weights_TRGHK=np.ones((1, 1, 1, 1, 2)))
+    setting = SimpleNamespace(variants=[word], sizes=[word], median_run=lambda *_: 0)
+    plan = SimpleNamespace(roles=SimpleNamespace(x="world"))
+    save_figure(tmp_path, "maps", ablation_figures.maps_figure(plan, setting, {0: (results, 0)}, [word, "."], [0]))
+    for name in ("axis", "maps"):
+        assert (tmp_path / f"{name}.png").is_file()
 
 
 def test_runs_of_several_commands_lie_beside_each_other(run):

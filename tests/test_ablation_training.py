@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from small_model import fast_jit
 
+from data.errors import InputError
 from data.sampler import sample, sampler_tables
 from data.world import load_world
 from experiments.ablation_config import load_ablation
 from experiments.ablation_metrics import run_summary
 from experiments.ablation_plan import make_plan
-from experiments.ablation_training import GroupTraining, Materials, load_results, save_results
+from experiments.ablation_training import DamagedError, GroupTraining, Materials, load_results, save_results
 from experiments.config import Config, EvaluateConfig, TrackConfig, TrainConfig
 from experiments.kept_programs import keep_in
 from experiments.measure import one_run
@@ -226,15 +227,16 @@ def _only_whole_results_of_these_runs_count(folder, group, found):
     save_results(path, group, found)
     again = load_results(path, group)
     _check_equal(again, found)
-    assert load_results(path, dataclasses.replace(group, members=group.members[:-1])) is None
+    with pytest.raises(InputError, match=r"results\.npz: holds runs of another config or world; restore its config"):
+        load_results(path, dataclasses.replace(group, members=group.members[:-1]))
     whole = path.read_bytes()
     for damaged in (whole[: len(whole) // 2], b""):
         path.write_bytes(damaged)
-        assert load_results(path, group) is None
+        assert _whole(path, group) is None
     read = []
     for damaged in _with_flipped_bytes(whole):
         path.write_bytes(damaged)
-        read.append(load_results(path, group))
+        read.append(_whole(path, group))
     for again in read:
         if again is not None:  # only what ends a member was hit: its numbers are all there
             _check_equal(again, found)
@@ -244,9 +246,21 @@ def _only_whole_results_of_these_runs_count(folder, group, found):
         arrays = dict(file)
     for name in arrays:
         np.savez(path, **{other: array for other, array in arrays.items() if other != name})
-        assert load_results(path, group) is None, name
+        with pytest.raises(InputError):
+            load_results(path, group)
     np.savez(path, **arrays, one_more=np.zeros(2))
-    assert load_results(path, group) is None
+    assert _whole(path, group) is None
+    np.savez(path, **arrays | {"version": 3}, one_more=np.zeros(2))
+    with pytest.raises(InputError, match=r"has version 3, this program reads 2; go on with the version of catmat that"):
+        load_results(path, group)
+
+
+def _whole(path, group):
+    """What can be read; None where it is damaged."""
+    try:
+        return load_results(path, group)
+    except DamagedError:
+        return None
 
 
 def _check_equal(results, others):

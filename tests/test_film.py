@@ -1,5 +1,6 @@
 """The maps of a film are those of the run's own model, its scale included."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import jax
@@ -7,7 +8,7 @@ import numpy as np
 
 from data.world import load_world
 from experiments.config import Config
-from experiments.film_maker import _maps
+from experiments.film_maker import _free_paths, _maps
 from experiments.loop import watched_sentences
 from experiments.probes import make_probes
 from experiments.state import program
@@ -25,3 +26,8 @@ def test_the_maps_of_a_film_have_the_scale_of_the_run(assert_close):
     (found,) = _maps(saved, program(config, world), probes, [0])
     weights = apply(sized, params, probes.tokens_GK, probes.hidden_G[:, None]).weights_BHQK[:, :, 0]
     assert_close(found, np.swapaxes(np.asarray(weights), 0, 1)[:, :, : found.shape[2]], 1e-5)
+
+
+def test_nothing_stands_where_a_name_is_too_long():
+    """That it cannot be written there is told when it is."""
+    assert _free_paths(None, "x" * 300, [".gif", ".png"]) == [Path("x" * 300 + ".gif"), Path("x" * 300 + ".png")]

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from experiments.report_writer import Report, label, legend, line, panels
+from experiments.report_writer import Report, escaped, label, legend, line, panels, save_figure
 
 
 def test_a_report(tmp_path):
@@ -45,6 +45,22 @@ def test_a_figure_is_saved_twice_and_the_same_each_time(tmp_path):
     assert (tmp_path / "both.svg").read_bytes() == first
     pixels = np.asarray(Image.open(tmp_path / "both.png").convert("L"))
     assert np.mean(pixels == 255) > 0.7  # a light background
+
+
+def test_words_are_no_formulas(tmp_path):
+    figure, axes = panels(1, 1)
+    word = r"$\x$"
+    line(axes[0, 0], [1, 2], [1, 2], 0, word)
+    label(axes[0, 0], word, word, word)
+    legend(figure, axes[0, 0])
+    save_figure(tmp_path, "words", figure)
+    assert (tmp_path / "words.svg").read_text(encoding="utf-8").count(f"<!-- {word} -->") == 4
+
+
+def test_words_are_no_markdown():
+    assert escaped("d_head 0.5, a-b (c); größer") == "d_head 0.5, a-b (c); größer"
+    assert escaped("_a_ *b* `c`\n<i>|\\") == "&#95;a&#95; &#42;b&#42; &#96;c&#96;&#10;&#60;i&#62;&#124;&#92;"
+    assert escaped("http://x [y](z)") == "http&#58;//x &#91;y&#93;(z)"
 
 
 def test_curves_differ_in_more_than_colour():

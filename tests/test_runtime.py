@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from processes import ROOT
+from processes import ROOT, run
 
 PROGRAM = """
 import os, signal, sys, warnings
@@ -47,10 +47,27 @@ answer()
 """
 
 
-def ended(code, *arguments):
+HOMELESS = """
+import pathlib
+
+def no_home():
+    raise RuntimeError("Could not determine home directory.")
+
+pathlib.Path.home = no_home
+from experiments import runtime
+
+runtime.prepare()
+import jax
+
+print(jax.config.jax_compilation_cache_dir, int(jax.jit(lambda x: x + 1)(41)))
+"""
+
+
+def ended(code, *arguments, before=PROGRAM):
     """(exit code, stdout, stderr) of a process that runs `code` once a command has set JAX up."""
-    settings = {name: value for name, value in os.environ.items() if name != "JAX_COMPILATION_CACHE_DIR"}
-    command = [sys.executable, "-c", PROGRAM + code, *map(str, arguments)]
+    without = ("JAX_COMPILATION_CACHE_DIR", "XDG_CACHE_HOME")
+    settings = {name: value for name, value in os.environ.items() if name not in without}
+    command = [sys.executable, "-c", before + code, *map(str, arguments)]
     done = subprocess.run(
         command, env={**settings, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
     )
@@ -76,3 +93,15 @@ def test_a_process_that_dies_while_it_keeps_a_program(tmp_path, event):
     for _ in range(2):
         assert ended(ASKED, tmp_path) == (0, "42\n", "")
     assert len([path for path in tmp_path.glob("traced/*") if "." not in path.name]) == 1
+
+
+def test_a_user_without_a_home_keeps_no_programs():
+    assert ended(HOMELESS, before="") == (0, "None 42\n", "")
+
+
+def test_a_process_that_is_told_of_no_others(tmp_path):
+    code, out, err = run(tmp_path, "--list-devices", JAX_COORDINATOR_ADDRESS="localhost:1")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: JAX_COORDINATOR_ADDRESS=localhost:1: the processes cannot meet (")
+    assert err.endswith("); unset it, or set JAX_NUM_PROCESSES and JAX_PROCESS_ID too\n")
+    assert err.count("\n") == 1

@@ -507,6 +507,8 @@ def folder(tmp_path, monkeypatch):
     """A folder with a module of a user's, as the working directory."""
     (tmp_path / "their_attention.py").write_text(MODULE, encoding="utf-8")
     (tmp_path / "their_mistake.py").write_text("raise RuntimeError('two\\nlines')", encoding="utf-8")
+    lazy = "def __getattr__(name):\n    raise ImportError(f'no {name}\\nhere')\n"
+    (tmp_path / "their_lazy.py").write_text(lazy, encoding="utf-8")
     (tmp_path / "their_script.py").write_text("import sys; sys.exit(3)", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
@@ -548,6 +550,7 @@ def test_the_command(capsys, arguments, code, said):
             "importing their_nothing raised ModuleNotFoundError: No module named 'their_nothing'",
         ),
         (["their_mistake:attend"], "importing their_mistake raised RuntimeError: two lines$"),
+        (["their_lazy:late.attend"], "importing their_lazy raised ImportError: no late here$"),
         (["their_script:attend"], "importing their_script raised SystemExit: 3"),
         (
             ["numpy:matmul", "--framework", "numpy"],

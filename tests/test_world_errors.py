@@ -63,6 +63,10 @@ MISTAKES = [
     ("words:", "words: # HERE", "verb is missing; add it", "  verb: [sat, slept]\n", ""),
     ("words:", "words: # HERE", "more than 2,000; use fewer", "[old, small]", f"[{MANY}]"),
     # Names.
+    ("pet: [cat, dog]", '"p\\net": [cat, dog] # HERE', "cannot be a name: .*invisible or too long; choose another"),
+    ("adjective: [old", '"adjec\\ttive": [old # HERE\n', "cannot be a name: .*invisible"),
+    ("anyone: [dog", '"any\\u202Eone": [dog # HERE\n', "cannot be a name: .*invisible"),
+    ("determiner:\n", f"{'x' * 41}: # HERE\n", "cannot be a name: .*too long"),
     ("anyone: [dog, girl]", "anyone: [dog, grl] # HERE", "'grl' is no word, class or group of .*did you mean girl?"),
     ("anyone: [dog", "pet: [dog] # HERE\n  anyone: [dog", "the name 'pet' is taken; choose another"),
     ("pet: [sat]", "pett: [sat] # HERE", "'pett' is no word, class or group of subject; did you mean pet?"),
