@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from experiments.loop import Record, Training
 from experiments.measure import one_run
 from experiments.metrics import excess_metrics, relation_metrics, scores
-from experiments.relation import most_costly
 
 
 @dataclass(frozen=True)
@@ -25,12 +24,6 @@ class RowResult:
     """The most probable word and its probability, by the model."""
     exact: tuple[str, float]
     """The same, by the exact posterior."""
-    relevance_K: NDArray[np.float32]
-    """Exact relevance, nats."""
-    model_relevance_K: NDArray[np.float32]
-    excess: float
-    costliest: tuple[int, ...]
-    """The two positions whose removal costs most, in order."""
 
 
 def row_results(training: Training, record: Record, run: int) -> list[RowResult]:
@@ -41,7 +34,6 @@ def row_results(training: Training, record: Record, run: int) -> list[RowResult]
     with np.errstate(invalid="ignore"):  # a diverged run's logits can be infinite
         guess_GV = np.exp(logits_GV - logits_GV.max(axis=1, keepdims=True))
         guess_GV /= guess_GV.sum(axis=1, keepdims=True)
-    costliest_G2 = most_costly(observation.cut_cost_GJK[:, -1])
     results = []
     for g, sentence in enumerate(probes.sentence_G):
         tokens = training.sentences[sentence][0]
@@ -55,10 +47,6 @@ def row_results(training: Training, record: Record, run: int) -> list[RowResult]
                 weights_HK=observation.forward.weights_BHQK[g, :, 0, :length],
                 guess=(words[best], float(guess_GV[g, best])),
                 exact=(words[true], float(probes.posterior_GV[g, true])),
-                relevance_K=probes.relevance_GK[g, :length],
-                model_relevance_K=observation.model_relevance_GK[g, :length],
-                excess=float(observation.excess_G[g]),
-                costliest=tuple(int(k) for k in costliest_G2[g]),
             )
         )
     return results
