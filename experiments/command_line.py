@@ -2,17 +2,16 @@
 
 import argparse
 import dataclasses
-import os
 import signal
 import sys
 import threading
 import typing
 from collections.abc import Callable, Iterator, Sequence
-from types import FrameType
 from typing import Any, NoReturn
 
 from data.errors import InputError, suggestion
 from experiments.config import Config
+from experiments.interruption import EXIT_CODE, leave
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -84,19 +83,11 @@ def parse(
     return options, {name: text for name, text in vars(options).items() if name in names}
 
 
-def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
-    """End the process at once; a KeyboardInterrupt is lost where it meets a callback of C code, and JAX has many."""
-    if sys.stdout.isatty():
-        os.write(1, b"\r\x1b[K\x1b[?25h")  # the progress bar goes, the cursor that it hid comes back
-    os.write(2, b"interrupted\n")
-    os._exit(130)
-
-
 def run_command(command: Callable[[], int]) -> NoReturn:
     """Run a command and leave with its exit code: a user's mistake is one line and 2, Ctrl-C and SIGTERM are 130."""
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, _leave)
+            signal.signal(number, leave)
     try:
         sys.exit(command())
     except InputError as error:
@@ -104,4 +95,4 @@ def run_command(command: Callable[[], int]) -> NoReturn:
         sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)  # noqa: T201
-        sys.exit(130)
+        sys.exit(EXIT_CODE)
