@@ -72,7 +72,7 @@ def summary(training: Training, first: Record, last: Record, run: int, versions:
         **relation_metrics(training, first, last, run),
         **words,
         "seconds/training": round(last.seconds, 3),
-        "updates_per_second": round(last.step * config.seeds / last.seconds, 1),
+        "updates_per_second": round(last.rate * config.seeds, 1),
         "world": training.world.name,
         "world_fingerprint": training.world.fingerprint,
         "versions": versions,
