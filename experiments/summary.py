@@ -53,7 +53,10 @@ def row_results(training: Training, record: Record, run: int) -> list[RowResult]
 
 
 def summary(training: Training, first: Record, last: Record, run: int, versions: dict[str, str]) -> dict[str, Any]:
-    """What `summary.json` says of one run; `relation/weight/<word>` is of the first watched sentence."""
+    """What `summary.json` says of one run; `relation/weight/<word>` is of the first watched sentence.
+
+    A word that is called as one of the names that every run has (`all`, `head-1`) is left out.
+    """
     config, diverged_at = training.config, int(last.diverged_at_R[run])
     status = "diverged" if diverged_at >= 0 else "finished" if last.step == training.steps[-1] else "interrupted"
     words: dict[str, float] = {}
@@ -69,8 +72,8 @@ def summary(training: Training, first: Record, last: Record, run: int, versions:
         "steps": last.step,
         "loss": float(last.loss_R[run]),
         **excess_metrics(training, last, run),
+        **words,  # before the names that every world has: a word may be called `all`
         **relation_metrics(training, first, last, run),
-        **words,
         "seconds/training": round(last.seconds, 3),
         "updates_per_second": round(last.rate * config.seeds, 1),
         "world": training.world.name,
