@@ -26,7 +26,7 @@ def report(training: Training, first: Record, last: Record, folder: Path, consol
     rows = [row for row in row_results(training, last, 0) if row.sentence == 0]
     seed = f", seed {training.config.seed}" if training.config.seeds > 1 else ""
     console.print()
-    console.print(Text(f"What a hidden word looks at (mean of the heads{seed})", style="bold"))
+    console.print(Text(f"What a hidden word looks at (mean of the heads{seed}; [ ]: the hidden place)", style="bold"))
     console.print(_attention_table(rows))
     console.print()
     console.print(_figures(training, first, last))

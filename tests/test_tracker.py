@@ -223,6 +223,7 @@ def test_what_the_terminal_shows(left):
     text = left.terminal
     lines = [line.split() for line in text.splitlines()]
     assert ["hidden", "the", "cat", "sat", "on", "the", "mat", ".", "guess", "exact"] in lines
+    assert "(mean of the heads, seed 5; [ ]: the hidden place)\n" in text
     rows = {line[0]: line[1:] for line in lines if line[:1] in (["cat"], ["sat"], ["mat"])}
     assert set(rows) == {"cat", "sat", "mat"}
     for place, row in zip((1, 2, 5), rows.values(), strict=True):
