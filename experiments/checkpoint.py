@@ -7,6 +7,7 @@ with it is that of the numbers read back; where it is not, the one before is tak
 import hashlib
 import json
 import logging
+import math
 import os
 import re
 import shutil
@@ -22,6 +23,8 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as policies
+
+from experiments.stopwatch import Spent
 
 FOLDER = "checkpoints"
 _KEPT = 2
@@ -65,9 +68,9 @@ class Checkpoints:
         )
         return ocp.CheckpointManager(self._folder, options=options)
 
-    def save(self, step: int, states: Any, excess: float) -> None:
+    def save(self, step: int, states: Any, excess: float, spent: Spent) -> None:
         """Save the states (NumPy) at `step`, in the background; `excess` is what the best one is chosen by."""
-        metrics = {"excess": excess if np.isfinite(excess) else 1e30, "digest": _digest(states)}
+        metrics = {"excess": excess if np.isfinite(excess) else 1e30, "digest": _digest(states), **vars(spent)}
         with _system_errors():
             if step not in self._manager.all_steps():
                 self._manager.save(step, args=ocp.args.StandardSave(_named(states)), metrics=metrics)
@@ -90,6 +93,14 @@ class Checkpoints:
                 return (step, states), damaged
             damaged.append(step)
         return None, damaged
+
+    def spent(self, step: int) -> Spent:
+        """The time that the training had taken until the checkpoint of `step`; none where that does not tell it."""
+        metrics = self._metrics(step) or {}
+        seconds, updates = metrics.get("seconds"), metrics.get("updates")
+        if isinstance(seconds, float) and isinstance(updates, int) and 0 <= updates <= step and 0 <= seconds < math.inf:
+            return Spent(seconds, updates)
+        return Spent()
 
     def forget_after(self, step: int) -> None:
         """Delete the checkpoints of later steps, which are damaged or will be made anew, and what orbax chokes on."""

@@ -9,11 +9,11 @@ import sys
 import threading
 import typing
 from collections.abc import Callable, Iterator, Sequence
-from types import FrameType
 from typing import Any, NoReturn
 
 from data.errors import InputError, suggestion
 from experiments.config import Config
+from experiments.interruption import EXIT_CODE, leave
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -85,14 +85,6 @@ def parse(
     return options, {name: text for name, text in vars(options).items() if name in names}
 
 
-def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
-    """End the process at once; a KeyboardInterrupt is lost where it meets a callback of C code, and JAX has many."""
-    if os.isatty(1):
-        os.write(1, b"\r\x1b[K\x1b[?25h")  # the progress bar goes, the cursor that it hid comes back
-    os.write(2, b"interrupted\n")
-    os._exit(130)
-
-
 def run_command(command: Callable[[], int]) -> NoReturn:
     """Run a command and leave with its exit code: a user's mistake is one line and 2, Ctrl-C and SIGTERM are 130.
 
@@ -101,7 +93,7 @@ def run_command(command: Callable[[], int]) -> NoReturn:
     """
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, _leave)
+            signal.signal(number, leave)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -117,7 +109,7 @@ def run_command(command: Callable[[], int]) -> NoReturn:
         sys.exit(_refused(error))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)  # noqa: T201
-        sys.exit(130)
+        sys.exit(EXIT_CODE)
 
 
 def _refused(error: OSError) -> int:

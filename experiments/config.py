@@ -64,7 +64,9 @@ class TrackConfig:
     checkpoint_seconds: float = setting(
         2.0, "least time between two checkpoints; the last step always has one", low=0.0, high=1e6
     )
-    images: int = setting(6, "of these, how many become pictures; TensorBoard shows 10 a tag", low=0, high=10)
+    images: int = setting(
+        6, "how many of the recorded steps become pictures; TensorBoard shows 10 a tag", low=0, high=10
+    )
 
     def __post_init__(self) -> None:
         check(self)

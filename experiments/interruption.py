@@ -4,10 +4,18 @@ import os
 import signal
 import threading
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 EXIT_CODE = 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def leave(_number: int, _frame: FrameType | None) -> NoReturn:
+    """End the process at once; a KeyboardInterrupt is lost where it meets a callback of C code, and JAX has many."""
+    if os.isatty(1):
+        os.write(1, b"\r\x1b[K\x1b[?25h")  # the progress bar goes, the cursor that it hid comes back
+    os.write(2, b"interrupted\n")
+    os._exit(EXIT_CODE)
 
 
 class Interruption:
@@ -26,7 +34,7 @@ class Interruption:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _hear(self, _number: int, _frame: FrameType | None) -> None:
+    def _hear(self, number: int, frame: FrameType | None) -> None:
         if self.asked:
-            os._exit(EXIT_CODE)
+            leave(number, frame)
         self.asked = True

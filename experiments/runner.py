@@ -5,7 +5,6 @@ pictures are drawn. A transfer guard stands round the loop: data moves only wher
 """
 
 import dataclasses
-import time
 import typing
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from experiments.ensemble import Ensemble
 from experiments.kept_programs import can_be_kept
 from experiments.state import OPTIMIZER_STATES, Program, Swept, TrainState, init_state
 from experiments.step import Loss, train_steps
+from experiments.stopwatch import Spent, Stopwatch, Stride
 from model.functional import Params
 
 Tick = Callable[[int], bool]
@@ -28,8 +28,6 @@ Tick = Callable[[int], bool]
 can_be_kept((TrainState, *OPTIMIZER_STATES))
 _Waiting = tuple[int, int, TrainState, Any]
 """A measurement on its way: step, the recorded step before it, states, what is measured."""
-_STRIDE_SECONDS = 0.5
-"""About how long a chunk runs, so that a wish to stop is heard and the progress bar moves."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,9 @@ class Record:
 
     step: int
     seconds: float
-    """Since training began; compilation is left out."""
+    """Of training until then, in all processes that worked on it; compilation is left out."""
+    rate: float
+    """Updates a second, of each run."""
     loss_R: NDArray[np.float32]
     """Mean loss of the updates since the record before; nan at step 0, and from a run's divergence on."""
     measured: Any
@@ -125,27 +125,28 @@ class Runner:
         """Updates `start` to `stop` - 1 of all runs, on their way; `since` is the recorded step before them."""
         self.states = self._advance_all((self._tables, self._bounds(start, stop, since)), (self._swept, self.states))
 
-    def run(self, tick: Tick | None = None, resumed: tuple[int, TrainState] | None = None) -> Iterator[Record]:
+    def run(self, tick: Tick | None = None, resumed: tuple[int, TrainState, Spent] | None = None) -> Iterator[Record]:
         """Train, and give a record at each of `steps`; afterwards `states` holds the trained runs, `step` their step.
 
         Training ends early where every run has diverged: at the next step of `steps`.
 
         Args:
           tick: called with the step between chunks, about twice a second; training stops if it returns True.
-          resumed: the step and the states (NumPy, stacked [R]) to go on from. The record of step 0 is made anew, since
-            later ones are compared with it, and so is that of the given step if it is one of `steps`: what is said of
-            a run at its end is said from a record.
+          resumed: the step and the states (NumPy, stacked [R]) to go on from, and the time taken until then. The record
+            of step 0 is made anew, since later ones are compared with it, and so is that of the given step if it is
+            one of `steps`: what is said of a run at its end is said from a record.
         """
         with jax.transfer_guard("disallow"):
             self.states, self.step = self._init((), self._swept), 0
             self._advance(0, 0, 0)
             first = self._recorded(0)
             jax.block_until_ready((self.states, first))  # waits for the compiler, outside the time reported
-            self._began = time.perf_counter()
+            self.watch = Stopwatch(0, Spent())
             waiting: _Waiting | None = first
             if resumed is not None:
                 yield self._record(*first)
                 self.step, self.states = resumed[0], self.ensemble.place(resumed[1])
+                self.watch = Stopwatch(self.step, resumed[2])
                 before = max((step for step in self.steps if step < self.step), default=0)
                 waiting = self._recorded(before) if self.step in self.steps and self.step else None
             for stop, since in self._chunks():
@@ -181,14 +182,13 @@ class Runner:
 
     def _chunks(self) -> Iterator[tuple[int, int]]:
         """(end, recorded step before it) of each chunk: none crosses a recorded step, few run longer than a second."""
-        stride, began = 1, self._began
+        stride = Stride()
         while self.step < self.steps[-1]:
             since = max(step for step in self.steps if step <= self.step)
             before, stop = self.step, self._next(since)
             # All processes must cut alike, so none goes by its own clock where there are several.
-            yield (stop if jax.process_count() > 1 else min(stop, before + stride)), since
-            seconds, began = time.perf_counter() - began, time.perf_counter()
-            stride = max(1, min(4 * stride, round((self.step - before) * _STRIDE_SECONDS / max(seconds, 1e-9))))
+            yield (stop if jax.process_count() > 1 else min(stop, before + stride.updates)), since
+            stride.made(self.step - before)
 
     def _recorded(self, since: int) -> "_Waiting":
         """The measurement of the present states, on its way."""
@@ -196,13 +196,13 @@ class Runner:
         return self.step, since, self.states, measured
 
     def _record(self, step: int, since: int, states: TrainState, measured: Any) -> Record:
-        seconds = time.perf_counter() - self._began
+        spent = self.watch.read(step)
         sum_R, params, diverged_at_R, measured = self.ensemble.fetch(
             (states.loss_sum, states.params, states.diverged_at, measured)
         )
         count_R = np.minimum(step, self._steps_R) - np.minimum(since, self._steps_R)
         loss_R = np.where(count_R > 0, sum_R / np.maximum(count_R, 1).astype(np.float32), np.float32(np.nan))
-        return Record(step, seconds, loss_R, measured, params, diverged_at_R, states)
+        return Record(step, spent.seconds, spent.rate, loss_R, measured, params, diverged_at_R, states)
 
 
 def record_steps(steps: int, records: int) -> list[int]:

@@ -15,9 +15,10 @@ from experiments.config import Config
 from experiments.interruption import EXIT_CODE, Interruption
 from experiments.loop import Record, Training
 from experiments.metrics import excess_metrics
+from experiments.progress_bar import TrainingBar
 from experiments.resume import Resumed, find_resumed, say
 from experiments.run_directory import RunLock, make_run_directory, resume_command
-from experiments.terminal import report, watched
+from experiments.terminal import report
 from experiments.tracker import Tracker
 
 
@@ -86,14 +87,18 @@ class _Session:
         return 3 if found.diverged else 0
 
     def _train(self, found: Resumed | None) -> None:
-        begin = None if found is None else (found.step, found.states)
-        for record in watched(self._training.run(self._tick, begin), self._training, self._console):
-            self._tracker.record(record)
-            self._first, self._last = self._first or record, record
-            if found is None or record.step > found.step:
-                self._save(record.step, record.states, record, at_once=record.step == self._training.steps[-1])
+        start = 0 if found is None else found.step
+        begin = None if found is None else (start, found.states, self._checkpoints.spent(start))
+        with TrainingBar(self._training, self._console, start) as self._bar:
+            for record in self._training.run(self._tick, begin):
+                self._bar.record(record)
+                self._tracker.record(record)
+                self._first, self._last = self._first or record, record
+                if found is None or record.step > start:
+                    self._save(record.step, record.states, record, at_once=record.step == self._training.steps[-1])
 
     def _tick(self, step: int) -> bool:
+        self._bar.move(step)
         if step not in self._training.steps and self._last is not None:
             self._save(step, self._training.states)
         return self._stop.asked
@@ -102,7 +107,8 @@ class _Session:
         """Save a checkpoint, if the last one is old enough; the best is chosen among those that have a record."""
         if at_once or time.monotonic() - self._saved_at >= self._training.config.track.checkpoint_seconds:
             excess = self._excess(record) if record is not None and record.step == step else np.inf
-            self._checkpoints.save(step, self._training.ensemble.fetch(states), excess)
+            spent = self._training.watch.read(step)
+            self._checkpoints.save(step, self._training.ensemble.fetch(states), excess, spent)
             self._saved_at = time.monotonic()
 
     def _excess(self, record: Record) -> float:

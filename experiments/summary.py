@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from experiments.loop import Record, Training
 from experiments.measure import one_run
 from experiments.metrics import excess_metrics, relation_metrics, scores
-from experiments.relation import most_costly
 
 
 @dataclass(frozen=True)
@@ -25,12 +24,6 @@ class RowResult:
     """The most probable word and its probability, by the model."""
     exact: tuple[str, float]
     """The same, by the exact posterior."""
-    relevance_K: NDArray[np.float32]
-    """Exact relevance, nats."""
-    model_relevance_K: NDArray[np.float32]
-    excess: float
-    costliest: tuple[int, ...]
-    """The two positions whose removal costs most, in order."""
 
 
 def row_results(training: Training, record: Record, run: int) -> list[RowResult]:
@@ -41,7 +34,6 @@ def row_results(training: Training, record: Record, run: int) -> list[RowResult]
     with np.errstate(invalid="ignore"):  # a diverged run's logits can be infinite
         guess_GV = np.exp(logits_GV - logits_GV.max(axis=1, keepdims=True))
         guess_GV /= guess_GV.sum(axis=1, keepdims=True)
-    costliest_G2 = most_costly(observation.cut_cost_GJK[:, -1])
     results = []
     for g, sentence in enumerate(probes.sentence_G):
         tokens = training.sentences[sentence][0]
@@ -55,17 +47,16 @@ def row_results(training: Training, record: Record, run: int) -> list[RowResult]
                 weights_HK=observation.forward.weights_BHQK[g, :, 0, :length],
                 guess=(words[best], float(guess_GV[g, best])),
                 exact=(words[true], float(probes.posterior_GV[g, true])),
-                relevance_K=probes.relevance_GK[g, :length],
-                model_relevance_K=observation.model_relevance_GK[g, :length],
-                excess=float(observation.excess_G[g]),
-                costliest=tuple(int(k) for k in costliest_G2[g]),
             )
         )
     return results
 
 
 def summary(training: Training, first: Record, last: Record, run: int, versions: dict[str, str]) -> dict[str, Any]:
-    """What `summary.json` says of one run; `relation/weight/<word>` is of the first watched sentence."""
+    """What `summary.json` says of one run; `relation/weight/<word>` is of the first watched sentence.
+
+    A word that is called as one of the names that every run has (`all`, `head-1`) is left out.
+    """
     config, diverged_at = training.config, int(last.diverged_at_R[run])
     status = "diverged" if diverged_at >= 0 else "finished" if last.step == training.steps[-1] else "interrupted"
     words: dict[str, float] = {}
@@ -81,10 +72,10 @@ def summary(training: Training, first: Record, last: Record, run: int, versions:
         "steps": last.step,
         "loss": float(last.loss_R[run]),
         **excess_metrics(training, last, run),
+        **words,  # before the names that every world has: a word may be called `all`
         **relation_metrics(training, first, last, run),
-        **words,
         "seconds/training": round(last.seconds, 3),
-        "updates_per_second": round(last.step * config.seeds / last.seconds, 1),
+        "updates_per_second": round(last.rate * config.seeds, 1),
         "world": training.world.name,
         "world_fingerprint": training.world.fingerprint,
         "versions": versions,

@@ -1,15 +1,13 @@
-"""What a person sees in the terminal: a progress bar, and at the end what the model does with the hidden words.
+"""What a person sees in the terminal at the end of a training: what the model does with the hidden words.
 
 Words come from users: they are shown as text, never as markup, and without control characters.
 """
 
 import shlex
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
@@ -23,40 +21,12 @@ _PALE, _DARK = np.array([235, 241, 250]), np.array([8, 81, 156])
 """Background of a weight of 0 and of 1, as in the pictures."""
 
 
-class _Measured(ProgressColumn):
-    """Loss, excess and speed, once there are any."""
-
-    def render(self, task: Task) -> Text:
-        fields = task.fields
-        if "loss" not in fields:
-            return Text("compiling")
-        speed = f"{fields['speed']:,.0f} updates/s"
-        return Text(f"loss {fields['loss']:.3f}   excess {fields['excess']:.4f} nats   {speed}")
-
-
-def watched(records: Iterable[Record], training: Training, console: Console) -> Iterator[Record]:
-    """`records`, with a progress bar beside them; nothing is shown where the console is no terminal."""
-    columns = (TextColumn("training"), BarColumn(24), TextColumn("{task.completed:,}/{task.total:,}"), _Measured())
-    bar = Progress(
-        *columns, TimeRemainingColumn(compact=True), console=console, disable=not console.is_terminal, transient=True
-    )
-    runs = training.config.seeds
-    with bar:
-        task = bar.add_task("", total=training.config.train.steps)
-        for record in records:
-            if record.step:
-                excess = np.mean([excess_metrics(training, record, r).get("excess/asked/all", 0) for r in range(runs)])
-                speed = record.step * runs / record.seconds
-                bar.update(task, completed=record.step, loss=record.loss_R.mean(), excess=excess, speed=speed)
-            yield record
-
-
 def report(training: Training, first: Record, last: Record, folder: Path, console: Console) -> None:
     """Print the result: one sentence word by word, the figures of the runs, and where everything lies."""
     rows = [row for row in row_results(training, last, 0) if row.sentence == 0]
     seed = f", seed {training.config.seed}" if training.config.seeds > 1 else ""
     console.print()
-    console.print(Text(f"What a hidden word looks at (mean of the heads{seed})", style="bold"))
+    console.print(Text(f"What a hidden word looks at (mean of the heads{seed}; [ ]: the hidden place)", style="bold"))
     console.print(_attention_table(rows))
     console.print()
     console.print(_figures(training, first, last))
@@ -132,6 +102,5 @@ def _figures(training: Training, first: Record, last: Record) -> Table:
     names = {"untrained": "untrained", "position_only": "by position", "uniform": "uniform"}
     note = spread(relation, key, 2) + ", ".join(f"{names[n]} {value(relation, f'relation/{n}', 2)}" for n in names)
     table.add_row("Weight on what matters", value(relation, key, 2), note)
-    speed = last.step * len(runs) / last.seconds
-    table.add_row("Training", f"{last.seconds:.1f} s", f"{speed:,.0f} updates/s")
+    table.add_row("Training", f"{last.seconds:.1f} s", f"{last.rate * len(runs):,.0f} updates/s")
     return table

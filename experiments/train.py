@@ -7,6 +7,7 @@ python -m experiments.train --config toy.yaml --seeds 10 --model.scale none
 from collections.abc import Sequence
 from pathlib import Path
 
+from data.errors import InputError
 from experiments.command_line import config_parser, parse, run_command
 from experiments.run_directory import newest_run
 from experiments.run_options import add_run_options, only_printed
@@ -40,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     folder = None
     if options.resume is not None:
+        if options.run_dir is not None:
+            raise InputError("--run-dir: a run that is resumed goes on in its own folder; leave out one of the two")
         from experiments.resume import resumed_config
 
         folder = Path(options.resume) if options.resume else newest_run()

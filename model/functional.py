@@ -9,7 +9,6 @@ import functools
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from flax import nnx
 
 from model.attention import Cut
@@ -76,8 +75,3 @@ def _module(config: TransformerConfig, params: Params) -> Transformer:
     nnx.replace_by_pure_dict(state, params)
     module: Transformer = nnx.merge(graph, state)
     return module
-
-
-def parameter_count(params: Params) -> int:
-    """How many numbers the parameters hold."""
-    return sum(jnp.size(leaf) for leaf in jax.tree.leaves(params))

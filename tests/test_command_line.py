@@ -47,6 +47,7 @@ MISTAKES = [
     (["--config", "wrong.yaml"], "wrong.yaml:3: model.d_modle: unknown key; did you mean d_model?"),
     (["--run-dir", "full"], "--run-dir full: is not empty, and nothing is overwritten; name a new folder"),
     (["--run-dir", "own.yaml"], "--run-dir own.yaml: is a file; name a new folder"),
+    (["--resume", "full", "--run-dir", "new"], "--run-dir: a run that is resumed goes on in its own folder; leave out"),
     (["--world", "englisch"], "world 'englisch': no such file, nor a world of catmat; did you mean english?"),
     (["--world", "full"], "world 'full': no such file"),
     (["--world", "wrong.yaml"], "wrong.yaml:[0-9]+: "),
@@ -165,7 +166,7 @@ def test_a_config_of_ones_own_needs_its_whole_name(answers):
 
 def test_mistakes_of_options_and_configs_are_told_without_jax(answers):
     early = [arguments for arguments, says in MISTAKES if not answers[tuple(arguments)][3]]
-    assert early == [arguments for arguments, _ in MISTAKES[:17]]
+    assert early == [arguments for arguments, _ in MISTAKES[:18]]
 
 
 def test_the_devices(answers):

@@ -32,6 +32,7 @@ from experiments.checkpoint import Checkpoints
 from experiments.gradient_config import GradientConfig
 from experiments.paper_config import PapersConfig
 from experiments.resume import say
+from experiments.stopwatch import Spent
 
 
 def test_a_device_that_is_not_there(tmp_path):
@@ -69,7 +70,7 @@ def test_a_full_disk_under_a_checkpoint_is_an_error_of_the_system(tmp_path, monk
 
     def save():
         with Checkpoints(tmp_path) as checkpoints:
-            checkpoints.save(1, {"x": np.zeros(2)}, 1.0)
+            checkpoints.save(1, {"x": np.zeros(2)}, 1.0, Spent())
             checkpoints.wait()
 
     with pytest.raises(OSError, match=r"\[Errno 28\] No space left on device"):

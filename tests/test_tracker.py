@@ -16,7 +16,7 @@ from tensorboard.util import tensor_util
 from data.vocabulary import SPECIAL_WORDS
 from data.world import load_world
 from data.yaml_file import read_yaml
-from experiments import runner
+from experiments import stopwatch
 from experiments.checkpoint import Checkpoints
 from experiments.config import Config, EvaluateConfig, TrackConfig, TrainConfig
 from experiments.metrics import meaning
@@ -76,13 +76,13 @@ def left(tmp_path_factory, quick_compiler):
     console = Console(file=io.StringIO(), width=120)
     saved, save = [], Checkpoints.save
 
-    def noted(self, step, states, excess):
+    def noted(self, step, states, excess, spent):
         saved.append((step, excess))
-        save(self, step, states, excess)
+        save(self, step, states, excess, spent)
 
     with quick_compiler(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(Checkpoints, "save", noted)
-        patch.setattr(runner, "_STRIDE_SECONDS", 0.0)  # every update is a chunk: checkpoints between records, too
+        patch.setattr(stopwatch, "_STRIDE_SECONDS", 0.0)  # every update is a chunk: checkpoints between records, too
         train(CONFIG, "toy", str(folder), console)
     members = ["seed-5", "seed-6"]
     events = {member: events_of(folder / member) for member in members}
@@ -223,6 +223,7 @@ def test_what_the_terminal_shows(left):
     text = left.terminal
     lines = [line.split() for line in text.splitlines()]
     assert ["hidden", "the", "cat", "sat", "on", "the", "mat", ".", "guess", "exact"] in lines
+    assert "(mean of the heads, seed 5; [ ]: the hidden place)\n" in text
     rows = {line[0]: line[1:] for line in lines if line[:1] in (["cat"], ["sat"], ["mat"])}
     assert set(rows) == {"cat", "sat", "mat"}
     for place, row in zip((1, 2, 5), rows.values(), strict=True):
