@@ -1,7 +1,6 @@
-"""Predictions of an ablation beside what was measured, and the rule that makes a verdict of the two.
+"""Predictions of an ablation beside what was measured, and the verdict: see `statistics.verdict`.
 
-A prediction is about the ratio of two variants' excess. It is confirmed where the whole 95 % interval agrees with it,
-refuted where the whole interval contradicts it, and undecided where the interval does both (or where there is none).
+A prediction is about the ratio of two variants' excess.
 """
 
 import math
@@ -11,8 +10,7 @@ from experiments.ablation_arms import Setting
 from experiments.ablation_config import Prediction
 from experiments.ablation_plan import Plan
 from experiments.ablation_roles import Roles
-from experiments.paper_claims import between
-from experiments.statistics import Interval
+from experiments.statistics import Interval, verdict
 
 
 @dataclass(frozen=True)
@@ -51,8 +49,7 @@ def verdicts(plan: Plan, settings: list[Setting]) -> list[Verdict]:
                 interval, (low, high) = _measured(one, setting), (one.at_least, one.at_most)
                 if one.grows:
                     low, high = 1.0, math.inf
-                verdict = between("", "", "", interval, low, high).verdict
-                found.append(Verdict(one, setting, interval, verdict))
+                found.append(Verdict(one, setting, interval, verdict((interval.low, interval.high), low, high)))
     return found
 
 

@@ -44,7 +44,7 @@ def ratio_slope(norms_NCSRT: list[Floats], sizes: tuple[int, ...], stage: str, s
 
 
 def median_crossing(norms_NCSRT: list[Floats], sizes: tuple[int, ...], stage: str) -> Estimate:
-    """The d at which the unscaled median falls below the scaled one."""
+    """The d at which the unscaled median falls below the scaled one; see `bootstrap` of resamples that never cross."""
     table_NCR = table_of(norms_NCSRT, "median", stage)
     x = np.asarray(sizes, float)
 
@@ -53,6 +53,18 @@ def median_crossing(norms_NCSRT: list[Floats], sizes: tuple[int, ...], stage: st
         return np.apply_along_axis(lambda column: crossing(x, column), 0, log_ratio)
 
     return bootstrap(where, table_NCR[:, UNSCALED], table_NCR[:, SCALED])
+
+
+def escape_rise(margins: tuple[int, ...], times_NR: Floats) -> Estimate:
+    """Slope of log(time) in the margin, by least squares over the margins at most 2 below the last."""
+    late = np.asarray(margins) >= margins[-1] - 2
+    x = np.asarray(margins, float)[late]
+    weights = (x - x.mean()) / np.sum((x - x.mean()) ** 2)
+
+    def slope(times: Floats) -> Floats:
+        return np.tensordot(weights, np.log(times.mean(axis=-1)), axes=(0, 0))
+
+    return bootstrap(slope, times_NR[late])
 
 
 def peak_sigma(simulated: Simulated, n: int) -> Estimate:

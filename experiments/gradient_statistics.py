@@ -24,6 +24,8 @@ SCALES = ("none", "inverse_sqrt", "inverse")
 SCALED = SCALES.index("inverse_sqrt")
 DEAD = 1e-3
 """A dead row has a norm below this share of the scaled arm's median in the same setting."""
+MISSING = 0.025
+"""Largest share of resamples without a value (medians that do not cross, say) beside which the rest has an interval."""
 _RESAMPLES = 4000
 
 
@@ -56,13 +58,17 @@ def statistics(norms_CSRT: Floats) -> dict[str, Floats]:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number and its 95 % interval."""
+    """A number and its 95 % interval: nan where there is none, the number itself where there is no chance in it."""
 
     value: float
     low: float
     high: float
 
     def __str__(self) -> str:
+        if self.low == self.value == self.high or np.isnan(self.value):
+            return short(self.value)
+        if np.isnan(self.low):
+            return f"{short(self.value)} (no interval)"
         return f"{short(self.value)} [{short(self.low)}, {short(self.high)}]"
 
 
@@ -80,6 +86,8 @@ def short(value: float) -> str:
 def bootstrap(function: Callable[..., Any], *samples_R: Floats) -> Estimate:
     """`function` of the seeds' values, with an interval over resampled seeds (see `statistics.tail`).
 
+    There is no interval where more than MISSING of the resamples have no value: what is left would look too sure.
+
     Args:
       function: of arrays whose last axis is the seeds (and, where resampled, one more before it); vectorised.
       samples_R: one array of a number for each seed [..., R]; all are resampled together, so that differences and
@@ -89,6 +97,8 @@ def bootstrap(function: Callable[..., Any], *samples_R: Floats) -> Estimate:
     if not np.isfinite(value):
         return Estimate(float("nan"), float("nan"), float("nan"))
     drawn = resampled(function, *samples_R, resamples=_RESAMPLES)
+    if np.isnan(drawn).mean() > MISSING:
+        return Estimate(float(value), float("nan"), float("nan"))
     return Estimate(float(value), *middle(drawn, samples_R[0].shape[-1]))
 
 

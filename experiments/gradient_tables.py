@@ -10,7 +10,7 @@ from experiments.gradient_predictions import Check
 from experiments.gradient_stages import ALL_STAGES
 from experiments.gradient_statistics import SCALES, STATISTICS, statistics
 from experiments.gradient_study import Study
-from experiments.statistics import tail
+from experiments.statistics import mean, resampled, tail
 
 Floats = NDArray[np.floating]
 Row = list[Any]
@@ -20,10 +20,10 @@ _RESAMPLES = 1000
 
 def intervals(values_MR: Floats) -> Floats:
     """Mean over seeds and its 95 % bootstrap interval, for many quantities at once, [M, 3]."""
-    rng = np.random.default_rng(0)
     seeds = values_MR.shape[-1]
-    counts_BR = rng.multinomial(seeds, np.full(seeds, 1 / seeds), _RESAMPLES) / seeds
-    low_M, high_M = np.quantile(values_MR @ counts_BR.T, (tail(0.95, seeds), 1 - tail(0.95, seeds)), axis=1)
+    # The resamples of each seed alone are its shares in them: one product then serves all quantities.
+    share_RB = resampled(mean, np.eye(seeds), resamples=_RESAMPLES)
+    low_M, high_M = np.quantile(values_MR @ share_RB, (tail(0.95, seeds), 1 - tail(0.95, seeds)), axis=1)
     return np.stack([values_MR.mean(axis=1), low_M, high_M], axis=1)
 
 

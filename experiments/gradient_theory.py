@@ -49,7 +49,9 @@ QUERY_TABLE: dict[int, tuple[tuple[float, float, float], tuple[float, float, flo
     256: ((2.531, 0.9397, 0.006882), (0.3873, 0.3427, 0.3102), 0.02331),
     1024: ((3.62, 0.9647, 5.234e-06), (0.3873, 0.343, 0.3108), 0.01165),
 }
-"""d -> |dL/dq| for n = 6 and unit variances: (RMS, mean, median) at s = 1, the same at 1/sqrt(d), RMS at 1/d."""
+"""d -> |dL/dq| for unit variances: (RMS, mean, median) at s = 1, the same at 1/sqrt(d), RMS at 1/d."""
+QUERY_KEYS = 6
+"""The number of keys of QUERY_TABLE."""
 
 PEAKS = {6: 0.85, 8: 1.22, 12: 1.74, 16: 2.03, 32: 2.77}
 """n -> the sigma at which the RMS of ||J||_F is largest."""

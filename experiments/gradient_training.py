@@ -22,8 +22,8 @@ from experiments.evaluate import EvaluationSet, evaluate, make_evaluation_set
 from experiments.gradient_compiler import Compiler
 from experiments.gradient_config import GradientConfig
 from experiments.gradient_layer import score_statistics
-from experiments.gradient_stages import model_norms
-from experiments.gradient_statistics import SCALES, scale_factors
+from experiments.gradient_stages import ALL_STAGES, model_norms
+from experiments.gradient_statistics import SCALES, STATISTICS, scale_factors, statistics
 from experiments.runner import record_steps
 from experiments.state import Program, Swept, TrainState, init_state, program, swept
 from experiments.step import train_steps
@@ -47,9 +47,15 @@ class TrainedSize:
     excess_PAR: Floats
     """Mean excess on asked contexts, nats."""
 
-    def own_NSRT(self, step: int) -> Floats:
-        """Norms of each arm under its own scale at the recorded step of that index, [A, S, R, T]."""
-        return np.stack([self.norms_PACSRT[step, arm, arm] for arm in range(len(SCALES))])
+    def own_PAR(self, stage: str) -> dict[str, Floats]:
+        """Every statistic of one stage, of each arm under its own scale.
+
+        The statistics of `norms_PACSRT[p, a]`, as in the CSV files: a row is dead beside the same parameters under
+        1/sqrt(d), not beside the arm that was trained under it.
+        """
+        place, arms = ALL_STAGES.index(stage), range(len(SCALES))
+        found = [[statistics(step[a][:, [place]]) for a in arms] for step in self.norms_PACSRT]
+        return {name: np.asarray([[row[a][name][a, 0] for a in arms] for row in found]) for name in STATISTICS}
 
 
 def train_config(config: GradientConfig, d: int, scale: str) -> Config:

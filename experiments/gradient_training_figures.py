@@ -18,15 +18,12 @@ if TYPE_CHECKING:
 def training_course(study: Study) -> "Figure":
     """Sigma, the gradient of W_Q and excess along training, for the three arms."""
     figure, axes = panels(5, len(study.trained), height=2.2, sharex=True, sharey="row")
-    place = ALL_STAGES.index("W_Q")
     for column, size in zip(axes.T, study.trained, strict=True):
-        found = [statistics(size.own_NSRT(p)[:, place : place + 1]) for p in range(len(size.steps))]
-        x = np.asarray(size.steps) + 1
-        for a, scale in enumerate(SCALES):
-            rows = [size.sigma_PAR[:, a], *(np.stack([one[name][a, 0] for one in found])
-                                            for name in ("rms", "median", "dead")), size.excess_PAR[:, a]]  # fmt: skip
-            for one, values_PR in zip(column, rows, strict=True):
-                band(one, x, values_PR, a, NAMES[scale])
+        own = size.own_PAR("W_Q")
+        rows = [size.sigma_PAR, own["rms"], own["median"], own["dead"], size.excess_PAR]
+        for one, values_PAR in zip(column, rows, strict=True):
+            for a, scale in enumerate(SCALES):
+                band(one, np.asarray(size.steps) + 1, values_PAR[:, a], a, NAMES[scale])
     titles = ("sigma of the scores", "RMS of dL/dW_Q", "median of dL/dW_Q", "dead rows of dL/dW_Q", "excess, nats")
     for (r, c), one in np.ndenumerate(axes):
         log_axes(one, y="dead" not in titles[r])

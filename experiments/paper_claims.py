@@ -1,14 +1,12 @@
-"""What a paper says, beside what was measured here, and the rule that makes a verdict of the two.
+"""What a paper says, beside what was measured here, and the verdict: see `statistics.verdict`.
 
-A claim about a number is confirmed where the whole interval of what was measured agrees with it, refuted where the
-whole interval contradicts it, and undecided where the interval does both. What agrees is a constant in the code that
-states the claim.
+What agrees with a claim about a number is a constant in the code that states the claim.
 """
 
 import math
 from dataclasses import dataclass
 
-from experiments.statistics import Interval
+from experiments.statistics import Interval, verdict
 
 
 @dataclass(frozen=True)
@@ -25,13 +23,7 @@ class Claim:
 
 def between(paper: str, statement: str, predicted: str, found: Interval, low: float, high: float) -> Claim:
     """A claim that a number lies from `low` to `high`; `predicted` says so in the paper's terms."""
-    if low <= found.low and found.high <= high:
-        verdict = "confirmed"
-    elif found.high < low or found.low > high:
-        verdict = "refuted"
-    else:
-        verdict = "undecided"
-    return Claim(paper, statement, predicted, str(found), verdict)
+    return Claim(paper, statement, predicted, str(found), verdict((found.low, found.high), low, high))
 
 
 def above(paper: str, statement: str, predicted: str, found: Interval, bound: float) -> Claim:

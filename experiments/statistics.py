@@ -103,6 +103,17 @@ def middle(drawn_N: Floats, seeds: int, level: float = 0.95) -> tuple[float, flo
     return float(low), float(high)
 
 
+def verdict(found: tuple[float, float], low: float, high: float) -> str:
+    """On the claim that a number with the interval `found` lies from `low` to `high`.
+
+    Confirmed where the whole interval agrees, refuted where all of it contradicts, undecided where it does both, and
+    where there is none (nan).
+    """
+    if low <= found[0] and found[1] <= high:
+        return "confirmed"
+    return "refuted" if found[1] < low or found[0] > high else "undecided"
+
+
 def paired_difference(
     arm_S: ArrayLike, other_S: ArrayLike, statistic: Statistic = interquartile_mean, **options: Any
 ) -> Interval:

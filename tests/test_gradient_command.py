@@ -43,7 +43,6 @@ def run(tmp_path_factory, quick_compiler):
     """(folder, what was printed) of the whole study."""
     folder, out = tmp_path_factory.mktemp("runs") / "tiny", io.StringIO()
     with quick_compiler(), pytest.MonkeyPatch.context() as patch:  # the exact law need not be exact here
-        patch.setattr("experiments.gradient_sections._DRAWS", 1000)
         patch.setattr("experiments.gradient_figures._DRAWS", 1000)
         patch.setattr("experiments.gradient_study._CONTROL_SEEDS", 2)
         assert study(config_of(TINY), "tiny", str(folder), Console(file=out, width=200)) == 0

@@ -57,6 +57,22 @@ def test_what_cannot_be_measured_is_undecided():
     assert above("P1", "", 0.0, found).verdict == "undecided"
 
 
+def test_an_interval_needs_nearly_all_resamples():
+    """What has no value is not left out until the rest looks sure."""
+    values = np.arange(10.0)
+    found = bootstrap(lambda x: np.where(x.mean(axis=-1) > 5.0, np.nan, x.mean(axis=-1)), values)
+    assert found.value == 4.5
+    assert np.isnan([found.low, found.high]).all()
+    assert str(found) == "4.50 (no interval)"
+    rare = bootstrap(lambda x: np.where(x.mean(axis=-1) > 7.0, np.nan, x.mean(axis=-1)), values)
+    assert rare.low < 4.5 < rare.high < 7.0
+
+
+def test_a_number_without_chance_stands_alone():
+    assert str(Estimate(2e-15, 2e-15, 2e-15)) == "2.0e-15"
+    assert str(Estimate(float("nan"), float("nan"), float("nan"))) == "none"
+
+
 def test_many_intervals_at_once_are_the_single_ones():
     values = np.random.default_rng(0).normal(size=(5, 10))
     for row, (value, low, high) in zip(values, intervals(values), strict=True):
@@ -91,7 +107,7 @@ def test_a_prediction_with_different_verdicts_is_confirmed_in_part():
 
     assert overall(checks("confirmed", "confirmed")) == "confirmed"
     assert overall(checks("confirmed", "refuted", "confirmed")) == "in part (2 confirmed, 1 refuted)"
-    assert list(PREDICTIONS) == [f"P{i}" for i in range(1, 11)]
+    assert list(PREDICTIONS) == ["law", *(f"P{i}" for i in range(1, 11))]
 
 
 @pytest.mark.parametrize(
