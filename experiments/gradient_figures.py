@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from experiments.gradient_comparisons import UNSCALED, peak_sigma, table_of
 from experiments.gradient_stages import KERNELS, STAGES
-from experiments.gradient_statistics import SCALED, SCALES, scale_factors
+from experiments.gradient_statistics import NAMES, SCALED, SCALES, scale_factors
 from experiments.gradient_study import Study
 from experiments.gradient_tables import intervals
 from experiments.gradient_theory import query_norms
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Floats = NDArray[np.floating]
-NAMES = {"none": "unscaled", "inverse_sqrt": "1/sqrt(d)", "inverse": "1/d"}
 SHOWN = {"rms": "RMS", "mean": "mean", "median": "median", "dead": "share of dead rows", "kurtosis": "kurtosis"}
 _D = "d (components of a head)"
 _DRAWS = 20_000

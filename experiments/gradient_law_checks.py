@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from experiments.gradient_comparisons import Floats, table_of
-from experiments.gradient_figures import NAMES
 from experiments.gradient_predictions import Check, near
-from experiments.gradient_statistics import SCALES, Estimate, mean_estimate
+from experiments.gradient_statistics import NAMES, SCALES, Estimate, mean_estimate
 from experiments.gradient_study import Study
 from experiments.gradient_theory import JACOBIAN_TABLE, QUERY_KEYS, QUERY_TABLE
 

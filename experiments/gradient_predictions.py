@@ -10,8 +10,8 @@ from experiments.gradient_statistics import Estimate, short
 from experiments.statistics import verdict
 
 PREDICTIONS: dict[str, str] = {
-    "law": "In the simulated layer |dL/dq|, and in softmax alone the norm of its Jacobian, are what the formulas give"
-    " without a model: RMS and mean to 3 %, medians above 0.1 to 10 %.",
+    "law": "In the simulated layer the gradient of the query, and in softmax alone its Jacobian, have the norms that"
+    " the formulas give without a model: RMS and mean to 3 %, medians above 0.1 to 10 %.",
     "P1": "At initialisation Var(q.k) = d c_q^2 c_k^2, with c_q and c_k the size of a component of q and k.",
     "P2": "Where scores are small, the gradients of W_Q and W_K are sqrt(d) times larger unscaled than under 1/sqrt(d),"
     " in every statistic; that of W_V is the same.",

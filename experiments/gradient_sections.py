@@ -7,8 +7,7 @@ import numpy as np
 from experiments import gradient_figures as figures
 from experiments import gradient_training_figures as training_figures
 from experiments.gradient_comparisons import UNSCALED, escape_rise, ratio_at, table_of
-from experiments.gradient_figures import NAMES
-from experiments.gradient_statistics import DEAD, SCALED, SCALES, mean_estimate, short
+from experiments.gradient_statistics import DEAD, NAMES, SCALED, SCALES, mean_estimate, short
 from experiments.gradient_study import Study
 from experiments.report_writer import Report
 

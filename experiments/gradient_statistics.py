@@ -21,6 +21,8 @@ STATISTICS = ("rms", "mean", "median", "q05", "q95", "dead", "kurtosis", "carryi
 """Names of what `statistics` gives; `carrying` is (E x^2)^2 / E x^4, the effective share of tokens with a gradient."""
 SCALES = ("none", "inverse_sqrt", "inverse")
 """The three factors of the dot products, as in a model's config: 1, 1/sqrt(d), 1/d."""
+NAMES = {"none": "unscaled", "inverse_sqrt": "1/sqrt(d)", "inverse": "1/d"}
+"""What readers see of SCALES."""
 SCALED = SCALES.index("inverse_sqrt")
 DEAD = 1e-3
 """A dead row has a norm below this share of the scaled arm's median in the same setting."""

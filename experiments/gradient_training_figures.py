@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from experiments.gradient_comparisons import UNSCALED
-from experiments.gradient_figures import NAMES, band, log_axes
+from experiments.gradient_figures import band, log_axes
 from experiments.gradient_stages import ALL_STAGES
-from experiments.gradient_statistics import SCALED, SCALES, statistics
+from experiments.gradient_statistics import NAMES, SCALED, SCALES, statistics
 from experiments.gradient_study import Study
 from experiments.report_writer import label, legend, line, panels
 

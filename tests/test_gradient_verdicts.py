@@ -163,6 +163,11 @@ def test_the_value_that_decides_the_law_is_named(changed):
     assert checks[2].what.split(", ")[1] == "8 values"  # two medians of ten are below 0.1
 
 
+def test_a_value_of_the_law_that_is_refuted_is_not_hidden_by_one_that_is_unsure(changed):
+    changed(query(-1), times(np.asarray([1e-9, 1.0, 1e3])[:, None]))
+    assert law(changed(query(4, SCALED), times(0.9)))[0].verdict == "refuted"
+
+
 def crossing_norms(unscaled_R):
     """Two sizes; the unscaled median starts at twice the scaled one, and ends at what is given for each seed."""
     tokens = [norms_of(ALL_STAGES, query=[[2.0], [1.0], [1.0]]), norms_of(ALL_STAGES)]

@@ -59,7 +59,7 @@ ROWS = {
         ["gradient_layer", "gradient_comparisons"],
         ["gradient_control", "gradient_training"],
         ["gradient_study"],
-        ["gradient_size_checks", "gradient_softmax_checks", "gradient_tables"],
+        ["gradient_size_checks", "gradient_softmax_checks", "gradient_law_checks", "gradient_tables"],
         ["gradient_checks", "gradient_figures"],
         ["gradient_events", "gradient_training_figures"],
         ["gradient_sections"],
