@@ -154,7 +154,7 @@ class Runner:
                 self._advance(self.step, stop, since)
                 if waiting is not None:  # the host's work on a record overlaps with the training of this chunk
                     yield self._record(*waiting)
-                diverged = (jax.device_get(self.states.diverged_at) >= 0).all()  # waits for the chunk
+                diverged = (self.ensemble.fetch(self.states.diverged_at) >= 0).all()  # waits for the chunk
                 self.step = self._next(since) if diverged else stop
                 waiting = self._recorded(since) if self.step in self.steps else None
                 if diverged or (tick is not None and tick(self.step)):
