@@ -76,9 +76,10 @@ class Checkpoints:
                 self._manager.save(step, args=ocp.args.StandardSave(_named(states)), metrics=metrics)
 
     def wait(self) -> None:
-        """Wait until everything is on disk."""
+        """Wait until everything that was saved is on disk."""
         with _system_errors():
-            self._manager.wait_until_finished()
+            if "_manager" in vars(self):
+                self._manager.wait_until_finished()
 
     def restore(self, like: Any) -> tuple[tuple[int, Any] | None, list[int]]:
         """The last whole checkpoint (step, states), or None; and the steps of those that were damaged.

@@ -14,7 +14,7 @@ from experiments.gradient_events import write_events
 from experiments.gradient_predictions import PREDICTIONS, Check, overall
 from experiments.gradient_report import predictions_page, write_report
 from experiments.gradient_study import measure, pieces
-from experiments.run_directory import make_run_directory, write_text, writing
+from experiments.run_directory import RunLock, make_run_directory, write_text, writing
 from experiments.yaml_config import to_yaml
 
 
@@ -38,7 +38,8 @@ def study(config: GradientConfig, name: str, run_dir: str | None = None, console
     folder = make_run_directory(name, run_dir)
     began = time.perf_counter()
     columns = (TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
-    with writing(folder), Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+    progress = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+    with writing(folder), RunLock(folder, new=True), progress as bar:
         write_text(folder / "config.yaml", to_yaml(config))
         write_text(folder / "report.md", predictions_page())  # before anything is measured
         task = bar.add_task("compiling", total=pieces(config))

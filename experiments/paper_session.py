@@ -15,7 +15,7 @@ from experiments import paper_entropy, paper_logit_size, paper_mup, runtime
 from experiments.paper_claims import Claim
 from experiments.paper_config import PapersConfig
 from experiments.paper_report import Results, write_report
-from experiments.run_directory import make_run_directory, write_text, writing
+from experiments.run_directory import RunLock, make_run_directory, write_text, writing
 from experiments.yaml_config import to_yaml
 
 
@@ -38,7 +38,8 @@ def repeat(config: PapersConfig, run_dir: str | None = None, console: Console | 
     folder = make_run_directory("papers", run_dir)
     began = time.perf_counter()
     columns = (TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
-    with writing(folder), Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+    progress = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+    with writing(folder), RunLock(folder, new=True), progress as bar:
         write_text(folder / "config.yaml", to_yaml(config))
         task = bar.add_task("compiling", total=sum(_pieces(config)[paper] for paper in config.papers))
         results = measure(config, world, lambda paper: bar.update(task, advance=1, description=paper))

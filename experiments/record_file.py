@@ -56,16 +56,16 @@ class RecordFile:
             self.append(
                 int(step), {name: array[t] for name, array in before.items() if name not in {*fixed, "version"}}
             )
-        for path in self._parts.glob("step-*.npz"):
-            if (step := int(path.stem.removeprefix("step-"))) > after and step != again:
-                path.unlink()
+        for step in self._steps():
+            if step > after and step != again:
+                self._part(step).unlink()
         # From here on the parts are what is read, see `read`.
         write_npz(self._fixed, {"version": np.int64(VERSION), **fixed})
         self.path.unlink(missing_ok=True)
 
     def append(self, step: int, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Add what was measured at `step`."""
-        write_npz(self._parts / f"step-{step:010d}.npz", {**arrays, "step": np.int64(step)})
+        write_npz(self._part(step), {**arrays, "step": np.int64(step)})
 
     def merge(self) -> None:
         """Put all parts into one file, and remove them."""
@@ -73,8 +73,11 @@ class RecordFile:
         self._fixed.unlink()  # first: what is left of the parts then counts no more
         rmtree(self._parts)
 
-    def read(self) -> Arrays:
+    def read(self, until: float = np.inf) -> Arrays:
         """All arrays; those of single steps are stacked, [T] first, with their `step` [T].
+
+        Args:
+          until: parts of later steps are not looked at. What was merged is one file, which is read whole.
 
         Raises:
           InputError: there is no such file, it is damaged, or of a newer version.
@@ -82,7 +85,7 @@ class RecordFile:
         if not self._fixed.exists():
             return _of_known_version(self.path)
         fixed = _of_known_version(self._fixed)
-        parts = [read_npz(path) for path in sorted(self._parts.glob("step-*.npz"))]
+        parts = [read_npz(self._part(step)) for step in self._steps() if step <= until]
         try:
             return fixed | {name: np.stack([part[name] for part in parts]) for name in (parts[0] if parts else ())}
         except (KeyError, ValueError):
@@ -93,6 +96,14 @@ class RecordFile:
     @property
     def _fixed(self) -> Path:
         return self._parts / "fixed.npz"
+
+    def _part(self, step: int) -> Path:
+        return self._parts / f"step-{step:010d}.npz"
+
+    def _steps(self) -> list[int]:
+        """The steps of which there is a part; what only looks like one was put there by somebody else."""
+        files = [path for path in self._parts.glob(f"step-{'[0-9]' * 10}.npz") if path.is_file()]
+        return sorted(int(path.stem.removeprefix("step-")) for path in files)
 
 
 def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:

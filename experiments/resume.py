@@ -81,7 +81,6 @@ def find_resumed(training: Training, folder: Path, checkpoints: "Checkpoints", c
     found, damaged = checkpoints.restore(training.like())
     steps = training.config.train.steps
     members = member_folders(folder, training.config.seed, training.config.seeds)
-    finished = [_is_finished(member, steps) for member in members]
     if found is None and damaged:
         raise InputError(f"{folder}: no checkpoint of it can be read; restore them, or start a new run")
     if found is None and any(_is_finished(member) for member in members):
@@ -92,13 +91,14 @@ def find_resumed(training: Training, folder: Path, checkpoints: "Checkpoints", c
         say(console, f"{folder}: has no whole checkpoint; starting again at step 0")
         return None
     step, states = found
-    diverged = bool((states.diverged_at >= 0).all())
-    if diverged:
+    # Its last checkpoint is on disk before a run writes its end: one that died in between has that left to write.
+    finished = all(_is_finished(member, step) for member in members)
+    if finished and (states.diverged_at >= 0).all():
         at = int(states.diverged_at.max())
         return Resumed(step, states, done=f"{folder}: diverged at update {at:,}; start a new run", diverged=True)
     if step > steps:
         raise InputError(f"--train.steps: the run has made {step:,} already; ask for more, not {steps:,}")
-    if step == steps and all(finished):
+    if step == steps and finished:
         return Resumed(step, states, done=f"{folder}: is finished; raise --train.steps to go on with it")
     recorded = [_recorded_steps(training, member, step) for member in members]
     if any(one != recorded[0] for one in recorded):
@@ -117,7 +117,7 @@ def _recorded_steps(training: Training, folder: Path, last: int) -> list[int]:
       InputError: what it recorded cannot be read, is not whole, or is that of another training.
     """
     record, params = (RecordFile(folder, name) for name in ("record", "params"))
-    arrays = {"record": record.read(), "params": params.read()}
+    arrays = {"record": record.read(last), "params": params.read(last)}  # training writes the later ones anew
     _check_record(training, record.path, arrays["record"])
     like = flat_params(training.like().params)
     check_stacked(params.path, arrays["params"], {"/".join(path): leaf.shape[1:] for path, leaf in like.items()})
@@ -135,7 +135,7 @@ def _check_start(training: Training, folder: Path) -> None:
     """
     for file in (RecordFile(folder, name) for name in ("record", "params")):
         if file.exists():
-            arrays = file.read()
+            arrays = file.read(until=-1)  # training writes all steps anew
             if "words" in arrays:
                 _check_record(training, file.path, arrays)
 

@@ -76,13 +76,17 @@ def check_run_directory(given: str) -> Path:
     check_place(folder, "--run-dir")
     try:
         if folder.is_dir() and any(folder.iterdir()):
-            raise InputError(f"--run-dir {folder}: is not empty, and nothing is overwritten; name a new folder")
+            raise InputError(_not_empty(folder))
         if folder.exists() and not folder.is_dir():
             raise InputError(f"--run-dir {folder}: is a file; name a new folder")
     except OSError as error:  # a name that is too long, or a folder that may not be entered
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise InputError(f"--run-dir {folder}: cannot be used ({reason}); name another folder") from None
     return folder
+
+
+def _not_empty(folder: Path) -> str:
+    return f"--run-dir {folder}: is not empty, and nothing is overwritten; name a new folder"
 
 
 def folders_in(root: Path, option: str) -> list[Path]:
@@ -110,10 +114,14 @@ def check_place(folder: Path, option: str) -> None:
 
 
 class RunLock:
-    """Holds a run's folder against other processes; the hold dies with the process, however it ends."""
+    """Holds a run's folder against other processes; the hold dies with the process, however it ends.
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / ".lock"
+    Where a file system knows no locks there is none, and a run goes on without: not every cluster's disk has them.
+    """
+
+    def __init__(self, folder: Path, new: bool = False) -> None:
+        """Of a `new` run the folder must be empty: another process may have ended in it since that was looked at."""
+        self._path, self._new = folder / ".lock", new
 
     def __enter__(self) -> Self:
         try:
@@ -122,11 +130,22 @@ class RunLock:
             reason = error.strerror or error
             raise InputError(f"{self._path.parent}: cannot be written to ({reason}); name another folder") from None
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            self._hold()
+        except (InputError, OSError):
             self._file.close()
-            raise InputError(f"{self._path.parent}: another process works in it; wait for it, or stop it") from None
+            raise
         return self
+
+    def _hold(self) -> None:
+        folder = self._path.parent
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"{folder}: another process works in it; wait for it, or stop it") from None
+        except OSError:  # no locks here
+            pass
+        if self._new and any(path != self._path for path in folder.iterdir()):
+            raise InputError(_not_empty(folder))
 
     def __exit__(self, *_: object) -> None:
         self._file.close()

@@ -132,9 +132,9 @@ class Runner:
 
         Args:
           tick: called with the step between chunks, about twice a second; training stops if it returns True.
-          resumed: the step and the states (NumPy, stacked [R]) to go on from, and the time taken until then. The record
-            of step 0 is made anew, since later ones are compared with it, and so is that of the given step if it is
-            one of `steps`: what is said of a run at its end is said from a record.
+          resumed: the step and the states (NumPy, stacked [R]) to go on from, which may all have diverged, and the time
+            taken until then. The record of step 0 is made anew, since later ones are compared with it, and so is that
+            of the given step if it is one of `steps`: what is said of a run at its end is said from a record.
         """
         with jax.transfer_guard("disallow"):
             self.states, self.step = self._init((), self._swept), 0
@@ -149,12 +149,13 @@ class Runner:
                 self.watch = Stopwatch(self.step, resumed[2])
                 before = max((step for step in self.steps if step < self.step), default=0)
                 waiting = self._recorded(before) if self.step in self.steps and self.step else None
-            for stop, since in self._chunks():
+            ended = resumed is not None and (resumed[1].diverged_at >= 0).all()
+            for stop, since in () if ended else self._chunks():
                 jax.block_until_ready(waiting)  # two programs at once would fight over the devices
                 self._advance(self.step, stop, since)
                 if waiting is not None:  # the host's work on a record overlaps with the training of this chunk
                     yield self._record(*waiting)
-                diverged = (jax.device_get(self.states.diverged_at) >= 0).all()  # waits for the chunk
+                diverged = (self.ensemble.fetch(self.states.diverged_at) >= 0).all()  # waits for the chunk
                 self.step = self._next(since) if diverged else stop
                 waiting = self._recorded(since) if self.step in self.steps else None
                 if diverged or (tick is not None and tick(self.step)):

@@ -1,7 +1,7 @@
 """One training from config to report: what `experiments.train` does once its options are read."""
 
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 import jax
@@ -37,7 +37,9 @@ def train(config: Config, name: str, run_dir: str | None = None, console: Consol
     Raises:
       InputError: a mistake in the config, the world or the folder.
     """
-    with Interruption() as stop:
+    stop = Interruption()
+    # Several processes do not hear a signal at the same step: it ends them at once, as it does other commands.
+    with stop if jax.process_count() == 1 else nullcontext():
         training = Training(config, load_world(config.world))
         if jax.process_index() != 0:  # one process writes
             list(training.run())
@@ -62,13 +64,15 @@ class _Session:
         self._first: Record | None = None
         self._last: Record | None = None
         self._saved_at = time.monotonic()
+        # All processes would have to save together, but when it is time is known by the clock of one.
+        self._saves = jax.process_count() == 1
 
     def run(self, resumed: bool = False) -> int:
         from experiments.checkpoint import Checkpoints  # noqa: PLC0415  orbax, while XLA compiles in the background
 
         try:
             with ExitStack() as stack:
-                stack.enter_context(RunLock(self._folder))
+                stack.enter_context(RunLock(self._folder, new=not resumed))
                 self._checkpoints = stack.enter_context(Checkpoints(self._folder))
                 found = (
                     find_resumed(self._training, self._folder, self._checkpoints, self._console) if resumed else None
@@ -87,6 +91,8 @@ class _Session:
         return 3 if found.diverged else 0
 
     def _train(self, found: Resumed | None) -> None:
+        if not self._saves:
+            say(self._console, "several processes: no checkpoints are saved; a run that is stopped has to begin again")
         start = 0 if found is None else found.step
         begin = None if found is None else (start, found.states, self._checkpoints.spent(start))
         with TrainingBar(self._training, self._console, start) as self._bar:
@@ -105,7 +111,8 @@ class _Session:
 
     def _save(self, step: int, states: object, record: Record | None = None, at_once: bool = False) -> None:
         """Save a checkpoint, if the last one is old enough; the best is chosen among those that have a record."""
-        if at_once or time.monotonic() - self._saved_at >= self._training.config.track.checkpoint_seconds:
+        due = at_once or time.monotonic() - self._saved_at >= self._training.config.track.checkpoint_seconds
+        if due and self._saves:
             excess = self._excess(record) if record is not None and record.step == step else np.inf
             spent = self._training.watch.read(step)
             self._checkpoints.save(step, self._training.ensemble.fetch(states), excess, spent)

@@ -30,6 +30,7 @@ evaluate: {sentences: 8}
 track: {records: 12, images: 2, checkpoint_seconds: 0}
 """
 STEPS = 300
+DIVERGING = ("--train.learning_rate", "1000")
 NEW = ("--config", "mine.yaml", "--run-dir")
 KILLS = int(os.environ.get("CATMAT_KILLS", "20"))
 """How often a run is killed before it may end; `CATMAT_KILLS=200 pytest tests/test_resume.py` for a long test."""
@@ -57,6 +58,13 @@ def unbroken(folder):
     return folder / "unbroken"
 
 
+@pytest.fixture(scope="module")
+def diverged(folder, forks):
+    """A run that ended early, but that nothing else disturbed."""
+    assert forks.run(folder, *NEW, "diverged", *DIVERGING)[0] == 3
+    return folder / "diverged"
+
+
 def assert_same_run(left, right):
     """Parameters, record and summary, to the last bit; and each step stands in TensorBoard once."""
     for name in ("record.npz", "params.npz"):
@@ -69,11 +77,23 @@ def assert_same_run(left, right):
         assert summary.pop("seconds/training") > 0
         assert summary.pop("updates_per_second") > 0
     assert summaries[0] == summaries[1]
-    steps = load_run(left).record["step"].tolist()
+    record = load_run(left).record
+    steps, finite = (
+        record["step"].tolist(),
+        np.isfinite(record["excess"]).any(axis=1),
+    )  # else there is no number to show
     events = EventAccumulator(str(left), size_guidance={"tensors": 0}).Reload()
-    for tag in ("excess/asked/all", "health/entropy/head-1", "catmat/sentence-1/weights"):
+    assert [event.step for event in events.Tensors("excess/asked/all")] == record["step"][finite].tolist()
+    for tag in ("health/entropy/head-1", "catmat/sentence-1/weights"):
         assert [event.step for event in events.Tensors(tag)] == steps, tag
     assert [event.step for event in events.Tensors("film/sentence-1")] == steps[-1:]
+
+
+def assert_same_end(left, right):
+    """The same, and what is drawn last."""
+    assert_same_run(left, right)
+    for made in ("attention.png", "projector/embeddings.tsv"):
+        assert (left / made).read_bytes() == (right / made).read_bytes()
 
 
 def times(folder):
@@ -148,9 +168,24 @@ def test_a_run_that_dies_between_its_last_checkpoint_and_its_end(folder, forks, 
     code, out, err = forks.run(folder, "--resume", name)
     assert (code, err) == (0, "")
     assert "is finished" not in out
-    assert_same_run(folder / name, unbroken)
-    for made in ("attention.png", "projector/embeddings.tsv"):
-        assert (folder / name / made).read_bytes() == (unbroken / made).read_bytes()
+    assert_same_end(folder / name, unbroken)
+
+
+@pytest.mark.parametrize(
+    "place", [LAST_WORDS[0], *(pytest.param(place, marks=pytest.mark.long) for place in LAST_WORDS[1:])]
+)
+def test_a_diverged_run_that_dies_between_its_last_checkpoint_and_its_end(folder, forks, diverged, place):
+    name = f"late-diverged-{place.rpartition('.')[2]}"
+    code, _, err = forks.run(folder, *NEW, name, *DIVERGING, dies=place)
+    assert code == -signal.SIGKILL, err
+    assert not (folder / name / "summary.json").exists()
+    code, out, err = forks.run(folder, "--resume", name)
+    assert (code, err) == (3, "")
+    at = json.loads((diverged / "summary.json").read_text(encoding="utf-8"))["diverged_at"]
+    assert f"diverged: from update {at} on the loss of seed 0 is no number" in out
+    assert_same_end(folder / name, diverged)
+    says = f"{name}: diverged at update {at}; start a new run\n"
+    assert forks.run(folder, "--resume", name) == (3, says, "")
 
 
 PART = ".orbax-checkpoint-tmp"
@@ -187,6 +222,22 @@ def test_a_run_that_dies_before_it_has_recorded_its_checkpoints_step_again(folde
     assert forks.run(folder, "--resume", "twice", dies=again)[0] == -signal.SIGKILL
     assert forks.run(folder, "--resume", "twice")[0] == 0
     assert_same_run(folder / "twice", unbroken)
+
+
+def test_a_damaged_record_beyond_the_checkpoint_does_no_harm(folder, forks, unbroken):
+    """Training makes it anew: from the checkpoint before it, or where there is none from the start."""
+    assert forks.run(folder, *NEW, "torn", dies=f"os.rename /12{PART}")[0] == -signal.SIGKILL
+    shutil.copytree(folder / "torn", folder / "bare-torn")
+    shutil.rmtree(folder / "bare-torn" / "checkpoints")
+    for name, since, says in (("torn", 12, ""), ("bare-torn", 0, "has no whole checkpoint; starting again at step 0")):
+        parts = [part for part in (folder / name).glob("*-parts/step-*") if f"step-{since:010d}" <= part.stem]
+        assert len(parts) > 1
+        for part in parts:
+            part.write_bytes(part.read_bytes()[: part.stat().st_size // 2])
+        code, out, err = forks.run(folder, "--resume", name)
+        assert (code, err) == (0, "")
+        assert says in out
+        assert_same_run(folder / name, unbroken)
 
 
 @pytest.mark.long
@@ -243,6 +294,8 @@ def test_more_steps_and_other_changes(folder, forks, unbroken):
                    "leave that out, or start a new run\n")  # fmt: skip
     code, _, err = forks.run(folder, "--resume", "more", "--train.steps", "200")
     assert (code, err) == (2, "error: --train.steps: the run has made 300 already; ask for more, not 200\n")
+    (folder / "more" / "record-parts").mkdir()
+    (folder / "more" / "record-parts" / "step-x.npz").write_text("no part of a record")
     assert forks.run(folder, "--resume", "more", "--train.steps", "400")[0] == 0
     before, after = load_run(unbroken).record, load_run(folder / "more").record
     count = len(before["step"])
@@ -326,6 +379,18 @@ def test_a_folder_in_use_is_left_alone(folder, forks, unbroken):
     assert before == {path: path.read_bytes() for path in (folder / "used").rglob("*") if path.is_file()}
 
 
+def test_two_told_to_write_into_one_folder(folder, forks, unbroken):
+    processes = [forks.start(folder, *NEW, "shared") for _ in range(2)]
+    (code, _, err), (refused_code, out, says) = sorted(finish(process) for process in processes)
+    assert (code, err) == (0, "")
+    assert (refused_code, out) == (2, "")
+    assert says in (
+        "error: shared: another process works in it; wait for it, or stop it\n",
+        "error: --run-dir shared: is not empty, and nothing is overwritten; name a new folder\n",  # it came later
+    )
+    assert_same_run(folder / "shared", unbroken)
+
+
 def test_no_run_to_resume(tmp_path, forks):
     (tmp_path / "empty").mkdir()
     for arguments, message in (
@@ -367,3 +432,15 @@ def test_records_of_steps_that_were_given_up_are_dropped(tmp_path, again, kept):
     file.begin({}, 100, again)
     file.append(160, {"x": np.float32(160)})
     assert file.read()["step"].tolist() == [*kept, 160]
+
+
+def test_what_only_looks_like_a_part_is_none(tmp_path):
+    file = RecordFile(tmp_path, "record")
+    file.begin({})
+    for step in (0, 50):
+        file.append(step, {"x": np.float32(step)})
+    for name in ("step-x.npz", "step-7.npz", "step-00000000007.npz"):
+        (tmp_path / "record-parts" / name).write_text("other")
+    (tmp_path / "record-parts" / "step-0000000070.npz").mkdir()
+    file.begin({}, 0)
+    assert file.read()["step"].tolist() == [0]

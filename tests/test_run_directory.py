@@ -1,7 +1,11 @@
 """A run's folder: always a new or an empty one, and files that are whole or not there."""
 
+import errno
+import fcntl
 import json
 import os
+import pkgutil
+import sys
 import threading
 from pathlib import Path
 
@@ -9,8 +13,11 @@ import pytest
 
 import experiments.run_directory
 from data.errors import InputError, printable
+from experiments.config import Config
+from experiments.gradient_config import GradientConfig
+from experiments.paper_config import PapersConfig
 from experiments.resume import resumed_config
-from experiments.run_directory import make_run_directory, write_summary, write_text
+from experiments.run_directory import RunLock, make_run_directory, write_summary, write_text
 
 
 def test_folders_are_numbered(tmp_path):
@@ -125,6 +132,66 @@ def test_a_folder_that_may_not_be_read_or_written(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "iterdir", refuse)
     assert refusal(str(tmp_path)) == f"--run-dir {tmp_path}: cannot be used (Permission denied); name another folder"
+
+
+def test_a_read_only_disk(tmp_path, monkeypatch):
+    """On which nobody may write, whatever the rights of a folder: nothing is made, and a run there is left alone."""
+
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(os, "mkdir", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
+    because = "(Read-only file system)"
+    assert refusal(str(tmp_path)) == f"--run-dir {tmp_path}: cannot be written to; name another folder"
+    for folder, arguments in (
+        (tmp_path / "new", [str(tmp_path / "new")]),
+        (tmp_path / "runs", [None, tmp_path / "runs"]),
+    ):
+        says = f"{folder}: cannot be made {because}; choose another place with --run-dir"
+        assert refusal(*arguments) == says
+    with pytest.raises(InputError) as error:
+        RunLock(tmp_path).__enter__()
+    assert str(error.value) == f"{tmp_path}: cannot be written to {because}; name another folder"
+
+
+def test_a_lock_holds_until_it_is_left(tmp_path):
+    for new in (True, True, False):
+        with RunLock(tmp_path, new), pytest.raises(InputError, match=r": another process works in it; wait for it, or"):
+            RunLock(tmp_path).__enter__()
+
+
+def test_a_file_system_without_locks(tmp_path, monkeypatch):
+    """A run goes on without one."""
+
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with RunLock(tmp_path, new=True):
+        assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
+COMMANDS = [("session.train", (Config(), "toy")), ("gradient_session.study", (GradientConfig(), "gradients")),
+            ("paper_session.repeat", (PapersConfig(),))]  # fmt: skip
+
+
+@pytest.mark.parametrize(("place", "arguments"), COMMANDS, ids=[place for place, _ in COMMANDS])
+def test_what_came_into_the_folder_before_its_lock_is_kept(tmp_path, monkeypatch, place, arguments):
+    """Another process may begin and end in it after we saw that it was empty."""
+    command = pkgutil.resolve_name(f"experiments.{place}")
+    module = sys.modules[command.__module__]
+    monkeypatch.setattr(module, "make_run_directory", lambda *_: tmp_path)
+    monkeypatch.setattr(module, "Training" if "Training" in vars(module) else "measure", lambda *_: None)
+    for name in ("config.yaml", "report.md"):
+        (tmp_path / name).write_text("kept")
+    with pytest.raises(InputError) as error:
+        command(*arguments)
+    assert str(error.value) == f"--run-dir {tmp_path}: is not empty, and nothing is overwritten; name a new folder"
+    assert {path.name: path.read_text() for path in tmp_path.iterdir() if path.name != ".lock"} == {
+        "config.yaml": "kept", "report.md": "kept"
+    }  # fmt: skip
 
 
 def test_the_summary_is_strict_json(tmp_path):

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import shutil
 import time
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from data.sampler import sampler_tables
 from data.world import load_world, make_world
 from data.world_file import check_world
 from data.yaml_file import read_yaml
+from experiments import session
+from experiments.checkpoint import Checkpoints
 from experiments.ensemble import Ensemble
 from experiments.evaluate import evaluate, make_evaluation_set
 from experiments.loop import Training, record_steps
@@ -23,7 +26,6 @@ from experiments.measure import one_run
 from experiments.relation import most_costly, on_relevant
 from experiments.run_directory import load_run
 from experiments.runner import Runner
-from experiments.session import train
 from experiments.state import Swept, init_state, program, swept
 from experiments.step import train_steps
 from experiments.yaml_config import load_config
@@ -243,10 +245,13 @@ def test_chunks_do_not_change_the_training():
 
 
 @pytest.mark.usefixtures("quickly_compiled_here")
-def test_a_diverged_run_is_told(tmp_path):
+def test_a_diverged_run_is_told(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(session, "Training", lambda *given: made.append(Training(*given)) or made[-1])
     values = {"train.learning_rate": "1000", "model.norm": "none", "train.steps": "30", "track.images": "2"}
+    values["track.checkpoint_seconds"] = "0"
     console = Console(file=io.StringIO(), width=100)
-    code = train(load_config("toy.yaml", SMALL | values), "toy", str(tmp_path / "run"), console)
+    code = session.train(load_config("toy.yaml", SMALL | values), "toy", str(tmp_path / "run"), console)
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert (code, summary["status"], summary["loss"]) == (3, "diverged", None)
     step = summary["diverged_at"]
@@ -257,6 +262,13 @@ def test_a_diverged_run_is_told(tmp_path):
     assert all(np.isfinite(array).all() for name, array in run.all_params.items())
     steps = run.record["step"]
     assert steps[-2] <= step < steps[-1] < 30
+    # So it is with the checkpoints: the last holds that state too, the one before it was saved while all was well.
+    for t, diverged_at in ((-1, step), (-2, -1)):
+        (at, states), damaged = Checkpoints(tmp_path / "run").restore(made[0].like())
+        assert (at, states.diverged_at.tolist(), damaged) == (steps[t], [diverged_at], [])
+        for kept, recorded in zip(jax.tree.leaves(states.params), jax.tree.leaves(run.params(t)), strict=True):
+            np.testing.assert_array_equal(kept[0], recorded)
+        shutil.rmtree(tmp_path / "run" / "checkpoints" / str(at))
 
 
 @pytest.mark.usefixtures("quickly_compiled_here")
