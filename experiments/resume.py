@@ -105,7 +105,6 @@ def find_resumed(training: Training, folder: Path, checkpoints: "Checkpoints", c
         raise InputError(f"{folder}: its runs did not record the same steps; restore their files, or start a new run")
     for one in damaged:
         say(console, f"the checkpoint of step {one:,} is damaged; going back to the one before")
-    checkpoints.forget_after(step)
     training.go_on_from(step, recorded[0])
     return Resumed(step, states, after=step - 1 if step in training.steps else step)
 

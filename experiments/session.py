@@ -81,6 +81,8 @@ class _Session:
                     return self._say_done(found)
                 after = -1 if found is None else found.after
                 self._tracker = stack.enter_context(Tracker(self._training, self._folder, runtime.versions(), after))
+                if found is not None:  # not before something else could be written there
+                    self._checkpoints.forget_after(found.step)
                 self._train(found)
                 return self._end()
         except OSError as error:

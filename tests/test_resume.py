@@ -338,6 +338,20 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(folder, forks, unbrok
     assert_same_run(folder / "damaged", unbroken)
 
 
+def test_a_damaged_checkpoint_stays_where_nothing_can_be_written(folder, forks, unbroken):
+    shutil.copytree(unbroken, folder / "blocked")
+    (folder / "blocked" / "checkpoints" / str(STEPS) / "metrics" / "metrics").write_text("")
+    (folder / "blocked" / "config.yaml.part").mkdir()
+    before = {path: path.read_bytes() for path in (folder / "blocked").rglob("*") if path.is_file()}
+    code, _, err = forks.run(folder, "--resume", "blocked")
+    assert code == 2
+    assert err.startswith("error: blocked: cannot be written to (Is a directory); ")
+    assert (
+        before.items()
+        <= {path: path.read_bytes() for path in (folder / "blocked").rglob("*") if path.is_file()}.items()
+    )
+
+
 def refused(folder, forks, name):
     """What is said of a run that is not gone on with; nothing in it is changed."""
     before = {path: path.read_bytes() for path in (folder / name).rglob("*") if path.is_file()}
