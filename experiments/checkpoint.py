@@ -111,7 +111,7 @@ class Checkpoints:
 
     def _steps(self) -> list[int]:
         """The steps of all checkpoints, the last first."""
-        names = [path.name for path in self._folder.iterdir()] if self._folder.is_dir() else []
+        names = [path.name for path in self._folder.iterdir() if path.is_dir()] if self._folder.is_dir() else []
         return sorted((int(n) for n in names if n.isdecimal() and n.isascii() and str(int(n)) == n), reverse=True)
 
     def _metrics(self, step: int) -> dict[str, Any] | None:
