@@ -53,11 +53,7 @@ def ablate(
         print_plan(plan, console)
         if dry:
             return 0
-        folder = make_run_directory(name, run_dir)
-        with writing(folder):
-            write_text(folder / "config.yaml", to_yaml(config))
-            predictions_page(folder, plan)
-        return _Session(plan, folder, stop, console).run()
+        return _Session(plan, make_run_directory(name, run_dir), stop, console).run()
 
 
 def resume(config: AblationConfig, folder: Path, dry: bool = False, console: Console | None = None) -> int:
@@ -94,7 +90,10 @@ class _Session:
 
     def run(self, resumed: bool = False) -> int:
         """Train what has not ended, and report; `resumed`: something may have."""
-        with writing(self._folder), RunLock(self._folder):
+        with writing(self._folder), RunLock(self._folder, new=not resumed):
+            if not resumed:
+                write_text(self._folder / "config.yaml", to_yaml(self._plan.config))
+                predictions_page(self._folder, self._plan)
             (self._folder / RESULTS).mkdir(exist_ok=True)
             results = self._train_all(self.ended() if resumed else {})
             if results is None:
