@@ -46,8 +46,8 @@ def write_report(
         "**What was tried when this was written.** The exponent under 1/d after training was measured with 10, 12 and"
         " 20 seeds and was undecided each time, so weak growth may remain. The trainings"
         " use sentences of one clause, because with two the flat part of Wortsman's curve becomes a slope. Whether a"
-        " model at kappa 10000 is worse than one that does not attend was refuted once (jax 0.10.2) and undecided twice (the"
-        " same with XLA's older code generator, and jax 0.12)."
+        " model at kappa 10000 is worse than one that does not attend was refuted once (jax 0.10.2) and undecided"
+        " twice (the same with XLA's older code generator, and jax 0.12)."
     )
     rows = [[claim.paper, claim.statement, claim.predicted, claim.found, f"**{claim.verdict}**"] for claim in claims]
     report.table(["paper", "statement", "predicted", "measured", "verdict"], rows)
