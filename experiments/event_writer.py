@@ -5,12 +5,14 @@ Tags never contain a word of a user; words stand in pictures and texts.
 
 import os
 import socket
+import struct
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
@@ -22,7 +24,6 @@ from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 from tensorboard.plugins.image import metadata as image_metadata
 from tensorboard.plugins.scalar import metadata as scalar_metadata
 from tensorboard.plugins.text.summary_v2 import text_pb
-from tensorboard.summary.writer.record_writer import RecordWriter
 from tensorboard.util import tensor_util
 
 PLUGIN = "catmat"
@@ -37,7 +38,6 @@ class EventWriter:
         # TensorBoard's own EventFileWriter writes in a thread, whose errors (a full disk) nobody can catch.
         name = f"events.out.tfevents.{time.time_ns() // 1_000:016d}.{socket.gethostname()}.{os.getpid()}"
         self._file = (folder / name).open("xb")
-        self._records = RecordWriter(self._file)
         self._write(Event(file_version="brain.Event:2"), step=0)
         # Without this mark TensorBoard shows steps twice after a run went on from an earlier step.
         self._write(Event(session_log=SessionLog(status=SessionLog.START)), step=first)
@@ -131,7 +131,16 @@ class EventWriter:
 
     def _write(self, event: Event, step: int) -> None:
         event.step, event.wall_time = step, time.time()
-        self._records.write(event.SerializeToString())
+        data = event.SerializeToString()
+        # The frame of a TFRecord. TensorBoard's own writer sums in a Python loop: 0.15 s of a newcomer's 4 of training.
+        length = struct.pack("<Q", len(data))
+        self._file.write(length + _checksum(length) + data + _checksum(data))
+
+
+def _checksum(data: bytes) -> bytes:
+    """The masked CRC-32C of TFRecord files."""
+    crc = google_crc32c.value(data)
+    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
 
 
 def png_size(png: bytes) -> tuple[int, int]:
