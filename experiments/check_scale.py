@@ -1,7 +1,7 @@
 """Name the factor that an attention function of yours really puts on q.k.
 
-python -m experiments.check_scale my_model.attention:attend --d-head 64 --d-model 512
-python -m experiments.check_scale torch.nn.functional:scaled_dot_product_attention --d-head 64 --layout BNTH
+python -m experiments.check_scale my_model.attention:attend
+python -m experiments.check_scale torch.nn.functional:scaled_dot_product_attention --d-head 128 --layout BNTH
 """
 
 import argparse
@@ -19,9 +19,9 @@ from experiments.scale_check import FRAMEWORKS, LAYOUTS, CheckError, check_expec
 
 EPILOG = """\
 examples:
-  python -m experiments.check_scale my_model.attention:attend --d-head 64 --d-model 512
-  python -m experiments.check_scale jax.nn:dot_product_attention --d-head 64 --expect "1/sqrt(d_head)"
-  python -m experiments.check_scale torch.nn.functional:scaled_dot_product_attention --d-head 64 --layout BNTH
+  python -m experiments.check_scale my_model.attention:attend --d-head 128 --d-model 512
+  python -m experiments.check_scale jax.nn:dot_product_attention --expect "1/sqrt(d_head)"
+  python -m experiments.check_scale torch.nn.functional:scaled_dot_product_attention --layout BNTH
 
 names of factors (what stands in brackets may be left out):
   NAMES
@@ -73,7 +73,7 @@ def _parser() -> OneLineParser:
         help="a function of query, key and value, all of one shape, that gives an output of that shape (or a tuple "
         "that starts with it); its module is looked for in this folder too",
     )
-    add("--d-head", required=True, help="components of a head's query")
+    add("--d-head", default=64, help="components of a head's query (default: 64)")
     add("--d-model", help="components of the model, for the names with it (default: names without it)")
     add("--heads", help="heads (default: d_model / d_head where that is whole, else 2 or 3)")
     add("--tokens", help="queries, and keys (default: 8, or the next number that makes no name ambiguous)")

@@ -528,11 +528,12 @@ def folder(tmp_path, monkeypatch):
         (["attend", "--layout", "BNTH"], 0, "(is BNTH the layout?)\n"),
         (["attend", "--layout", "BNTH", "--expect", SQRT], 1, f"\nNOT as expected: {SQRT}"),
         (["attend", "--d-model", "64", "--heads", "2"], 0, "= 1/sqrt(d_head) = 1/sqrt(d_model)"),
+        (["attend", "--d-head", "16"], 0, "softmax of q.k times 0.25 = 1/sqrt(d_head)\n"),
     ],
 )
 @pytest.mark.usefixtures("folder")
 def test_the_command(capsys, arguments, code, said):
-    assert check_scale.main([f"their_attention:{arguments[0]}", "--d-head", "64", *arguments[1:]]) == code
+    assert check_scale.main([f"their_attention:{arguments[0]}", *arguments[1:]]) == code
     out, err = capsys.readouterr()
     assert said in out
     assert err == ""
@@ -573,7 +574,7 @@ def test_the_command(capsys, arguments, code, said):
 @pytest.mark.usefixtures("folder")
 def test_mistakes_in_the_command_are_one_line(arguments, pattern):
     with pytest.raises(InputError, match=pattern) as caught:
-        check_scale.main([*arguments, "--d-head", "64"])
+        check_scale.main(arguments)
     assert "\n" not in str(caught.value)
 
 
