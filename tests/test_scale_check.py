@@ -528,7 +528,7 @@ def folder(tmp_path, monkeypatch):
         (["attend", "--layout", "BNTH"], 0, "(is BNTH the layout?)\n"),
         (["attend", "--layout", "BNTH", "--expect", SQRT], 1, f"\nNOT as expected: {SQRT}"),
         (["attend", "--d-model", "64", "--heads", "2"], 0, "= 1/sqrt(d_head) = 1/sqrt(d_model)"),
-        (["attend", "--d-head", "16"], 0, "softmax of q.k times 0.25 = 1/sqrt(d_head)"),
+        (["attend", "--d-head", "16"], 0, "which has no name here (1/sqrt(d_head) is 0.25)\n"),
     ],
 )
 @pytest.mark.usefixtures("folder")
