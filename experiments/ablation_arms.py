@@ -118,11 +118,11 @@ def settings_of(plan: Plan, summaries: Sequence[Mapping[str, Any]]) -> list[Sett
             return found[tuple((name, own[name]) for name in names)]
 
         shape = tuple(len(axis) for axis in axes)
-        number_VXLS = np.asarray([number(place) for place in itertools.product(*axes)]).reshape(shape)
-        excess = np.asarray([_excess(summaries[n]) for n in number_VXLS.ravel()])
-        gone = np.asarray([summaries[n]["diverged_at"] is not None for n in number_VXLS.ravel()])
-        arrays = excess.reshape(shape), number_VXLS, gone.reshape(shape)
-        result.append(Setting(other, axes[0], axes[1], axes[2], *arrays))
+        numbers = [number(place) for place in itertools.product(*axes)]
+        excess_VXLS = np.reshape([_excess(summaries[n]) for n in numbers], shape)
+        diverged_VXLS = np.reshape([summaries[n]["diverged_at"] is not None for n in numbers], shape)
+        number_VXLS = np.reshape(numbers, shape)
+        result.append(Setting(other, axes[0], axes[1], axes[2], excess_VXLS, number_VXLS, diverged_VXLS))
     return result
 
 
