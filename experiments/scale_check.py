@@ -346,7 +346,8 @@ def _levels(probe: _Probe) -> list[_Level]:
     if np.abs(first.weight_PNTS - again.weight_PNTS).max() > TOLERANCE * np.abs(first.weight_PNTS).max():
         raise CheckError("two equal calls give different outputs; turn dropout and other randomness off")
     if ((first.weight_PNTS > 0).all(axis=0).sum(axis=-1) - 1).clip(0).sum() < ENOUGH:
-        raise _OtherError(f"queries see one key each, or hardly more (is {probe.layout} the layout?)")
+        others = ", ".join(layout for layout in LAYOUTS if layout != probe.layout)
+        raise _OtherError(f"queries see one key each, or hardly more (is {probe.layout} the layout? others: {others})")
     level = first
     while _reach(level) < 2 * REACH and size < SIZES[1] and (larger := probe(4 * size)).finite:  # float16 ends at 65504
         level, size = larger, 4 * size

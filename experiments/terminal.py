@@ -22,13 +22,14 @@ _PALE, _DARK = np.array([235, 241, 250]), np.array([8, 81, 156])
 
 
 def report(training: Training, first: Record, last: Record, folder: Path, console: Console) -> None:
-    """Print the result: one sentence word by word, the figures of the runs, and where everything lies."""
-    rows = [row for row in row_results(training, last, 0) if row.sentence == 0]
+    """Print the result: sentences word by word, the figures of the runs, and where everything lies."""
     seed = f", seed {training.config.seed}" if training.config.seeds > 1 else ""
     console.print()
     console.print(Text(f"What a hidden word looks at (mean of the heads{seed}; [ ]: the hidden place)", style="bold"))
-    console.print(_attention_table(rows))
-    console.print()
+    rows = row_results(training, last, 0)
+    for sentence in _shown(training):
+        console.print(_attention_table([row for row in rows if row.sentence == sentence]))
+        console.print()
     console.print(_figures(training, first, last))
     shown = shlex.quote(printable(str(folder)))
     logs = shlex.quote(printable(str(folder.parent)))
@@ -40,6 +41,12 @@ def report(training: Training, first: Record, last: Record, folder: Path, consol
     if training.config.seeds > 1:  # hundreds of runs in one dashboard are a thicket
         overview = shlex.quote(printable(str(folder / "overview")))
         console.print(Text(f"At a glance       tensorboard --logdir {overview}"), soft_wrap=True)
+
+
+def _shown(training: Training) -> list[int]:
+    """The first sentence, and those that the config adds, which come last."""
+    count = len(training.sentences)
+    return sorted({0, *range(count - len(training.config.probes), count)})
 
 
 def _attention_table(rows: list[RowResult]) -> Table:

@@ -525,7 +525,7 @@ def folder(tmp_path, monkeypatch):
         (["attend", "--expect", "none"], 1, "\nNOT as expected: none"),
         (["Model.call", "--expect", "none"], 0, "times 1 = none\n"),
         (["Model.call", "--expect", SQRT, "--framework", "jax"], 1, f"\nNOT as expected: {SQRT}"),
-        (["attend", "--layout", "BNTH"], 0, "(is BNTH the layout?)\n"),
+        (["attend", "--layout", "BNTH"], 0, "(is BNTH the layout? others: BTNH, BTH)\n"),
         (["attend", "--layout", "BNTH", "--expect", SQRT], 1, f"\nNOT as expected: {SQRT}"),
         (["attend", "--d-model", "64", "--heads", "2"], 0, "= 1/sqrt(d_head) = 1/sqrt(d_model)"),
         (["attend", "--d-head", "16"], 0, "which has no name here (1/sqrt(d_head) is 0.25)\n"),

@@ -224,6 +224,14 @@ def test_what_the_terminal_shows(left):
     lines = [line.split() for line in text.splitlines()]
     assert ["hidden", "the", "cat", "sat", "on", "the", "mat", ".", "guess", "exact"] in lines
     assert "(mean of the heads, seed 5; [ ]: the hidden place)\n" in text
+    # The sentence that the config adds, and none of the world's other examples.
+    heads = [line[1:-2] for line in lines if line[:1] == ["hidden"]]
+    assert heads == [["the", "cat", "sat", "on", "the", "mat", "."], PROBE.split()]
+    assert [line[0] for line in lines[lines.index(["hidden", *PROBE.split(), "guess", "exact"]) :][1:4]] == [
+        "wolf",
+        "prowled",
+        "shelf",
+    ]
     rows = {line[0]: line[1:] for line in lines if line[:1] in (["cat"], ["sat"], ["mat"])}
     assert set(rows) == {"cat", "sat", "mat"}
     for place, row in zip((1, 2, 5), rows.values(), strict=True):
