@@ -53,7 +53,7 @@ def _attention_table(rows: list[RowResult]) -> Table:
     table = Table(box=None, padding=0, header_style="dim")
     table.add_column("hidden  ", style="bold", no_wrap=True)
     for word in rows[0].words:
-        table.add_column(Text(f" {printable(word)} "), justify="center", no_wrap=True, min_width=5)
+        table.add_column(Text(f"{printable(word)} "), justify="center", no_wrap=True, min_width=5)
     table.add_column("  guess", no_wrap=True)
     table.add_column("  exact", no_wrap=True)
     for row in rows:
