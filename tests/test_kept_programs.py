@@ -170,6 +170,7 @@ def test_every_field_of_a_program_counts():
     assert len({repr(each) for each in [one, *others]}) == 1 + len(others) > 20
 
 
+@pytest.mark.long
 def test_runners_of_equal_shapes_have_programs_of_their_own(cache):
     """Batch, beta2, softcap and how many lengths there are change no shape."""
     world = load_world("english")

@@ -47,6 +47,7 @@ def told(folder):
     return both
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kept", "seconds"), [(True, 0.44), (False, 0.19)])
 def test_a_resumed_run_tells_the_time_of_the_whole(stopped, tmp_path, kept, seconds):
     """Where its checkpoint does not tell the time (not `kept`), that of the updates made since, and their rate."""

@@ -150,6 +150,7 @@ def test_a_constant_query_is_not_enough_for_two_clauses(two_clauses):
     assert found["constant"] >= 10 * found["full"]
 
 
+@pytest.mark.long
 def test_without_scaling_a_large_head_learns_far_worse():
     """Best of four learning rates on either side; rates and scales share one program."""
     config = load_config("toy.yaml", {"model.d_head": "64", "train.steps": "1000", "train.batch": "256"})
