@@ -18,10 +18,11 @@ from experiments.ablation_metrics import run_summary
 from experiments.ablation_plan import Group, Plan, make_plan
 from experiments.ablation_report import predictions_page, write_report
 from experiments.ablation_tables import findings
-from experiments.ablation_terminal import print_answer, print_plan, say
+from experiments.ablation_terminal import print_answer, print_plan
 from experiments.ablation_training import DamagedError, GroupTraining, Materials, Results, load_results, save_results
 from experiments.event_writer import EventWriter, png_size
 from experiments.interruption import EXIT_CODE, Interruption
+from experiments.plain_text import say
 from experiments.run_directory import RunLock, make_run_directory, resume_command, write_text, writing
 from experiments.yaml_config import to_yaml
 

@@ -5,15 +5,14 @@ from pathlib import Path
 
 import jax
 from rich.console import Console
-from rich.text import Text
 
-from data.errors import printable
 from experiments.ablation_arms import SURE, can_show, lowest_p, number_of_comparisons
 from experiments.ablation_cost import expected_seconds, told
 from experiments.ablation_plan import Group, Plan
 from experiments.ablation_roles import SEED
 from experiments.ablation_tables import Findings, show
 from experiments.ablation_verdicts import stated
+from experiments.plain_text import say
 from experiments.statistics import EXACT_SEEDS, smallest_p
 
 
@@ -41,11 +40,6 @@ def print_plan(plan: Plan, console: Console, waiting: Sequence[Group] | None = N
         say(console, _too_few(plan))
     for group in plan.groups if len(plan.groups) > 1 else ():
         say(console, f"  {group.number:3}  {len(group.members):5,} runs  {group_name(plan, group)}", "dim")
-
-
-def say(console: Console, line: str, style: str = "") -> None:
-    """One line as it is, whatever stands in it: a value of an axis can be the path of a world file."""
-    console.print(Text(printable(line), style), soft_wrap=True)
 
 
 def _too_few(plan: Plan) -> str:

@@ -5,7 +5,6 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from data.errors import printable
 from data.world import load_world
 from experiments import runtime
 from experiments.gradient_checks import all_checks
@@ -14,6 +13,7 @@ from experiments.gradient_events import write_events
 from experiments.gradient_predictions import PREDICTIONS, Check, overall
 from experiments.gradient_report import predictions_page, write_report
 from experiments.gradient_study import measure, pieces
+from experiments.plain_text import say
 from experiments.run_directory import RunLock, make_run_directory, write_text, writing
 from experiments.yaml_config import to_yaml
 
@@ -49,17 +49,18 @@ def study(config: GradientConfig, name: str, run_dir: str | None = None, console
         images = write_report(folder, measured, checks, runtime.versions())
         write_events(folder, measured, images)
     _print(console, checks)
-    console.print(f"\n{time.perf_counter() - began:.0f} s. The answer is in  {printable(str(folder / 'report.md'))}",
-                  soft_wrap=True, markup=False)  # fmt: skip
+    console.print()
+    say(console, f"{time.perf_counter() - began:.0f} s. The answer is in  {folder / 'report.md'}")
     return 0
 
 
 def _print(console: Console, checks: list[Check]) -> None:
-    console.print("\nPredictions, and what was found")
+    console.print()
+    say(console, "Predictions, and what was found")
     for name in PREDICTIONS:
         own = [check for check in checks if check.prediction == name]
-        console.print(f"  {name:4} {overall(own)}", markup=False)
+        say(console, f"  {name:4} {overall(own)}")
         for check in own:
             if check.verdict != "confirmed":
-                line = f"       {check.what}: predicted {check.expected}, found {check.estimate}, {check.verdict}"
-                console.print(line, markup=False, soft_wrap=True)
+                found = f"predicted {check.expected}, found {check.estimate}, {check.verdict}"
+                say(console, f"       {check.what}: {found}")

@@ -99,9 +99,10 @@ def bootstrap(function: Callable[..., Any], *samples_R: Floats) -> Estimate:
     if not np.isfinite(value):
         return Estimate(float("nan"), float("nan"), float("nan"))
     drawn = resampled(function, *samples_R, resamples=_RESAMPLES)
-    if np.isnan(drawn).mean() > MISSING:
+    missing = np.isnan(drawn)
+    if missing.mean() > MISSING:
         return Estimate(float(value), float("nan"), float("nan"))
-    return Estimate(float(value), *middle(drawn, samples_R[0].shape[-1]))
+    return Estimate(float(value), *middle(drawn[~missing], samples_R[0].shape[-1]))
 
 
 def mean_estimate(values_R: Floats) -> Estimate:

@@ -9,6 +9,7 @@ from pathlib import Path
 from experiments.command_line import config_parser, parse, run_command
 from experiments.gradient_config import GradientConfig
 from experiments.run_options import add_run_options, only_printed
+from experiments.yaml_config import load_as
 
 EPILOG = """\
 examples:
@@ -24,12 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = config_parser("python -m experiments.gradients", about, EPILOG, GradientConfig, "gradients.yaml")
     add_run_options(parser)
     options, overrides = parse(parser, arguments, GradientConfig)
-    # Imported late: --help and a mistake in the config are answered without loading JAX.
-    from experiments.yaml_config import load_as
-
     config = load_as(GradientConfig, options.config, overrides)
     if only_printed(options, config):
         return 0
+    # Imported late: --help and a mistake in the config are answered without loading JAX.
     from experiments import runtime
 
     runtime.prepare()

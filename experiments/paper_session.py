@@ -7,14 +7,13 @@ from collections.abc import Callable
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.text import Text
 
-from data.errors import printable
 from data.world import World, load_world
 from experiments import paper_entropy, paper_logit_size, paper_mup, runtime
 from experiments.paper_claims import Claim
 from experiments.paper_config import PapersConfig
 from experiments.paper_report import Results, write_report
+from experiments.plain_text import say
 from experiments.run_directory import RunLock, make_run_directory, write_text, writing
 from experiments.yaml_config import to_yaml
 
@@ -47,8 +46,8 @@ def repeat(config: PapersConfig, run_dir: str | None = None, console: Console | 
         claims = results.claims()
         write_report(folder, config, results, claims, runtime.versions())
     _print(console, claims)
-    shown = printable(str(folder / "report.md"))
-    console.print(Text(f"\n{time.perf_counter() - began:.0f} s. The report is in  {shown}"), soft_wrap=True)
+    console.print()
+    say(console, f"{time.perf_counter() - began:.0f} s. The report is in  {folder / 'report.md'}")
     return 0
 
 
@@ -79,7 +78,7 @@ def _pieces(config: PapersConfig) -> dict[str, int]:
 
 def _print(console: Console, claims: list[Claim]) -> None:
     counts = Counter(claim.verdict for claim in claims)
-    console.print(Text(f"{len(claims)} statements: {', '.join(f'{n} {verdict}' for verdict, n in counts.items())}"))
+    say(console, f"{len(claims)} statements: {', '.join(f'{n} {verdict}' for verdict, n in counts.items())}")
     for claim in claims:
-        console.print(Text(f"  {claim.verdict:10}{claim.paper}, {claim.statement}"), soft_wrap=True)
-        console.print(Text(f"            predicted {claim.predicted}; measured {claim.found}", "dim"), soft_wrap=True)
+        say(console, f"  {claim.verdict:10}{claim.paper}, {claim.statement}")
+        say(console, f"            predicted {claim.predicted}; measured {claim.found}", "dim")

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
-from rich.text import Text
 
-from data.errors import InputError, printable
+from data.errors import InputError
+from data.files import is_file
 from experiments.command_line import config_fields
 from experiments.config import Config
 from experiments.gradient_norms import flat_params
 from experiments.loop import Training
+from experiments.plain_text import say
 from experiments.record import fixed_arrays
 from experiments.record_file import Arrays, RecordFile, check_stacked
 from experiments.run_directory import NewerFileError, check_place, load_run, member_folders, read_summary
@@ -35,11 +36,6 @@ class Resumed:
     diverged: bool = False
 
 
-def say(console: Console, line: str) -> None:
-    """Print one line as it is, whatever names of files stand in it."""
-    console.print(Text(printable(line)), soft_wrap=True)
-
-
 def resumed_config(folder: Path, name: str | None, overrides: dict[str, str]) -> Config:
     """The config to go on with: the run's own, perhaps with more steps.
 
@@ -53,7 +49,7 @@ def resumed_config(folder: Path, name: str | None, overrides: dict[str, str]) ->
     """
     check_place(folder, "--resume")
     own = load_run(folder).config
-    if not (folder / "config.yaml").is_file():
+    if not is_file(folder / "config.yaml"):
         raise InputError(f"--resume {folder}: is one of several runs; resume {folder.parent}")
     wanted = load_config(str(folder / "config.yaml") if name is None else name, overrides)
     changed = [field for field, _ in config_fields() if _value(own, field) != _value(wanted, field)]

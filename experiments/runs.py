@@ -17,6 +17,7 @@ from rich.text import Text
 from data.errors import InputError, printable
 from data.files import is_file, is_folder
 from experiments.command_line import OneLineParser, config_fields, run_command
+from experiments.plain_text import say
 from experiments.run_directory import ROOT, command_of, folders_in, load_run
 
 
@@ -38,8 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     runs = [_load(folder) for folder in folders_in(root, "--root") if is_file(folder / "config.yaml")]
     console = Console(highlight=False)
     if not runs:
-        line = f"no runs in {printable(str(root))}; python -m experiments.train --config toy.yaml makes one"
-        console.print(Text(line), soft_wrap=True)
+        say(console, f"no runs in {root}; python -m experiments.train --config toy.yaml makes one")
         return 0
     keys = {"name": lambda r: r["run"], "excess": lambda r: r["excess"] or np.inf, "age": lambda r: r["age"]}
     console.print(_table(sorted(runs, key=keys[options.sort])))

@@ -15,8 +15,9 @@ from experiments.config import Config
 from experiments.interruption import EXIT_CODE, Interruption
 from experiments.loop import Record, Training
 from experiments.metrics import excess_metrics
+from experiments.plain_text import say
 from experiments.progress_bar import TrainingBar
-from experiments.resume import Resumed, find_resumed, say
+from experiments.resume import Resumed, find_resumed
 from experiments.run_directory import RunLock, make_run_directory, resume_command
 from experiments.terminal import report
 from experiments.tracker import Tracker

@@ -98,8 +98,8 @@ def resampled(statistic: Statistic, *arms_S: NDArray[Any], resamples: int, seed:
 
 
 def middle(drawn_N: Floats, seeds: int, level: float = 0.95) -> tuple[float, float]:
-    """The ends of the interval that resamples give (see `bootstrap_interval`), leaving out what is no number."""
-    low, high = np.nanquantile(drawn_N, [tail(level, seeds), 1 - tail(level, seeds)])
+    """The ends of the interval that resamples give (see `bootstrap_interval`)."""
+    low, high = np.quantile(drawn_N, [tail(level, seeds), 1 - tail(level, seeds)])
     return float(low), float(high)
 
 

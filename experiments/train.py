@@ -11,6 +11,7 @@ from data.errors import InputError
 from experiments.command_line import config_parser, parse, run_command
 from experiments.run_directory import newest_run
 from experiments.run_options import add_run_options, only_printed
+from experiments.yaml_config import load_config
 
 DEFAULT = "toy.yaml"
 
@@ -36,9 +37,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.set_defaults(config=None)
     options, overrides = parse(parser, arguments)
-    # Imported late: --help and a mistake in the config are answered without loading JAX.
-    from experiments.yaml_config import load_config
-
     folder = None
     if options.resume is not None:
         if options.run_dir is not None:
@@ -51,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = load_config(options.config or DEFAULT, overrides)
     if only_printed(options, config):
         return 0
+    # Imported late: --help and a mistake in the config are answered without loading JAX.
     from experiments import runtime
 
     runtime.prepare()

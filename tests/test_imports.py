@@ -29,7 +29,7 @@ ROWS = {
         ["interventions"],
     ],
     "experiments": [
-        ["config", "kept_programs", "scale_check", "interruption", "stopwatch", "statistics"],
+        ["config", "plain_text", "kept_programs", "scale_check", "interruption", "stopwatch", "statistics"],
         ["checkpoint", "gradient_config", "gradient_theory", "gradient_stages", "gradient_statistics", "paper_claims"],
         ["yaml_config", "command_line", "runtime", "record_file", "gradient_predictions", "gradient_escape"],
         ["run_directory", "paper_config", "ablation_grid"],
