@@ -260,8 +260,18 @@ class SavedRun:
 
     @cached_property
     def all_params(self) -> Arrays:
-        """The parameters at every recorded step: `attention/query/kernel` and so on, stacked [T, ...]."""
-        return RecordFile(self.folder, "params").read()
+        """The parameters at every recorded step: `attention/query/kernel` and so on, stacked [T, ...].
+
+        Raises:
+          InputError: the file cannot be read, or holds something else.
+        """
+        file = RecordFile(self.folder, "params")
+        arrays = file.read()
+        steps = arrays.get("step", np.zeros(0))
+        stacked = [array.shape[:1] == steps.shape for name, array in arrays.items() if name != "version"]
+        if not (steps.ndim == 1 and steps.size and all(stacked)):
+            raise InputError(f"{file.path}: holds no parameters; restore it, or start a new run")
+        return arrays
 
     def params(self, t: int = -1) -> dict[str, Any]:
         """The parameters at recorded step number `t` (the last by default), nested as the model takes them."""

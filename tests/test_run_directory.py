@@ -9,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import experiments.run_directory
@@ -16,8 +17,9 @@ from data.errors import InputError, printable
 from experiments.config import Config
 from experiments.gradient_config import GradientConfig
 from experiments.paper_config import PapersConfig
+from experiments.record_file import write_npz
 from experiments.resume import resumed_config
-from experiments.run_directory import RunLock, make_run_directory, write_summary, write_text
+from experiments.run_directory import RunLock, load_run, make_run_directory, write_summary, write_text
 
 
 def test_folders_are_numbered(tmp_path):
@@ -240,3 +242,20 @@ def test_a_file_appears_whole(tmp_path, monkeypatch):
     assert seen == ["before"]
     assert path.read_text() == "after"
     assert [file.name for file in tmp_path.iterdir()] == ["config.yaml"]
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"step": np.asarray([0, 2]), "world": np.asarray("digest"), "loss": np.zeros(2)},  # a record in its place
+        {"step": np.asarray([0, 2]), "bias": np.zeros(3)},
+        {"step": np.zeros(0, int), "bias": np.zeros(0)},
+        {"step": np.int64(0), "bias": np.float32(0)},
+        {"bias": np.zeros(2)},
+    ],
+)
+def test_what_is_no_file_of_parameters_is_told(tmp_path, arrays):
+    (tmp_path / "config.yaml").write_text("format: 1\n", encoding="utf-8")
+    write_npz(tmp_path / "params.npz", {"version": np.int64(1), **arrays})
+    with pytest.raises(InputError, match=r"params\.npz: holds no parameters; restore it, or start a new run$"):
+        load_run(tmp_path).params()
