@@ -23,6 +23,9 @@ from data.vocabulary import MASK, PAD
 from data.world import Floats, World
 
 _BITS = 2.0**32
+_ROOT = 1.1673039782614187
+"""Of x^5 = x + 1: its powers are as far from rational relations as a sequence in four dimensions wants."""
+_STRIDES = np.asarray([round(_BITS * _ROOT**-power) for power in range(1, 5)], np.uint32)
 
 
 @jax.tree_util.register_dataclass
@@ -68,10 +71,47 @@ class SamplerTables:
 
 
 def sample(tables: SamplerTables, key: jax.Array, size: int) -> Batch:
-    """`size` fresh masked sentences; a pure function of `key`."""
+    """`size` fresh masked sentences, independent of each other; a pure function of `key`."""
     tables = jax.tree.map(jnp.asarray, tables)  # NumPy tables cannot be indexed by traced numbers
-    clauses, fields = tables.clause_table_EC.shape[1], tables.field_FWN.shape[0]
-    bits = jax.random.bits(key, (1 + 3 * clauses + fields, size), jnp.uint32)
+    return _sentences(tables, _independent_bits(tables, key, size))
+
+
+def sample_evenly(tables: SamplerTables, key: jax.Array, size: int, first: jax.Array, shift_4: jax.Array) -> Batch:
+    """`size` fresh masked sentences that, with those of the other calls of a run, spread evenly over what can be asked.
+
+    Quasi-random numbers take the place of the four draws that decide the question and the words of its clause: number
+    n of the sequence is the fractional part of n a + shift, with a from the root of x^5 = x + 1 (Kronecker's
+    sequence, in Roberts' choice). For a random shift each sentence has exactly the distribution that `sample` has
+    (Cranley and Patterson 1976); but all of them together meet every frequency more closely than chance would. What a
+    sentence is filled up with (the other clause, determiners, adjectives) is drawn independently.
+
+    Args:
+      tables: from `sampler_tables`.
+      key: for what is drawn independently; another one in each call.
+      size: how many.
+      first: number in the run of the first of them; taken modulo 2**32.
+      shift_4: the run's random shift, as 32-bit numbers.
+    """
+    tables = jax.tree.map(jnp.asarray, tables)
+    number_1B = (first.astype(jnp.uint32) + jnp.arange(size, dtype=jnp.uint32))[None]
+    even_4B = number_1B * _STRIDES[:, None] + shift_4[:, None]
+    clauses, bits_DB = tables.clause_table_EC.shape[1], _independent_bits(tables, key, size)
+    asked_B = (tables.clause_table_EC[_draw(tables.question_E[None], even_4B[0][:, None])] > 0).argmax(axis=1)
+    content_C3B = bits_DB[1 : 1 + 3 * clauses].reshape(clauses, 3, size)
+    content_C3B = jnp.where(jnp.arange(clauses)[:, None, None] == asked_B[None, None], even_4B[None, 1:], content_C3B)
+    parts = even_4B[:1], content_C3B.reshape(-1, size), bits_DB[1 + 3 * clauses :]
+    return _sentences(tables, jnp.concatenate(parts))
+
+
+def _independent_bits(tables: SamplerTables, key: jax.Array, size: int) -> jax.Array:
+    """For each draw and sentence 32 bits: the question, the content words clause by clause, the other fields."""
+    draws = 1 + 3 * tables.clause_table_EC.shape[1] + tables.field_FWN.shape[0]
+    return jax.random.bits(key, (draws, size), jnp.uint32)
+
+
+def _sentences(tables: SamplerTables, bits: jax.Array) -> Batch:
+    """The sentences that bits [draw, sentence] choose; in the order of `_independent_bits`."""
+    clauses, fields, size = tables.clause_table_EC.shape[1], tables.field_FWN.shape[0], bits.shape[1]
     question_B = _draw(tables.question_E[None], bits[0][:, None])
     content_BC3 = _draw_content(tables, tables.clause_table_EC[question_B], bits[1 : 1 + 3 * clauses])
     known_BP = jnp.concatenate([content_BC3.reshape(size, -1), jnp.full((size, 1), PAD, jnp.int32)], axis=1)

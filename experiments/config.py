@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from model.config import ModelConfig, check, setting
 
 OPTIMIZERS = ("adamw", "sgd")
+SAMPLING = ("independent", "quasi_random")
 FORMAT = 1
 """Version of the config format; a file may name it, a run directory always does."""
 PIECES = 8
@@ -29,6 +30,11 @@ class TrainConfig:
 
     steps: int = setting(1700, "updates", low=1, high=10_000_000)
     batch: int = setting(1024, "sentences an update", low=1, high=1_000_000)
+    sampling: str = setting(
+        "independent",
+        "sentences drawn each on its own, or spread evenly over what can be asked, which teaches as much in fewer",
+        choices=SAMPLING,
+    )
     optimizer: str = setting(
         "adamw", "AdamW, or plain gradient descent (which wants a far larger rate)", choices=OPTIMIZERS
     )

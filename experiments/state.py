@@ -25,6 +25,7 @@ class Program:
     pieces: int
     beta2: float
     optimizer: str = "adamw"
+    sampling: str = "independent"
 
 
 @jax.tree_util.register_dataclass
@@ -66,7 +67,7 @@ def program(config: Config, world: World) -> Program:
     one = config.model if config.model.scale == "learned" else dataclasses.replace(config.model, scale="inverse_sqrt")
     model = dataclasses.replace(one, query_start="none", folded="none").sized(len(world.vocabulary), world.max_length)
     train = config.train
-    return Program(model, train.batch, train.pieces, train.beta2, train.optimizer)
+    return Program(model, train.batch, train.pieces, train.beta2, train.optimizer, train.sampling)
 
 
 def swept(*configs: Config) -> Swept:
@@ -107,6 +108,11 @@ def _times(params: Params, query: jax.Array, key: jax.Array) -> Params:
 def data_key(swept: Swept) -> jax.Array:
     """The key that all of a run's batches come from."""
     return jax.random.fold_in(jax.random.key(swept.seed), 1)
+
+
+def shift(swept: Swept) -> jax.Array:
+    """Where a run's quasi-random sequence begins, [4]; see `data.sampler.sample_evenly`."""
+    return jax.random.bits(jax.random.fold_in(jax.random.key(swept.seed), 2), (4,), jnp.uint32)
 
 
 def optimizer(program: Program, swept: Swept) -> optax.GradientTransformation:

@@ -1,8 +1,8 @@
 """One update, and a chunk of them: pure functions of (program, tables, swept values, state).
 
-The batch of a step comes from `fold_in(key, step)` alone, so a run can go on from any step without an iterator's state.
-It is drawn in pieces with a key each: devices that share a batch take whole pieces, so the sentences of a step are the
-same on any number of devices.
+The batch of a step comes from its number and the run's seed alone, so a run can go on from any step without an
+iterator's state. It is drawn in pieces with a key each: devices that share a batch take whole pieces, so the sentences
+of a step are the same on any number of devices.
 """
 
 from collections.abc import Callable
@@ -10,10 +10,11 @@ from collections.abc import Callable
 import jax
 import jax.flatten_util
 import jax.numpy as jnp
+import numpy as np
 import optax
 
-from data.sampler import Batch, SamplerTables, sample
-from experiments.state import Program, Swept, TrainState, data_key, optimizer
+from data.sampler import Batch, SamplerTables, sample, sample_evenly
+from experiments.state import Program, Swept, TrainState, data_key, optimizer, shift
 from model.functional import Params, training_logits
 from model.loss import cross_entropy
 
@@ -63,7 +64,7 @@ def _update(
     shards: int,
     loss: "Loss",
 ) -> TrainState:
-    batch = _batch(program, tables, jax.random.fold_in(data_key(swept), step), shards)
+    batch = batch_of(program, tables, swept, step, shards)
     value, gradient = jax.value_and_grad(loss, argnums=1)(program, state.params, batch, swept.scale)
     # One vector: an exchange for each parameter would cost as much as the update.
     vector, unravel = jax.flatten_util.ravel_pytree((value, gradient))
@@ -81,13 +82,21 @@ def _update(
     return TrainState(params, inner, state.loss_sum + jnp.where(good, value, jnp.nan), diverged_at)
 
 
-def _batch(program: Program, tables: SamplerTables, key: jax.Array, shards: int) -> Batch:
-    """The pieces of one step's batch that this device takes."""
-    here = program.pieces // shards
-    first = jax.lax.axis_index(BATCH_AXIS) * here if shards > 1 else 0
-    keys = jax.vmap(lambda piece: jax.random.fold_in(key, piece))(first + jnp.arange(here))
-    pieces = jax.vmap(lambda key: sample(tables, key, program.batch // program.pieces))(keys)
-    return jax.tree.map(lambda array: array.reshape(-1, *array.shape[2:]), pieces)
+def batch_of(program: Program, tables: SamplerTables, swept: Swept, step: jax.Array, shards: int) -> Batch:
+    """The pieces of one step's batch that this device takes; arguments as for `train_steps`."""
+    here, size = program.pieces // shards, program.batch // program.pieces
+    piece = (jax.lax.axis_index(BATCH_AXIS) * here if shards > 1 else 0) + jnp.arange(here)
+    key = jax.random.fold_in(data_key(swept), step)
+
+    def one(piece: jax.Array) -> Batch:
+        own = jax.random.fold_in(key, piece)
+        if program.sampling == "independent":
+            return sample(tables, own, size)
+        # Modulo 2**32: a run that long goes through the sequence again.
+        first = (step.astype(jnp.uint32) * np.uint32(program.pieces) + piece.astype(jnp.uint32)) * np.uint32(size)
+        return sample_evenly(tables, own, size, first, shift(swept))
+
+    return jax.tree.map(lambda array: array.reshape(-1, *array.shape[2:]), jax.vmap(one)(piece))
 
 
 Loss = Callable[[Program, Params, Batch, jax.Array], jax.Array]

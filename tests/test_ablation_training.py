@@ -23,7 +23,7 @@ from experiments.kept_programs import keep_in
 from experiments.measure import one_run
 from experiments.runner import Runner
 from experiments.state import TrainState, init_state, optimizer, program, swept
-from experiments.step import _batch, hidden_row_loss, train_steps
+from experiments.step import batch_of, hidden_row_loss, train_steps
 from model.config import ModelConfig
 from model.functional import apply
 
@@ -150,8 +150,8 @@ def test_one_step_of_gradient_descent_by_hand(world, tables, assert_close):
     static = program(config, world)
 
     def slope(params):
-        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(4), 1), 0)  # of the first batch
-        return jax.grad(hidden_row_loss, argnums=1)(static, params, _batch(static, tables, key, 1), 3**-0.5)
+        batch = batch_of(static, tables, one_run(swept(config), 0), jnp.int32(0), 1)
+        return jax.grad(hidden_row_loss, argnums=1)(static, params, batch, 3**-0.5)
 
     gradient = TrainState(fast_jit(slope)(before.params), None, None, None)
     rate = 0.7 / 10  # the first of ten updates of warm-up

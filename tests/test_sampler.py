@@ -6,6 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import yaml
@@ -14,7 +15,7 @@ from small_world import SMALL, Oracle, normalised, with_holes, world_from
 from data.contexts import held_out_contexts
 from data.grammar import CONTENT
 from data.posterior import posterior
-from data.sampler import sample, sampler_tables
+from data.sampler import sample, sample_evenly, sampler_tables
 from data.vocabulary import MASK, PAD
 from data.world import load_world, world_names
 
@@ -22,6 +23,7 @@ STEP = 2.0**-32
 """Thresholds are multiples of this, so each choice is off by at most one STEP (two where it is certain)."""
 
 draw = jax.jit(sample, static_argnums=2)
+draw_evenly = jax.jit(sample_evenly, static_argnums=2)
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +42,10 @@ def whole(batch):
     tokens_BK = batch.tokens_BK.copy()
     tokens_BK[np.arange(len(tokens_BK)), batch.hidden_B] = batch.target_B
     return tokens_BK, batch
+
+
+def some_shift(seed):
+    return jax.random.bits(jax.random.key(seed), (4,), jnp.uint32)
 
 
 # --- exactly, from the tables ---
@@ -201,10 +207,12 @@ def test_without_held_out_contexts_there_are_no_held_out_tables():
 
 
 @pytest.mark.parametrize("name", world_names())
-@pytest.mark.parametrize("held_out", [False, True])
-def test_a_batch_is_consistent_and_can_be_said(name, held_out):
+@pytest.mark.parametrize(("held_out", "evenly"), [(False, False), (True, False), (False, True)])
+def test_a_batch_is_consistent_and_can_be_said(name, held_out, evenly):
     world = load_world(name)
-    sentences_BK, batch = whole(draw(sampler_tables(world, CONTENT, held_out), jax.random.key(1), 512))
+    tables, key = sampler_tables(world, CONTENT, held_out), jax.random.key(1)
+    drawn = draw_evenly(tables, key, 512, jnp.uint32(0), some_shift(1)) if evenly else draw(tables, key, 512)
+    sentences_BK, batch = whole(drawn)
     row = np.arange(512)
     assert sentences_BK.shape == (512, world.max_length)
     assert ((batch.tokens_BK == MASK).sum(axis=1) == 1).all()
@@ -287,9 +295,22 @@ def assert_frequency(count, total, probability, name=""):
     assert abs(error) < BOUND, f"{name}: {count} of {total}, {total * probability:.1f} expected, {error:.1f} errors"
 
 
-def test_every_choice_of_an_example_is_drawn_on_its_own(small, definition):
+def independent_million(tables):
+    return draw(tables, jax.random.key(5), MILLION)
+
+
+def million_shifts(tables):
+    """The same sentences of the evenly spread sequence, here and there in it, for a million shifts of it."""
+    key_B, first_B = jax.random.split(jax.random.key(6), MILLION), jnp.arange(MILLION, dtype=jnp.uint32) % 3 * np.uint32(2**31)
+    shift_B4 = jax.random.bits(jax.random.key(7), (MILLION, 4), jnp.uint32)
+    one_each = jax.jit(jax.vmap(lambda key, first, shift_4: sample_evenly(tables, key, 1, first, shift_4)))
+    return jax.tree.map(lambda array: array[:, 0], one_each(key_B, first_B, shift_B4))
+
+
+@pytest.mark.parametrize("drawn_by", [independent_million, million_shifts])
+def test_every_choice_of_an_example_is_drawn_on_its_own(small, definition, drawn_by):
     """A million small examples as a whole: draws that shared their random bits would favour some combinations."""
-    sentences_BK, batch = whole(draw(sampler_tables(small, CONTENT), jax.random.key(5), MILLION))
+    sentences_BK, batch = whole(drawn_by(sampler_tables(small, CONTENT)))
     radix_K = len(small.vocabulary) ** np.arange(small.max_length, dtype=object)
     assert radix_K[-1] * len(small.vocabulary) * small.max_length < 2**63
     radix_K = radix_K.astype(np.int64)
@@ -303,6 +324,45 @@ def test_every_choice_of_an_example_is_drawn_on_its_own(small, definition):
     table = np.asarray([[count.get(example, 0), wanted] for example, wanted in expected.items()])
     assert (table[:, 1] > 5).sum() > 5_000
     assert abs(chi_square_errors([table[:, 0]], [table[:, 1] / MILLION])[0]) < BOUND
+
+
+def test_evenly_drawn_sentences_meet_frequencies_more_closely_than_chance(english):
+    """Over questions and the words of their clauses: by chance chi-square would be 1 a degree of freedom."""
+    tables, rows = sampler_tables(english, CONTENT), 2**17
+    expected_3SVO = english.content_SVO * ~held_out_contexts(english)
+    expected = expected_3SVO.ravel() / expected_3SVO.sum() * rows
+    common = expected > 5
+    assert common.sum() > 1000
+
+    def chi_square(batch):
+        sentences_BK, batch = whole(batch)
+        clauses = [_clause(english, *one) for one in zip(sentences_BK, batch.hidden_B, strict=True)]
+        number_B = np.ravel_multi_index((batch.slot_B, *np.transpose(clauses)), expected_3SVO.shape)
+        count = np.bincount(number_B, minlength=len(expected))
+        assert (count[expected == 0] == 0).all()
+        return ((count - expected)[common] ** 2 / expected[common]).mean()
+
+    key = jax.random.key(3)
+    assert 0.8 < chi_square(draw(tables, key, rows)) < 1.2
+    for seed, first in ((1, 0), (2, 12_345_678), (3, 2**32 - 1000)):  # the last passes the end of 32 bits
+        assert chi_square(draw_evenly(tables, key, rows, jnp.uint32(first), some_shift(seed))) < 0.5
+
+
+def test_evenly_drawn_sentences_are_those_of_their_numbers(english):
+    """A batch in one piece or in two: what is drawn evenly is the same, and another shift gives another."""
+    tables, key, size = sampler_tables(english, CONTENT), jax.random.key(1), 64
+
+    def even(first, shift_4, size=size):
+        sentences_BK, batch = whole(draw_evenly(tables, key, size, jnp.uint32(first), shift_4))
+        clauses = [_clause(english, *one) for one in zip(sentences_BK, batch.hidden_B, strict=True)]
+        return np.column_stack([batch.slot_B, clauses])
+
+    whole_run = even(1000, some_shift(1))
+    parts = [even(1000, some_shift(1), size // 2), even(1000 + size // 2, some_shift(1), size // 2)]
+    np.testing.assert_array_equal(np.concatenate(parts), whole_run)
+    assert (even(1000, some_shift(2)) != whole_run).any()
+    with jax.enable_x64(True):
+        np.testing.assert_array_equal(even(1000, some_shift(1)), whole_run)
 
 
 def chi_square_errors(count_CW, exact_CW):

@@ -203,9 +203,12 @@ def test_a_member_of_an_ensemble_equals_the_lone_run(alone):
     assert len(set(members[-1].loss_R)) == 3
 
 
-def test_devices_that_share_a_batch_draw_the_same_sentences(alone):
+@pytest.mark.parametrize("sampling", ["quasi_random", "independent"])
+def test_devices_that_share_a_batch_draw_the_same_sentences(alone, sampling):
     """The losses of one run on one device and on two; only the order of a sum differs."""
-    for one, two in zip(alone, small_runs({"seed": "7"}, jax.devices()[:2]), strict=True):
+    values = {"seed": "7", "train.sampling": sampling}
+    alone = alone if sampling == "quasi_random" else small_runs(values, jax.devices()[:1])
+    for one, two in zip(alone, small_runs(values, jax.devices()[:2]), strict=True):
         np.testing.assert_allclose(one.loss_R, two.loss_R, rtol=1e-5)
         np.testing.assert_allclose(one.measured, two.measured, rtol=1e-4)
 
