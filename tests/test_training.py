@@ -8,12 +8,13 @@ import time
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from rich.console import Console
 
 import data.worlds
-from data.sampler import sampler_tables
+from data.sampler import sample_evenly, sampler_tables
 from data.world import load_world, make_world
 from data.world_file import check_world
 from data.yaml_file import read_yaml
@@ -26,8 +27,8 @@ from experiments.measure import one_run
 from experiments.relation import most_costly, on_relevant
 from experiments.run_directory import load_run
 from experiments.runner import Runner
-from experiments.state import Swept, init_state, program, swept
-from experiments.step import train_steps
+from experiments.state import Swept, init_state, program, shift, swept
+from experiments.step import batch_of, train_steps
 from experiments.yaml_config import load_config
 
 SEEDS = 10
@@ -211,6 +212,21 @@ def test_devices_that_share_a_batch_draw_the_same_sentences(alone, sampling):
     for one, two in zip(alone, small_runs(values, jax.devices()[:2]), strict=True):
         np.testing.assert_allclose(one.loss_R, two.loss_R, rtol=1e-5)
         np.testing.assert_allclose(one.measured, two.measured, rtol=1e-4)
+
+
+@pytest.mark.usefixtures("quickly_compiled_here")
+def test_the_updates_of_a_run_go_through_the_quasi_random_sequence():
+    """Piece by piece and step by step; what is asked is of the sequence, and no draw of its own key."""
+    config, world = load_config("toy.yaml", {"train.batch": "64", "seed": "3"}), load_world("english")
+    static, one = program(config, world), one_run(swept(config), 0)
+    tables = sampler_tables(world, config.task.hidden)
+    batches = [batch_of(static, tables, one, jnp.int32(step), 1) for step in (5, 6)]
+    in_turn = sample_evenly(tables, jax.random.key(0), 128, jnp.uint32(5 * 64), shift(one))
+    for name in ("target_B", "slot_B"):
+        taken = np.concatenate([getattr(batch, name) for batch in batches])
+        np.testing.assert_array_equal(taken, getattr(in_turn, name))
+    other = sample_evenly(tables, jax.random.key(0), 128, jnp.uint32(5 * 64), shift(dataclasses.replace(one, seed=4)))
+    assert (other.target_B != in_turn.target_B).any()
 
 
 @pytest.mark.usefixtures("quickly_compiled_here")
