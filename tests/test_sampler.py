@@ -301,7 +301,10 @@ def independent_million(tables):
 
 def million_shifts(tables):
     """The same sentences of the evenly spread sequence, here and there in it, for a million shifts of it."""
-    key_B, first_B = jax.random.split(jax.random.key(6), MILLION), jnp.arange(MILLION, dtype=jnp.uint32) % 3 * np.uint32(2**31)
+    key_B, first_B = (
+        jax.random.split(jax.random.key(6), MILLION),
+        jnp.arange(MILLION, dtype=jnp.uint32) % 3 * np.uint32(2**31),
+    )
     shift_B4 = jax.random.bits(jax.random.key(7), (MILLION, 4), jnp.uint32)
     one_each = jax.jit(jax.vmap(lambda key, first, shift_4: sample_evenly(tables, key, 1, first, shift_4)))
     return jax.tree.map(lambda array: array[:, 0], one_each(key_B, first_B, shift_B4))
