@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import gc
 import io
 import os
 import signal
@@ -14,6 +15,10 @@ from typing import Any, NoReturn
 from data.errors import InputError, suggestion
 from experiments.config import Config
 from experiments.interruption import EXIT_CODE, leave
+
+_COLLECT_AFTER = 20_000
+"""New objects until Python looks for garbage among them. With 700, as in Python 3.11, that takes 0.27 s of a toy run,
+mostly while JAX is imported, which leaves no garbage."""
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -91,6 +96,7 @@ def run_command(command: Callable[[], int]) -> NoReturn:
     What the system refuses, such as output to a full disk, is one line and 2 as well. Where nobody reads the output any
     more (`| head`) the command ends in silence, with 1. Characters that the output's encoding lacks become escapes.
     """
+    gc.set_threshold(_COLLECT_AFTER)
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, leave)
@@ -100,7 +106,11 @@ def run_command(command: Callable[[], int]) -> NoReturn:
     try:
         try:
             sys.exit(command())
-        finally:  # while it can still be told that the output takes nothing
+        finally:
+            # Else Python looks through all of JAX's objects once more before it ends, for 0.3 s. What lies in cycles is
+            # not finalised, so files are closed where they are written.
+            gc.freeze()
+            # While it can still be told that the output takes nothing.
             print(end="", flush=True)  # noqa: T201
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201

@@ -32,7 +32,8 @@ class TrainConfig:
     batch: int = setting(1024, "sentences an update", low=1, high=1_000_000)
     sampling: str = setting(
         "independent",
-        "sentences drawn each on its own, or spread evenly over what can be asked, which teaches as much in fewer",
+        "how sentences are drawn: independently, or so that they cover what can be asked evenly (each as probable as "
+        "before), by a randomly shifted low-discrepancy sequence",
         choices=SAMPLING,
     )
     optimizer: str = setting(

@@ -14,6 +14,9 @@ from experiments.config import Config
 from model.config import TransformerConfig
 from model.functional import Params, init_params
 
+_START, _BATCHES, _SEQUENCE = range(3)
+"""What is folded into a run's seed, for the keys of its parameters, its batches and their shift."""
+
 
 @dataclass(frozen=True)
 class Program:
@@ -90,7 +93,7 @@ def swept(*configs: Config) -> Swept:
 
 def init_state(program: Program, swept: Swept) -> TrainState:
     """The state of one run before its first update; a pure function of the seed."""
-    params = init_params(program.model, jax.random.fold_in(jax.random.key(swept.seed), 0))
+    params = init_params(program.model, jax.random.fold_in(jax.random.key(swept.seed), _START))
     root = jnp.sqrt(swept.folded)
     params = _times(params, swept.query_start * root, root)
     return TrainState(params, optimizer(program, swept).init(params), jnp.float32(0), jnp.int32(-1))
@@ -107,12 +110,12 @@ def _times(params: Params, query: jax.Array, key: jax.Array) -> Params:
 
 def data_key(swept: Swept) -> jax.Array:
     """The key that all of a run's batches come from."""
-    return jax.random.fold_in(jax.random.key(swept.seed), 1)
+    return jax.random.fold_in(jax.random.key(swept.seed), _BATCHES)
 
 
-def shift(swept: Swept) -> jax.Array:
-    """Where a run's quasi-random sequence begins, [4]; see `data.sampler.sample_evenly`."""
-    return jax.random.bits(jax.random.fold_in(jax.random.key(swept.seed), 2), (4,), jnp.uint32)
+def sequence_shift(swept: Swept) -> jax.Array:
+    """Where a run's low-discrepancy sequence begins, [4]; see `data.sampler.sample_evenly`."""
+    return jax.random.bits(jax.random.fold_in(jax.random.key(swept.seed), _SEQUENCE), (4,), jnp.uint32)
 
 
 def optimizer(program: Program, swept: Swept) -> optax.GradientTransformation:

@@ -1,8 +1,8 @@
 """One update, and a chunk of them: pure functions of (program, tables, swept values, state).
 
 The batch of a step comes from its number and the run's seed alone, so a run can go on from any step without an
-iterator's state. It is drawn in pieces with a key each: devices that share a batch take whole pieces, so the sentences
-of a step are the same on any number of devices.
+iterator's state. It is drawn in pieces, each with a key and (if they are spread evenly) with numbers of the sequence of
+its own: devices that share a batch take whole pieces, so the sentences of a step are the same on any number of devices.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ import numpy as np
 import optax
 
 from data.sampler import Batch, SamplerTables, sample, sample_evenly
-from experiments.state import Program, Swept, TrainState, data_key, optimizer, shift
+from experiments.state import Program, Swept, TrainState, data_key, optimizer, sequence_shift
 from model.functional import Params, training_logits
 from model.loss import cross_entropy
 
@@ -83,7 +83,7 @@ def _update(
 
 
 def batch_of(program: Program, tables: SamplerTables, swept: Swept, step: jax.Array, shards: int) -> Batch:
-    """The pieces of one step's batch that this device takes; arguments as for `train_steps`."""
+    """The pieces of the batch of update number `step` that this device takes; other arguments as for `train_steps`."""
     here, size = program.pieces // shards, program.batch // program.pieces
     piece = (jax.lax.axis_index(BATCH_AXIS) * here if shards > 1 else 0) + jnp.arange(here)
     key = jax.random.fold_in(data_key(swept), step)
@@ -92,9 +92,9 @@ def batch_of(program: Program, tables: SamplerTables, swept: Swept, step: jax.Ar
         own = jax.random.fold_in(key, piece)
         if program.sampling == "independent":
             return sample(tables, own, size)
-        # Modulo 2**32: a run that long goes through the sequence again.
+        # Modulo 2**32: a run of more sentences goes through the sequence again.
         first = (step.astype(jnp.uint32) * np.uint32(program.pieces) + piece.astype(jnp.uint32)) * np.uint32(size)
-        return sample_evenly(tables, own, size, first, shift(swept))
+        return sample_evenly(tables, own, size, first, sequence_shift(swept))
 
     return jax.tree.map(lambda array: array.reshape(-1, *array.shape[2:]), jax.vmap(one)(piece))
 

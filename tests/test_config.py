@@ -43,6 +43,7 @@ task:
 train:
   steps: 1e3
   batch: 48
+  sampling: quasi_random
   optimizer: sgd
   learning_rate: 1e-3
   warmup: 0
@@ -67,7 +68,14 @@ EXPECTED = Config(
     model=MODEL,
     task=TaskConfig(hidden=("verb",)),
     train=TrainConfig(
-        steps=1000, batch=48, optimizer="sgd", learning_rate=0.001, warmup=0.0, weight_decay=0.5, beta2=0.9
+        steps=1000,
+        batch=48,
+        sampling="quasi_random",
+        optimizer="sgd",
+        learning_rate=0.001,
+        warmup=0.0,
+        weight_decay=0.5,
+        beta2=0.9,
     ),
     evaluate=EvaluateConfig(sentences=64),
     track=TrackConfig(records=5, images=3, checkpoint_seconds=9.0),

@@ -15,7 +15,7 @@ from small_world import SMALL, Oracle, normalised, with_holes, world_from
 from data.contexts import held_out_contexts
 from data.grammar import CONTENT
 from data.posterior import posterior
-from data.sampler import sample, sample_evenly, sampler_tables
+from data.sampler import _ROOT, sample, sample_evenly, sampler_tables
 from data.vocabulary import MASK, PAD
 from data.world import load_world, world_names
 
@@ -237,9 +237,12 @@ def _clause(world, sentence, place):
     return [found[slot] for slot in CONTENT]
 
 
+@pytest.mark.parametrize("evenly", [False, True])
 @pytest.mark.parametrize("hidden", [("determiner",), ("connector", "verb"), ("adjective", "preposition", "subject")])
-def test_other_slots_can_be_hidden_too(small, hidden):
-    sentences_BK, batch = whole(draw(sampler_tables(small, hidden), jax.random.key(4), 256))
+def test_other_slots_can_be_hidden_too(small, hidden, evenly):
+    tables, key = sampler_tables(small, hidden), jax.random.key(4)
+    drawn = draw_evenly(tables, key, 256, jnp.uint32(0), some_shift(1)) if evenly else draw(tables, key, 256)
+    sentences_BK, batch = whole(drawn)
     assert {*batch.slot_B} == {*range(len(hidden))}
     assert (posterior(small, batch.tokens_BK, batch.hidden_B)[np.arange(256), batch.target_B] > 0).all()
     words = {slot: set(small.slots.get(slot, ())) for slot in hidden}
@@ -301,10 +304,8 @@ def independent_million(tables):
 
 def million_shifts(tables):
     """The same sentences of the evenly spread sequence, here and there in it, for a million shifts of it."""
-    key_B, first_B = (
-        jax.random.split(jax.random.key(6), MILLION),
-        jnp.arange(MILLION, dtype=jnp.uint32) % 3 * np.uint32(2**31),
-    )
+    key_B = jax.random.split(jax.random.key(6), MILLION)
+    first_B = jnp.arange(MILLION, dtype=jnp.uint32) * np.uint32(2_654_435_761)  # all over the 32 bits
     shift_B4 = jax.random.bits(jax.random.key(7), (MILLION, 4), jnp.uint32)
     one_each = jax.jit(jax.vmap(lambda key, first, shift_4: sample_evenly(tables, key, 1, first, shift_4)))
     return jax.tree.map(lambda array: array[:, 0], one_each(key_B, first_B, shift_B4))
@@ -345,6 +346,7 @@ def test_evenly_drawn_sentences_meet_frequencies_more_closely_than_chance(englis
         assert (count[expected == 0] == 0).all()
         return ((count - expected)[common] ** 2 / expected[common]).mean()
 
+    assert pytest.approx(_ROOT + 1, rel=1e-15) == _ROOT**5
     key = jax.random.key(3)
     assert 0.8 < chi_square(draw(tables, key, rows)) < 1.2
     for seed, first in ((1, 0), (2, 12_345_678), (3, 2**32 - 1000)):  # the last passes the end of 32 bits
