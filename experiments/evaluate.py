@@ -4,6 +4,7 @@ Excess is KL(exact posterior || model) in nats, averaged over a fixed set of fre
 seeds, per slot, on contexts that training asks for and on contexts that it never did. No label noise: 0 is perfect.
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from data.posterior import posterior
-from data.sampler import sample, sampler_tables
+from data.sampler import Batch, SamplerTables, sample, sampler_tables
 from data.vocabulary import PAD
 from data.world import World
 from experiments.config import PIECES, Config
@@ -43,13 +44,11 @@ class EvaluationSet:
 def make_evaluation_set(config: Config, world: World) -> EvaluationSet:
     """The evaluation set of a world: `config.evaluate.sentences` of each kind that the world has (NumPy arrays)."""
     slots = len(config.task.hidden)
-    draw = jax.jit(sample, static_argnums=2)
     parts = []
     for kind, name in enumerate(KINDS):
         tables = sampler_tables(world, config.task.hidden, held_out=name == "held_out")
         if tables is not None:
-            key = jax.random.fold_in(jax.random.key(_KEY), kind)
-            batch = jax.device_get(draw(tables, key, config.evaluate.sentences))
+            batch = jax.device_get(_draw(tables, np.int32(kind), config.evaluate.sentences))
             parts.append((batch, kind * slots + batch.slot_B))
     tokens_EK = np.concatenate([batch.tokens_BK for batch, _ in parts])
     hidden_E = np.concatenate([batch.hidden_B for batch, _ in parts])
@@ -61,6 +60,12 @@ def make_evaluation_set(config: Config, world: World) -> EvaluationSet:
         posterior_EV=np.pad(posterior(world, tokens_EK, hidden_E), padding, mode="edge").astype(np.float32),
         share_EG=np.pad(group_EG / np.maximum(group_EG.sum(axis=0), 1), padding).astype(np.float32),
     )
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _draw(tables: SamplerTables, kind: Any, size: int) -> Batch:
+    """The sentences of one kind; the key is made in here, since each operation outside is a program to be compiled."""
+    return sample(tables, jax.random.fold_in(jax.random.key(_KEY), kind), size)
 
 
 @jax.tree_util.register_dataclass
