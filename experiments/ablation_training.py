@@ -24,6 +24,7 @@ from experiments.ablation_plan import Group
 from experiments.health import MEANINGS
 from experiments.loop import make_material, watched_sentences
 from experiments.measure import Glance, Material, glance
+from experiments.probes import make_probes
 from experiments.record_file import read_npz
 from experiments.runner import Runner, record_steps
 from experiments.state import swept
@@ -70,7 +71,8 @@ class Materials:
         config = group.members[0].config
         key = (config.world, config.task, config.evaluate)
         if key not in self._made:
-            self._made[key] = make_material(config, group.world, watched_sentences(config, group.world))
+            probes = make_probes(group.world, watched_sentences(config, group.world))
+            self._made[key] = make_material(config, group.world, probes)
         return self._made[key]
 
 
@@ -85,7 +87,9 @@ class GroupTraining:
         tables = sampler_tables(group.world, configs[0].task.hidden)
         self.runner = Runner(group.program, swept(*configs), tables, steps, devices)
         # The measurement depends on the program and the mesh alone; the material is made while the training compiles.
-        self.runner.measured_by(self._measured, materials.of(group), holds=())
+        material = materials.of(group)
+        self.runner.measured_by(self._measured, material, holds=())
+        self.runner.measured_on(material)
 
     def _measured(self, material: Material, params: Params, scale: jax.Array) -> Glance:
         return glance(self.group.program, material, params, scale, self.runner.ensemble.shards)

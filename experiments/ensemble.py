@@ -102,6 +102,11 @@ class Ensemble:
         """`tree` on every device."""
         return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec()))
 
+    def replicated(self, tree: Any) -> Any:
+        """The shapes that `replicate(tree)` has; `tree` may itself be shapes alone."""
+        everywhere = NamedSharding(self.mesh, PartitionSpec())
+        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=everywhere), tree)
+
     def fetch(self, stacked: Any) -> Any:
         """`stacked` as NumPy arrays, without padding; waits for the devices."""
         if jax.process_count() > 1:

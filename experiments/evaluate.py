@@ -53,13 +53,31 @@ def make_evaluation_set(config: Config, world: World) -> EvaluationSet:
     tokens_EK = np.concatenate([batch.tokens_BK for batch, _ in parts])
     hidden_E = np.concatenate([batch.hidden_B for batch, _ in parts])
     group_EG = np.concatenate([group for _, group in parts])[:, None] == np.arange(len(KINDS) * slots)
-    padding = ((0, -len(tokens_EK) % (PIECES * BLOCK)), (0, 0))  # so that devices share it evenly, in whole blocks
+    padding = ((0, _padding(len(tokens_EK))), (0, 0))
     return EvaluationSet(
         tokens_EK=np.pad(tokens_EK, padding, mode="edge"),
         hidden_E=np.pad(hidden_E, padding[0], mode="edge"),
         posterior_EV=np.pad(posterior(world, tokens_EK, hidden_E), padding, mode="edge").astype(np.float32),
         share_EG=np.pad(group_EG / np.maximum(group_EG.sum(axis=0), 1), padding).astype(np.float32),
     )
+
+
+def evaluation_shapes(config: Config, world: World) -> EvaluationSet:
+    """The shapes of `make_evaluation_set`: known before it, so that what uses it can be compiled meanwhile."""
+    kinds = sum(sampler_tables(world, config.task.hidden, held_out) is not None for held_out in (False, True))
+    count = kinds * config.evaluate.sentences
+    rows, words = count + _padding(count), len(world.vocabulary)
+    return EvaluationSet(
+        tokens_EK=jax.ShapeDtypeStruct((rows, world.max_length), np.int32),
+        hidden_E=jax.ShapeDtypeStruct((rows,), np.int32),
+        posterior_EV=jax.ShapeDtypeStruct((rows, words), np.float32),
+        share_EG=jax.ShapeDtypeStruct((rows, len(KINDS) * len(config.task.hidden)), np.float32),
+    )
+
+
+def _padding(count: int) -> int:
+    """How many rows are added, so that devices share them evenly, in whole blocks."""
+    return -count % (PIECES * BLOCK)
 
 
 @functools.partial(jax.jit, static_argnums=2)

@@ -1,17 +1,19 @@
 """One experiment made ready to be trained: its world, what it is measured on, and the loop of `runner`."""
 
 from functools import cached_property
+from typing import Any
 
 import jax
+import numpy as np
 
 from data.errors import InputError
 from data.sampler import sampler_tables
 from data.world import World
 from experiments.config import Config
-from experiments.evaluate import KINDS, EvaluationSet, make_evaluation_set
+from experiments.evaluate import KINDS, evaluation_shapes, make_evaluation_set
 from experiments.gradient_norms import Sample
 from experiments.measure import Material, Measured, measure
-from experiments.probes import OtherRows, asked_probe, make_probes, other_rows, probe_tokens
+from experiments.probes import OtherRows, Probes, asked_probe, make_probes, other_rows, probe_tokens
 from experiments.runner import Record, Runner, Tick, record_steps
 from experiments.state import program, swept
 from model.functional import Params
@@ -34,10 +36,12 @@ class Training(Runner):
         self.sentences = watched_sentences(config, world)
         tables = sampler_tables(world, config.task.hidden)
         steps = record_steps(config.train.steps, config.track.records)
-        # The longest compilation: it goes on while the host works out the exact answers.
+        # The longest compilations: they go on while the host works out the exact answers.
         super().__init__(program(config, world), swept(config), tables, steps, devices)
-        self.material = make_material(config, world, self.sentences)
-        self.measured_by(self._measured, self.material, holds=())
+        probes = make_probes(world, self.sentences)
+        self.measured_by(self._measured, material_shapes(config, world, probes), holds=())
+        self.material = make_material(config, world, probes)
+        self.measured_on(self.material)
 
     def _measured(self, material: Material, params: Params, scale: jax.Array) -> Measured:
         return measure(self.program, material, params, scale, self.ensemble.shards)
@@ -66,21 +70,31 @@ def watched_sentences(config: Config, world: World) -> list[tuple[list[int], lis
     return sentences
 
 
-def make_material(config: Config, world: World, sentences: list[tuple[list[int], list[int]]]) -> Material:
+def make_material(config: Config, world: World, probes: Probes) -> Material:
     """What the runs of a config are measured on; exact answers are worked out here, which takes a while."""
     examples = make_evaluation_set(config, world)
-    probes, other = make_probes(world, sentences), _some_rows(config, world, examples)
-    return Material(examples, probes, other, _sample(examples))
-
-
-def _some_rows(config: Config, world: World, examples: EvaluationSet) -> OtherRows:
-    """The last of the evaluation sentences, which are of held-out contexts where the world has some."""
     used = int((examples.share_EG.sum(axis=1) > 0).sum())
-    some = slice(max(0, used - min(_OTHER_ROWS, config.evaluate.sentences)), used)
-    return other_rows(world, examples.tokens_EK[some], examples.hidden_E[some])
+    # The last of them: they are of held-out contexts where the world has some.
+    last = slice(used - _count(_OTHER_ROWS, config), used)
+    first = slice(0, _count(_SAMPLE_ROWS, config))
+    other = other_rows(world, examples.tokens_EK[last], examples.hidden_E[last])
+    sample = Sample(examples.tokens_EK[first], examples.hidden_E[first], examples.posterior_EV[first])
+    return Material(examples, probes, other, sample)
 
 
-def _sample(examples: EvaluationSet) -> Sample:
-    """The first rows of the evaluation set."""
-    some = slice(0, min(_SAMPLE_ROWS, int((examples.share_EG.sum(axis=1) > 0).sum())))
-    return Sample(examples.tokens_EK[some], examples.hidden_E[some], examples.posterior_EV[some])
+def material_shapes(config: Config, world: World, probes: Probes) -> Material:
+    """The shapes of `make_material`, without the exact answers."""
+    examples = evaluation_shapes(config, world)
+
+    def rows(like: jax.ShapeDtypeStruct, count: int, dtype: Any = None) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((_count(count, config), *like.shape[1:]), dtype or like.dtype)
+
+    tokens_EK, hidden_E, posterior_EV = examples.tokens_EK, examples.hidden_E, examples.posterior_EV
+    other = OtherRows(rows(tokens_EK, _OTHER_ROWS), rows(hidden_E, _OTHER_ROWS), rows(tokens_EK, _OTHER_ROWS, np.bool_))
+    sample = Sample(*(rows(like, _SAMPLE_ROWS) for like in (tokens_EK, hidden_E, posterior_EV)))
+    return Material(examples, probes, other, sample)
+
+
+def _count(most: int, config: Config) -> int:
+    """How many of the evaluation sentences are used where `most` are wanted."""
+    return min(most, config.evaluate.sentences)

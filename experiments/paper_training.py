@@ -77,6 +77,7 @@ class Arms:
         self._steps = config.train.steps
         self._runner = Runner(static, values, tables, [0, self._steps], loss=loss)
         self._runner.measured_by(lambda *measured: measure(static, *measured), self.examples)
+        self._runner.measured_on(self.examples)
 
     def run(self, done: Callable[[], None]) -> Trained:
         """Train; `done` is called CHUNKS times on the way."""

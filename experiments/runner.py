@@ -53,7 +53,7 @@ class Record:
 class Runner:
     """Runs of one program, which is being compiled as soon as this is made.
 
-    Before `run`, `measured_by` must say what is measured.
+    Before `run`, `measured_by` must say what is measured, and `measured_on` of what.
     """
 
     def __init__(
@@ -106,17 +106,20 @@ class Runner:
 
         Args:
           measure: takes (material, params, scale).
-          material: what it is given of.
+          material: what it will be given of, or just its shapes.
           holds: what it depends on beside these and the program, as for `Ensemble.compile`.
         """
 
         def one_run(material: Any, one: tuple[Swept, TrainState]) -> Any:
             return measure(material, one[1].params, one[0].scale)
 
-        self._material = self.ensemble.replicate(material)
         runs = (self._swept, self._init.shapes)
         known = None if holds is None else (measure.__qualname__, self.program, holds)
-        self._measure = self.ensemble.compile(one_run, self._material, runs, holds=known)
+        self._measure = self.ensemble.compile(one_run, self.ensemble.replicated(material), runs, holds=known)
+
+    def measured_on(self, material: Any) -> None:
+        """Give what is measured on (NumPy), of the shapes that `measured_by` was told."""
+        self._material = self.ensemble.replicate(material)
 
     def _bounds(self, *steps: int) -> Any:
         return self.ensemble.replicate(tuple(np.int32(step) for step in steps))

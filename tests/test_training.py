@@ -15,15 +15,16 @@ from rich.console import Console
 
 import data.worlds
 from data.sampler import sample_evenly, sampler_tables
-from data.world import load_world, make_world
+from data.world import load_world, make_world, world_names
 from data.world_file import check_world
 from data.yaml_file import read_yaml
 from experiments import session
 from experiments.checkpoint import Checkpoints
 from experiments.ensemble import Ensemble
 from experiments.evaluate import evaluate, make_evaluation_set
-from experiments.loop import Training, record_steps
+from experiments.loop import Training, make_material, material_shapes, record_steps, watched_sentences
 from experiments.measure import one_run
+from experiments.probes import make_probes
 from experiments.relation import most_costly, on_relevant
 from experiments.run_directory import load_run
 from experiments.runner import Runner
@@ -44,7 +45,9 @@ def runner_of(overrides, world, devices=None):
     def measured(examples, params, scale):
         return evaluate(runner.program, examples, params, scale, runner.ensemble.shards).excess_G
 
-    runner.measured_by(measured, make_evaluation_set(config, world))
+    examples = make_evaluation_set(config, world)
+    runner.measured_by(measured, examples)
+    runner.measured_on(examples)
     return runner
 
 
@@ -311,6 +314,20 @@ def test_a_diverged_run_spoils_no_other():
     assert mixed.diverged_at[1] > 0
     for left, right in zip(jax.tree.leaves(sound.params), jax.tree.leaves(mixed.params), strict=True):
         np.testing.assert_array_equal(left[0], right[0])
+
+
+@pytest.mark.parametrize("name", world_names())
+def test_the_shapes_that_are_compiled_for_are_those_of_what_is_measured_on(name):
+    """With fewer sentences than rows wanted, and more; where nothing is held out too."""
+    world = load_world(name)
+    for overrides in ({"evaluate.sentences": "20"}, {"evaluate.sentences": "300", "task.hidden": "[verb, adverb]"}):
+        if name != "english" and "task.hidden" in overrides:
+            overrides["task.hidden"] = "[verb]"
+        config = load_config("toy.yaml", overrides)
+        probes = make_probes(world, watched_sentences(config, world))
+        shapes, made = (make(config, world, probes) for make in (material_shapes, make_material))
+        for told, given in zip(jax.tree.leaves(shapes), jax.tree.leaves(made), strict=True):
+            assert (told.shape, told.dtype) == (given.shape, given.dtype)
 
 
 @pytest.mark.parametrize(("steps", "records"), [(1500, 40), (1, 2), (7, 40), (100_000, 64)])
