@@ -153,4 +153,8 @@ class _Session:
     def _cannot_write(self, error: OSError) -> str:
         kept = "" if self._last is None else f"; what was recorded up to step {self._last.step:,} is kept"
         reason = error.strerror or error
+        if isinstance(error, IsADirectoryError | NotADirectoryError):  # something stands in a file's place
+            return (
+                f"{error.filename2 or error.filename}: cannot be written to ({reason}); move what is there away{kept}"
+            )
         return f"{self._folder}: cannot be written to ({reason}); free some space, or choose --run-dir{kept}"
