@@ -346,7 +346,7 @@ def test_a_damaged_checkpoint_stays_where_nothing_can_be_written(folder, forks, 
     before = {path: path.read_bytes() for path in (folder / "blocked").rglob("*") if path.is_file()}
     code, _, err = forks.run(folder, "--resume", "blocked")
     assert code == 2
-    assert err.startswith("error: blocked: cannot be written to (Is a directory); ")
+    assert err.startswith("error: blocked/config.yaml.part: cannot be written to (Is a directory); move what is there")
     assert (
         before.items()
         <= {path: path.read_bytes() for path in (folder / "blocked").rglob("*") if path.is_file()}.items()
