@@ -33,7 +33,7 @@ class TrainConfig:
     sampling: str = setting(
         "independent",
         "how sentences are drawn: independently, or so that they cover what can be asked evenly (each as probable as "
-        "before), by a randomly shifted low-discrepancy sequence",
+        "then), by a randomly shifted low-discrepancy sequence",
         choices=SAMPLING,
     )
     optimizer: str = setting(
