@@ -220,9 +220,16 @@ def writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or error
-        remedy = "free some space, or choose --run-dir; what stands there is kept"
-        raise InputError(f"{folder}: cannot be written to ({reason}); {remedy}") from None
+        raise cannot_write(folder, error, "what stands there is kept") from None
+
+
+def cannot_write(folder: Path, error: OSError, kept: str = "") -> InputError:
+    """What the system refused in `folder`, as a mistake told in one line; `kept` says what is not lost."""
+    reason, end = error.strerror or error, f"; {kept}" if kept else ""
+    place = error.filename2 or error.filename
+    if place and isinstance(error, IsADirectoryError | NotADirectoryError):  # something stands in a file's place
+        return InputError(f"{place}: cannot be written to ({reason}); move what is there away{end}")
+    return InputError(f"{folder}: cannot be written to ({reason}); free some space, or choose --run-dir{end}")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -18,7 +18,7 @@ from experiments.metrics import excess_metrics
 from experiments.plain_text import say
 from experiments.progress_bar import TrainingBar
 from experiments.resume import Resumed, find_resumed
-from experiments.run_directory import RunLock, make_run_directory, resume_command
+from experiments.run_directory import RunLock, cannot_write, make_run_directory, resume_command
 from experiments.terminal import report
 from experiments.tracker import Tracker
 
@@ -87,7 +87,8 @@ class _Session:
                 self._train(found)
                 return self._end()
         except OSError as error:
-            raise InputError(self._cannot_write(error)) from None
+            kept = "" if self._last is None else f"what was recorded up to step {self._last.step:,} is kept"
+            raise cannot_write(self._folder, error, kept) from None
 
     def _say_done(self, found: Resumed) -> int:
         say(self._console, str(found.done))
@@ -149,12 +150,3 @@ class _Session:
             said = f"diverged: from update {step:,} on the loss of seed {seed} is no number; lower the learning rate"
             say(self._console, said)
         return 3 if diverged else 0
-
-    def _cannot_write(self, error: OSError) -> str:
-        kept = "" if self._last is None else f"; what was recorded up to step {self._last.step:,} is kept"
-        reason = error.strerror or error
-        if isinstance(error, IsADirectoryError | NotADirectoryError):  # something stands in a file's place
-            return (
-                f"{error.filename2 or error.filename}: cannot be written to ({reason}); move what is there away{kept}"
-            )
-        return f"{self._folder}: cannot be written to ({reason}); free some space, or choose --run-dir{kept}"
