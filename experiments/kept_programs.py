@@ -21,6 +21,7 @@ from typing import Any
 import jax
 from jax import export
 
+_ROOT = Path(__file__).parents[1]
 _DIGEST_BYTES = 32
 _MOST_FILES = 200
 _SAY_NOTHING = ("cache", "log", "dump", "profil", "coordin", "distributed", "pgle", "optimizations")
@@ -91,11 +92,11 @@ def _name(leaves: list[Any], said: str) -> str:
 
 
 def _source() -> str:
-    """A digest of catmat's modules, and the versions of the libraries that trace them."""
+    """A digest of catmat's modules, those in folders too, and the versions of the libraries that trace them."""
     digest = hashlib.sha256()
     for package in ("data", "model", "experiments"):
-        for path in sorted((Path(__file__).parents[1] / package).glob("*.py")):
-            digest.update(path.read_bytes())
+        for path in sorted((_ROOT / package).rglob("*.py")):
+            digest.update(f"{path.relative_to(_ROOT)} ".encode() + path.read_bytes())
     return f"{digest.hexdigest()} {_versions()}"
 
 

@@ -2,6 +2,8 @@
 
 import copy
 import dataclasses
+import subprocess
+import sys
 from collections import namedtuple
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from experiments.yaml_config import load_config
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
+ROOT = Path(__file__).parents[1]
 X = np.arange(3, dtype=np.float32)
 
 
@@ -113,14 +116,41 @@ def test_only_the_latest_stay(cache, monkeypatch):
 
 
 def test_the_source_of_every_module_counts(monkeypatch, tmp_path):
-    monkeypatch.setattr(kept_programs, "__file__", str(tmp_path / "experiments" / "kept_programs.py"))
-    found = set()
-    for package in ("data", "model", "experiments"):
-        (tmp_path / package).mkdir()
+    monkeypatch.setattr(kept_programs, "_ROOT", tmp_path)
+    found = {kept_programs._source()}
+    for module in ("data/module.py", "model/module.py", "experiments/module.py", "experiments/a/b/nested.py"):
+        (tmp_path / module).parent.mkdir(parents=True, exist_ok=True)
         for text in ("one", "two"):
-            (tmp_path / package / "module.py").write_text(text)
+            (tmp_path / module).write_text(text)
             found.add(kept_programs._source())
-    assert len(found) == 6
+    (tmp_path / "experiments/a/b/nested.py").rename(tmp_path / "experiments/a/nested.py")
+    found.add(kept_programs._source())
+    assert len(found) == 10
+
+
+NESTED = """\
+import sys
+from pathlib import Path
+import jax, jax.numpy as jnp
+from experiments import kept_programs
+kept_programs._ROOT = Path(sys.argv[1])
+sys.path.insert(0, str(Path(sys.argv[1], "model")))
+from inner.nested import function
+kept_programs.keep_in(Path(sys.argv[2]))
+print(kept_programs.kept(jax.jit(function), (jnp.ones(()),), "always the same")(jnp.ones(())))
+"""
+
+
+def test_an_edited_nested_module_runs_as_it_was_edited(tmp_path):
+    nested = tmp_path / "model" / "inner" / "nested.py"
+    nested.parent.mkdir(parents=True)
+    printed = []
+    for factor in (2, 2, 3):
+        nested.write_text(f"def function(x):\n    return {factor} * x\n")
+        command = [sys.executable, "-B", "-c", NESTED, str(tmp_path), str(tmp_path / "traced")]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        printed.append((float(done.stdout), len(list((tmp_path / "traced").iterdir()))))
+    assert printed == [(2.0, 1), (2.0, 1), (3.0, 2)]
 
 
 @pytest.mark.parametrize("damage", [lambda content: content[:-1], lambda _: b"", lambda content: content + b"."])
