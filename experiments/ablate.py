@@ -9,11 +9,11 @@ from pathlib import Path
 
 from data.errors import InputError
 from data.files import is_file
-from experiments.ablation_config import AblationConfig, load_ablation
-from experiments.ablation_roles import without_unmeasured
-from experiments.command_line import config_parser, parse, run_command
-from experiments.run_directory import newest_run
-from experiments.run_options import add_run_options, only_printed
+from experiments.ablation.config import AblationConfig, load_ablation
+from experiments.ablation.roles import without_unmeasured
+from experiments.commands.options import add_run_options, config_parser, only_printed, parse
+from experiments.commands.process import run_command
+from experiments.run_directory.folders import newest_run
 
 DEFAULT = "scaling_quick.yaml"
 EPILOG = """\
@@ -58,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if only_printed(options, config):
         return 0
     # Imported late: --help and a mistake in the config are answered without loading JAX.
-    from experiments import ablation_session, runtime
+    from experiments.ablation import session as ablation_session
+    from experiments.training import runtime
 
     runtime.prepare()
     if folder is not None:

@@ -6,15 +6,13 @@ python -m experiments.check_scale torch.nn.functional:scaled_dot_product_attenti
 
 import argparse
 import functools
-import importlib
 import math
-import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-from data.errors import InputError, suggestion
-from experiments.command_line import OneLineParser, parse, run_command
+from data.errors import InputError
+from experiments.commands.functions import load_function
+from experiments.commands.options import OneLineParser, parse
+from experiments.commands.process import run_command
 from experiments.scale_check import FRAMEWORKS, LAYOUTS, CheckError, check_expected, effective_scale, scale_names
 
 EPILOG = """\
@@ -35,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (by default the process's); gives the exit code."""
     options, _ = parse(_parser(), arguments)
     expected = _expected(options.expect, options.d_model)
-    attention = _load(options.function)
+    attention = load_function(options.function)
     try:
         report = effective_scale(
             attention,
@@ -109,34 +107,6 @@ def _expected(text: str | None, d_model: int | None) -> str | float | None:
     except CheckError as error:
         raise InputError(f"--expect: {error}") from error
     return text
-
-
-def _load(path: str) -> Callable[..., Any]:
-    """The function that `path`, package.module:function, names.
-
-    Raises:
-      InputError: there is none, or its module cannot be imported.
-    """
-    module_name, _, names = path.partition(":")
-    if not module_name or not names or module_name.endswith(".py") or "/" in module_name:
-        raise InputError(f"{path}: must be MODULE:FUNCTION, such as my_model.attention:attend")
-    if str(Path.cwd()) not in sys.path and "" not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        found: Any = importlib.import_module(module_name)
-        for name in names.split("."):
-            if not hasattr(found, name):  # imports what a module leaves until it is asked for
-                known = [n for n in dir(found) if n[0] != "_"]
-                raise InputError(f"{path}: there is no {name}{suggestion(name, known)}")
-            found = getattr(found, name)
-    except InputError:
-        raise
-    except (Exception, SystemExit) as error:
-        text = " ".join(str(error).split())
-        raise InputError(f"{path}: importing {module_name} raised {type(error).__name__}: {text}") from error
-    if not callable(found):
-        raise InputError(f"{path}: must be a function, not {type(found).__name__}")
-    return found
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ python -m experiments.film --run runs/toy-001 "the dog sat on the mat ."
 from collections.abc import Sequence
 
 from data.errors import printable
-from experiments.command_line import OneLineParser, run_command
+from experiments.commands.options import OneLineParser
+from experiments.commands.process import run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,8 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", metavar="NAME", help="write NAME.gif and NAME.png (default: film-001 in the run, ...)")
     options = parser.parse_args(arguments)
     # Imported late: a mistake in the options is answered without loading JAX.
-    from experiments import runtime
-    from experiments.film_maker import make_film
+    from experiments.replay.film import make_film
+    from experiments.training import runtime
 
     runtime.prepare()
     for path in make_film(options.run, options.sentence, options.steps, options.out):

@@ -6,10 +6,10 @@ python -m experiments.gradients --config gradients.yaml
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.command_line import config_parser, parse, run_command
-from experiments.gradient_config import GradientConfig
-from experiments.run_options import add_run_options, only_printed
-from experiments.yaml_config import load_as
+from experiments.commands.options import add_run_options, config_parser, only_printed, parse
+from experiments.commands.process import run_command
+from experiments.config.loader import load_as
+from experiments.gradient_study.config import GradientConfig
 
 EPILOG = """\
 examples:
@@ -29,10 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if only_printed(options, config):
         return 0
     # Imported late: --help and a mistake in the config are answered without loading JAX.
-    from experiments import runtime
+    from experiments.training import runtime
 
     runtime.prepare()
-    from experiments.gradient_session import study
+    from experiments.gradient_study.session import study
 
     return study(config, Path(options.config).stem, options.run_dir)
 

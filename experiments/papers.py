@@ -6,9 +6,9 @@ python -m experiments.papers --config mup.yaml
 
 from collections.abc import Sequence
 
-from experiments.command_line import config_parser, parse, run_command
-from experiments.paper_config import PapersConfig, load_papers
-from experiments.run_options import add_run_options, only_printed
+from experiments.commands.options import add_run_options, config_parser, only_printed, parse
+from experiments.commands.process import run_command
+from experiments.paper_results.config import PapersConfig, load_papers
 
 ALL = "all of configs/papers/"
 EPILOG = """\
@@ -30,10 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if only_printed(options, config):
         return 0
     # Imported late: --help and a mistake in the config are answered without loading JAX.
-    from experiments import runtime
+    from experiments.training import runtime
 
     runtime.prepare()
-    from experiments.paper_session import repeat
+    from experiments.paper_results.session import repeat
 
     return repeat(config, options.run_dir)
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.errors import InputError
-from experiments.command_line import config_parser, parse, run_command
-from experiments.run_directory import newest_run
-from experiments.run_options import add_run_options, only_printed
-from experiments.yaml_config import load_config
+from experiments.commands.options import add_run_options, config_parser, only_printed, parse
+from experiments.commands.process import run_command
+from experiments.config.loader import load_config
+from experiments.run_directory.folders import newest_run
 
 DEFAULT = "toy.yaml"
 
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.resume is not None:
         if options.run_dir is not None:
             raise InputError("--run-dir: a run that is resumed goes on in its own folder; leave out one of the two")
-        from experiments.resume import resumed_config
+        from experiments.session.resume import resumed_config
 
         folder = Path(options.resume) if options.resume else newest_run()
         config = resumed_config(folder, options.config, overrides)
@@ -50,13 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if only_printed(options, config):
         return 0
     # Imported late: --help and a mistake in the config are answered without loading JAX.
-    from experiments import runtime
+    from experiments.training import runtime
 
     runtime.prepare()
     if options.list_devices:
         print(runtime.device_list())  # noqa: T201
         return 0
-    from experiments import session
+    from experiments.session import session
 
     if folder is not None:
         return session.resume(config, folder)

@@ -21,7 +21,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.kept_programs import keep_in
+from experiments.training.program_cache import keep_in
 
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
@@ -33,7 +33,7 @@ if "device_count" not in os.environ["XLA_FLAGS"]:
     jax.config.update("jax_num_cpu_devices", max(2, jax.config.jax_num_cpu_devices))
 
 
-_BEGIN_WITH = ["test_training.py", "test_resume.py", "test_ablation_training.py", "test_dashboards.py"]
+_BEGIN_WITH = ["test_training.py", "test_resume.py", "test_training_of_groups.py", "test_dashboards.py"]
 """Files that take long: no process should be left alone with one at the end."""
 
 

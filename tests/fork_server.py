@@ -19,9 +19,9 @@ import jax
 from jax.experimental.serialize_executable import deserialize_and_load, serialize
 from matplotlib.backends import backend_agg  # noqa: F401  loaded here, so that no run has to
 
-from experiments.command_line import run_command
-from experiments.ensemble import Compiled, Ensemble
+from experiments.commands.process import run_command
 from experiments.train import main
+from experiments.training.ensemble import Compiled, Ensemble
 
 _compile = Ensemble.compile
 KEPT = Path(sys.argv[1])

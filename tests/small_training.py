@@ -1,6 +1,6 @@
 """A training that takes a moment: the smallest model, few sentences."""
 
-from experiments.config import Config, EvaluateConfig, TrackConfig, TrainConfig
+from experiments.config.schema import Config, EvaluateConfig, TrackConfig, TrainConfig
 from model.config import ModelConfig
 
 

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from experiments.gradient_config import GradientConfig, LayerConfig, SimulatedConfig, TrainingConfig
-from experiments.gradient_layer import Layer, LayerMeasurement
-from experiments.gradient_simulated import SIGMAS, SOFTMAX_KEYS, Simulated
-from experiments.gradient_stages import ALL_STAGES, STAGES
-from experiments.gradient_statistics import SCALES, scale_factors
-from experiments.gradient_study import Study
-from experiments.gradient_theory import JACOBIAN_TABLE, jacobian_norm, query_crossing, query_norms
-from experiments.gradient_training import TrainedSize
+from experiments.gradient_study.along_training import TrainedSize
+from experiments.gradient_study.config import GradientConfig, LayerConfig, SimulatedConfig, TrainingConfig
+from experiments.gradient_study.measurements import Study
+from experiments.gradient_study.norm_statistics import SCALES, scale_factors
+from experiments.gradient_study.real_layer import Layer, LayerMeasurement
+from experiments.gradient_study.simulated_layer import SIGMAS, SOFTMAX_KEYS, Simulated
+from experiments.gradient_study.stage_gradients import ALL_STAGES, STAGES
+from experiments.gradient_study.theory import JACOBIAN_TABLE, jacobian_norm, query_crossing, query_norms
 
 SPREAD_R = np.asarray([0.999, 1.0, 1.001])
 """Three seeds that hardly differ, so that what is true is also sure."""

@@ -1,0 +1,89 @@
+"""Options of the commands: every value of the config is one, with its meaning in --help. Imports no jax."""
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from data.errors import InputError, suggestion
+from experiments.config.fields import config_fields
+from experiments.config.loader import to_yaml
+from experiments.config.schema import Config
+from experiments.run_directory.folders import check_run_directory
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """A parser whose errors are one line with a remedy, not a page of usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; see {self.prog} --help")
+
+
+def config_parser(
+    prog: str, description: str, epilog: str = "", schema: type = Config, default: str = "toy.yaml"
+) -> OneLineParser:
+    """A parser with `--config` and one option for every value of the config, a dataclass `schema`."""
+    note = "A value given here wins over the config file; the defaults shown hold where the file says nothing."
+    parser = OneLineParser(
+        prog=prog,
+        description=f"{description}\n\n{note}",
+        epilog=epilog,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        default=default,
+        help=f"a config file, by path or by its name in configs/ (default: {default})",
+    )
+    groups: dict[str, Any] = {}
+    for name, item in config_fields(schema):
+        section = name.rpartition(".")[0] or "experiment"
+        group = groups.setdefault(section, None) or parser.add_argument_group(section)
+        groups[section] = group
+        help_text = f"{item.metadata['meaning']} ({_shown(item)})".replace("%", "%%")
+        group.add_argument(f"--{name}", metavar="VALUE", default=argparse.SUPPRESS, help=help_text)
+    return parser
+
+
+def _shown(item: "dataclasses.Field[Any]") -> str:
+    default = list(item.default) if isinstance(item.default, tuple) else item.default
+    choices = ", ".join(item.metadata.get("choices", ()))
+    return f"{choices}; default: {default}" if choices else f"default: {default}"
+
+
+def parse(
+    parser: OneLineParser, arguments: Sequence[str] | None, schema: type = Config
+) -> tuple[argparse.Namespace, dict[str, str]]:
+    """The parsed options, and the values of the config (a `schema`) among them as typed.
+
+    Raises:
+      InputError: an unknown option, with the nearest known one.
+    """
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        known = [option for action in parser._actions for option in action.option_strings]
+        raise InputError(f"unknown option {unknown[0]}{suggestion(unknown[0].partition('=')[0], known)}")
+    names = {name for name, _ in config_fields(schema)}
+    return options, {name: text for name, text in vars(options).items() if name in names}
+
+
+def add_run_options(parser: argparse.ArgumentParser, called: str = "NAME") -> None:
+    """Add `--run-dir` and `--print-config`; without the first a run lies in `runs/<called>-001`, -002, ..."""
+    usual = f"(default: runs/{called}-001, -002, ...)"
+    parser.add_argument("--run-dir", metavar="DIR", help=f"a new folder for this run {usual}")
+    parser.add_argument("--print-config", action="store_true", help="print the config that would run, and stop")
+
+
+def only_printed(options: argparse.Namespace, config: Any) -> bool:
+    """Print the config, and say so, where that is all that was asked for.
+
+    Raises:
+      InputError: it was not, and `--run-dir` cannot be used.
+    """
+    if options.print_config:
+        print(to_yaml(config), end="")  # noqa: T201
+    elif options.run_dir is not None:
+        check_run_directory(options.run_dir)
+    return bool(options.print_config)

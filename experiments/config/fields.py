@@ -1,0 +1,20 @@
+"""The values of a config by their dotted name, such as `model.d_head`."""
+
+import dataclasses
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+from experiments.config.schema import Config
+
+
+def config_fields(schema: type = Config, prefix: str = "") -> Iterator[tuple[str, "dataclasses.Field[Any]"]]:
+    """(dotted name, field) of every value of the config."""
+    declared = typing.get_type_hints(schema)
+    for item in dataclasses.fields(schema):
+        if hasattr(declared[item.name], "from_yaml"):
+            continue  # no fixed set of names: it is no option
+        if dataclasses.is_dataclass(declared[item.name]):
+            yield from config_fields(typing.cast(type, declared[item.name]), f"{prefix}{item.name}.")
+        else:
+            yield prefix + item.name, item

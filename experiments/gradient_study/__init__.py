@@ -1,0 +1,1 @@
+"""The gradients of attention under three scales, beside what theory says of them."""

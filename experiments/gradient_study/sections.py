@@ -1,0 +1,188 @@
+"""The sections of the gradient study's report, after the answer: parts a, b and c, P9 and P10, and the method."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from experiments.gradient_study import figures, training_figures
+from experiments.gradient_study.comparisons import UNSCALED, escape_rise, ratio_at, table_of
+from experiments.gradient_study.measurements import Study
+from experiments.gradient_study.norm_statistics import DEAD, NAMES, SCALED, SCALES, mean_estimate, short
+from experiments.reports.report import Report
+
+_FIGURES = {
+    "simulated_query": (
+        figures.simulated_query,
+        "RMS, mean and median of the gradient of the query. Crosses: the exact law, drawn without a model.",
+    ),
+    "distributions": (
+        figures.distributions,
+        "How the tokens are spread. Upright lines: the means.",
+    ),
+    "simulated_stages": (
+        figures.simulated_stages,
+        "Unscaled over scaled at every stage.",
+    ),
+    "softmax": (
+        figures.softmax_peaks,
+        "Softmax alone. RMS and median of its Jacobian's norm, for n keys.",
+    ),
+    "layer_ratios": (
+        figures.layer_ratios,
+        "Unscaled over scaled in the real layer.",
+    ),
+    "training": (training_figures.training_course, "Separately trained models. Each under its own scale."),
+    "same_parameters": (
+        training_figures.same_parameters,
+        "The same parameters under both scales. What the factor does by itself, wherever training has led.",
+    ),
+    "escape_and_kurtosis": (
+        figures.escape_and_kurtosis,
+        "Left: updates until a query leaves the wrong key. Right: how unequal the tokens' gradients are.",
+    ),
+}
+_METHOD = (
+    "Gradients come from the model's own functions: the chain rule is taken through its weights, softmax and sum.",
+    "A norm is that of one row (one hidden word), over all heads, keys and components of a stage.",
+    "Statistics are over the rows of a seed; the seed is the unit, and every value is a mean over seeds.",
+    "(a), (b) and P7 are in float64: float32 would show its rounding where a saturated row's gradient is smaller.",
+    "P4 is about the norm of softmax's Jacobian J; at large sigma the gradient of the query follows it.",
+    "Every setting, stage and statistic is in `gradients.csv`; the other numbers are in the CSV files beside it.",
+    "TensorBoard shows the same, with distributions.",
+)
+
+
+def _statistics(report: Report, norms: list[figures.Floats], sizes: tuple[int, ...], stage: str) -> None:
+    """Every statistic of one stage."""
+    names = ("rms", "mean", "median", "q05", "q95", "dead")
+    found = {name: table_of(norms, name, stage) for name in names}
+    rows = []
+    for i, d in enumerate(sizes):
+        for c, scale in enumerate(SCALES):
+            values = [mean_estimate(found[name][i, c]) for name in names]
+            shown = [str(value) for value in values[:3]] + [short(value.value) for value in values[3:5]]
+            rows.append([d, NAMES[scale], *shown, f"{100 * values[5].value:.1f} %"])
+    report.table(["d", "scale", "RMS", "mean", "median", "5 %", "95 %", "dead rows"], rows)
+
+
+def simulated(report: Report, study: Study) -> None:
+    """Part a."""
+    config = study.config.simulated
+    report.heading("(a) The simulated layer")
+    report.text(
+        f"Independent normal queries, keys and values, {config.keys} keys to a query, {config.tokens:,} tokens for each"
+        f" of {study.config.seeds} seeds, the same for the three scales. Here the formulas are exact (the verdicts on"
+        " the law say how closely they are met). Gradient of the query:"
+    )
+    _statistics(report, study.simulated.norms_NCSRT, study.simulated.sizes, "query")
+    _figure(report, study, "simulated_query")
+    _figure(report, study, "distributions")
+    apart = _apart([study.simulated.norms_NCSRT], "query", "key")
+    _figure(report, study, "simulated_stages", f" In the RMS, the curves of query and key differ by up to {apart}.")
+    _figure(report, study, "softmax")
+
+
+def layer(report: Report, study: Study) -> None:
+    """Part b."""
+    layer, config = study.layer, study.config.layer
+    report.heading("(b) The real layer before its first update")
+    sigma = [mean_estimate(layer.by_norm[norm].score_std_NCR[-1, UNSCALED]) for norm in ("layer", "none")]
+    report.text(
+        f"{config.heads} heads, {config.d_model} components, {config.rows} masked sentences for each of {config.seeds}"
+        f" seeds, {layer.keys:.1f} words in the mean. At d = {layer.sizes[-1]} the unscaled scores have a std of"
+        f" {sigma[0]} with LayerNorm and {sigma[1]} without. Gradient of W_Q of single rows, with LayerNorm:"
+    )
+    _statistics(report, layer.by_norm["layer"].norms_NCSRT, layer.sizes, "W_Q")
+    both = [measured.norms_NCSRT for measured in layer.by_norm.values()]
+    apart = [_apart(both, *pair) for pair in (("W_Q", "W_K"), ("W_V", "W_O"))]
+    _figure(report, study, "layer_ratios",
+            f" In the RMS, the curves of W_Q and W_K differ by up to {apart[0]}, those of W_V and W_O by {apart[1]}."
+    )  # fmt: skip
+    report.text(_values(study))
+
+
+def _values(study: Study) -> str:
+    """The values in the real layer, and where the simulated one differs from it."""
+    norms = study.layer.by_norm["layer"].norms_NCSRT
+    value, kernel, weights = (ratio_at(norms, "rms", stage) for stage in ("value", "W_V", "weights"))
+    own = ratio_at(study.simulated.norms_NCSRT, "rms", "value")
+    cause = (
+        " Presumably the norm after attention is the cause: sharper weights make a longer context, and what comes back"
+        " is divided by that length. No arm here measures it."
+    )
+    return (
+        f"The gradient of the values is {value} times as large unscaled (simulated layer: {own}), that of W_V {kernel}"
+        " times. The gradient of the weights, which no scale touches in the simulated layer, is"
+        f" {weights} times as large." + (cause if weights.high < 1 else "")
+    )
+
+
+def _apart(parts: list[list[figures.Floats]], one: str, other: str) -> str:
+    """How far two stages' curves of unscaled over scaled are from each other, at most, in the RMS."""
+    apart = [np.abs(_ratio_N(norms_NCSRT, one) / _ratio_N(norms_NCSRT, other) - 1).max() for norms_NCSRT in parts]
+    return f"{100 * max(apart):.1f} %"
+
+
+def _ratio_N(norms_NCSRT: list[figures.Floats], stage: str) -> figures.Floats:
+    mean_NC = table_of(norms_NCSRT, "rms", stage).mean(axis=-1)
+    return mean_NC[:, UNSCALED] / mean_NC[:, SCALED]
+
+
+def training(report: Report, study: Study) -> None:
+    """Part c."""
+    training = study.config.training
+    report.heading("(c) Along training")
+    report.text(
+        f"{study.config.seeds} seeds of each scale and d, {training.steps} updates of {training.batch} sentences"
+        f" (AdamW, learning rate {training.learning_rate:g} for every arm: it is not tuned for each, so this compares"
+        " gradients, not the best that a scale can do). The same seeds and sentences in every arm. In float32, as"
+        f" models are trained: medians below about 1e-7 are rounding. A row is dead below {DEAD:g} of the median of the"
+        " same parameters under 1/sqrt(d)."
+    )
+    rows = []
+    for size in study.trained:
+        for a, scale in enumerate(SCALES):
+            sigma = [str(mean_estimate(size.sigma_PAR[p, a])) for p in (0, -1)]
+            rows.append([size.d, NAMES[scale], *sigma, str(mean_estimate(size.excess_PAR[-1, a]))])
+    report.table(["d", "trained under", "sigma, start", "sigma, end", "excess, nats"], rows)
+    _figure(report, study, "training")
+    _figure(report, study, "same_parameters")
+
+
+def rest(report: Report, study: Study) -> None:
+    """P9 and P10."""
+    report.heading("Escape and kurtosis (P9, P10)")
+    report.text(_escapes(study))
+    _figure(report, study, "escape_and_kurtosis")
+
+
+def _escapes(study: Study) -> str:
+    """What a margin costs under either optimiser."""
+    times, margins = study.escape, study.config.escape.margins
+    last = {name: mean_estimate(times[name][-1]) for name in times}
+    first = {name: mean_estimate(times[name][0]) for name in times}
+    rise = {name: escape_rise(margins, times[name]) for name in times}
+    return (
+        f"A query that starts on the wrong key with margin M = {margins[-1]} needs {last['sgd']} updates of gradient"
+        f" descent (M = {margins[0]}: {first['sgd']}) and {last['adam']} of Adam ({first['adam']}). Over the last"
+        f" margins log(time) rises by {rise['sgd']} for each unit of M under gradient descent (exp(M): 1) and by"
+        f" {rise['adam']} under Adam"
+        + (", which divides by the gradient's size." if rise["adam"].high < rise["sgd"].low else ".")
+    )
+
+
+def method(report: Report, study: Study, versions: Mapping[str, str]) -> None:
+    """How it was measured, for who wants to check it."""
+    report.heading("How it was measured")
+    moved = short(float(study.control["moved"].min()))
+    control = (
+        f"P7 shows no interval: an identity holds in each of the {len(study.control['sgd'])} seeds or not at all, so"
+        f" the worst of them decides. Gradient descent moved W_Q by {moved} of its largest entry or more."
+    )
+    shown = ", ".join(f"{name} {value}" for name, value in versions.items())
+    report.items([*_METHOD, control, f"Versions: {shown}."])
+
+
+def _figure(report: Report, study: Study, name: str, measured: str = "") -> None:
+    draw, caption = _FIGURES[name]
+    report.figure(name, draw(study), caption + measured)

@@ -1,0 +1,140 @@
+"""Part a: one layer of attention on independent normal queries, keys and values, where the formulas are exact.
+
+Each token has a query, n keys and n values of its own. The components of queries and keys have std c (1, or small);
+those of the values have std 1, and those of the loss's gradient with respect to the context are normal with an RMS
+length of 1, so that a_j = g.v_j has variance 1. The three scales see the same draws. Softmax is also looked at by
+itself, on independent normal scores of std sigma.
+
+Everything runs in float64: a saturated row's gradient is a difference of nearly equal numbers, and float32 would show
+its rounding (about 1e-7) in place of medians below it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.gradient_study.config import SimulatedConfig
+from experiments.gradient_study.norm_statistics import scale_factors
+from experiments.gradient_study.stage_gradients import stage_gradients
+from experiments.training.ensemble import Ensemble
+from model.attention import softmax
+
+Floats = NDArray[np.floating]
+
+VALUE_SIZE = 16
+"""Components of a value. The RMS of a gradient depends on the variance of a_j alone; its mean by 2 % on this, too."""
+SOFTMAX_KEYS = (2, 4, 6, 8, 12, 16, 32)
+SIGMAS = (*(round(float(sigma), 4) for sigma in np.geomspace(0.25, 32, 22)), 1.0, 4.0, 8.0, 16.0)
+_FLOATS_AT_ONCE = 2**21
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What was measured of the simulated layer."""
+
+    sizes: tuple[int, ...]
+    norms_NCSRT: list[Floats]
+    """Norms of STAGES for each size; unit components."""
+    small_NCSRT: list[Floats]
+    """The same with small components."""
+    dot_variance_NR: Floats
+    """Var(q.k) at unit components."""
+    jacobian: dict[int, Floats]
+    """n -> ||J||_F [sigmas, R, rows], sigmas as in `sigmas`."""
+    squared_weights: dict[int, Floats]
+    """n -> S2, the sum of the squared weights, likewise."""
+
+    @property
+    def sigmas(self) -> Floats:
+        """The standard deviations of the scores that softmax was measured at, rising."""
+        return np.asarray(sorted(SIGMAS))
+
+
+def simulate(config: SimulatedConfig, seed: int, seeds: int, done: Callable[[str], None]) -> Simulated:
+    """Measure; `done` is told the name of each piece."""
+    with jax.enable_x64(True):
+        ensemble = Ensemble(seeds, 1)
+        seed_R = ensemble.place(np.arange(seed, seed + seeds, dtype=np.uint32))
+        norms, small, variance = [], [], []
+        for d in config.sizes:
+            norms_RCST, small_RCST, variance_R = _layer(ensemble, seed_R, config, d)
+            norms.append(np.moveaxis(norms_RCST, 0, 2))
+            small.append(np.moveaxis(small_RCST, 0, 2))
+            variance.append(variance_R)
+            done(f"simulated layer, d {d}")
+        jacobian, squares = {}, {}
+        for n in SOFTMAX_KEYS:
+            rows = max(64, min(config.softmax_rows, config.softmax_rows * 8 // n))
+            norm_RST, square_RST = _softmax(ensemble, seed_R, n, rows)
+            jacobian[n], squares[n] = np.moveaxis(norm_RST, 0, 1), np.moveaxis(square_RST, 0, 1)
+        done("softmax alone")
+    return Simulated(config.sizes, norms, small, np.asarray(variance), jacobian, squares)
+
+
+def _layer(ensemble: Ensemble, seed_R: Any, config: SimulatedConfig, d: int) -> tuple[Floats, Floats, Floats]:
+    """Norms [R, C, S, T] at unit and at small components, and the variance of q.k [R] at unit ones, of every seed."""
+    block = max(1, min(config.tokens, _FLOATS_AT_ONCE // ((config.keys + 1) * d)))
+    large = -(-config.tokens // block)
+    blocks = large + max(1, large // 16)  # few tokens are enough where every token tells the same
+
+    def one_seed(small: jax.Array, seed: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), d), blocks)
+        std_N = jnp.where(jnp.arange(blocks) < large, 1.0, small)
+        norms_NCST, square_N = jax.lax.map(
+            lambda one: simulated_block(one[0], block, config.keys, d, one[1]), (keys, std_N)
+        )
+        flat = [jnp.moveaxis(part, 0, 2).reshape(*part.shape[1:3], -1) for part in jnp.split(norms_NCST, [large])]
+        return flat[0][..., : config.tokens], flat[1], square_N[:large].mean()
+
+    return ensemble.fetch(ensemble.each(one_seed)(ensemble.replicate(np.float64(config.small)), seed_R))
+
+
+def simulated_block(
+    key: jax.Array, tokens: int, keys: int, d: int, std: jax.Array | float
+) -> tuple[jax.Array, jax.Array]:
+    """Norms [C, S, T] of some tokens under every scale, and the mean square of q.k."""
+    query_key, key_key, value_key, loss_key = jax.random.split(key, 4)
+
+    def normal(key: jax.Array, *shape: int) -> jax.Array:  # 32 random bits are enough, and twice as quick
+        return jax.random.normal(key, shape, jnp.float32).astype(jnp.float64)
+
+    query_BQHD, key_BKHD = std * normal(query_key, tokens, 1, 1, d), std * normal(key_key, tokens, keys, 1, d)
+    value_BKHD, loss_BQHD = normal(value_key, tokens, keys, 1, VALUE_SIZE), normal(loss_key, tokens, 1, 1, VALUE_SIZE)
+    loss_BQHD /= VALUE_SIZE**0.5
+    allowed_BK = jnp.ones((tokens, keys), bool)
+    norms_CST = jnp.stack(
+        [
+            stage_gradients(query_BQHD, key_BKHD, value_BKHD, allowed_BK, loss_BQHD, scale).norms_SB()
+            for scale in scale_factors(d)
+        ]
+    )
+    return norms_CST, jnp.mean(jnp.einsum("BQHD,BKHD->BHQK", query_BQHD, key_BKHD) ** 2)
+
+
+def _softmax(ensemble: Ensemble, seed_R: Any, n: int, rows: int) -> tuple[Floats, Floats]:
+    """||J||_F and S2 of rows of n normal scores, [R, sigmas, rows]; all sigmas see the same draws."""
+
+    def one_seed(sigma_S: jax.Array, seed: jax.Array) -> tuple[jax.Array, jax.Array]:
+        key = jax.random.fold_in(jax.random.key(seed), 1_000_000 + n)
+        score_TK = jax.random.normal(key, (rows, n), jnp.float32).astype(jnp.float64)
+        return jax.lax.map(lambda sigma: softmax_rows(sigma * score_TK), sigma_S)
+
+    return ensemble.fetch(ensemble.each(one_seed)(ensemble.replicate(np.asarray(sorted(SIGMAS))), seed_R))
+
+
+def softmax_rows(score_TK: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """||J||_F of the model's softmax, row by row [T], and S2 [T]. J is made of one backward pass for each key."""
+    score_BHQK = score_TK[:, None, None, :]
+    weight_BHQK, back = jax.vjp(lambda score: softmax(score, jnp.ones(score_TK.shape, bool)), score_BHQK)
+
+    def column(j: jax.Array) -> jax.Array:
+        one_hot_BHQK = jnp.broadcast_to(jnp.arange(score_TK.shape[1]) == j, score_BHQK.shape).astype(score_TK.dtype)
+        return jnp.sum(back(one_hot_BHQK)[0] ** 2, axis=(1, 2, 3))
+
+    squares_KT = jax.lax.map(column, jnp.arange(score_TK.shape[1]))
+    return jnp.sqrt(squares_KT.sum(axis=0)), jnp.sum(weight_BHQK**2, axis=(1, 2, 3))

@@ -1,0 +1,50 @@
+"""What a model says of each watched row, beside the exact answer."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.measuring.experiment import Record, Training
+from experiments.measuring.measurement import one_run
+
+
+@dataclass(frozen=True)
+class RowResult:
+    """What a run does with one hidden word of a watched sentence, beside the exact answer."""
+
+    sentence: int
+    hidden: int
+    """Position of the hidden word."""
+    words: tuple[str, ...]
+    weights_HK: NDArray[np.float32]
+    guess: tuple[str, float]
+    """The most probable word and its probability, by the model."""
+    exact: tuple[str, float]
+    """The same, by the exact posterior."""
+
+
+def row_results(training: Training, record: Record, run: int) -> list[RowResult]:
+    """The rows of all watched sentences, for one run at one record."""
+    probes, words = training.material.probes, training.world.vocabulary.words
+    observation = one_run(record.measured.observation, run)
+    logits_GV = observation.forward.logits_BQV[:, 0].astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a diverged run's logits can be infinite
+        guess_GV = np.exp(logits_GV - logits_GV.max(axis=1, keepdims=True))
+        guess_GV /= guess_GV.sum(axis=1, keepdims=True)
+    results = []
+    for g, sentence in enumerate(probes.sentence_G):
+        tokens = training.sentences[sentence][0]
+        length = len(tokens)
+        best, true = int(guess_GV[g].argmax()), int(probes.posterior_GV[g].argmax())
+        results.append(
+            RowResult(
+                sentence=int(sentence),
+                hidden=int(probes.hidden_G[g]),
+                words=tuple(words[token] for token in tokens),
+                weights_HK=observation.forward.weights_BHQK[g, :, 0, :length],
+                guess=(words[best], float(guess_GV[g, best])),
+                exact=(words[true], float(probes.posterior_GV[g, true])),
+            )
+        )
+    return results

@@ -1,0 +1,82 @@
+"""Relation scores: how much of the attention lies on the words that truly matter.
+
+The score of a row is the weight on its truly relevant words (at least 20 % of the row's largest exact relevance). It
+means something only beside its baselines: the untrained model, uniform attention, and attention by position alone.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.posterior import relevant_words
+from data.vocabulary import PAD
+from experiments.measuring.measurement import Measured
+from experiments.measuring.probes import OtherRows, Probes
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class RelationScores:
+    """Scores of each probe row, for every head and for the mean of the heads."""
+
+    weight_GH: NDArray[np.float64]
+    """Weight on the relevant words, each head."""
+    untrained_GH: NDArray[np.float64]
+    """The same before the first update."""
+    position_GH: NDArray[np.float64]
+    """The same, if each head looked at places as it does on average."""
+    uniform_G: NDArray[np.float64]
+    """The same, if all words got the same weight."""
+    costliest_G: NDArray[np.bool_]
+    """Whether the words whose removal (from all heads) costs most are the relevant ones."""
+    best_head: int
+    """The head with the highest score on other sentences than the probes."""
+
+
+def relation_scores(probes: Probes, other: OtherRows, trained: Measured, untrained: Measured) -> RelationScores:
+    """The scores of one run on the probe rows.
+
+    Args:
+      probes: the rows that are scored.
+      other: the rows on which the best head is chosen.
+      trained: what was measured of the run; no stacked axis.
+      untrained: the same before its first update.
+    """
+    relevant_GK = relevant_words(probes.relevance_GK.astype(np.float64))
+    words_GK = probes.tokens_GK != PAD
+    return RelationScores(
+        weight_GH=on_relevant(trained.weights_GHK, relevant_GK),
+        untrained_GH=on_relevant(untrained.weights_GHK, relevant_GK),
+        position_GH=on_relevant(by_place(probes, trained.evaluation.position_map_PHK), relevant_GK),
+        costliest_G=_costliest_are(relevant_GK, trained.observation.cut_cost_GJK[:, -1]),
+        uniform_G=relevant_GK.sum(axis=1) / words_GK.sum(axis=1),
+        best_head=int(on_relevant(trained.other_weights_OHK, other.relevant_OK).mean(axis=0).argmax()),
+    )
+
+
+def by_place(probes: Probes, position_map_PHK: Any) -> Floats:
+    """The maps of the probe rows [G, H, K], if each head looked at places as it does on average."""
+    words_GK = probes.tokens_GK != PAD
+    by_place_GHK = position_map_PHK[probes.hidden_G] * words_GK[:, None]
+    return np.asarray(by_place_GHK / np.maximum(by_place_GHK.sum(axis=2, keepdims=True), 1e-9))
+
+
+def on_relevant(weights_GHK: Floats, relevant_GK: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Weight on the relevant words [G, H]."""
+    return np.asarray((weights_GHK.astype(np.float64) * relevant_GK[:, None]).sum(axis=2))
+
+
+def _costliest_are(relevant_GK: NDArray[np.bool_], cost_GK: Any) -> NDArray[np.bool_]:
+    rows = [
+        set(most_costly(cost_GK, count)[g]) == set(np.flatnonzero(relevant_GK[g]))
+        for g, count in enumerate(relevant_GK.sum(axis=1))
+    ]
+    return np.asarray(rows)
+
+
+def most_costly(cost_GK: Any, count: int = 2) -> NDArray[np.int64]:
+    """The `count` keys of each row whose removal costs most [G, count], the most costly first."""
+    return np.argsort(-cost_GK, axis=1, kind="stable")[:, :count]

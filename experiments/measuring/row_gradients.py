@@ -1,0 +1,84 @@
+"""How large the loss gradient is, row by row and parameter group by parameter group, while a model trains.
+
+A row is one masked sentence. Its loss is KL(exact posterior || model), whose gradient is what the cross-entropy's is on
+average over the words that may be hidden there, without that noise. One mean over rows says little (a few rows can
+carry all of it), so the norms of single rows are kept, and RMS, median and the share of dead rows are taken from them.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.training.hyperparameters import Program
+from model.functional import Params, apply
+from model.loss import excess
+
+DEAD = 1e-3
+"""A row is dead in a group if its gradient is smaller than this share of the median row's before the first update."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Sample:
+    """A few rows of the evaluation set, for what is too costly on all of it; E rows."""
+
+    tokens_EK: Any
+    hidden_E: Any
+    posterior_EV: Any
+
+
+def group_of(path: tuple[str, ...]) -> str:
+    """The group of a parameter: `attention/query`, `norm`, `mlp`, `token`, ..."""
+    if path[0] == "attention":
+        return f"attention/{path[1]}"
+    if path[0].endswith("_norm"):
+        return "norm"
+    return path[0].partition("_")[0] if path[0].startswith("mlp") else path[0]
+
+
+def flat_params(params: Params) -> dict[tuple[str, ...], Any]:
+    """The leaves of nested parameters by their path."""
+    leaves = jax.tree_util.tree_flatten_with_path(params)[0]
+    return {tuple(str(part.key) for part in path): leaf for path, leaf in leaves}
+
+
+def groups(params: Params) -> list[str]:
+    """Names of the groups, in the order of `row_norms`."""
+    return sorted({group_of(path) for path in flat_params(params)})
+
+
+def row_norms(program: Program, sample: Sample, params: Params, scale: jax.Array) -> jax.Array:
+    """Euclidean norm of each row's loss gradient in each parameter group, [E, groups], in nats per parameter unit."""
+
+    def loss(params: Params, tokens_K: jax.Array, hidden: jax.Array, posterior_V: jax.Array) -> jax.Array:
+        forward = apply(program.model, params, tokens_K[None], hidden[None, None], scale=scale)
+        return excess(posterior_V, forward.logits_BQV[0, 0])
+
+    def norms(tokens_K: jax.Array, hidden: jax.Array, posterior_V: jax.Array) -> jax.Array:
+        squares = dict.fromkeys(groups(params), jnp.float32(0))
+        for path, leaf in flat_params(jax.grad(loss)(params, tokens_K, hidden, posterior_V)).items():
+            squares[group_of(path)] += jnp.sum(leaf * leaf)
+        return jnp.sqrt(jnp.stack(list(squares.values())))
+
+    return jax.vmap(norms)(sample.tokens_EK, sample.hidden_E, sample.posterior_EV)
+
+
+def norm_metrics(names: list[str], norm_EG: NDArray[np.floating], start_EG: NDArray[np.floating]) -> dict[str, float]:
+    """`gradient/rms/<group>`, `gradient/median/<group>` and `gradient/dead_rows/<group>` of one run at one step.
+
+    Args:
+      names: the groups.
+      norm_EG: their row norms now.
+      start_EG: their row norms before the first update, against which a row counts as dead.
+    """
+    values: dict[str, float] = {}
+    for g, name in enumerate(names):
+        norms = norm_EG[:, g].astype(np.float64)
+        values[f"gradient/rms/{name}"] = float(np.sqrt(np.mean(norms**2)))
+        values[f"gradient/median/{name}"] = float(np.median(norms))
+        values[f"gradient/dead_rows/{name}"] = float(np.mean(norms < DEAD * np.median(start_EG[:, g])))
+    return values

@@ -1,0 +1,1 @@
+"""Results from papers, repeated and put beside ours."""

@@ -1,0 +1,95 @@
+"""Many small trainings that differ in swept values alone, measured before their first update and after the last.
+
+    arms = Arms(config, world, sweep(config, [(seed, rate, scale), ...]), measure)     compiles in the background
+    trained = arms.run(done)
+
+One compiled program trains all arms of an `Arms`. Letters: R runs.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import InputError
+from data.sampler import sampler_tables
+from data.world import World
+from experiments.config.schema import Config
+from experiments.measuring.excess import EvaluationSet, make_evaluation_set
+from experiments.training.hyperparameters import Program, Swept, program, swept
+from experiments.training.trainer import Runner
+from experiments.training.update import Loss
+from model.functional import Params
+
+CHUNKS = 10
+"""In how many pieces the progress of a training is told."""
+Measure = Callable[[Program, EvaluationSet, Params, jax.Array], Any]
+"""(program, evaluation set, parameters, scale) -> what is measured of one run."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What was measured of the runs, as NumPy arrays stacked [R]."""
+
+    before: Any
+    after: Any
+    diverged_R: NDArray[np.bool_]
+    """Whether a run diverged; what is measured of it `after` is its state before that update."""
+
+
+def sweep(config: Config, arms: Sequence[tuple[int, float, float]]) -> Swept:
+    """Swept values of one run for each (seed, learning rate, scale); the rest is the config's."""
+    seeds, rates, scales = zip(*arms, strict=True)
+    return dataclasses.replace(
+        swept(dataclasses.replace(config, seeds=len(arms))),
+        seed=np.asarray(seeds, np.uint32),
+        learning_rate=np.asarray(rates, np.float32),
+        scale=np.asarray(scales, np.float32),
+    )
+
+
+def of_clauses(world: World, clauses: int) -> World:
+    """The world with those of its sentences alone that have so many clauses; all of them for 0.
+
+    Raises:
+      InputError: it has none.
+    """
+    if not clauses:
+        return world
+    kept = [template for template in world.templates if template.clauses == clauses]
+    total = sum(template.probability for template in kept)
+    if not kept:
+        raise InputError(f"clauses: the world '{world.name}' has no sentence of {clauses} clauses; 0 takes all")
+    templates = tuple(dataclasses.replace(t, probability=t.probability / total) for t in kept)
+    return dataclasses.replace(world, templates=templates)
+
+
+class Arms:
+    """The runs of one program; compiled in the background as soon as it is made."""
+
+    def __init__(self, config: Config, world: World, values: Swept, measure: Measure, loss: Loss | None = None) -> None:
+        self.examples = make_evaluation_set(config, world)
+        static, tables = program(config, world), sampler_tables(world, config.task.hidden)
+        self._steps = config.train.steps
+        self._runner = Runner(static, values, tables, [0, self._steps], loss=loss)
+        self._runner.measured_by(lambda *measured: measure(static, *measured), self.examples)
+        self._runner.measured_on(self.examples)
+
+    def run(self, done: Callable[[], None]) -> Trained:
+        """Train; `done` is called CHUNKS times on the way."""
+        told = 0
+
+        def tick(step: int) -> bool:
+            nonlocal told
+            for _ in range(told, CHUNKS * step // self._steps):
+                done()
+                told += 1
+            return False
+
+        before, after = self._runner.run(tick)
+        tick(self._steps)  # where every run diverged, training ended early
+        return Trained(before.measured, after.measured, after.diverged_at_R >= 0)

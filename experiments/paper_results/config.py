@@ -1,0 +1,112 @@
+"""What is repeated of each paper: frozen dataclasses, the schema of `configs/papers/*.yaml`. Imports no jax."""
+
+import importlib.resources
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from data.errors import InputError, suggestion
+from data.files import is_file
+from data.yaml_file import read_yaml
+from experiments.config.loader import load_as, make_as
+from model.config import check, setting
+
+PAPERS = ("entropy", "logit_size", "mup")
+MAX_SEEDS = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class EntropyConfig:
+    """Zhai et al. 2023, theorem 3.1: the least entropy that a row of attention can have."""
+
+    norms: tuple[float, ...] = setting((0.5, 1.0, 2.0, 4.0, 8.0), "norms r of the extremal rows")
+    lengths: tuple[int, ...] = setting((6, 10), "lengths T of the extremal rows")
+    rows: int = setting(1_000_000, "random rows", low=1, high=1_000_000_000)
+    d_head: int = setting(64, "components of a head, in the real runs", low=1, high=4096)
+    seeds: int = setting(3, "real runs of each scale", low=1, high=MAX_SEEDS)
+    steps: int = setting(400, "updates of a real run", low=1, high=1_000_000)
+    batch: int = setting(256, "sentences an update", low=1, high=1_000_000)
+    records: int = setting(24, "steps at which rows are recorded", low=2, high=1000)
+
+    def __post_init__(self) -> None:
+        check(self)
+        _check_rising("norms", self.norms, 1, 0.0, 1000.0)
+        _check_rising("lengths", self.lengths, 1, 2, 10_000)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogitSizeConfig:
+    """Wortsman et al. 2023, figure 10: the loss of a model whose attention logits are held at a given size."""
+
+    kappas: tuple[float, ...] = setting(
+        (0.1, 0.3, 1.0, 2.0, 4.0, 10.0, 100.0, 1000.0, 10_000.0), "sizes kappa of the logits, rising"
+    )
+    learning_rates: tuple[float, ...] = setting((0.003, 0.01, 0.03), "learning rates; the best of each kappa counts")
+    clauses: int = setting(1, "train on sentences of so many clauses; 0 for all", low=0, high=100)
+    d_head: int = setting(16, "components of a head", low=1, high=4096)
+    seeds: int = setting(5, "models of each kappa and learning rate", low=2, high=MAX_SEEDS)
+    steps: int = setting(500, "updates", low=1, high=1_000_000)
+    batch: int = setting(256, "sentences an update", low=1, high=1_000_000)
+    sentences: int = setting(1024, "sentences of the evaluation set", low=1, high=1_000_000)
+
+    def __post_init__(self) -> None:
+        check(self)
+        _check_rising("kappas", self.kappas, 3, 1e-6, 1e9)
+        _check_rising("learning_rates", self.learning_rates, 1, 1e-9, 1e3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MupConfig:
+    """Yang et al. 2022: the coordinate check of attention's logits under 1/d, beside 1/sqrt(d)."""
+
+    sizes: tuple[int, ...] = setting((4, 8, 16, 32, 64, 128, 256), "values of d_head, rising")
+    clauses: int = setting(1, "train on sentences of so many clauses; 0 for all", low=0, high=100)
+    seeds: int = setting(12, "models of each size and scale", low=2, high=MAX_SEEDS)
+    steps: int = setting(500, "updates", low=1, high=1_000_000)
+    batch: int = setting(256, "sentences an update", low=1, high=1_000_000)
+    learning_rate: float = setting(1e-2, "largest learning rate, the same for all", low=0.0, high=1e3)
+    sentences: int = setting(512, "sentences on which the scores are measured", low=1, high=1_000_000)
+
+    def __post_init__(self) -> None:
+        check(self)
+        _check_rising("sizes", self.sizes, 2, 1, 4096)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PapersConfig:
+    """Everything that `experiments.papers` repeats."""
+
+    COMMAND = "papers"
+    papers: tuple[str, ...] = setting(PAPERS, "which papers are repeated: entropy, logit_size, mup")
+    world: str = setting("english", "the world: one of catmat's (see data/worlds), or the path of a world file")
+    seed: int = setting(0, "the first seed", low=0, high=2**31 - 1 - MAX_SEEDS)
+    entropy: EntropyConfig = field(default_factory=EntropyConfig)
+    logit_size: LogitSizeConfig = field(default_factory=LogitSizeConfig)
+    mup: MupConfig = field(default_factory=MupConfig)
+
+    def __post_init__(self) -> None:
+        check(self)
+        if not self.papers or not set(self.papers) <= set(PAPERS) or len(set(self.papers)) < len(self.papers):
+            raise ValueError(f"papers: must be some of {', '.join(PAPERS)}, each once, not {list(self.papers)}")
+
+
+def load_papers(name: str | None, overrides: Mapping[str, str]) -> PapersConfig:
+    """The config `name`: one of `configs/papers/`, or a path; None for all papers as they are repeated by default.
+
+    Raises:
+      InputError: no such file, or a wrong value, with file and line, or the option.
+    """
+    if name is None or is_file(Path(name)):
+        return load_as(PapersConfig, name, overrides)
+    own = importlib.resources.files("configs") / "papers"
+    names = sorted(item.name for item in own.iterdir() if item.name.endswith(".yaml"))
+    for candidate in (name, f"{name}.yaml"):
+        if candidate in names:
+            document = read_yaml(Path(str(own / candidate)), f"configs/papers/{candidate}")
+            return make_as(PapersConfig, document, overrides)
+    raise InputError(f"{name}: no such config file{suggestion(name, names)}")
+
+
+def _check_rising(name: str, values: tuple[float, ...], least: int, low: float, high: float) -> None:
+    if len(values) < least or list(values) != sorted(set(values)) or not low <= values[0] <= values[-1] <= high:
+        raise ValueError(f"{name}: must be {least} or more rising numbers from {low:g} to {high:g}, not {list(values)}")

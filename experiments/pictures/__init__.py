@@ -1,0 +1,1 @@
+"""Pictures of attention, from arrays and words alone: PNG and GIF."""

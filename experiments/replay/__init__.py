@@ -1,0 +1,1 @@
+"""A saved run, asked about a sentence; and the list of all runs."""

@@ -1,0 +1,1 @@
+"""Reports in a folder: Markdown, figures, tables."""

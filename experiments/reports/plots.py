@@ -1,0 +1,93 @@
+"""The figures of reports in one style: light axes, plainly labelled, curves that differ in colour, mark and dash.
+
+Colours are those of Okabe and Ito, which people with any colour vision can tell apart; marks and dashes differ too. A
+colour that comes again has another mark and another dash, up to 42 curves.
+Matplotlib is imported where it is used.
+"""
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKS = ("o", "s", "^", "D", "v", "P", "X", "<")
+DASHES = ("-", (0, (5, 2)), (0, (2, 1)), "-.", (0, (1, 1.5)), (0, (6, 1, 1, 1)))
+"""7 colours, 8 marks, 6 dashes: curves of one colour lie a multiple of 7 apart, and 7 shares no divisor with 8 or 6."""
+INK, _SOFT, _GRID = "#22303c", "#5b6b78", "#e3e8ec"
+_DPI = 130
+
+
+def save_figure(folder: Path, name: str, figure: "Figure") -> bytes:
+    """Save a figure as PNG and SVG; gives the PNG."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=_DPI, facecolor="white")
+    figure.set_layout_engine("none")  # the places found once serve both: finding them takes longer than drawing
+    with mpl.rc_context({"svg.hashsalt": name}):  # the same numbers give the same file
+        figure.savefig(folder / f"{name}.svg", format="svg", facecolor="white", metadata={"Date": None})
+    (folder / f"{name}.png").write_bytes(buffer.getvalue())
+    return buffer.getvalue()
+
+
+def panels(rows: int, columns: int, width: float = 3.6, height: float = 2.9, **options: Any) -> tuple["Figure", Any]:
+    """A figure of `rows` x `columns` axes (an array [rows, columns]), light and plainly labelled.
+
+    Args:
+      rows: rows of axes.
+      columns: columns of axes.
+      width: of one of the axes, inches.
+      height: likewise.
+      **options: for `Figure.subplots`, such as sharey="row".
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width * columns, height * rows + 0.35), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, **options)
+    for one in axes.flat:
+        one.grid(color=_GRID, linewidth=0.8)
+        one.set_axisbelow(True)
+        one.tick_params(which="both", labelsize=8, colors=INK)
+        for side in one.spines.values():
+            side.set_color("#c7d0d8")
+    return figure, axes
+
+
+def as_text(text: str) -> str:
+    """`text` for matplotlib, which takes what stands between two $ for a formula, and raises where it is none."""
+    return text.replace("$", r"\$")
+
+
+def label(axes: Any, title: str = "", x: str = "", y: str = "") -> None:
+    """Title and axis labels in the common style."""
+    axes.set_title(as_text(title), fontsize=9, color=INK)
+    axes.set_xlabel(as_text(x), fontsize=8.5, color=_SOFT)
+    axes.set_ylabel(as_text(y), fontsize=8.5, color=_SOFT)
+
+
+def style(number: int) -> tuple[str, str, Any]:
+    """Colour, mark and dash of curve number `number`."""
+    return COLOURS[number % len(COLOURS)], MARKS[number % len(MARKS)], DASHES[number % len(DASHES)]
+
+
+def line(axes: Any, x: Any, y: Any, number: int, name: str = "", low: Any = None, high: Any = None) -> None:
+    """Curve number `number`, in its own colour, mark and dash, with its interval as a band."""
+    colour, mark, dash = style(number)
+    axes.plot(x, y, color=colour, marker=mark, linestyle=dash, markersize=4, linewidth=1.5, label=name or None)
+    if low is not None:
+        axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+
+
+def legend(figure: "Figure", axes: Any) -> None:
+    """One legend for all axes, above them."""
+    handles, names = axes.get_legend_handles_labels()
+    widest = 0.7 + 0.07 * max(map(len, names))  # inches: the line with its mark, and letters of this size
+    columns = max(1, min(len(names), 7, int(figure.get_figwidth() / widest)))
+    names = [as_text(name) for name in names]
+    figure.legend(handles, names, loc="outside upper center", ncols=columns, fontsize=8.5, frameon=False,
+                  handlelength=3)  # fmt: skip  # so long that a dash shows beside the mark

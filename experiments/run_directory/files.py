@@ -1,0 +1,23 @@
+"""Files that are written whole or not at all, and what is said where the system refuses to write."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from experiments.run_directory.folders import cannot_write
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Within it, a system that refuses to write (a full disk) is a mistake told in one line."""
+    try:
+        yield
+    except OSError as error:
+        raise cannot_write(folder, error, "what stands there is kept") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)

@@ -1,0 +1,93 @@
+"""How to read what a run left behind.
+
+run = load_run("runs/toy-001")
+run.record["weights"][-1, 0, 0]     the last map of sentence 0, hidden word 0: [heads, words]
+run.params(-1)                      the parameters at the last recorded step, as `model.functional.apply` takes them
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.errors import InputError
+from data.files import is_file, is_folder
+from experiments.config.loader import load_config
+from experiments.config.schema import Config
+from experiments.run_directory.folders import member_folders
+from experiments.run_directory.step_arrays import Arrays, RecordFile
+from experiments.run_directory.summary_file import read_summary
+
+
+@dataclass(frozen=True)
+class SavedRun:
+    """What a run left behind; read when it is asked for. Where it has several members, see those."""
+
+    folder: Path
+    config: Config
+    members: dict[str, "SavedRun"]
+    """The runs inside, by their folder's name; empty for a single run."""
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """`summary.json`: the final metrics and the status."""
+        return read_summary(self.folder)
+
+    @cached_property
+    def record(self) -> Arrays:
+        """`record.npz`, or what a stopped run recorded so far; `tracking.recorded_arrays` lists every array."""
+        return RecordFile(self.folder, "record").read()
+
+    @cached_property
+    def all_params(self) -> Arrays:
+        """The parameters at every recorded step: `attention/query/kernel` and so on, stacked [T, ...].
+
+        Raises:
+          InputError: the file cannot be read, or holds something else.
+        """
+        file = RecordFile(self.folder, "params")
+        arrays = file.read()
+        steps = arrays.get("step", np.zeros(0))
+        stacked = [array.shape[:1] == steps.shape for name, array in arrays.items() if name != "version"]
+        if not (steps.ndim == 1 and steps.size and all(stacked)):
+            raise InputError(f"{file.path}: holds no parameters; restore it, or start a new run")
+        return arrays
+
+    def params(self, t: int = -1) -> dict[str, Any]:
+        """The parameters at recorded step number `t` (the last by default), nested as the model takes them."""
+        return nested_params({name: array[t] for name, array in self.all_params.items() if name not in _NO_PARAMS})
+
+
+_NO_PARAMS = ("version", "step")
+
+
+def load_run(path: str | Path) -> SavedRun:
+    """The run in a folder: `runs/toy-001`, or one member of several, `runs/lab-001/seed-3`.
+
+    Raises:
+      InputError: no run lies there, or its config cannot be read.
+    """
+    folder = Path(path)
+    own = folder / "config.yaml"
+    if is_file(own):
+        config = load_config(str(own), {})
+        inside = member_folders(folder, config.seed, config.seeds) if config.seeds > 1 else []
+        return SavedRun(folder, config, {one.name: SavedRun(one, config, {}) for one in inside if is_folder(one)})
+    if is_file(folder.parent / "config.yaml") and is_folder(folder):
+        return SavedRun(folder, load_config(str(folder.parent / "config.yaml"), {}), {})
+    raise InputError(f"{folder}: no run lies here (there is no config.yaml); see python -m experiments.runs")
+
+
+def nested_params(arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as the model takes them, from arrays named by their path."""
+    params: dict[str, Any] = {}
+    for name, array in arrays.items():
+        *parents, leaf = name.split("/")
+        inner = params
+        for parent in parents:
+            inner = inner.setdefault(parent, {})
+        inner[leaf] = array
+    return params

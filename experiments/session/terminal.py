@@ -1,0 +1,113 @@
+"""What a person sees in the terminal at the end of a training: what the model does with the hidden words.
+
+Words come from users: they are shown as text, never as markup, and without control characters.
+"""
+
+import shlex
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from data.errors import printable
+from experiments.measuring.answers import RowResult, row_results
+from experiments.measuring.experiment import Record, Training
+from experiments.measuring.metrics import excess_metrics, relation_metrics
+
+_PALE, _DARK = np.array([235, 241, 250]), np.array([8, 81, 156])
+"""Background of a weight of 0 and of 1, as in the pictures."""
+
+
+def report(training: Training, first: Record, last: Record, folder: Path, console: Console) -> None:
+    """Print the result: sentences word by word, the figures of the runs, and where everything lies."""
+    seed = f", seed {training.config.seed}" if training.config.seeds > 1 else ""
+    console.print()
+    console.print(Text(f"What a hidden word looks at (mean of the heads{seed}; [ ]: the hidden place)", style="bold"))
+    rows = row_results(training, last, 0)
+    for sentence in _shown(training):
+        console.print(_attention_table([row for row in rows if row.sentence == sentence]))
+        console.print()
+    console.print(_figures(training, first, last))
+    shown = shlex.quote(printable(str(folder)))
+    logs = shlex.quote(printable(str(folder.parent)))
+    console.print(Text.assemble("\nThis run lies in  ", (shown, "bold")), soft_wrap=True)
+    if training.config.track.images:
+        where = folder if training.config.seeds == 1 else folder / f"seed-{training.config.seed}"
+        console.print(Text(f"Pictures          {shlex.quote(printable(str(where / 'attention.png')))}"), soft_wrap=True)
+    console.print(Text.assemble("Watch it with     ", (f"tensorboard --logdir {logs}", "bold")), soft_wrap=True)
+    if training.config.seeds > 1:  # hundreds of runs in one dashboard are a thicket
+        overview = shlex.quote(printable(str(folder / "overview")))
+        console.print(Text(f"At a glance       tensorboard --logdir {overview}"), soft_wrap=True)
+
+
+def _shown(training: Training) -> list[int]:
+    """The first sentence, and those that the config adds, which come last."""
+    count = len(training.sentences)
+    return sorted({0, *range(count - len(training.config.probes), count)})
+
+
+def _attention_table(rows: list[RowResult]) -> Table:
+    table = Table(box=None, padding=0, header_style="dim")
+    table.add_column("hidden  ", style="bold", no_wrap=True)
+    for word in rows[0].words:
+        table.add_column(Text(f"{printable(word)} "), justify="center", no_wrap=True, min_width=5)
+    table.add_column("  guess", no_wrap=True)
+    table.add_column("  exact", no_wrap=True)
+    for row in rows:
+        weights = row.weights_HK.mean(axis=0)
+        cells = [_cell(float(weight), k == row.hidden) for k, weight in enumerate(weights)]
+        table.add_row(Text(printable(row.words[row.hidden])), *cells, _answer(*row.guess), _answer(*row.exact))
+    return table
+
+
+def _cell(weight: float, hidden: bool) -> Text:
+    """A weight on a background as dark as it is large; in brackets where the hidden word itself stands."""
+    if not np.isfinite(weight):
+        return Text("  -  ")
+    colour = (_PALE + weight * (_DARK - _PALE)).astype(int)
+    ink = "white" if weight > 0.45 else "rgb(60,70,90)"
+    shown = f"{weight:.2f}".removeprefix("0") if weight < 0.995 else "1.0"
+    text = f"[{shown}]" if hidden else f" {shown} "
+    return Text(text, style=Style.parse(f"{ink} on rgb({colour[0]},{colour[1]},{colour[2]})"))
+
+
+def _answer(word: str, probability: float) -> Text:
+    return Text(f"  {printable(word)} {100 * probability:.0f} %")
+
+
+def _figures(training: Training, first: Record, last: Record) -> Table:
+    """Excess and relation beside their baselines: the value of one run, or the median and range of several."""
+    runs = range(training.config.seeds)
+    excess = [excess_metrics(training, last, run) for run in runs]
+    before = [excess_metrics(training, first, run) for run in runs]
+    relation = [relation_metrics(training, first, last, run) for run in runs]
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(justify="left")
+    table.add_column(justify="right", style="bold", no_wrap=True)
+    table.add_column(justify="left", style="dim")
+
+    def value(found: list[dict[str, float]], name: str, digits: int) -> str:
+        return f"{np.median([metrics[name] for metrics in found]):.{digits}f}"
+
+    def spread(found: list[dict[str, float]], name: str, digits: int) -> str:
+        values = [metrics[name] for metrics in found]
+        return (
+            f"median of {len(values)}, {min(values):.{digits}f} to {max(values):.{digits}f}; "
+            if len(values) > 1
+            else ""
+        )
+
+    for kind, label in (("asked", "Excess, asked contexts"), ("held_out", "Excess, unseen contexts")):
+        key = f"excess/{kind}/all"
+        if key in excess[0]:
+            note = f"{spread(excess, key, 4)}before training {value(before, key, 2)}"
+            table.add_row(label, f"{value(excess, key, 4)} nats", note)
+    key = "relation/weight/all"
+    names = {"untrained": "untrained", "position_only": "by position", "uniform": "uniform"}
+    note = spread(relation, key, 2) + ", ".join(f"{names[n]} {value(relation, f'relation/{n}', 2)}" for n in names)
+    table.add_row("Weight on what matters", value(relation, key, 2), note)
+    table.add_row("Training", f"{last.seconds:.1f} s", f"{last.rate * len(runs):,.0f} updates/s")
+    return table

@@ -1,0 +1,1 @@
+"""How fast catmat is, beside the same training written as usual."""

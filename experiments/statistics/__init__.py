@@ -1,0 +1,1 @@
+"""Statistics over seeds: intervals, p-values, and the verdict on a claim."""

@@ -1,0 +1,1 @@
+"""What training writes as it goes: arrays, TensorBoard's events, pictures, summaries."""

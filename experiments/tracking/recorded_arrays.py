@@ -1,0 +1,106 @@
+"""What a record of training holds, as plain arrays under stable names: the format of `record.npz`, version 1.
+
+Rows are arranged by sentence, [N, R]: sentence n, its r-th asked word. Sentences with fewer asked words than others
+have rows of nan (floats), -1 (`row`) or 0. The same at every step:
+
+    tokens [N, K], words [V], row [N, R]       the sentences, the vocabulary, the asked positions (-1: no row)
+    world                                      a digest of its probabilities and of what it holds out
+    exact_relevance [N, R, K], exact_posterior [N, R, V]
+    excess_groups [G], parameter_groups [P]    names of the last axes below
+
+and at each recorded step, stacked [T, ...]:
+
+    step, loss, excess [G]                     loss: mean since the record before; excess in nats, nan for no such group
+    embedding [N, R, K, M], query [N, R, H, D], key and value [N, R, K, H, D], dot_products, scores and
+    weights [N, R, H, K], weighted_values [N, R, H, K, D], context [N, R, H, D], attention, residual, mlp and
+    output [N, R, M], logits [N, R, V]         every field of the forward pass
+    cut_cost [N, R, H + 1, K]                  rise of the excess without key K in one head; the last: in all heads
+    model_relevance [N, R, K], row_excess [N, R]
+    position_map [K, H, K]                     mean attention by position alone: blank at, head, key at
+    health/... [H]                             see `health`
+    gradient_norm [E, P]                       of the sample's rows, see `gradient_norms`
+"""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.contexts import training_fingerprint
+from experiments.measuring.experiment import Record, Training
+from experiments.measuring.measurement import one_run
+from experiments.measuring.row_gradients import flat_params, groups
+from experiments.run_directory.step_arrays import Arrays
+from model.functional import Params
+from model.transformer import ForwardOutput
+
+
+def row_table(sentence_G: NDArray[np.integer]) -> NDArray[np.int64]:
+    """The number g of each row by sentence, [N, R]; -1 where a sentence has fewer rows than others."""
+    counts = np.bincount(sentence_G)
+    table_NR = np.full((len(counts), counts.max()), -1)
+    for n, count in enumerate(counts):
+        table_NR[n, :count] = np.flatnonzero(sentence_G == n)
+    return table_NR
+
+
+def by_sentence(array_G: NDArray[Any], table_NR: NDArray[np.int64], missing: float = np.nan) -> NDArray[Any]:
+    """An array over rows [G, ...] as [N, R, ...], with `missing` where no row is."""
+    taken = array_G[np.maximum(table_NR, 0)]
+    taken[table_NR < 0] = missing
+    return taken
+
+
+def fixed_arrays(training: Training, params: Params) -> Arrays:
+    """What is the same at every step."""
+    probes, table_NR = training.material.probes, row_table(training.material.probes.sentence_G)
+    tokens_NK = np.zeros((len(training.sentences), probes.tokens_GK.shape[1]), np.int32)
+    for n, (tokens, _) in enumerate(training.sentences):
+        tokens_NK[n, : len(tokens)] = tokens
+    return {
+        "tokens": tokens_NK,
+        "world": np.asarray(training_fingerprint(training.world)),
+        "words": np.asarray(training.world.vocabulary.words),
+        "row": by_sentence(probes.hidden_G, table_NR, -1),
+        "exact_relevance": by_sentence(probes.relevance_GK, table_NR),
+        "exact_posterior": by_sentence(probes.posterior_GV, table_NR),
+        "excess_groups": np.asarray(training.groups),
+        "parameter_groups": np.asarray(groups(params)),
+    }
+
+
+def step_arrays(training: Training, record: Record, run: int) -> Arrays:
+    """What was measured of one run at one step."""
+    measured = one_run(record.measured, run)
+    table_NR = row_table(training.material.probes.sentence_G)
+    observation = measured.observation
+    forward = {
+        field.name.rpartition("_")[0]: by_sentence(_without_query_axis(field.name, observation.forward), table_NR)
+        for field in dataclasses.fields(ForwardOutput)
+    }
+    health = {f"health/{f.name.removesuffix('_H')}": getattr(measured.health, f.name)
+              for f in dataclasses.fields(measured.health)}  # fmt: skip
+    used_G = training.material.examples.share_EG.sum(axis=0) > 0
+    return {
+        "loss": record.loss_R[run],
+        "excess": np.where(used_G, measured.evaluation.excess_G, np.float32(np.nan)),
+        **forward,
+        "cut_cost": by_sentence(observation.cut_cost_GJK, table_NR),
+        "model_relevance": by_sentence(observation.model_relevance_GK, table_NR),
+        "row_excess": by_sentence(observation.excess_G, table_NR),
+        "position_map": measured.evaluation.position_map_PHK,
+        **health,
+        "gradient_norm": measured.gradient_norm_EG,
+    }
+
+
+def params_arrays(record: Record, run: int) -> Arrays:
+    """The parameters of one run: `attention/query/kernel` and so on, for `params.npz`."""
+    return {"/".join(path): leaf[run] for path, leaf in flat_params(record.params).items()}
+
+
+def _without_query_axis(name: str, forward: ForwardOutput) -> NDArray[Any]:
+    """A field of the probes' forward pass, in which each row asks one query, without the axis Q."""
+    array, letters = getattr(forward, name), name.rpartition("_")[2]
+    return np.asarray(array.squeeze(letters.index("Q")) if "Q" in letters else array)

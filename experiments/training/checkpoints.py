@@ -1,0 +1,168 @@
+"""Checkpoints of a training: all that it goes on from, saved in the background, whole or not at all.
+
+Kept are the last two and the best (lowest excess on asked contexts). A checkpoint is believed only if the digest saved
+with it is that of the numbers read back; where it is not, the one before is taken.
+"""
+
+import hashlib
+import json
+import logging
+import math
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+from orbax.checkpoint import checkpoint_managers as policies
+
+from experiments.training.stopwatch import Spent
+
+FOLDER = "checkpoints"
+_KEPT = 2
+
+
+class Checkpoints:
+    """The checkpoints of one run folder; use it in a `with`, so that a save that is under way is finished."""
+
+    def __init__(self, folder: Path) -> None:
+        for name in ("absl", "asyncio"):  # orbax tells of every file it writes or cannot read
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        self._folder = (folder / FOLDER).absolute()
+
+    def __enter__(self) -> "Checkpoints":
+        self._hook, sys.unraisablehook = sys.unraisablehook, _without_closed_loops
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        try:
+            with _system_errors():
+                if "_manager" in vars(self):
+                    self._manager.close()
+        except OSError:  # what ended the training is said already
+            if kind is None:
+                raise
+        if kind is None:  # else tasks may be left over
+            sys.unraisablehook = self._hook
+
+    @cached_property
+    def _manager(self) -> ocp.CheckpointManager:
+        """Made when something is saved: orbax tidies up in the folder, which a run that is refused leaves as it is."""
+        keep = [
+            policies.LatestN(_KEPT),
+            policies.BestN(get_metric_fn=lambda metrics: metrics["excess"], reverse=True, n=1),
+        ]
+        options = ocp.CheckpointManagerOptions(
+            preservation_policy=policies.AnyPreservationPolicy(keep),
+            best_fn=lambda metrics: metrics["excess"],  # without it metrics are not written
+            best_mode="min",
+            enable_async_checkpointing=True,
+        )
+        return ocp.CheckpointManager(self._folder, options=options)
+
+    def save(self, step: int, states: Any, excess: float, spent: Spent) -> None:
+        """Save the states (NumPy) at `step`, in the background; `excess` is what the best one is chosen by."""
+        metrics = {"excess": excess if np.isfinite(excess) else 1e30, "digest": _digest(states), **vars(spent)}
+        with _system_errors():
+            if step not in self._manager.all_steps():
+                self._manager.save(step, args=ocp.args.StandardSave(_named(states)), metrics=metrics)
+
+    def wait(self) -> None:
+        """Wait until everything that was saved is on disk."""
+        with _system_errors():
+            if "_manager" in vars(self):
+                self._manager.wait_until_finished()
+
+    def restore(self, like: Any) -> tuple[tuple[int, Any] | None, list[int]]:
+        """The last whole checkpoint (step, states), or None; and the steps of those that were damaged.
+
+        Args:
+          like: states of the same shapes (NumPy).
+        """
+        damaged: list[int] = []
+        for step in self._steps():
+            states = self._read(step, like)
+            if states is not None:
+                return (step, states), damaged
+            damaged.append(step)
+        return None, damaged
+
+    def spent(self, step: int) -> Spent:
+        """The time that the training had taken until the checkpoint of `step`; none where that does not tell it."""
+        metrics = self._metrics(step) or {}
+        seconds, updates = metrics.get("seconds"), metrics.get("updates")
+        if isinstance(seconds, float) and isinstance(updates, int) and 0 <= updates <= step and 0 <= seconds < math.inf:
+            return Spent(seconds, updates)
+        return Spent()
+
+    def forget_after(self, step: int) -> None:
+        """Delete the checkpoints of later steps, which are damaged or will be made anew, and what orbax chokes on."""
+        for one in self._steps():
+            if one > step or self._metrics(one) is None:
+                shutil.rmtree(self._folder / str(one))
+
+    def _steps(self) -> list[int]:
+        """The steps of all checkpoints, the last first."""
+        names = [path.name for path in self._folder.iterdir() if path.is_dir()] if self._folder.is_dir() else []
+        return sorted((int(n) for n in names if n.isdecimal() and n.isascii() and str(int(n)) == n), reverse=True)
+
+    def _metrics(self, step: int) -> dict[str, Any] | None:
+        """What was saved beside the states of a step; None if that cannot be read."""
+        try:
+            metrics = json.loads((self._folder / str(step) / "metrics" / "metrics").read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return None
+        sound = isinstance(metrics, dict) and isinstance(metrics.get("excess"), float) and "digest" in metrics
+        return metrics if sound else None
+
+    def _read(self, step: int, like: Any) -> Any:
+        """The states of a step; None if they are not what was saved."""
+        metrics, named = self._metrics(step), _named(like)
+        if metrics is None:
+            return None
+        try:
+            with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as reader:
+                found = reader.restore(self._folder / str(step) / "default", args=ocp.args.StandardRestore(named))
+            states = jax.tree.unflatten(jax.tree.structure(like), [found[name] for name in named])
+        except Exception:  # what a broken file raises is orbax's choice; any of it means damaged
+            return None
+        return states if metrics["digest"] == _digest(states) else None
+
+
+@contextmanager
+def _system_errors() -> Iterator[None]:
+    """Raise what the system refused as the OSError that it is; tensorstore says it in the text of a ValueError."""
+    try:
+        yield
+    except ValueError as error:
+        code = re.search(r"os_error_code='(\d+)'", str(error))
+        if code is None:
+            raise
+        raise OSError(int(code[1]), os.strerror(int(code[1]))) from None
+
+
+def _without_closed_loops(about: "sys.UnraisableHookArgs") -> None:
+    """Says nothing of the tasks that orbax leaves running when one has failed, whose ends then find nobody."""
+    if str(about.exc_value) != "Event loop is closed":
+        sys.__unraisablehook__(about)
+
+
+def _named(states: Any) -> dict[str, Any]:
+    """The leaves of `states` by their place: plain names, whatever the optimiser's own types are."""
+    return {f"{i:04d}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(states))}
+
+
+def _digest(states: Any) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for leaf in jax.tree.leaves(states):
+        array = np.ascontiguousarray(leaf)
+        digest.update(f"{array.dtype} {array.shape}".encode() + array.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,119 @@
+"""All runs of one program, trained side by side on all devices; one run is an ensemble of one.
+
+Several runs are spread over the devices. A single run shares its batch among them instead. On CPU each device trains
+its runs one after the other (`lax.map`), on an accelerator all at once (`vmap`): whichever is faster there.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import jax
+import jaxlib.version
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+
+from experiments.training.program_cache import kept
+from experiments.training.update import BATCH_AXIS
+
+RUN_AXIS = "run"
+_OTHER_OPTIONS: dict[str, str | bool] = (
+    {"xla_cpu_use_fusion_emitters": False} if jaxlib.version.__version_info__ < (0, 11) else {}
+)
+"""XLA's older code generator compiles our programs in 60 % of the time, and they run as fast. jaxlib 0.11.2 lost it."""
+
+
+class Compiled:
+    """A function of all runs that is being compiled: takes (shared, stacked), gives stacked."""
+
+    def __init__(self, program: "Future[jax.stages.Compiled]", shapes: Any, sharding: NamedSharding) -> None:
+        self._program = program
+        self.shapes = jax.tree.map(lambda s: jax.ShapeDtypeStruct(s.shape, s.dtype, sharding=sharding), shapes)
+        """What it gives, as shapes: enough to compile what comes after it."""
+
+    def __call__(self, shared: Any, stacked: Any) -> Any:
+        return self._program.result()(shared, stacked)
+
+
+class Ensemble:
+    """R runs of one shape on a mesh of devices; arrays of all runs are stacked, [R] first.
+
+    Stacked arrays are padded (by repeating the last run) so that the devices share the runs evenly; `fetch` drops the
+    padding.
+    """
+
+    def __init__(self, runs: int, pieces: int, devices: list[jax.Device] | None = None) -> None:
+        devices = jax.devices() if devices is None else devices
+        shape = (min(runs, len(devices)), 1) if runs > 1 else (1, _sharers(pieces, len(devices)))
+        used = devices[: shape[0] * shape[1]]
+        self.runs, self.shards = runs, shape[1]
+        self.mesh = jax.make_mesh(shape, (RUN_AXIS, BATCH_AXIS), axis_types=(AxisType.Auto,) * 2, devices=used)
+        self._on_cpu = used[0].platform == "cpu"
+        self.by_run = NamedSharding(self.mesh, PartitionSpec(RUN_AXIS))
+        self._compiler = ThreadPoolExecutor(max_workers=2)
+
+    def compile(
+        self, function: Callable[[Any, Any], Any], shared: Any, stacked: Any, effort: int = 1, holds: object = None
+    ) -> "Compiled":
+        """`each(function)`, compiled for arguments such as these in the background; the first call waits for it.
+
+        Args:
+          function: as for `each`.
+          shared: arguments of the kind it will get.
+          stacked: likewise.
+          effort: how hard a CPU's compiler tries, 0 to 3. At 1 our programs run as fast as at 3 and compile in 85 % of
+            the time; at 0 they compile in half of it and run five times slower, which suits what runs once.
+          holds: what `function` depends on beside its arguments: with it, a CPU's program is traced only once (see
+            `kept_programs`).
+        """
+        program = self.each(function)
+        if holds is not None and self._on_cpu:
+            program = kept(program, (shared, stacked), (function.__qualname__, self.mesh, holds))
+        lowered = program.lower(shared, stacked)
+        options = self.compiler_options(effort)
+        return Compiled(self._compiler.submit(lowered.compile, options), lowered.out_info, self.by_run)
+
+    def compiler_options(self, effort: int) -> dict[str, str | bool] | None:
+        """Options for XLA; see `compile`. Where JAX is told to optimise nothing, `effort` is no more than that."""
+        if not self._on_cpu:
+            return None
+        level = 0 if jax.config.values["jax_disable_most_optimizations"] else effort
+        return {"xla_backend_optimization_level": str(level), **_OTHER_OPTIONS}
+
+    def each(self, function: Callable[[Any, Any], Any]) -> jax.stages.Wrapped:
+        """`function(shared, one run's arrays)` for every run, compiled: takes (shared, stacked), gives stacked."""
+
+        def local(shared: Any, stacked: Any) -> Any:
+            if self._on_cpu:
+                return jax.lax.map(lambda one: function(shared, one), stacked)
+            return jax.vmap(lambda one: function(shared, one))(stacked)
+
+        specs = (PartitionSpec(), PartitionSpec(RUN_AXIS))
+        return jax.jit(jax.shard_map(local, mesh=self.mesh, in_specs=specs, out_specs=specs[1], check_vma=False))
+
+    def place(self, stacked: Any) -> Any:
+        """`stacked` (NumPy, [R] first) on the devices of its runs."""
+        padding = -self.runs % self.mesh.shape[RUN_AXIS]
+        padded = jax.tree.map(lambda x: np.concatenate([x, np.repeat(x[-1:], padding, axis=0)]), stacked)
+        return jax.device_put(padded, self.by_run)
+
+    def replicate(self, tree: Any) -> Any:
+        """`tree` on every device."""
+        return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec()))
+
+    def replicated(self, tree: Any) -> Any:
+        """The shapes that `replicate(tree)` has; `tree` may itself be shapes alone."""
+        everywhere = NamedSharding(self.mesh, PartitionSpec())
+        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=everywhere), tree)
+
+    def fetch(self, stacked: Any) -> Any:
+        """`stacked` as NumPy arrays, without padding; waits for the devices."""
+        if jax.process_count() > 1:
+            stacked = multihost_utils.process_allgather(stacked, tiled=True)
+        return jax.tree.map(lambda array: array[: self.runs], jax.device_get(stacked))
+
+
+def _sharers(pieces: int, devices: int) -> int:
+    """How many devices can take equal numbers of a batch's pieces."""
+    return max(count for count in range(1, devices + 1) if pieces % count == 0)

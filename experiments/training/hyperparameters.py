@@ -1,0 +1,82 @@
+"""What one run is made of: what is compiled in, and what may differ between the runs of one program."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from data.world import World
+from experiments.config.schema import Config
+from model.config import TransformerConfig
+
+START, _BATCHES, _SEQUENCE = range(3)
+"""What is folded into a run's seed, for the keys of its parameters, its batches and their shift."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """What is compiled in: one program serves all runs that share this."""
+
+    model: TransformerConfig
+    """Without the values that are swept (see `program`): its `scale_factor` is not the run's."""
+    batch: int
+    pieces: int
+    beta2: float
+    optimizer: str = "adamw"
+    sampling: str = "independent"
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Swept:
+    """What may differ from run to run of one program: traced scalars, stacked [R] where runs are."""
+
+    seed: Any
+    learning_rate: Any
+    scale: Any
+    weight_decay: Any
+    steps: Any
+    warmup: Any
+    query_start: Any
+    """What W_Q is multiplied by before the first update."""
+    folded: Any
+    """The factor that W_Q and W_K take over from the scale, each its root; see `optimizer`."""
+
+
+def program(config: Config, world: World) -> Program:
+    """The program that trains `config` in `world`: the same for all configs that differ in swept values alone."""
+    one = config.model if config.model.scale == "learned" else dataclasses.replace(config.model, scale="inverse_sqrt")
+    model = dataclasses.replace(one, query_start="none", folded="none").sized(len(world.vocabulary), world.max_length)
+    train = config.train
+    return Program(model, train.batch, train.pieces, train.beta2, train.optimizer, train.sampling)
+
+
+def swept(*configs: Config) -> Swept:
+    """The swept values of the configs' runs, stacked [R]: for each config in turn, one for each of its seeds."""
+
+    def stacked(values: list[float], dtype: Any = np.float32) -> np.ndarray:
+        return np.repeat(np.asarray(values, dtype), [config.seeds for config in configs])
+
+    return Swept(
+        seed=np.concatenate([np.arange(c.seed, c.seed + c.seeds, dtype=np.uint32) for c in configs]),
+        learning_rate=stacked([c.train.learning_rate for c in configs]),
+        scale=stacked([c.model.scale_factor for c in configs]),
+        weight_decay=stacked([c.train.weight_decay for c in configs]),
+        steps=stacked([c.train.steps for c in configs], np.int32),
+        warmup=stacked([c.train.warmup for c in configs]),
+        query_start=stacked([c.model.query_start_factor for c in configs]),
+        folded=stacked([c.model.folded_factor for c in configs]),
+    )
+
+
+def data_key(swept: Swept) -> jax.Array:
+    """The key that all of a run's batches come from."""
+    return jax.random.fold_in(jax.random.key(swept.seed), _BATCHES)
+
+
+def sequence_shift(swept: Swept) -> jax.Array:
+    """Where a run's low-discrepancy sequence begins, [4]; see `data.sampler.sample_evenly`."""
+    return jax.random.bits(jax.random.fold_in(jax.random.key(swept.seed), _SEQUENCE), (4,), jnp.uint32)

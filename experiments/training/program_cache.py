@@ -1,0 +1,129 @@
+"""Traced programs on disk, so that only the first start traces.
+
+XLA's own cache spares the compiler, but it is asked after a program was traced and lowered, and that Python took 1.5 of
+the 7 s of a newcomer's start on 2 CPU cores. What is kept is what `jax.export` makes of a traced program. Its name is a
+digest of everything that tracing can depend on: catmat's source, the libraries' versions, JAX's settings, the shapes of
+the arguments, and what the caller says that the function holds. The first start, too, runs the kept form: both starts
+compile the same program.
+
+Only commands keep programs, by calling `keep_in` when they start: the source on disk is then what is traced. A notebook
+or a test may trace something else, so nothing is kept there. On a CPU alone: other platforms were not measured.
+"""
+
+import functools
+import hashlib
+import os
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+from jax import export
+
+_ROOT = Path(__file__).parents[2]
+_DIGEST_BYTES = 32
+_MOST_FILES = 200
+_SAY_NOTHING = ("cache", "log", "dump", "profil", "coordin", "distributed", "pgle", "optimizations")
+"""Settings with these words decide nothing about what is traced."""
+_SCOPED = ("jax_enable_x64", "jax_default_matmul_precision", "jax_numpy_dtype_promotion", "jax_numpy_rank_promotion")
+"""Settings that a `with` may have changed, which JAX's table of settings does not tell."""
+
+
+class _Keeper:
+    """Where programs are kept by this process; nowhere by default."""
+
+    folder: Path | None = None
+    source = ""
+    """What `_source` said when the process started: a later edit is not what it traces."""
+
+
+def keep_in(folder: Path | None) -> None:
+    """From now on keep programs in `folder` (None: nowhere); for commands, before they import what is traced."""
+    _Keeper.folder = folder
+    _Keeper.source = _source() if folder is not None else ""
+
+
+def can_be_kept(kinds: Iterable[type]) -> None:
+    """Say that programs may give back these dataclasses and named tuples (their fields are all children)."""
+    for kind in kinds:
+        name = f"{kind.__module__}.{kind.__qualname__}"
+        if issubclass(kind, tuple):
+            export.register_namedtuple_serialization(kind, serialized_name=name)
+        else:
+            export.register_pytree_node_serialization(
+                kind, serialized_name=name, serialize_auxdata=lambda _: b"", deserialize_auxdata=lambda _: ()
+            )
+
+
+def kept(function: jax.stages.Wrapped, arguments: Any, holds: object) -> jax.stages.Wrapped:
+    """`function` as it was traced before for such arguments, or as it is traced now.
+
+    Args:
+      function: compiled by `jax.jit`; gives arrays in dicts, tuples and what `can_be_kept`. One that cannot be kept
+        (it calls back to Python, say to print) is given back as it is.
+      arguments: all of its arguments, or their shapes.
+      holds: everything that `function` depends on beside its arguments and its source; its `repr` is what counts.
+    """
+    if _Keeper.folder is None or jax.process_count() > 1:
+        return function
+    leaves, tree = jax.tree.flatten(arguments)
+    path = _Keeper.folder / _name(leaves, f"{tree} {holds!r}")
+    content = _read(path)
+    if content is None:
+        flat = jax.jit(lambda *leaves: function(*jax.tree.unflatten(tree, leaves)))
+        try:
+            content = bytes(export.export(flat)(*leaves).serialize())
+        except (NotImplementedError, ValueError):
+            return function
+        if _source() == _Keeper.source:
+            _write(path, content)
+    program = export.deserialize(bytearray(content))
+    return jax.jit(lambda *arguments: program.call(*jax.tree.leaves(arguments)))
+
+
+def _name(leaves: list[Any], said: str) -> str:
+    shapes = [(leaf.shape, str(leaf.dtype), str(getattr(leaf, "sharding", None))) for leaf in leaves]
+    table = sorted((name, repr(value)) for name, value in jax.config.values.items()
+                   if not any(word in name for word in _SAY_NOTHING))  # fmt: skip
+    scoped = [getattr(jax.config, name) for name in _SCOPED]
+    known = (_Keeper.source, said, shapes, table, scoped, [str(device) for device in jax.devices()])
+    return hashlib.sha256(repr(known).encode()).hexdigest()
+
+
+def _source() -> str:
+    """A digest of catmat's modules, those in folders too, and the versions of the libraries that trace them."""
+    digest = hashlib.sha256()
+    for package in ("data", "model", "experiments"):
+        for path in sorted((_ROOT / package).rglob("*.py")):
+            digest.update(f"{path.relative_to(_ROOT)} ".encode() + path.read_bytes())
+    return f"{digest.hexdigest()} {_versions()}"
+
+
+@functools.cache
+def _versions() -> list[str]:
+    return [version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")]
+
+
+def _read(path: Path) -> bytes | None:
+    """What was kept, if it is whole."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    digest, content = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+    return content if hashlib.sha256(content).digest() == digest else None
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Keep `content`, and the latest others; a cache that cannot be written to is done without."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.{os.getpid()}")
+        part.write_bytes(hashlib.sha256(content).digest() + content)
+        part.replace(path)
+        files = sorted(path.parent.iterdir(), key=lambda file: file.stat().st_mtime, reverse=True)
+        for old in files[_MOST_FILES:]:
+            old.unlink(missing_ok=True)
+    except OSError:
+        return

@@ -1,0 +1,111 @@
+"""One update, and a chunk of them: pure functions of (program, tables, swept values, state).
+
+The batch of a step comes from its number and the run's seed alone, so a run can go on from any step without an
+iterator's state. It is drawn in pieces, each with a key and (if they are spread evenly) with numbers of the sequence of
+its own: devices that share a batch take whole pieces, so the sentences of a step are the same on any number of devices.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.flatten_util
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from data.sampler import Batch, SamplerTables, sample, sample_evenly
+from experiments.training.hyperparameters import Program, Swept, data_key, sequence_shift
+from experiments.training.optimizer import optimizer
+from experiments.training.state import TrainState
+from model.functional import Params, training_logits
+from model.loss import cross_entropy
+
+BATCH_AXIS = "batch"
+"""Name of the mesh axis over which devices share a batch."""
+
+
+def train_steps(
+    program: Program,
+    tables: SamplerTables,
+    swept: Swept,
+    state: TrainState,
+    start: jax.Array,
+    stop: jax.Array,
+    shards: int = 1,
+    loss: "Loss | None" = None,
+) -> tuple[TrainState, jax.Array]:
+    """Updates `start` to `stop` - 1 (traced: one compilation for all chunks), and their mean loss (nan for none).
+
+    A run whose loss or gradient is not finite keeps the state that it had before that update, and its losses are nan
+    from there on; runs beside it are not touched.
+
+    Args:
+      program: what is compiled in.
+      tables: the sampler's tables.
+      swept: the run's values.
+      state: the state before update `start`.
+      start: first update.
+      stop: one past the last.
+      shards: over how many devices the batch is shared; more than 1 only inside a `shard_map` over BATCH_AXIS.
+      loss: what is minimised; by default `hidden_row_loss`. The benchmark passes another.
+    """
+
+    def body(step: jax.Array, state: TrainState) -> TrainState:
+        return _update(program, tables, swept, state, step, shards, loss or hidden_row_loss)
+
+    after = jax.lax.fori_loop(start, stop, body, state)
+    return after, (after.loss_sum - state.loss_sum) / (stop - start)
+
+
+def _update(
+    program: Program,
+    tables: SamplerTables,
+    swept: Swept,
+    state: TrainState,
+    step: jax.Array,
+    shards: int,
+    loss: "Loss",
+) -> TrainState:
+    batch = batch_of(program, tables, swept, step, shards)
+    value, gradient = jax.value_and_grad(loss, argnums=1)(program, state.params, batch, swept.scale)
+    # One vector: an exchange for each parameter would cost as much as the update.
+    vector, unravel = jax.flatten_util.ravel_pytree((value, gradient))
+    if shards > 1:
+        vector = jax.lax.pmean(vector, BATCH_AXIS)
+    value, gradient = unravel(vector)
+    updates, inner = optimizer(program, swept).update(gradient, state.optimizer, state.params)
+    good = (state.diverged_at < 0) & jnp.isfinite(vector).all()
+    params, inner = jax.tree.map(
+        lambda new, old: jnp.where(good, new, old),
+        (optax.apply_updates(state.params, updates), inner),
+        (state.params, state.optimizer),
+    )
+    diverged_at = jnp.where(good | (state.diverged_at >= 0), state.diverged_at, step)
+    return TrainState(params, inner, state.loss_sum + jnp.where(good, value, jnp.nan), diverged_at)
+
+
+def batch_of(program: Program, tables: SamplerTables, swept: Swept, step: jax.Array, shards: int) -> Batch:
+    """The pieces of the batch of update number `step` that this device takes; other arguments as for `train_steps`."""
+    here, size = program.pieces // shards, program.batch // program.pieces
+    piece = (jax.lax.axis_index(BATCH_AXIS) * here if shards > 1 else 0) + jnp.arange(here)
+    key = jax.random.fold_in(data_key(swept), step)
+
+    def one(piece: jax.Array) -> Batch:
+        own = jax.random.fold_in(key, piece)
+        if program.sampling == "independent":
+            return sample(tables, own, size)
+        # Modulo 2**32: a run of more sentences goes through the sequence again.
+        first = (step.astype(jnp.uint32) * np.uint32(program.pieces) + piece.astype(jnp.uint32)) * np.uint32(size)
+        return sample_evenly(tables, own, size, first, sequence_shift(swept))
+
+    return jax.tree.map(lambda array: array.reshape(-1, *array.shape[2:]), jax.vmap(one)(piece))
+
+
+Loss = Callable[[Program, Params, Batch, jax.Array], jax.Array]
+"""(program, params, batch, scale) -> what is minimised."""
+
+
+def hidden_row_loss(program: Program, params: Params, batch: Batch, scale: jax.Array) -> jax.Array:
+    """Mean cross-entropy of the hidden words; only their rows of attention are computed."""
+    logits_BQV = training_logits(program.model, params, batch.tokens_BK, batch.hidden_B[:, None], scale)
+    return cross_entropy(logits_BQV[:, 0], batch.target_B).mean()

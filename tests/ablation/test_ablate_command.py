@@ -1,0 +1,313 @@
+"""The command from config to report, with sizes that take seconds: what it leaves, and how it goes on when stopped."""
+
+import csv
+import dataclasses
+import io
+import json
+import re
+import shutil
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from rich.console import Console
+from tensorboard.backend.event_processing import data_provider, plugin_event_multiplexer
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.context import RequestContext
+from tensorboard.plugins import base_plugin
+from tensorboard.plugins.hparams import api_pb2, backend_context, list_session_groups
+
+from data.errors import InputError
+from data.yaml_file import parse_yaml
+from experiments.ablate import main
+from experiments.ablation import figures as ablation_figures
+from experiments.ablation import session as ablation_session
+from experiments.ablation.config import AblationConfig
+from experiments.ablation.grid import COLUMNS
+from experiments.ablation.plan import make_plan
+from experiments.ablation.report import _all_but_bold, predictions_page
+from experiments.ablation.terminal import print_answer
+from experiments.ablation.training import GroupTraining
+from experiments.config.loader import make_as
+from experiments.reports.plots import panels, save_figure
+from experiments.run_directory.folders import command_of, newest_run
+from experiments.training import runtime
+
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
+TINY = """\
+command: ablate
+title: A tiny one
+base:
+  seeds: 2
+  model: {d_model: 4, heads: 1, d_mlp: 0, norm: none, embedding_std: 1}
+  train: {steps: 30, batch: 8}
+  evaluate: {sentences: 8}
+  track: {records: 2}
+grid:
+  model.d_head: [2, 3]
+  variant:
+    standard: {}
+    none: {model.scale: none}
+  train.learning_rate: [0.01, 1000]
+report: {predictions_made: after a look}
+predictions:
+  - {of: none, over: standard, at: 3, at_least: 0.001}
+  - {of: none, over: standard, grows: true}
+"""
+
+
+def config():
+    return make_as(AblationConfig, parse_yaml(TINY, "tiny.yaml"))
+
+
+def printed(console):
+    return console.file.getvalue()
+
+
+def console():
+    return Console(file=io.StringIO(), width=300, highlight=False)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, quickly_compiled):  # noqa: ARG001
+    """(folder, what was printed) of the whole ablation."""
+    folder, out = tmp_path_factory.mktemp("runs") / "tiny-001", console()
+    assert ablation_session.ablate(config(), "tiny", str(folder), console=out) == 0
+    return folder, printed(out)
+
+
+def rows_of(folder):
+    with (folder / "runs.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_table_says_what_the_summaries_say(run):
+    folder, _ = run
+    rows = rows_of(folder)
+    own = {"variant", "seed"}
+    assert {name for name in rows[0] if not {".", "/"} & set(name)} - own <= COLUMNS
+    assert {"run", "version", "status", "loss", "steps", "diverged_at"} <= COLUMNS
+    header = (folder / "arms.csv").read_text(encoding="utf-8").splitlines()[0].split(",")
+    assert {name for name in header if "." not in name} - own <= COLUMNS
+    assert len(rows) == len(list((folder / "members").iterdir())) == 2 * 2 * 2 * 2
+    for row in rows:
+        summary = json.loads((folder / "members" / row["run"] / "summary.json").read_text())
+        assert summary.pop("version") == 1
+        assert set(summary) <= set(row)
+        for name in set(row) - {"run"}:
+            value = summary.get(name)
+            assert row[name] == ("" if value is None else str(value)), name
+    assert {row["variant"] for row in rows} == {"standard", "none"}
+    assert {row["train.learning_rate"] for row in rows} == {"0.01", "1000.0"}
+
+
+def test_diverged_runs_are_marked(run):
+    folder, out = run
+    rows = rows_of(folder)
+    gone = [row for row in rows if row["status"] == "diverged"]
+    assert gone
+    assert all(row["train.learning_rate"] == "1000.0" and 0 <= int(row["diverged_at"]) < 30 for row in gone)
+    assert all(row["diverged_at"] == "" for row in rows if row["status"] == "finished")
+    assert f"{len(gone)} of 16 runs diverged" in out
+
+
+def test_the_report(run):
+    folder, out = run
+    text = (folder / "report.md").read_text(encoding="utf-8")
+    assert text.startswith("# A tiny one\n")
+    assert re.search(r"^\* \*\*none\*\* has .* times the excess of \*\*standard\*\*", text, re.MULTILINE)
+    assert "\n## Predictions, stated before this run, after a look\n" in text
+    assert text.index("| at least 0.001 |") < text.index("In numbers")
+    assert re.search(r"at least 0.001 \| [\d.e-]+ \[.*\] \| \*\*confirmed\*\*", text)
+    assert re.findall(r"\]\((\w+)\.png\)", text) == ["excess", "tuning", "training", "maps"]
+    for name in ("excess", "tuning", "training", "maps"):
+        assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert (folder / f"{name}.svg").read_text(encoding="utf-8").rstrip().endswith("</svg>")
+    assert not re.search(r"\bnan\b|/tmp|/home", text)
+    assert "Fewer than 10 seeds" in text
+    assert "With 2 seeds and 2 comparisons no corrected p-value can fall below 0.05." in text
+    assert "A difference cannot be shown with 2 seeds." in text
+    assert "differences at the train.learning_rate that counts, taken as given (intervals choose it anew)" in text
+    assert "2 comparisons with 2 seeds: no corrected p-value can fall below 0.05 (lowest 1); 7 seeds would do" in out
+    assert "confirmed  excess of none over that of standard at model.d_head 3" in out
+    assert "report.md" in out
+
+
+def test_tensorboard_compares_the_runs(run):
+    folder, _ = run
+    member = folder / "members" / "d_head-2_variant-none_learning_rate-0.01_seed-1"
+    found = EventAccumulator(str(member), size_guidance={"tensors": 0}).Reload()
+    assert [event.step for event in found.Tensors("excess/asked/all")] == [0, 30]
+    assert not found.Tags()["images"]
+    multiplexer = plugin_event_multiplexer.EventMultiplexer(tensor_size_guidance={"scalars": 0})
+    multiplexer.AddRunsFromDirectory(str(folder))
+    multiplexer.Reload()
+    provider = data_provider.MultiplexerDataProvider(multiplexer, str(folder))
+    context = backend_context.Context(base_plugin.TBContext(data_provider=provider))
+    request = api_pb2.ListSessionGroupsRequest(
+        start_index=0, slice_size=99, allowed_statuses=[api_pb2.STATUS_SUCCESS, api_pb2.STATUS_FAILURE],
+        col_params=[api_pb2.ColParams(hparam="variant"), api_pb2.ColParams(hparam="model.d_head")],
+    )  # fmt: skip
+    ctx = RequestContext()
+    known = context.hparams_metadata(ctx, "0"), context.hparams_from_data_provider(ctx, "0", limit=99)
+    experiment = context.experiment_from_metadata(ctx, "0", False, *known)
+    assert {info.name for info in experiment.hparam_infos} == {
+        "variant", "model.d_head", "model.scale", "train.learning_rate", "seed",
+    }  # fmt: skip
+    answer = list_session_groups.Handler(ctx, context, "0", request).run()
+    assert len(answer.session_groups) == 16
+    values = [group.hparams["variant"].string_value for group in answer.session_groups]
+    assert sorted(set(values)) == ["none", "standard"]
+
+
+class Stop:
+    """An interruption that is asked for once `wanted` says so."""
+
+    def __init__(self, wanted):
+        self._wanted = wanted
+
+    @property
+    def asked(self):
+        return self._wanted()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """The programs that were trained, by number; commands find devices as the tests have set them up."""
+    numbers, real = [], GroupTraining.run
+
+    def counted(self, tick):
+        numbers.append(self.group.number)
+        return real(self, tick)
+
+    monkeypatch.setattr(GroupTraining, "run", counted)
+    monkeypatch.setattr("experiments.training.runtime.prepare", lambda: None)
+    return numbers
+
+
+def test_a_stopped_one_goes_on_and_repeats_nothing(run, tmp_path, monkeypatch, capsys, trained):
+    folder, out = tmp_path / "stopped:cat:here", console()
+    with monkeypatch.context() as patch:  # while the second of two programs trains
+        patch.setattr("experiments.training.runtime.versions", lambda: {"python": "2.7", "jax": "0.1"})
+        patch.setattr(ablation_session, "Interruption", lambda: Stop(lambda: trained == [1, 2]))
+        assert ablation_session.ablate(config(), "tiny", str(folder), console=out) == 130
+    assert f"go on with  python -m experiments.ablate --resume {folder}" in printed(out).replace("\n", "")
+    assert [path.name for path in (folder / "results").iterdir()] == ["program-001.npz"]
+    before = (folder / "results" / "program-001.npz").stat().st_mtime_ns
+    report = (folder / "report.md").read_text(encoding="utf-8")
+    assert "Written before this run trained anything" in report
+    assert "at least 0.001" in report
+    assert main(["--resume", str(folder), "--dry-run"]) == 0
+    assert "of which 1 have ended before; left: 240 updates" in capsys.readouterr().out
+    assert trained == [1, 2]
+    assert (folder / "report.md").read_text(encoding="utf-8") == report
+    assert main(["--resume", str(folder)]) == 0
+    assert trained == [1, 2, 2]
+    assert "of which 1 have ended before; left: 240 updates" in capsys.readouterr().out
+    assert (folder / "results" / "program-001.npz").stat().st_mtime_ns == before
+    whole, _ = run
+    assert (folder / "runs.csv").read_bytes() == (whole / "runs.csv").read_bytes()
+    for name in ("arms.csv", "excess.svg"):
+        assert (folder / name).read_bytes() == (whole / name).read_bytes()
+    for path in (whole / "results").iterdir():
+        with np.load(path) as one, np.load(folder / "results" / path.name) as other:
+            for name in set(one.files) - {"seconds", "versions"}:
+                np.testing.assert_array_equal(one[name], other[name])
+    now = ", ".join(f"{name} {value}" for name, value in runtime.versions().items())
+    assert f"\nMade with python 2.7, jax 0.1; and with {now}.\n" in (folder / "report.md").read_text(encoding="utf-8")
+    assert f"\nMade with {now}.\n" in (whole / "report.md").read_text(encoding="utf-8")
+    assert main(["--resume", str(folder)]) == 0  # nothing is left: the report is written again
+    assert trained == [1, 2, 2]
+
+
+def test_damaged_results_are_made_again(run, tmp_path, capsys, trained):
+    whole, _ = run
+    folder = tmp_path / "damaged"
+    shutil.copytree(whole, folder)
+    damaged = folder / "results" / "program-002.npz"
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    assert main(["--resume", str(folder)]) == 0
+    assert trained == [2]
+    assert f"{damaged}: is damaged; its runs are trained again\n" in capsys.readouterr().out
+    assert (folder / "runs.csv").read_bytes() == (whole / "runs.csv").read_bytes()
+
+
+def newer_results(folder):
+    path = folder / "results" / "program-001.npz"
+    with np.load(path) as file:
+        arrays = dict(file)
+    np.savez(path, **arrays | {"version": 9})
+
+
+def other_config(folder):
+    path = folder / "config.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("batch: 8", "batch: 9"), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (newer_results, "has version 9, this program reads 2; go on with the version of catmat that made it, or start"),
+        (other_config, "holds runs of another config or world; restore its config.yaml and its world file, or start"),
+    ],
+)
+def test_results_that_are_not_of_these_runs_are_kept(run, tmp_path, monkeypatch, change, says):
+    whole, _ = run
+    folder = tmp_path / "copy"
+    shutil.copytree(whole, folder)
+    change(folder)
+    before = {path: path.is_file() and path.read_bytes() for path in folder.rglob("*")}
+    monkeypatch.setattr("experiments.training.runtime.prepare", lambda: None)
+    with pytest.raises(InputError) as error:
+        main(["--resume", str(folder)])
+    assert str(error.value).startswith(f"{folder / 'results' / 'program-001.npz'}: {says} a new ablation")
+    assert {path: path.is_file() and path.read_bytes() for path in folder.rglob("*")} == before
+
+
+def test_words_are_text_in_a_report(tmp_path):
+    made = dataclasses.replace(config().report, predictions_made="on <b>")
+    plan = make_plan(dataclasses.replace(config(), title="![x](//y)\n# `z` d_head", report=made))
+    predictions_page(tmp_path, plan)
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert text.startswith("# &#33;&#91;x&#93;(//y)&#10;&#35; &#96;z&#96; d_head\n\nWritten before")
+    assert "before this run, on &#60;b&#62;\n" in text
+    assert _all_but_bold("**a*b.yaml** has") == "**a&#42;b.yaml** has"
+
+
+def test_words_are_text_in_the_terminal(tmp_path):
+    out, nothing = console(), SimpleNamespace(verdicts=[], settings=[])
+    print_answer(
+        SimpleNamespace(members=[]), tmp_path / "a:cat:b", ["**\x1b[31m\u202e[red]:cat:** has"], nothing, 1.0, out
+    )
+    assert printed(out).startswith("\\x1b[31m\\u202e[red]:cat: has\n\n")
+    assert printed(out).endswith(f"{tmp_path}/a:cat:b/report.md\n")
+
+
+def test_words_are_text_in_figures(tmp_path):
+    word = r"$\x$"
+    figure, axes = panels(1, 1)
+    ablation_figures._positions(axes[0, 0], [f"worlds/{word}.yaml", "english"], "log2")
+    save_figure(tmp_path, "axis", figure)
+    results = SimpleNamespace(weights_TRGHK=np.ones((1, 1, 1, 1, 2)))
+    setting = SimpleNamespace(variants=[word], sizes=[word], median_run=lambda *_: 0)
+    plan = SimpleNamespace(roles=SimpleNamespace(x="world"))
+    save_figure(tmp_path, "maps", ablation_figures.maps_figure(plan, setting, {0: (results, 0)}, [word, "."], [0]))
+    for name in ("axis", "maps"):
+        assert (tmp_path / f"{name}.png").is_file()
+
+
+def test_runs_of_several_commands_lie_beside_each_other(run):
+    folder, _ = run
+    assert command_of(folder) == "ablate"
+    assert newest_run(folder.parent, "ablate") == folder
+    with pytest.raises(InputError, match=r"no run of experiments\.train in"):
+        newest_run(folder.parent)
+    with pytest.raises(InputError, match="is not empty, and nothing is overwritten"):
+        main(["--run-dir", str(folder)])

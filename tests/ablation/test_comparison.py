@@ -1,0 +1,198 @@
+"""The arithmetic that an ablation's verdicts rest on, against numbers worked out by hand."""
+
+import dataclasses
+import itertools
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from data.yaml_file import parse_yaml
+from experiments.ablation.answers import answers, edges
+from experiments.ablation.comparison import Comparison, corrected, settings_of
+from experiments.ablation.config import AblationConfig
+from experiments.ablation.figures import followed
+from experiments.ablation.metrics import EXCESS
+from experiments.ablation.plan import make_plan
+from experiments.ablation.results import HEALTH
+from experiments.ablation.tables import findings
+from experiments.config.loader import make_as
+from experiments.statistics.intervals import Interval
+
+# 3 variants V, 2 sizes X, 4 rates L, 8 seeds S, in another order than the report's; the baseline stands second.
+GRID = """\
+command: ablate
+base: {seeds: 8}
+grid:
+  train.learning_rate: [0.001, 0.003, 0.01, 0.03]
+  variant: {Few: {}, Base: {model.scale: none}, more: {model.scale: 0.5}}
+  width: {Narrow: {model.d_head: 2}, WIDE: {model.d_head: 3}}
+report: {variant: variant, baseline: Base, x: width}
+predictions:
+  - {of: Few, over: Base, at: Narrow, at_least: 2}
+  - {of: Few, over: Base, at: WIDE, at_least: 2}
+  - {of: Few, over: Base, at: Narrow, at_least: 3.5}
+  - {of: Base, over: Few, grows: true}
+  - {of: Few, over: Base, grows: true}
+"""
+RATES, VARIANTS, SIZES = ["0.001", "0.003", "0.01", "0.03"], ["Few", "Base", "more"], ["Narrow", "WIDE"]
+BEST = [[1, 2], [2, 3], [0, 1]]
+FEW, BASE, MORE = range(3)
+NARROW, WIDE = range(2)
+# What the arms of a seed share; the middle half (-1, 0, 0, 1) has mean 0, and seed 0 is the lower median.
+SEED_S = [0, 3, -1, -3, 1, 0, 2, -2]
+AT_BEST = {
+    (BASE, NARROW): [4] * 8,
+    (BASE, WIDE): [20] * 8,
+    (FEW, NARROW): [12] * 8,
+    (FEW, WIDE): [10] * 8,
+    (MORE, NARROW): [5, 3, 5, 3, 3, 3, 5, 5],  # sorted with SEED_S 0, 3, 3, 4, 4, 5, 6, 7
+    (MORE, WIDE): [25, 15, 25, 25, 25, 25, 25, 25],  # 18, 22, 23, 24, 25, 25, 26, 27
+}
+
+
+def plan_of(text):
+    return make_plan(make_as(AblationConfig, parse_yaml(text, "arms.yaml")))
+
+
+def settings_with(plan, excess, gone=()):
+    """Settings of runs that end at `excess` of their labels; those numbered in `gone` diverged to no number."""
+    ends = [math.nan if one.number in gone else excess(one.labels) for one in plan.members]
+    at = [3 if one.number in gone else None for one in plan.members]
+    start = {f"start/{EXCESS}": 99_999}
+    return settings_of(plan, [start | {EXCESS: e, "diverged_at": t} for e, t in zip(ends, at, strict=True)])
+
+
+def excess_of(labels):
+    """10 more for each step away from the best rate; one odd run at a best rate, that a mean would mind."""
+    arm = VARIANTS.index(labels["variant"]), SIZES.index(labels["width"])
+    away = abs(RATES.index(labels["train.learning_rate"]) - BEST[arm[0]][arm[1]])
+    odd = 100 * ((*arm, away, labels["seed"]) == (FEW, NARROW, 0, "1"))
+    return AT_BEST[arm][int(labels["seed"])] + SEED_S[int(labels["seed"])] + 10 * away + odd
+
+
+def number_of(variant, size, rate, seed):
+    """Runs are numbered in the order of the grid, seeds innermost."""
+    return ((rate * 3 + variant) * 2 + size) * 8 + seed
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return plan_of(GRID)
+
+
+@pytest.fixture(scope="module")
+def found(plan):
+    gone = number_of(MORE, NARROW, 3, 5)
+    return findings(plan, settings_with(plan, excess_of, [gone]))
+
+
+@pytest.fixture
+def setting(found):
+    (one,) = found.settings
+    return one
+
+
+def test_every_run_stands_at_its_own_place():
+    """3 variants, 2 sizes, 4 rates, 1 seed and 5 batches, whose digits make the excess."""
+    text = GRID.replace("seeds: 8", "seeds: 1").replace("grid:\n", "grid:\n  train.batch: [8, 16, 24, 32, 40]\n")
+    text += "  - {of: Few, over: Base, at: WIDE, at_most: 0.1, where: {train.batch: 24}}\n"
+    plan, batches = plan_of(text), ["8", "16", "24", "32", "40"]
+    axes = {"train.batch": batches, "variant": VARIANTS, "width": SIZES, "train.learning_rate": RATES}
+
+    def digits(labels):
+        return float("".join(str(own.index(labels[name]) + 1) for name, own in axes.items()))
+
+    settings = settings_with(plan, digits)
+    assert [one.labels for one in settings] == [{"train.batch": batch} for batch in batches]
+    for b, one in enumerate(settings, start=1):
+        assert (one.variants, one.sizes, one.tuned) == (VARIANTS, SIZES, RATES)
+        assert one.excess_VXLS.shape == (3, 2, 4, 1)
+        for v, x, rate in itertools.product(range(3), range(2), range(4)):
+            assert one.excess_VXLS[v, x, rate, 0] == 1000 * b + 100 * (v + 1) + 10 * (x + 1) + rate + 1
+            assert one.number_VXLS[v, x, rate, 0] == (((b - 1) * 4 + rate) * 3 + v) * 2 + x
+    shown = findings(plan, settings)
+    third = [one for one in shown.verdicts if one.prediction.where]
+    assert [(one.setting.labels, one.verdict) for one in third] == [({"train.batch": "24"}, "undecided")]
+    assert third[0].found.estimate == pytest.approx(3121 / 3221)  # a single seed: no interval
+    assert answers(plan, shown)[2].startswith("batch 16: **Few** has 0.955 (at width Narrow), ")  # 2111 / 2211
+    assert answers(plan, shown)[2].endswith(" of **Base**. A difference cannot be shown with 1 seed.")
+
+
+def test_a_diverged_run_counts_with_its_start(setting):
+    assert np.argwhere(setting.diverged_VXLS).tolist() == [[MORE, NARROW, 3, 5]]
+    assert setting.excess_VXLS[MORE, NARROW, 3, 5] == 99_999
+
+
+def test_each_arm_counts_at_its_best_rate(setting):
+    assert setting.best_VX.tolist() == BEST
+    assert setting.at_best(MORE, WIDE).tolist() == [25, 18, 24, 22, 26, 25, 27, 23]
+    found = [[setting.excess(v, x).estimate for x in range(2)] for v in range(3)]
+    np.testing.assert_allclose(found, [[12, 10], [4, 20], [4, 24.25]])
+
+
+def test_the_median_run(setting):
+    assert setting.median_run(FEW, NARROW) == number_of(FEW, NARROW, 1, 0)
+    assert setting.median_run(BASE, WIDE) == number_of(BASE, WIDE, 3, 0)
+    assert setting.median_run(MORE, WIDE) == number_of(MORE, WIDE, 1, 2)  # 24 of 18, 22, 23, 24, 25, ...
+
+
+def test_two_arms_beside_each_other(setting):
+    def estimates(function):
+        return [function(v, BASE, x).estimate for v in (FEW, MORE) for x in (NARROW, WIDE)]
+
+    np.testing.assert_allclose(estimates(setting.ratio), [3, 0.5, 1, 1.2125])
+    np.testing.assert_allclose(estimates(setting.difference), [8, -10, 0, 4.25])
+    assert setting.growth(BASE, FEW).estimate == pytest.approx((20 / 10) / (4 / 12))
+    assert setting.growth(FEW, BASE).estimate == pytest.approx(1 / 6)
+    same = setting.difference(FEW, BASE, WIDE)  # seeds are paired: all of them say the same
+    np.testing.assert_allclose([same.low, same.high], -10)
+    odd = setting.difference(FEW, BASE, NARROW)
+    assert odd.low == pytest.approx(8)
+    assert odd.high > 9
+
+
+def test_p_values_by_hand(found):
+    """All of a sign: 2 of 256 flips reach it. As many up as down: all do. One of 8 down: those, and 8 others twice."""
+    (compared,), (holm,) = found.compared, found.holm
+    assert [(one.variant, one.x) for one in compared] == [(FEW, 0), (FEW, 1), (MORE, 0), (MORE, 1)]
+    assert [one.p for one in compared] == [2 / 256, 2 / 256, 1, 18 / 256]
+    assert holm == [8 / 256, 8 / 256, 1, 36 / 256]
+
+
+def test_all_settings_are_corrected_together():
+    nothing = Interval(0, 0, 0)
+    one = [[Comparison(0, 0, nothing, nothing, p) for p in own] for own in ([0.5], [0.01, 0.02])]
+    assert corrected(one) == [[0.5], [0.03, 0.04]]
+    one[0][0] = dataclasses.replace(one[0][0], p=math.nan)
+    assert np.isnan(np.concatenate(corrected(one))).tolist() == [True] * 3
+
+
+def test_verdicts(found):
+    assert [one.verdict for one in found.verdicts] == ["confirmed", "refuted", "undecided", "confirmed", "refuted"]
+    estimates = [one.found.estimate for one in found.verdicts]
+    np.testing.assert_allclose(estimates, [3, 0.5, 3, 6, 1 / 6])
+    assert 2 < found.verdicts[2].found.low < 3 < 3.5 < found.verdicts[2].found.high
+
+
+def test_answers_in_words(plan, found):
+    few, more = answers(plan, found)
+    assert few.startswith("**Few** has 3 (at width Narrow), 0.5 (at width WIDE) times the excess of **Base**.")
+    assert few.endswith("**. Worse at Narrow; better at WIDE.")
+    assert more.startswith("**more** has 1 (at width Narrow), 1.21 (at width WIDE) times the excess of **Base**.")
+    assert more.endswith("**. No difference shown at Narrow, WIDE.")
+    assert edges(plan, found) == "Base (at width WIDE), more (at width Narrow)"
+
+
+def test_what_is_followed_is_that_of_the_best_rate(setting):
+    """Two programs of 96 runs each; a number is 1000 t + run, and its heads lie 0.5 to either side."""
+    number_TNRH = np.zeros((3, len(HEALTH), 192, 2))
+    run_TRH = 1000 * np.arange(3)[:, None, None] + np.arange(192)[:, None] + [-0.5, 0.5]
+    number_TNRH[:, HEALTH.index("score_std")] = run_TRH
+    programs = [SimpleNamespace(step_T=np.array([0, 5, 9]), health_TNRH=number_TNRH[:, :, part::2]) for part in (0, 1)]
+    where = {number: (programs[number % 2], number // 2) for number in range(192)}
+    step_T, values_ST = followed(setting, where, MORE, WIDE, "score_std")
+    assert step_T.tolist() == [0, 5, 9]
+    first = number_of(MORE, WIDE, 1, 0)
+    assert values_ST.tolist() == [[first + s, 1000 + first + s, 2000 + first + s] for s in range(8)]

@@ -1,0 +1,290 @@
+"""What an ablation is asked to do: its grid becomes runs and programs, and a mistake in it is one line, at once."""
+
+import io
+import math
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from test_world_errors import assert_told_well
+
+from data.errors import InputError
+from data.yaml_file import parse_yaml
+from experiments.ablate import main
+from experiments.ablation.comparison import Comparison, _excess, can_show, lowest_p
+from experiments.ablation.config import AblationConfig, load_ablation
+from experiments.ablation.cost import expected_seconds, told
+from experiments.ablation.metrics import EXCESS
+from experiments.ablation.plan import make_plan
+from experiments.ablation.roles import without_unmeasured
+from experiments.ablation.tables import _in_numbers, _numbers
+from experiments.ablation.terminal import print_plan
+from experiments.config.loader import config_names, load_config, make_as, to_yaml
+from experiments.statistics.intervals import Interval
+
+ROOT = Path(__file__).parents[2]
+GRID = """\
+command: ablate
+base: {seeds: 2, model: {d_mlp: 0}, train: {steps: 3}}
+grid:
+  model.d_head: [2, 3]
+  variant:
+    standard: {}
+    none: {model.scale: none}
+    half: {model.scale: 0.5, model.query_start: 2}
+    normed: {model.qk_norm: true}
+  train.learning_rate: [1e-3, 0.02]
+  train.steps: [3, 5]
+"""
+
+
+def config_of(text=GRID):
+    return make_as(AblationConfig, parse_yaml(text, "test.yaml"))
+
+
+def test_axes_that_keep_shapes_share_a_program():
+    plan = make_plan(config_of())
+    assert [len(group.members) for group in plan.groups] == [3 * 8, 8, 3 * 8, 8]
+    assert len({group.program for group in plan.groups}) == 4
+    first = plan.groups[0]
+    assert {member.config.model.d_head for member in first.members} == {2}
+    assert {member.labels["variant"] for member in first.members} == {"standard", "none", "half"}
+    assert (first.steps, first.updates) == (5, 3 * 4 * (3 + 5))
+    assert plan.groups[1].program.model.qk_norm
+
+
+def test_every_combination_is_a_run_with_its_own_values():
+    plan = make_plan(config_of())
+    assert [member.number for member in plan.members] == list(range(2 * 4 * 2 * 2 * 2))
+    assert len({member.name for member in plan.members}) == 64
+    one = next(m for m in plan.members if m.name == "d_head-3_variant-half_learning_rate-0.02_steps-5_seed-1")
+    assert (one.config.model.d_head, one.config.model.scale, one.config.model.query_start) == (3, 0.5, 2.0)
+    assert (one.config.train.learning_rate, one.config.train.steps) == (0.02, 5)
+    assert (one.config.seed, one.config.seeds, one.config.model.d_mlp) == (1, 1, 0)
+    names = ["d_head", "qk_norm", "query_start", "scale"]
+    assert plan.varying == [*(f"model.{name}" for name in names), "train.learning_rate", "train.steps", "seed"]
+    roles = plan.roles
+    assert (roles.variant, roles.tuned, roles.x) == ("variant", "train.learning_rate", "model.d_head")
+    assert (roles.others, roles.baseline) == (("train.steps",), "standard")
+
+
+def test_another_optimiser_or_world_is_another_program():
+    config = load_ablation(None, {}, ["train.optimizer=adamw,sgd", "world=english,german", "seed=4,2"])
+    plan = make_plan(config)
+    assert [len(group.members) for group in plan.groups] == [2, 2, 2, 2]
+    assert [member.config.seed for member in plan.members[:2]] == [4, 2]
+    assert {group.world.name for group in plan.groups} == {"english", "german"}
+
+
+def test_an_axis_on_the_command_line():
+    text = GRID + "report: {baseline: none}\npredictions: [{of: half, over: none, at: 2, at_least: 1}]\n"
+    config = config_of(text)
+    grid = config.grid.changed("variant=none,half").changed("model.d_head=8").changed("model.norm=layer,none")
+    assert [axis.name for axis in grid.axes] == [
+        "model.d_head", "variant", "train.learning_rate", "train.steps", "model.norm",
+    ]  # fmt: skip
+    assert (grid.axis("variant").labels, grid.axis("model.d_head").labels) == (["none", "half"], ["8"])
+    own = config.grid.changed("variant={wide: {model.d_mlp: 8}, narrow: {model.d_mlp: 2}}").axis("variant")
+    assert own.plain() == {"wide": {"model.d_mlp": 8}, "narrow": {"model.d_mlp": 2}}
+    changed = make_as(AblationConfig, parse_yaml(text, "test.yaml"))
+    changed = without_unmeasured(type(changed)(**{**vars(changed), "grid": grid}))
+    assert changed.predictions.items == ()  # it was about d_head 2
+    assert without_unmeasured(config).predictions == config.predictions
+
+
+def test_values_that_differ_late_have_names_of_their_own():
+    grid = load_ablation(None, {}, ["train.learning_rate=0.1234567,0.1234568,1e-05,1000"]).grid
+    assert grid.axes[0].labels == ["0.1234567", "0.1234568", "1e-05", "1000"]
+
+
+def test_a_config_is_written_and_read_back():
+    text = GRID + (
+        "report: {baseline: none, tuned: train.learning_rate}\n"
+        "predictions:\n"
+        "  - {of: half, over: none, at: 2, at_least: 1, at_most: 3, where: {train.steps: 5}}\n"
+        "  - {of: half, over: none, grows: true}\n"
+    )
+    config = config_of(text)
+    assert make_as(AblationConfig, parse_yaml(to_yaml(config), "again.yaml")) == config
+    assert len(config.predictions.items) == 2
+
+
+# (lines of the file after its first, what the message says)
+WRONG_FILES = [
+    ("grid: {model.d_hed: [4]}", "grid.model.d_hed: unknown axis; did you mean model.d_head?"),
+    ("grid: {model.d_head: []}", "grid.model.d_head: is an empty list; put at least one item in it"),
+    ("grid: {model.d_head: 4}", "grid.model.d_head: must be a list, such as [a, b], not the number 4"),
+    ("grid: {model.d_head: [4, many]}", "grid.model.d_head.1: must be a whole number, not text"),
+    ("grid: {model.d_head: [4, 5000]}", "grid.model.d_head.1: must be from 1 to 4096, not 5000"),
+    ("grid: {model.d_head: [4, 8, 4]}", "grid.model.d_head.2: 4 stands twice; remove one"),
+    (
+        "grid: {model.scale: [none, inverse_root]}",
+        "grid.model.scale.1: must be inverse_sqrt, inverse, none, learned or",
+    ),
+    ("grid: {seeds: [1, 2]}", "grid.seeds: cannot be an axis; give the seeds under base"),
+    ("grid: {track.images: [1, 2]}", "grid.track.images: cannot be an axis; it changes no model"),
+    ("base: {seeds: 2}\ngrid: {seed: [1, 2]}", "grid.seed: base asks for 2 seeds already"),
+    ("grid: {v: {a: {model.scal: none}}}", "grid.v.a.model.scal: unknown key; did you mean model.scale?"),
+    ("grid: {v: {a: {model.scale: true}}}", "grid.v.a.model.scale: must be text or a number, not true"),
+    ("grid: {v: {a: {}, b: {}}}", "grid.v.b: sets the same as a; remove one"),
+    (
+        "grid: {steps: {a: {}}}",
+        "grid.steps: steps is a column of the tables already; give the axis another name, such as",
+    ),
+    ("grid: {p_holm: {a: {}}}", "grid.p_holm: p_holm is a column of the tables already"),
+    ("grid: {v: {}}", "grid.v: is empty; give it values"),
+    ("grid: {v: {a: {model.d_head: 9999}}}", "grid.v.a: model.d_head: must be from 1 to 4096, not 9999"),
+    ("grid: {v: {'a b': {}}}", "grid.v.a b: a name has letters, digits, _ + . - alone"),
+    (
+        "grid: {model.d_head: [4], v: {a: {model.d_head: 2}}}",
+        "grid.v: model.d_head is set by the axis model.d_head too",
+    ),
+    ("grid: {}", "grid: has no axis; add one"),
+    ("base: {seeds: 9000}\ngrid: {model.d_head: [1, 2]}", "grid: 2 model.d_head x 9000 seeds are over 10,000 runs"),
+    ("grid: {model.d_head: [2]}\nreport: {x: model.d_hed}", "report.x: there is no axis model.d_hed in the grid; did"),
+    ("grid: {model.scale: [none]}\nreport: {baseline: non}", "report.baseline: model.scale has no value non; did you"),
+    ("grid: {model.scale: [1]}\npredictions: [{of: 1}]", "predictions.0: over is missing; add it"),
+    (
+        "grid: {model.scale: [1]}\npredictions: [{of: 1, over: 2, at_least: 1}]",
+        "predictions.0: model.scale has no value 2",
+    ),
+    ("grid: {model.scale: [1]}\npredictions: [{of: 1, over: 1}]", "predictions.0: must say at_least, at_most or both"),
+    (
+        "grid: {model.scale: [1, 2]}\npredictions: [{of: 1, over: 1, at_least: 1}]",
+        "predictions.0.over: is 1 as of is, and their ratio always 1; name another value",
+    ),
+    (
+        "grid: {model.scale: [1, 2]}\npredictions: [{of: 1, over: 2, at_least: 2, at_most: 1}]",
+        "predictions.0.at_least: is 2, above at_most, 1: nothing is both; exchange them",
+    ),
+    ("grid: {world: [englisch]}", "world 'englisch': no such file, nor a world of catmat"),
+    ("gird: {model.d_head: [4]}", "gird: unknown key; did you mean grid?"),
+]
+
+
+@pytest.mark.parametrize(("lines", "says"), WRONG_FILES)
+def test_a_wrong_grid_is_told_in_one_line(lines, says):
+    with pytest.raises(InputError) as error:
+        make_plan(config_of(f"command: ablate\n{lines}\n"))
+    told_ = re.sub(r"^test.yaml:\d+: ", "", assert_told_well(error.value))
+    assert told_.startswith(says), told_
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--grid", "model.d_hed=4"], "--grid model.d_hed: unknown axis; did you mean model.d_head?"),
+        (["--grid", "model.d_head=4,4"], "--grid model.d_head: item 2: 4 stands twice; remove one"),
+        (["--grid", "model.d_head=4,x"], "--grid model.d_head: item 2: must be a whole number, not text"),
+        (["--grid", "model.d_head=0,4"], "--grid model.d_head: item 1: must be from 1 to 4096, not 0"),
+        (["--grid", "model.d_head="], "--grid model.d_head=: must be NAME=VALUE,VALUE"),
+        (["--grid", "model.d_head=[]"], "--grid model.d_head: is an empty list; put at least one item in it"),
+        (
+            ["--config", "scaling_full.yaml", "--grid", "variant=qknorm"],
+            "--grid variant: item 1: no value qknorm; did you",
+        ),
+        (["--base.train.steps", "x"], "--base.train.steps: must be a whole number, not text"),
+        (["--base.train.step", "3"], "unknown option --base.train.step; did you mean --base.train.steps?"),
+        (["--config", "toy.yaml"], "configs/toy.yaml: command is missing, so this is a config of experiments.train"),
+        (["--config", "scalin.yaml"], "scalin.yaml: no such config file; did you mean scaling.yaml?"),
+        (["--resume", "nowhere"], "nowhere: no ablation lies here"),
+        (["--resume", "nowhere", "--grid", "seed=1"], "--resume: goes on with the run's own config"),
+    ],
+)
+def test_a_wrong_option_is_told_in_one_line_and_nothing_is_written(tmp_path, monkeypatch, arguments, says):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("experiments.training.runtime.prepare", lambda: None)  # tests have set devices up
+    with pytest.raises(InputError) as error:
+        main(arguments)
+    assert re.sub(r"yaml:\d+", "yaml", assert_told_well(error.value)).startswith(says)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_ends_with_code_2_before_anything_is_compiled(tmp_path):
+    command = [sys.executable, "-m", "experiments.ablate", "--grid", "model.d_hed=4"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: --grid model.d_hed: unknown axis; did you mean model.d_head?\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("experiments.training.runtime.prepare", lambda: None)
+    assert main(["--config", "scaling.yaml", "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("360 runs = 4 model.d_head x 3 model.scale x 3 train.learning_rate x 10 seeds\n")
+    assert re.search(r"^4 compiled programs, 360,000 updates, about \d+ min on \d+ ", shown, re.MULTILINE)
+    assert re.search(r"^ +2 +90 runs +model.d_head 16$", shown, re.MULTILINE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_expected_time_grows_with_what_is_asked():
+    small, more = make_plan(config_of()), make_plan(config_of(GRID.replace("seeds: 2", "seeds: 40")))
+    assert expected_seconds(small.groups, 2) < expected_seconds(more.groups, 2) < expected_seconds(more.groups, 1)
+    assert [told(seconds) for seconds in (3.4, 600.0, 9000.0)] == ["3 s", "10 min", "2.5 h"]
+    console = Console(file=io.StringIO(), width=200)
+    print_plan(small, console)
+    assert "variant normed" in console.file.getvalue()
+    print_plan(small, console, small.groups[1:2])  # of 4 one is left
+    assert re.search(r"of which 3 have ended before; left: 32 updates, about \d+ s on", console.file.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("seeds", "lowest", "says"),
+    [
+        (1, 1.0, "12 comparisons with 1 seed: no corrected p-value can fall below 0.05 (lowest 1); 9 seeds would do"),
+        (
+            8,
+            12 * 2 / 256,
+            "12 comparisons with 8 seeds: no corrected p-value can fall below 0.05 (lowest 0.094); 9 seeds",
+        ),
+        (9, 12 * 2 / 512, None),
+        (13, 12 / 10_001, None),
+    ],
+)
+def test_a_plan_says_whether_its_seeds_can_show_anything(seeds, lowest, says):
+    plan = make_plan(config_of(GRID.replace("seeds: 2", f"seeds: {seeds}")))
+    assert lowest_p(plan) == pytest.approx(lowest)
+    console = Console(file=io.StringIO(), width=200)
+    print_plan(plan, console)
+    line = next((line for line in console.file.getvalue().splitlines() if "comparison" in line), None)
+    assert (line is None) == (says is None)
+    assert line is None or line.startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("end", "diverged_at", "counts"),
+    [(0.1, None, 0.1), (1e30, None, 3.0), (math.nan, None, 3.0), (0.1, 7, 0.1), (1e30, 7, 3.0), (math.nan, 7, 3.0)],
+)
+def test_no_run_counts_with_more_than_its_start(end, diverged_at, counts):
+    assert _excess({EXCESS: end, f"start/{EXCESS}": 3.0, "diverged_at": diverged_at}) == counts
+
+
+def test_a_table_is_empty_where_a_single_seed_has_no_interval():
+    alone = Interval(0.5, math.nan, math.nan)
+    one = Comparison(variant=1, x=0, difference=alone, ratio=alone, p=math.nan)
+    assert _in_numbers((one, math.nan)) == [0.5, "", "", 0.5, "", "", "", ""]
+    assert _numbers(Interval(0.5, 0.4, 0.6)) == [0.5, 0.4, 0.6]
+
+
+def test_the_shipped_configs():
+    assert config_names(AblationConfig) == ["scaling.yaml", "scaling_full.yaml", "scaling_quick.yaml"]
+    runs = {}
+    for name in config_names(AblationConfig):
+        plan = make_plan(load_ablation(name, {}))
+        runs[name] = len(plan.members)
+        assert plan.config.predictions.items
+        assert can_show(plan)
+        assert plan.config.report.predictions_made == "after a trial with one seed"
+        text = (ROOT / "configs" / name).read_text(encoding="utf-8")
+        assert f"python -m experiments.ablate --config {name}" in text.partition("format:")[0]
+    assert runs["scaling.yaml"] == 360
+    assert runs["scaling_quick.yaml"] < 100
+    with pytest.raises(InputError, match="command: must be train for this command"):
+        load_config("scaling.yaml", {})

@@ -1,0 +1,186 @@
+"""The command as a user meets it: its help, and one line with exit code 2 for whatever is mistaken.
+
+One process answers all the calls: most of the time goes into its start.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from data.yaml_file import parse_yaml
+from experiments.config.fields import config_fields
+from experiments.config.loader import load_config, make_config
+from experiments.config.schema import Config, TrainConfig
+from model.config import ModelConfig
+
+ROOT = Path(__file__).parents[2]
+HELP, PRINT, PRINT_OWN, DEVICES = (
+    ["--help"],
+    ["--print-config"],
+    ["--config", "own", "--print-config"],
+    ["--list-devices"],
+)
+OWN = ["--config", "own.yaml", "--print-config", "--model.scale", "2", "--probes", "[der hund ., '1e3']", "--seed=4"]
+CAT = "the cat sat on the mat ."
+
+# (arguments, what the line says after "error: ")
+MISTAKES = [
+    (["--model.d_modle", "5"], "unknown option --model.d_modle; did you mean --model.d_model?"),
+    (["--model.d_modle=5"], "unknown option --model.d_modle=5; did you mean --model.d_model?"),
+    (["--model.d_mod", "5"], "unknown option --model.d_mod; did you mean --model.d_mo"),  # no abbreviations
+    (["--train.step", "5"], "unknown option --train.step; did you mean --train.steps?"),
+    (["--print-confg"], "unknown option --print-confg; did you mean --print-config?"),
+    (["toy.yaml"], "unknown option toy.yaml; known: --config, "),
+    (["--\u202e\x07\n"], r"unknown option --\\u202e\\x07\\n; known: --config, "),
+    (["--seed"], "argument --seed: expected one argument; see python -m experiments.train --help"),
+    (["--seed", "five"], "--seed: must be a whole number, not text"),
+    (["--train.batch", "0"], "--train.batch: must be from 1 to 1000000, not 0"),
+    (["--model.norm", "batch"], "--model.norm: must be layer, rms, none, not batch"),
+    (["--probes", CAT], r"--probes: must be a list, such as \[a, b\], not text"),
+    (["--config", "tyo.yaml"], "tyo.yaml: no such config file; did you mean toy.yaml?"),
+    (["--config", "full"], "full: is a folder; name a config file in it"),
+    (["--config", "wrong.yaml"], "wrong.yaml:3: model.d_modle: unknown key; did you mean d_model?"),
+    (["--run-dir", "full"], "--run-dir full: is not empty, and nothing is overwritten; name a new folder"),
+    (["--run-dir", "own.yaml"], "--run-dir own.yaml: is a file; name a new folder"),
+    (["--resume", "full", "--run-dir", "new"], "--run-dir: a run that is resumed goes on in its own folder; leave out"),
+    (["--world", "englisch"], "world 'englisch': no such file, nor a world of catmat; did you mean english?"),
+    (["--world", "full"], "world 'full': no such file"),
+    (["--world", "wrong.yaml"], "wrong.yaml:[0-9]+: "),
+    (["--probes", "[the cta sat on the mat .]"], "probes: 'cta' is not a word of this world; did you mean cat?"),
+    (["--probes", "[cat the sat .]"], f"probes: the world 'english' cannot say 'cat the sat .'; .* form of '{CAT}'"),
+    (["--probes", "['']"], f"probes: the sentence is empty; write one such as '{CAT}'"),
+    (["--probes", f"[{CAT}]", "--task.hidden", "[adverb]"], f"probes: '{CAT}' has no word of adverb, so"),
+    (["--task.hidden", "[adjective]"], "probes: the world 'english' has no example with a word of adjective; give a"),
+    (["--world", "typo.yaml"], "typo.yaml:114: examples.1: 'slpet' is not a word of this world; did you mean slept?"),
+    (["--world", "form.yaml"], f"form.yaml:114: examples.1: the world 'form' cannot say .* of the form of '{CAT}'"),
+    (["--task.hidden", "[verbs]"], ".*verbs.*did you mean verb?"),
+]  # fmt: skip
+
+DRIVER = """
+import contextlib, io, json, sys
+from experiments.commands.process import run_command
+from experiments.train import main
+answers = []
+for arguments in json.load(sys.stdin):
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            run_command(lambda: main(arguments))
+        except SystemExit as end:
+            code = end.code
+    answers.append([code, out.getvalue(), err.getvalue(), "jax" in sys.modules])
+import jax
+json.dump([answers, jax.config.jax_compilation_cache_dir], sys.stdout)
+"""
+
+
+def contents(folder):
+    return {path.relative_to(folder): path.is_file() and path.read_bytes() for path in folder.rglob("*")}
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory):
+    """{arguments: (exit code, stdout, stderr, whether jax was loaded by then)}."""
+    folder, cache = tmp_path_factory.mktemp("here"), tmp_path_factory.mktemp("cache")
+    settings = {"PYTHONPATH": str(ROOT), "COLUMNS": "1000", "XDG_CACHE_HOME": str(cache)}
+    settings["JAX_COMPILATION_CACHE_DIR"] = ""
+    (folder / "full").mkdir()
+    (folder / "full" / "summary.json").write_text("kept")
+    (folder / "own.yaml").write_text("# mine\nworld: german\nmodel: {d_head: 8, scale: none}\n")
+    (folder / "wrong.yaml").write_text("format: 1\nmodel:\n  d_modle: 5\n")
+    english = (ROOT / "data" / "worlds" / "english.yaml").read_text(encoding="utf-8")
+    for name, wrong in (("typo", "the dog slpet"), ("form", "dog the slept")):
+        text = english.replace("the dog slept on the roof while", f"{wrong} on the roof while")
+        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    before = contents(folder)
+    calls = [HELP, PRINT, PRINT_OWN, OWN, *(arguments for arguments, _ in MISTAKES), DEVICES]
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER],
+        input=json.dumps(calls),
+        cwd=folder,
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answers, programs = json.loads(done.stdout)
+    assert programs == str(cache / "catmat" / "xla")  # where compiled programs are kept for the next start
+    assert contents(folder) == before  # nothing was written
+    return {tuple(call): answer for call, answer in zip(calls, answers, strict=True)}
+
+
+@pytest.mark.parametrize(("arguments", "says"), MISTAKES, ids=[" ".join(row[0])[:50].__repr__() for row in MISTAKES])
+def test_a_mistake_is_one_line_and_exit_code_2(answers, arguments, says):
+    code, out, err, _ = answers[tuple(arguments)]
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert err.endswith("\n")
+    assert err[:-1].isprintable()
+    assert re.match("error: " + says.replace("?", "[?]"), err), err
+
+
+def test_help_lists_every_value_with_its_meaning_and_default(answers):
+    code, out, err, loaded = answers[tuple(HELP)]
+    assert (code, err, loaded) == (0, "", False)
+    lines = [" ".join(line.split()) for line in out.split("\n")]
+    text = " ".join(lines)
+    names = [name for name, _ in config_fields()]
+    assert len(names) == len(set(names)) == 30
+    for name, item in config_fields():
+        shown = list(item.default) if isinstance(item.default, tuple) else item.default
+        choices = ", ".join(item.metadata.get("choices", ()))
+        expected = f"--{name} VALUE {item.metadata['meaning']} ({choices + '; ' if choices else ''}default: {shown})"
+        assert expected in text, expected
+    for option in ("--config FILE", "--run-dir DIR", "--print-config", "--list-devices", "-h, --help"):
+        assert any(line.startswith(option) for line in lines), option
+    assert "exit codes: 0 finished, 2 a mistake in what was given, 3 diverged, 130 interrupted" in text
+    assert "python -m experiments.train --config toy.yaml" in lines
+
+
+def test_the_printed_config_reads_back(answers):
+    code, out, err, loaded = answers[tuple(PRINT)]
+    assert (code, err, loaded) == (0, "", False)
+    assert make_config(parse_yaml(out, "out")) == load_config("toy.yaml", {})
+    assert {line.partition(":")[0].strip() for line in out.splitlines()} >= {
+        name.rpartition(".")[2] for name, _ in config_fields()
+    }
+    code, out, _, _ = answers[tuple(OWN)]
+    assert code == 0
+    assert make_config(parse_yaml(out, "out")) == Config(
+        world="german", seed=4, probes=("der hund .", "1e3"), model=ModelConfig(d_head=8, scale=2.0)
+    )
+    assert Config().train == TrainConfig()
+
+
+def test_a_config_of_ones_own_needs_its_whole_name(answers):
+    code, out, err, _ = answers[tuple(PRINT_OWN)]
+    assert (code, out) == (2, "")
+    assert err.startswith("error: own: no such config file")
+
+
+def test_mistakes_of_options_and_configs_are_told_without_jax(answers):
+    early = [arguments for arguments, says in MISTAKES if not answers[tuple(arguments)][3]]
+    assert early == [arguments for arguments, _ in MISTAKES[:18]]
+
+
+def test_the_devices(answers):
+    code, out, err, _ = answers[tuple(DEVICES)]
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines
+    assert all(re.fullmatch(r"\d+: \w+ .+", line) for line in lines)
+    assert [line.partition(":")[0] for line in lines] == [str(i) for i in range(len(lines))]
+
+
+def test_a_command_rarely_looks_for_garbage_and_never_at_its_end():
+    """It would go through all of JAX's objects once more; what was registered for the end is done all the same."""
+    code = "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count() > 1000, gc.get_threshold()[0]));"
+    code += "from experiments.commands.process import run_command; run_command(lambda: 7)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (7, "True 20000\n", "")

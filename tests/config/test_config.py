@@ -1,0 +1,364 @@
+"""Config files and command-line values: what reads back, what is refused, and in which words."""
+
+import dataclasses
+import random
+import re
+from pathlib import Path
+
+import pytest
+from test_world_errors import WEIRD_VALUES, assert_told_well, mutated
+
+from data.errors import InputError
+from data.yaml_file import parse_yaml
+from experiments.config.fields import config_fields
+from experiments.config.loader import config_names, load_config, make_as, make_config, to_yaml
+from experiments.config.schema import Config, EvaluateConfig, TaskConfig, TrackConfig, TrainConfig
+from experiments.gradient_study.config import GradientConfig
+from experiments.paper_results.config import PAPERS, PapersConfig
+from model.config import ModelConfig
+
+WHOLE = """\
+# Every value of a config, none of them the default.
+format: 1
+world: german
+seed: 3
+seeds: 2
+probes: [der hund schlief ., "1e3"]
+model:
+  d_model: 16
+  heads: 1
+  d_head: 8
+  d_mlp: 4
+  norm: rms
+  embedding_std: 0.02
+  query: position
+  scale: none
+  qk_norm: true
+  softcap: 30
+  sink: learned
+  query_start: 0.5
+  folded: inverse
+task:
+  hidden: [verb]
+train:
+  steps: 1e3
+  batch: 48
+  sampling: quasi_random
+  optimizer: sgd
+  learning_rate: 1e-3
+  warmup: 0
+  weight_decay: 0.5
+  beta2: .9
+evaluate:
+  sentences: 64
+track:
+  records: 5
+  images: 3
+  checkpoint_seconds: 9
+"""
+MODEL = ModelConfig(
+    d_model=16, heads=1, d_head=8, d_mlp=4, norm="rms", embedding_std=0.02, query="position", scale="none",
+    qk_norm=True, softcap=30.0, sink="learned", query_start=0.5, folded="inverse",
+)  # fmt: skip
+EXPECTED = Config(
+    world="german",
+    seed=3,
+    seeds=2,
+    probes=("der hund schlief .", "1e3"),
+    model=MODEL,
+    task=TaskConfig(hidden=("verb",)),
+    train=TrainConfig(
+        steps=1000,
+        batch=48,
+        sampling="quasi_random",
+        optimizer="sgd",
+        learning_rate=0.001,
+        warmup=0.0,
+        weight_decay=0.5,
+        beta2=0.9,
+    ),
+    evaluate=EvaluateConfig(sentences=64),
+    track=TrackConfig(records=5, images=3, checkpoint_seconds=9.0),
+)
+
+
+def config_from(text, overrides=None):
+    return make_config(parse_yaml(text, "test.yaml"), overrides)
+
+
+def values(config):
+    """{dotted name: value}."""
+    nested = dataclasses.asdict(config)
+    return {name: nested[name] if "." not in name else nested[name.split(".")[0]][name.split(".")[1]]
+            for name, _ in config_fields()}  # fmt: skip
+
+
+def test_every_value_is_read():
+    config = config_from(WHOLE)
+    assert config == EXPECTED
+    types = [type(value) for value in values(EXPECTED).values()]
+    assert [type(value) for value in values(config).values()] == types  # 30 is 30.0 where a number is meant
+    default = values(Config())
+    assert [name for name, value in values(config).items() if value == default[name]] == []
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "format: 1\n", "{}", "model: {}\ntrain: {}\n"])
+def test_what_is_left_out_has_its_default(text):
+    assert config_from(text) == Config()
+    assert config_from(text, {"train.steps": "7"}).train.steps == 7
+
+
+# Texts that YAML, or another reader of YAML, would take for something else.
+ODD_TEXTS = ["1e3", "08", "5", ".5", "true", "null", "~", "", "on", "no", " a ", "a: b", "- a", "#a", "[a]", "{a}",
+             "'", '"', "a\nb", "\t", "\x85", "\u2028", "\u202e", "\ufeff", "\x07", "日本", "😀", "&a",
+             "*a", "!a", "%", "@"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        Config(),
+        EXPECTED,
+        Config(model=ModelConfig(scale=0.25), train=TrainConfig(learning_rate=1e-7, weight_decay=1e3)),
+        Config(model=ModelConfig(scale=1e6, embedding_std=1.2345678901234567e-300)),
+        Config(seed=2**31 - 1, train=TrainConfig(steps=10_000_000)),
+        *(Config(world=text, probes=(text, text)) for text in ODD_TEXTS),
+    ],
+    ids=ascii,
+)
+def test_what_is_written_reads_back_equal(config):
+    again = config_from(to_yaml(config))
+    assert again == config
+    assert [type(value) for value in values(again).values()] == [type(value) for value in values(config).values()]
+    hash(again)
+
+
+def test_the_meaning_and_the_bounds_of_every_value():
+    for name, item in config_fields():
+        assert item.metadata["meaning"], name
+        default = item.default
+        if isinstance(default, (int, float)) and not isinstance(default, bool):
+            assert item.metadata["low"] <= default <= item.metadata["high"], name
+        if "choices" in item.metadata:
+            assert default in item.metadata["choices"], name
+
+
+def test_where_a_config_file_is_looked_up(tmp_path, monkeypatch):
+    own = load_config("toy.yaml", {})
+    assert load_config("toy", {}) == own
+    monkeypatch.chdir(tmp_path)
+    assert load_config("toy", {}) == own
+    Path("toy.yaml").write_text("seed: 5", encoding="utf-8")
+    assert load_config("toy.yaml", {}) == Config(seed=5)  # a path comes first
+    assert load_config(str(tmp_path / "toy.yaml"), {}) == Config(seed=5)
+    assert load_config("toy", {}) == own
+    assert load_config(None, {}) == Config()
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("toy.yml", "toy.yml: no such config file; did you mean toy.yaml[?]"),
+        ("elsewhere/toy.yaml", "elsewhere/toy.yaml: no such config file; did you mean toy.yaml[?]"),
+        ("", r"\.: is a folder; name a config file in it"),
+        ("tests", "tests: is a folder; name a config file in it"),
+        ("x" * 5000, "xxx.*xxx: no such config file; known: .*toy.yaml"),
+        ("a\u202eb\nc\0", re.escape(r"a\u202eb\nc\x00: no such config file; ") + ".*toy.yaml"),
+    ],
+)
+def test_no_such_config_file(name, says):
+    with pytest.raises(InputError) as error:
+        load_config(name, {})
+    assert re.fullmatch(says, assert_told_well(error.value))
+
+
+@pytest.mark.parametrize("name", config_names())
+def test_every_shipped_config(name):
+    assert isinstance(load_config(name, {}), Config)
+    text = (Path("configs") / name).read_text(encoding="utf-8")
+    assert text.startswith("#")
+    assert f"--config {name}" in text.partition("format:")[0]
+
+
+# (old, new, what the message says): HERE stands in the line of the mistake.
+MISTAKES = [
+    ("d_model: 16", "d_modle: 16 # HERE", "model.d_modle: unknown key; did you mean d_model?"),
+    ("d_model: 16", "zzz: 16 # HERE", "model.zzz: unknown key; known: d_head, d_mlp, "),
+    ("seeds: 2", "Seeds: 2 # HERE", "Seeds: unknown key; did you mean seeds?"),
+    ("train:", "trian: # HERE", "trian: unknown key; did you mean train?"),
+    ("  heads: 1", "  format: 1 # HERE", "model.format: unknown key"),
+    ("format: 1", "format: 2 # HERE", "format: this program reads format 1; update catmat, or write format: 1"),
+    ("heads: 1", "heads: 1\n  heads: 2 # HERE", "heads: stands twice .first in line 9.; remove one"),
+    ("seeds: 2", "seeds: null # HERE", "seeds: must be a whole number, not nothing"),
+    ("seeds: 2", "seeds: # HERE", "seeds: must be a whole number, not nothing"),
+    ("seeds: 2", "seeds: true # HERE", "seeds: must be a whole number, not true"),
+    ("seeds: 2", "seeds: '2' # HERE", "seeds: must be a whole number, not text"),
+    ("seeds: 2", "seeds: [2] # HERE", "seeds: must be a whole number, not a list"),
+    ("seeds: 2", "seeds: {a: 2} # HERE", "seeds: must be a whole number, not a mapping"),
+    ("seeds: 2", "seeds: 2.5 # HERE", "seeds: must be a whole number, not the number 2.5"),
+    ("seeds: 2", "seeds: 1e400 # HERE", "seeds: must be a whole number, not the number inf"),
+    ("seeds: 2", "seeds: .nan # HERE", "seeds: must be a whole number, not nan"),
+    ("seeds: 2", "seeds: 0 # HERE", "seeds: must be from 1 to 100000, not 0"),
+    ("seed: 3", "seed: -1 # HERE", "seed: must be from 0 to 2147483647, not -1"),
+    ("steps: 1e3", "steps: 1e9 # HERE", "train.steps: must be from 1 to 10000000, not 1000000000"),
+    ("warmup: 0", "warmup: 1.5 # HERE", "train.warmup: must be from 0.0 to 1.0, not 1.5"),
+    ("warmup: 0", "warmup: .nan # HERE", "train.warmup: must be a number, not nan"),
+    ("warmup: 0", "warmup: .inf # HERE", "train.warmup: must be from 0.0 to 1.0, not inf"),
+    ("warmup: 0", "warmup: false # HERE", "train.warmup: must be a number, not false"),
+    ("warmup: 0", "warmup: nan # HERE", "train.warmup: must be a number, not text"),
+    ("qk_norm: true", "qk_norm: 1 # HERE", "model.qk_norm: must be true or false, not the number 1"),
+    ("qk_norm: true", "qk_norm: yes # HERE", "model.qk_norm: must be true or false, not text"),
+    ("norm: rms", "norm: batch # HERE", "model.norm: must be layer, rms, none, not batch"),
+    ("norm: rms", "norm: 5 # HERE", "model.norm: must be text, not the number 5"),
+    ("scale: none", "scale: invers # HERE", "model.scale: must be inverse_sqrt, .* or a number, not invers"),
+    ("scale: none", "scale: true # HERE", "model.scale: must be text or a number, not true"),
+    ("scale: none", "scale: -1 # HERE", "model.scale: must be from 0.0 to 1000000.0, not -1"),
+    ("scale: none", "scale: .nan # HERE", "model.scale: must be text or a number, not nan"),
+    ("hidden: [verb]", "hidden: verb # HERE", r"task.hidden: must be a list, such as \[a, b\], not text"),
+    ("hidden: [verb]", "hidden: [] # HERE", r"task.hidden: must name at least one slot, each once, not \[\]"),
+    ("hidden: [verb]", "hidden: [verb, verb] # HERE", "task.hidden: must name at least one slot, each once"),
+    ("hidden: [verb]", "hidden: [5] # HERE", "task.hidden.0: must be text, not the number 5; put it in quotes"),
+    ("probes: [der hund schlief .,", "probes: [[der], # HERE\n ", "probes.0: must be text, not a list"),
+    ("evaluate:\n  sentences: 64", "evaluate: # HERE", r"evaluate: must be a mapping \(key: value\), not nothing"),
+    ("evaluate:\n  sentences: 64", "evaluate: 64 # HERE", "evaluate: must be a mapping .*, not the number 64"),
+    ("seed: 3", "seed: 2147483647", "seeds: seed . seeds must be at most 2147483648", "seeds: 2", "seeds: 2 # HERE"),
+    ("world: german", "world: &a german # HERE", "anchors and aliases .* write the value out"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("row", MISTAKES, ids=[f"{i}-{row[1][:40]}" for i, row in enumerate(MISTAKES)])
+def test_a_mistake_is_told_with_its_line(row):
+    text = WHOLE
+    for old, new in zip(row[:1] + row[3::2], row[1:2] + row[4::2], strict=True):
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    line = 1 + text[: text.index("# HERE")].count("\n")
+    with pytest.raises(InputError) as error:
+        config_from(text)
+    message = assert_told_well(error.value)
+    assert re.match(f"test.yaml:{line}: {row[2]}", message), message
+
+
+@pytest.mark.parametrize("text", ["- a\n", "seed\n", "5"])
+def test_a_file_that_is_no_mapping(text):
+    with pytest.raises(InputError, match=r"^test.yaml:1: must be a mapping"):
+        config_from(text)
+
+
+# (option, value as typed, what it becomes)
+TYPED = [
+    ("train.steps", "300", 300),
+    ("train.steps", "1e3", 1000),
+    ("train.learning_rate", "1", 1.0),
+    ("train.learning_rate", "1e-3", 0.001),
+    ("model.scale", "learned", "learned"),
+    ("model.scale", "2", 2.0),
+    ("model.qk_norm", "true", True),
+    ("world", "my worlds/on.yaml", "my worlds/on.yaml"),
+    ("probes", "[the cat sat on the mat ., 'a, b']", ("the cat sat on the mat .", "a, b")),
+    ("probes", "[]", ()),
+    ("task.hidden", " [verb, object]", ("verb", "object")),
+]
+
+
+@pytest.mark.parametrize(("option", "typed", "value"), TYPED)
+def test_a_command_line_value_goes_on_top_of_the_file(option, typed, value):
+    before, after = values(config_from(WHOLE)), values(config_from(WHOLE, {option: typed}))
+    assert after.pop(option) == value
+    assert type(values(config_from("", {option: typed}))[option]) is type(value)
+    before.pop(option)
+    assert after == before
+
+
+WRONGLY_TYPED = [
+    ("train.steps", "many", "--train.steps: must be a whole number, not text"),
+    ("train.steps", "", "--train.steps: must be a whole number, not nothing"),
+    ("train.steps", "-5", "--train.steps: must be from 1 to 10000000, not -5"),
+    ("train.steps", "[1]", "--train.steps: must be a whole number, not a list"),
+    ("model.qk_norm", "1", "--model.qk_norm: must be true or false, not the number 1"),
+    ("model.norm", "Layer", "--model.norm: must be layer, rms, none, not Layer"),
+    ("probes", "the cat", r"--probes: must be a list, such as \[a, b\], not text"),
+    ("probes", "[the cat, 5]", "--probes: item 2: must be text, not the number 5; put it in quotes"),
+    ("probes", "[the cat", "--probes:[12]: not valid YAML: .*; check brackets"),
+    ("probes", "[\u202e, \x07]", r"--probes:1: the character U\+0007 cannot stand in a file"),
+    ("task.hidden", "[]", "--task.hidden: must name at least one slot"),
+    ("world", "a\udcff", r"--world: a\\udcff: is not UTF-8 text, so no file can hold it; rename what it names"),
+    ("seeds", "100000", "--seeds: seed . seeds must be at most 2147483648", {"seed": "2147483647"}),
+]
+
+
+@pytest.mark.parametrize("row", WRONGLY_TYPED, ids=[f"{row[0]} {row[1]!a}" for row in WRONGLY_TYPED])
+def test_a_wrong_command_line_value_is_told_by_its_option(row):
+    option, typed, says, *further = row
+    with pytest.raises(InputError) as error:
+        config_from(WHOLE, {**(further[0] if further else {}), option: typed})
+    message = assert_told_well(error.value)
+    assert re.match(says, message), message
+
+
+def test_the_place_of_a_wrong_value_is_where_it_was_given():
+    assert config_from("seed: -1", {"seed": "1"}).seed == 1
+    with pytest.raises(InputError, match=r"^test.yaml:2: seed: must be from"):
+        config_from("seeds: 1\nseed: -1", {"seeds": "2"})
+
+
+# Mutations: nothing that a slip of the hand leaves in a file may end in a traceback.
+WEIRD = [*WEIRD_VALUES, "1" + "0" * 5000, "-" + "9" * 30, "1e-400", "1_0", "0x10", "[nan, [inf]]", "[.nan]", "{}: 1"]
+
+
+def outcome(make, shown, schema=Config):
+    """The config (a `schema`) that `make` gives, or None where it told of a mistake in one line."""
+    try:
+        config = make()
+    except InputError as error:
+        assert_told_well(error)
+        return None
+    except Exception as error:
+        raise AssertionError(f"{shown!a} ended in {error!r}") from error
+    assert isinstance(config, schema)
+    return config
+
+
+# 2,100 configs: (the file, how often it is mutated, whose config it is).
+MUTATED = [
+    ("whole", 1_000, Config),
+    *((name, 200, Config) for name in config_names()),
+    ("gradients.yaml", 200, GradientConfig),
+    *((f"papers/{name}.yaml", 100, PapersConfig) for name in PAPERS),
+]
+
+
+def test_how_many_configs_are_mutated():
+    assert sum(count for _, count, _ in MUTATED) >= 2_000
+
+
+@pytest.mark.parametrize(("name", "count", "schema"), MUTATED, ids=[row[0] for row in MUTATED])
+def test_a_mutated_config_file_gives_a_config_or_one_line(name, count, schema):
+    text = WHOLE if name == "whole" else (Path("configs") / name).read_text(encoding="utf-8")
+    rng = random.Random(7)
+    configs = 0
+    for _ in range(count):
+        changed = mutated(text, rng)
+        if rng.random() < 0.3:  # a value becomes something else
+            lines = changed.split("\n")
+            here = rng.randrange(len(lines))
+            lines[here] = f"{lines[here].partition(':')[0]}: {rng.choice(WEIRD)}"
+            changed = "\n".join(lines)
+        config = outcome(lambda text=changed: make_as(schema, parse_yaml(text, "test.yaml")), changed, schema)
+        if config is not None:
+            configs += 1
+            assert make_as(schema, parse_yaml(to_yaml(config), "again")) == config, ascii(changed)
+    assert 10 <= configs < count  # neither all of them are refused, nor none
+
+
+def test_mutated_command_line_values_give_a_config_or_one_line():
+    rng = random.Random(8)
+    names = [name for name, _ in config_fields()]
+    configs = 0
+    for i in range(200):
+        option, typed, _ = rng.choice(TYPED)
+        overrides = {rng.choice(names): rng.choice(WEIRD)} if i % 4 == 0 else {option: mutated(typed, rng)}
+        if i % 10 == 0:
+            overrides["probes"] = f"[{rng.choice(WEIRD)}]"
+        configs += outcome(lambda given=overrides: config_from(WHOLE, given), overrides) is not None
+    assert 20 <= configs <= 180

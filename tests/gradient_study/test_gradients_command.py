@@ -1,0 +1,178 @@
+"""The command from config to report, with sizes that take seconds; and one line for whatever is mistaken."""
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from test_world_errors import assert_told_well
+
+from data.errors import InputError
+from data.yaml_file import parse_yaml
+from experiments.config.fields import config_fields
+from experiments.config.loader import config_names, load_as, load_config, make_as, to_yaml
+from experiments.config.schema import Config
+from experiments.gradient_study.config import GradientConfig
+from experiments.gradient_study.measurements import pieces
+from experiments.gradient_study.norm_statistics import SCALES, STATISTICS
+from experiments.gradient_study.predictions import PREDICTIONS
+from experiments.gradient_study.report import predictions_page
+from experiments.gradient_study.session import study
+from experiments.gradient_study.stage_gradients import ALL_STAGES
+from experiments.gradients import main
+
+TINY = """\
+command: gradients
+seeds: 2
+simulated: {sizes: [4, 8], tokens: 64, softmax_rows: 64}
+layer: {sizes: [2, 4], seeds: 2, rows: 8, d_model: 4, heads: 1}
+training: {sizes: [2, 4], steps: 2, batch: 8, records: 2, rows: 8, sentences: 8}
+escape: {margins: [0, 1, 2], limit: 500}
+"""
+
+
+def config_of(text):
+    return make_as(GradientConfig, parse_yaml(text, "test.yaml"))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, quick_compiler):
+    """(folder, what was printed) of the whole study."""
+    folder, out = tmp_path_factory.mktemp("runs") / "tiny", io.StringIO()
+    with quick_compiler(), pytest.MonkeyPatch.context() as patch:  # the exact law need not be exact here
+        patch.setattr("experiments.gradient_study.figures._DRAWS", 1000)
+        patch.setattr("experiments.gradient_study.measurements._CONTROL_SEEDS", 2)
+        assert study(config_of(TINY), "tiny", str(folder), Console(file=out, width=200)) == 0
+    return folder, out.getvalue()
+
+
+@pytest.mark.long
+def test_the_report(run):
+    folder, printed = run
+    text = (folder / "report.md").read_text(encoding="utf-8")
+    for name, prediction in PREDICTIONS.items():
+        assert f"**{name}**" in text
+        assert prediction in text
+        assert re.search(rf"^  {name} +(confirmed|refuted|undecided|in part)", printed, re.MULTILINE)
+    pictures = re.findall(r"\]\((\w+)\.png\)", text)
+    assert len(pictures) == 8
+    for name in pictures:
+        assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert (folder / f"{name}.svg").read_text(encoding="utf-8").rstrip().endswith("</svg>")
+    assert not re.search(r"\bnan\b|/tmp|/home", text)
+    assert "report.md" in printed
+
+
+def test_predictions_are_written_before_anything_is_measured(tmp_path, monkeypatch):
+    def fails(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("experiments.gradient_study.session.measure", fails)
+    with pytest.raises(KeyboardInterrupt):
+        study(config_of(TINY), "tiny", str(tmp_path / "run"), Console(file=io.StringIO()))
+    text = (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
+    assert text == predictions_page()
+    assert all(prediction in text for prediction in PREDICTIONS.values())
+
+
+@pytest.mark.long
+def test_every_number_is_in_a_table(run):
+    folder, _ = run
+    with (folder / "gradients.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    kept = {(r["part"], r["d"], r["trained_under"], r["update"], r["scale"], r["stage"], r["statistic"]) for r in rows}
+    assert len(kept) == len(rows)
+    assert {r["stage"] for r in rows if r["part"].startswith("layer")} == set(ALL_STAGES)
+    assert {r["statistic"] for r in rows} == set(STATISTICS)
+    assert {r["trained_under"] for r in rows if r["part"] == "training"} == set(SCALES)
+    assert all(float(r["low"]) <= float(r["value"]) * (1 + 1e-6) + 1e-30 for r in rows)
+    names = {path.name for path in folder.glob("*.csv")}
+    assert names == {f"{n}.csv" for n in ("gradients", "softmax", "training", "scores", "escape", "verdicts")}
+
+
+@pytest.mark.long
+def test_tensorboard_shows_the_scales_side_by_side(run):
+    folder, _ = run
+    tags = {}
+    for name in ("scale-none", "scale-inverse", "d4-inverse_sqrt"):
+        accumulator = EventAccumulator(str(folder / name), size_guidance={"tensors": 0}).Reload()
+        tags[name] = set(accumulator.Tags()["tensors"])
+        if name == "scale-none":
+            assert [event.step for event in accumulator.Tensors("simulated/query/rms")] == [4, 8]
+    assert {"layer_norm_none/W_K/median", "simulated/scores/log10_norm"} <= tags["scale-inverse"]
+    assert {"training/sigma", "training/excess", "training/W_Q/dead"} <= tags["d4-inverse_sqrt"]
+    main_tags = set(EventAccumulator(str(folder)).Reload().Tags()["tensors"])
+    assert "figures/simulated_query" in main_tags
+
+
+@pytest.mark.long
+def test_nothing_is_overwritten(run):
+    folder, _ = run
+    with pytest.raises(InputError, match="is not empty, and nothing is overwritten"):
+        main(["--run-dir", str(folder)])
+
+
+def test_pieces_are_counted():
+    assert pieces(config_of(TINY)) == 2 + 3 + 2 * 2 + 2 * 2
+
+
+MISTAKES = [
+    ("  sizes: [64, 16]", "simulated.sizes: must be two or more rising numbers"),
+    ("  sizes: [16]", "simulated.sizes: must be two or more rising numbers"),
+    ("  sizes: [a, b]", "simulated.sizes.0: must be a whole number, not text"),
+    ("  sizes: [1.5, 2]", "simulated.sizes.0: must be a whole number, not the number 1.5"),
+    ("  sizes: 16", "simulated.sizes: must be a list, such as"),
+    ("  tokens: 1", "simulated.tokens: must be from 64"),
+    ("  tokkens: 100", "simulated.tokkens: unknown key; did you mean tokens?"),
+    ("  keys: 1", "simulated.keys: must be from 2"),
+]
+
+
+@pytest.mark.parametrize(("line", "says"), MISTAKES)
+def test_a_mistake_is_told_with_its_line(line, says):
+    with pytest.raises(InputError) as error:
+        config_of(f"command: gradients\nsimulated:\n{line}\n")
+    assert assert_told_well(error.value).startswith(f"test.yaml:3: {says}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--layer.sizes", "[8, 4]"], "--layer.sizes: must be two or more rising numbers from 1 to 4096, not [8, 4]"),
+        (["--layer.size", "[4, 8]"], "unknown option --layer.size; did you mean --layer.sizes?"),
+        (["--escape.margins", "[0, 1, 90]"], "--escape.margins: must be at most 30, not 90"),
+        (["--training.steps", "x"], "--training.steps: must be a whole number, not text"),
+        (["--config", "gradient.yaml"], "gradient.yaml: no such config file; did you mean gradients.yaml?"),
+        (["--config", "toy.yaml"], "configs/toy.yaml: command is missing, so this is a config of experiments.train"),
+    ],
+)
+def test_a_mistaken_option_is_one_line(arguments, says):
+    with pytest.raises(InputError) as error:
+        main(arguments)
+    assert re.sub(r"yaml:\d+", "yaml", assert_told_well(error.value)).startswith(says)
+
+
+def test_a_config_of_this_command_is_refused_by_another():
+    with pytest.raises(InputError, match=r"^configs/gradients.yaml:\d+: command: must be train for this command"):
+        load_config("gradients.yaml", {})
+
+
+def test_the_shipped_config_is_found_by_its_command_alone():
+    assert config_names(GradientConfig) == ["gradients.yaml"]
+    assert "gradients.yaml" not in config_names(Config)
+    own = load_as(GradientConfig, "gradients.yaml", {})
+    text = Path("configs/gradients.yaml").read_text(encoding="utf-8")
+    assert text.startswith("#")
+    assert "--config gradients.yaml" in text.partition("format:")[0]
+    assert config_of(to_yaml(own)) == own
+    assert load_as(GradientConfig, "gradients", {"layer.sizes": "[8, 64]"}).layer.sizes == (8, 64)
+
+
+def test_the_meaning_and_the_bounds_of_every_value():
+    for name, item in config_fields(GradientConfig):
+        assert item.metadata["meaning"], name
+        if isinstance(item.default, (int, float)):
+            assert item.metadata["low"] <= item.default <= item.metadata["high"], name

@@ -1,0 +1,297 @@
+"""Pictures of attention: the values can be read off the colours, whatever was drawn before, whatever the words are."""
+
+import dataclasses
+import functools
+import io
+import subprocess
+import sys
+from itertools import combinations
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from PIL import Image
+
+from experiments.pictures import canvas
+from experiments.pictures.attention_map import MapLabels, MapPicture
+from experiments.pictures.film_strip import film_gif, film_strip
+from experiments.tracking.event_writer import png_size
+
+WORDS = ("the", "cat", "sat", "on", "the", "mat", ".")
+RELEVANT = np.zeros((3, 7), bool)
+RELEVANT[[0, 0, 1, 2], [2, 5, 1, 1]] = True
+RELEVANT[1, 1] = True
+LABELS = MapLabels(WORDS, (1, 2, 5), RELEVANT)
+NOTHING_MATTERS = dataclasses.replace(LABELS, relevant=np.zeros((3, 7), bool))
+LONG = MapLabels(
+    ("the", "small", *WORDS[1:6], "while", "a", "bird", "often", "landed", "on", "the", "roof", "."),
+    (2, 3, 6, 9, 11, 14),
+    np.zeros((6, 16), bool),
+)
+SCALES = {"weight": "Blues", "relevance": "Purples"}
+HALF_SHADE = 0.5 / 127
+FRAME, INK = (0xD1, 0x49, 0x5B), (0x22, 0x30, 0x3C)
+
+
+def weights(seed, rows=3, words=7):
+    return np.random.default_rng(seed).dirichlet(np.full(words, 0.3), rows).astype(np.float32)
+
+
+def pixels(png):
+    picture = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+    assert picture.shape[1::-1] == png_size(png)
+    return picture.astype(int)
+
+
+@functools.cache
+def shades(scale):
+    """The colours of Matplotlib's scale at the 128 values that are told apart."""
+    return np.array([[255 * part for part in mpl.colormaps[scale](i / 127)[:3]] for i in range(128)])
+
+
+def value_of(colour, scale="Blues"):
+    """Which value a colour stands for: 0 is the palest of the scale, 1 the darkest."""
+    distance = np.abs(shades(scale) - colour).max(axis=1)
+    assert distance.min() <= 2, colour
+    return np.flatnonzero(distance == distance.min()).mean() / 127
+
+
+def box(picture, row, word):
+    """A cell's slices of the picture."""
+    (left, top), (wide, high) = picture.corner, picture.cell
+    return slice(top + row * high, top + (row + 1) * high), slice(left + word * wide, left + (word + 1) * wide)
+
+
+def cells(picture, png, shape=(3, 7), scale="Blues"):
+    """The values that the cells of a map show, read near their lower right corners: no digit or frame is there."""
+    seen, found = pixels(png), np.empty(shape)
+    for i, j in np.ndindex(*shape):
+        cell = seen[box(picture, i, j)]
+        found[i, j] = value_of(cell[round(0.86 * len(cell)), round(0.86 * len(cell[0]))], scale)
+    return found
+
+
+def test_the_scales_are_those_of_matplotlib():
+    for scale, name in ((canvas.BLUES, "Blues"), (canvas.PURPLES, "Purples")):
+        np.testing.assert_allclose(canvas.palette(scale)[:128], shades(name), atol=1.6)
+
+
+@pytest.mark.parametrize("kind", SCALES)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_values_can_be_read_off_the_colours(seed, kind):
+    picture, drawn = MapPicture(LABELS, kind=kind), weights(seed)
+    assert drawn.max() > 0.6
+    found = cells(picture, picture.png(drawn, "head 1, step 100"), scale=SCALES[kind])
+    np.testing.assert_allclose(found, drawn, atol=2 * HALF_SHADE)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.01, 0.5, 1.0])
+def test_a_colour_means_the_same_in_every_picture(value):
+    """A map whose largest weight is small is pale: the scale is not stretched to what it holds."""
+    picture = MapPicture(LABELS)
+    found = cells(picture, picture.png(np.full((3, 7), value), "head 1"))
+    np.testing.assert_allclose(found, value, atol=2 * HALF_SHADE)
+
+
+def test_more_than_one_nat_is_as_dark_as_one_and_the_number_is_written():
+    picture = MapPicture(LABELS, kind="relevance")
+    one, more, most = (picture.png(np.full((3, 7), value), "exact relevance") for value in (1.0, 1.3, 12.0))
+    for png in (one, more, most):
+        assert (cells(picture, png, scale="Purples") == 1).all()
+    assert len({one, more, most}) == 3
+    assert picture.png(np.ones((3, 7)), "exact relevance, in nats") == one  # the unit is named once
+
+
+def test_a_value_that_is_not_finite_is_grey():
+    picture, drawn = MapPicture(LABELS), np.full((3, 7), 0.5)
+    drawn[0, 0], drawn[1, 4] = np.nan, np.inf
+    seen = pixels(picture.png(drawn, "head 1"))
+    for i, j in np.ndindex(3, 7):
+        cell = seen[box(picture, i, j)]
+        assert (len(np.unique(cell[-6, -6])) == 1) == (not np.isfinite(drawn[i, j]))
+    film_strip([drawn[None]], [0], LABELS, "")
+
+
+def test_a_picture_shows_nothing_of_the_ones_before():
+    used = MapPicture(LABELS)
+    for seed in range(3):
+        drawn = weights(seed)
+        assert used.png(drawn, f"step {seed}") == MapPicture(LABELS).png(drawn, f"step {seed}")
+    used.png(np.ones((3, 7)), "head 12, step 1,000,000")
+    assert used.png(drawn, "step 2") == MapPicture(LABELS).png(drawn, "step 2")
+    assert used.png(drawn, "step 3") != used.png(drawn, "step 2")  # the heading names the step
+    other = drawn.copy()
+    other[2, 6] += 0.1
+    assert used.png(other, "step 3") != used.png(drawn, "step 3")
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_the_true_words_are_framed_and_the_hidden_places_dashed_and_no_others(value):
+    """A dashed edge has pixels of both its colours, so it is seen on pale and on dark cells."""
+    picture = MapPicture(LABELS)
+    seen = pixels(picture.png(np.full((3, 7), value), "head 1"))
+    framed, dashed = np.zeros((2, 3, 7), bool)
+    for i, j in np.ndindex(3, 7):
+        cell = seen[box(picture, i, j)]
+        framed[i, j] = (cell[0, :-1] == FRAME).all()
+        edge = cell[1, 1:-2]
+        dashed[i, j] = (edge == INK).all(axis=-1).any() and (edge == 255).all(axis=-1).any()
+    assert (framed == RELEVANT).all()
+    assert dashed.nonzero()[0].tolist() == [0, 1, 2]
+    assert dashed.nonzero()[1].tolist() == list(LABELS.hidden)
+
+
+ODD_WORDS = ("$", "a$b$", r"$\frac{1}{0}$", "x_y", "\\", r"$\frac$", "$x_$", r"\alpha", "<b>", "&amp;", "%s", "{0}",
+             "'", '"', "日本", "😀", "👩\u200d👧", "\u202eabc", "\u200b", "\x07", "\n", "\t", "שלום", "مرحبا",
+             "\ud800", "भाषा", "e\u0301" * 9, "x" * 40, "")  # fmt: skip
+
+
+@pytest.mark.parametrize("start", range(0, len(ODD_WORDS), 9))
+def test_any_word_can_be_drawn(start):
+    """Warnings are errors here, so a warning of the drawing library would fail too."""
+    words = ODD_WORDS[start : start + 9]
+    relevant = np.zeros((len(words), len(words)), bool)
+    labels = MapLabels(words, tuple(range(len(words))), relevant)
+    drawn = weights(0, len(words), len(words))
+    plain = dataclasses.replace(labels, words=("a",) * len(words))
+    assert MapPicture(labels).png(drawn, words[0]) != MapPicture(plain).png(drawn, words[0])
+    assert png_size(film_strip([drawn[None]], [5], labels, " ".join(words))) > (0, 0)
+    assert film_gif([drawn[None]], [5], labels, " ".join(words))
+
+
+def test_the_typeface_has_the_usual_characters():
+    usual = {c for c in range(0x600) if chr(c).isprintable() and canvas.USUAL.fullmatch(chr(c))}
+    assert len(usual) > 900
+    assert usual | {ord("…")} <= canvas._characters(canvas._typeface())
+
+
+def test_words_beside_a_map_are_short_and_printable():
+    words = (*ODD_WORDS, "座布団の上に", "座布団の上に猫", "Ö" * 13)
+    labels = MapLabels(words, (0,), np.zeros((1, len(words)), bool))
+    shown = [labels.short(i) for i in range(len(words))]
+    assert all(word.isprintable() and len(word) <= 12 for word in shown)
+    assert shown[:5] == ["$", "a$b$", r"$\frac{1}{0…", "x_y", "\\"]
+    assert shown[words.index("\x07")] == r"\x07"
+    assert shown[-6:] == ["é" * 9, "x" * 11 + "…", "", "座布団の上に", "座布団の上…", "Ö" * 11 + "…"]  # composed
+
+
+@pytest.mark.parametrize("count", [5, 16, 40])
+def test_words_do_not_touch(count):
+    """A word in one place after another, the others left out (but the last): no pixel belongs to two of them."""
+    word, places = "Ågjpqy@W|Ågj", range(count // 2 - 2, count // 2 + 2)
+    seen = []
+    for place in places:
+        words = tuple(word if j in (place, count - 1) else "" for j in range(count))
+        picture = MapPicture(MapLabels(words, (count - 1,), np.zeros((1, count), bool)))
+        page = pixels(picture.png(np.zeros((1, count)), ""))
+        seen.append((page[box(picture, 0, 0)[0].stop + 2 :] < 128).all(axis=-1))
+    same = np.logical_and.reduce(seen)
+    alone = [page & ~same for page in seen]
+    assert all(page.sum() > 100 for page in alone)
+    assert not any((one & other).any() for one, other in combinations(alone, 2))
+
+
+def test_a_character_that_the_typeface_lacks_is_drawn_with_an_installed_font(monkeypatch, tmp_path):
+    """The sans-serif typeface lacks U+1D24, its serif sister has it; a damaged font is passed over."""
+    usual = canvas._typeface()
+    sister, damaged = usual.with_name("DejaVuSerif.ttf"), tmp_path / "Damaged.ttf"
+    damaged.write_text("no font")
+    seen = {}
+    for name, fonts in {"none": (), "damaged": (damaged,), "sister": (damaged, sister)}.items():
+        canvas._font_path.cache_clear()
+        canvas.text_tile.cache_clear()
+        monkeypatch.setattr(canvas, "installed_fonts", lambda fonts=fonts: fonts)
+        seen[name] = canvas.text_tile("\u1d24\u1d24", 40).tobytes()
+        assert canvas._font_path("a\u00e4") == usual
+        assert canvas._font_path("日\u1d24") == usual  # no font has both
+    assert seen["none"] == seen["damaged"] != seen["sister"]
+    canvas._font_path.cache_clear()
+    canvas.text_tile.cache_clear()
+
+
+def found_maps(picture, values):
+    """Where each of these values has its cells: the middle (down, right) of all pixels of its colour."""
+    place, seen = np.empty((*values.shape, 2)), picture @ (1 << 16, 1 << 8, 1)
+    for index in np.ndindex(values.shape):
+        colour = canvas.palette(canvas.BLUES)[round(values[index] * 127)].astype(int)
+        here = np.argwhere(seen == colour @ (1 << 16, 1 << 8, 1))
+        assert len(here) > 21 * 200, index
+        place[index] = np.median(here, axis=0)
+    return place
+
+
+def one_value_a_map(steps, heads, seed=0, rows=3, words=7):
+    """[steps, heads] of values that differ by some shades, and maps that are filled with them."""
+    order = np.random.default_rng(seed).permutation(steps * heads).reshape(steps, heads)
+    values = np.round((0.2 + 0.75 * order / (steps * heads)) * 127) / 127
+    return values, [np.broadcast_to(values[t, :, None, None], (heads, rows, words)) for t in range(steps)]
+
+
+@pytest.mark.parametrize("heads", [1, 2, 4])
+def test_a_film_strip_has_a_column_for_each_step_and_a_row_for_each_head(heads):
+    steps = [0, 10, 1_500]
+    values, maps = one_value_a_map(3, heads, seed=heads)
+    place = found_maps(pixels(film_strip(maps, steps, NOTHING_MATTERS, " ".join(WORDS))), values)
+    down, right = place[..., 0], place[..., 1]
+    assert (np.ptp(down, axis=0) <= 2).all()
+    assert (np.ptp(right, axis=1) <= 2).all()
+    assert (np.diff(right[:, 0]) > 150).all()  # later to the right
+    assert (np.diff(down[0]) > 60).all()  # head 1 on top
+
+
+def test_steps_that_do_not_fit_beside_each_other_go_on_below():
+    values, maps = one_value_a_map(10, 2, rows=6, words=16)
+    picture = pixels(film_strip(maps, range(10), LONG, " ".join(LONG.words)))
+    assert picture.shape[1] <= 1920
+    place = found_maps(picture, values)[:, 0]
+    lines = sorted({round(down, -1) for down in place[:, 0]})
+    assert len(lines) == 3  # 4 + 4 + 2
+    reading = sorted(range(10), key=lambda t: (round(place[t, 0], -1), place[t, 1]))
+    assert reading == list(range(10))  # step 0 first, the last step last
+
+
+def test_a_strip_names_its_steps_and_its_sentence():
+    maps = [weights(t)[None] for t in range(2)]
+    strip = film_strip(maps, [0, 10], LABELS, "a title")
+    assert strip != film_strip(maps, [0, 11], LABELS, "a title")
+    assert strip != film_strip(maps, [0, 10], LABELS, "other title")
+    long = film_strip(maps, [0, 10], LABELS, "a title " * 10_000)
+    assert png_size(long) == png_size(strip)
+
+
+def test_a_film_has_a_frame_for_each_step_with_all_heads_side_by_side():
+    values, maps = one_value_a_map(5, 3)
+    film = Image.open(io.BytesIO(film_gif(maps, [0, 3, 20, 100, 1_000], NOTHING_MATTERS, "a title")))
+    assert film.format == "GIF"
+    assert film.n_frames == 5
+    assert film.info["loop"] == 0  # for ever
+    durations = []
+    for t in range(5):
+        film.seek(t)
+        durations.append(film.info["duration"])
+        place = found_maps(np.asarray(film.convert("RGB")).astype(int), values[t])
+        assert np.ptp(place[:, 0]) <= 2
+        assert (np.diff(place[:, 1]) > 150).all()
+    assert durations[-1] > 2 * max(durations[:-1])
+
+
+def test_equal_maps_are_still_frames_of_their_own():
+    film = Image.open(io.BytesIO(film_gif([weights(0)[None]] * 3, [0, 1, 2], LABELS, "a title")))
+    assert film.n_frames == 3
+
+
+def test_latin_words_are_drawn_without_matplotlib():
+    """It takes longer to import than all pictures of a run to paint."""
+    code = """
+import sys, numpy as np
+from experiments.pictures.attention_map import MapLabels, MapPicture
+from experiments.pictures.film_strip import film_gif, film_strip
+labels = MapLabels(("Öl", "æß", "naïve…"), (0,), np.ones((1, 3), bool))
+MapPicture(labels).png(np.ones((1, 3)), "head 1")
+film_strip([np.ones((1, 1, 3))], [0], labels, "Öl")
+film_gif([np.ones((1, 1, 3))], [0], labels, "Öl")
+assert not {"matplotlib", "jax", "fontTools"} & set(sys.modules)"""
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

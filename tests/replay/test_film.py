@@ -1,0 +1,33 @@
+"""The maps of a film are those of the run's own model, its scale included."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import jax
+import numpy as np
+
+from data.world import load_world
+from experiments.config.schema import Config
+from experiments.measuring.experiment import watched_sentences
+from experiments.measuring.probes import make_probes
+from experiments.replay.film import _free_paths, _maps
+from experiments.training.hyperparameters import program
+from model.config import ModelConfig
+from model.functional import apply, init_params
+
+
+def test_the_maps_of_a_film_have_the_scale_of_the_run(assert_close):
+    world = load_world("english")
+    config = Config(model=ModelConfig(d_model=8, d_head=16, d_mlp=0, scale=3.0))
+    probes = make_probes(world, watched_sentences(config, world)[:1])
+    sized = config.model.sized(len(world.vocabulary), world.max_length)
+    params = init_params(sized, jax.random.key(0))
+    saved = SimpleNamespace(config=config, params=lambda _: params)
+    (found,) = _maps(saved, program(config, world), probes, [0])
+    weights = apply(sized, params, probes.tokens_GK, probes.hidden_G[:, None]).weights_BHQK[:, :, 0]
+    assert_close(found, np.swapaxes(np.asarray(weights), 0, 1)[:, :, : found.shape[2]], 1e-5)
+
+
+def test_nothing_stands_where_a_name_is_too_long():
+    """That it cannot be written there is told when it is."""
+    assert _free_paths(None, "x" * 300, [".gif", ".png"]) == [Path("x" * 300 + ".gif"), Path("x" * 300 + ".png")]

@@ -1,0 +1,87 @@
+"""Reports: what is written is what was said, and figures are readable by anyone."""
+
+import csv
+import itertools
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from PIL import Image
+
+from experiments.reports.plots import label, legend, line, panels, save_figure
+from experiments.reports.report import Report, escaped
+
+
+def test_a_report(tmp_path):
+    report = Report(tmp_path, "A question")
+    report.heading("Part")
+    report.text("One.", "Two.")
+    report.items(["a", "b"])
+    report.table(["x", "y"], [[1, "p | q"], [2, "two\nlines"]])
+    report.csv("numbers", ["d", "value"], [[4, 1 / 3], [16, "none"]])
+    report.save()
+    assert (tmp_path / "report.md").read_text(encoding="utf-8") == (
+        "# A question\n\n## Part\n\nOne.\n\nTwo.\n\n* a\n* b\n\n"
+        "| x | y |\n| --- | --- |\n| 1 | p \\| q |\n| 2 | two lines |\n"
+    )
+    with (tmp_path / "numbers.csv").open(encoding="utf-8") as file:
+        assert list(csv.reader(file)) == [["d", "value"], ["4", "0.3333333"], ["16", "none"]]
+
+
+def drawn():
+    figure, axes = panels(1, 2)
+    for number in range(2):
+        line(axes[0, 0], [1, 2], [number, 3], number, f"curve {number}", [number - 1, 2], [number + 1, 4])
+    label(axes[0, 0], "title", "d", "norm")
+    legend(figure, axes[0, 0])
+    return figure
+
+
+def test_a_figure_is_saved_twice_and_the_same_each_time(tmp_path):
+    report = Report(tmp_path, "A question")
+    report.figure("both", drawn(), "What it [shows]. More.")
+    assert "![What it (shows)](both.png)" in report.markdown()
+    first = (tmp_path / "both.svg").read_bytes()
+    assert report.images["both"] == (tmp_path / "both.png").read_bytes()
+    Report(tmp_path, "").figure("both", drawn(), "")
+    assert (tmp_path / "both.svg").read_bytes() == first
+    pixels = np.asarray(Image.open(tmp_path / "both.png").convert("L"))
+    assert np.mean(pixels == 255) > 0.7  # a light background
+
+
+def test_words_are_no_formulas(tmp_path):
+    figure, axes = panels(1, 1)
+    word = r"$\x$"
+    line(axes[0, 0], [1, 2], [1, 2], 0, word)
+    label(axes[0, 0], word, word, word)
+    legend(figure, axes[0, 0])
+    save_figure(tmp_path, "words", figure)
+    assert (tmp_path / "words.svg").read_text(encoding="utf-8").count(f"<!-- {word} -->") == 4
+
+
+def test_words_are_no_markdown():
+    assert escaped("d_head 0.5, a-b (c); größer") == "d_head 0.5, a-b (c); größer"
+    assert escaped("_a_ *b* `c`\n<i>|\\") == "&#95;a&#95; &#42;b&#42; &#96;c&#96;&#10;&#60;i&#62;&#124;&#92;"
+    assert escaped("http://x [y](z)") == "http&#58;//x &#91;y&#93;(z)"
+
+
+def test_curves_differ_in_more_than_colour():
+    """Of 20 curves no two have the same mark and dash, and those of one colour have neither in common."""
+    _, axes = panels(1, 1)
+    for number in range(20):
+        line(axes[0, 0], [1, 2], [number, 3], number)
+    styles = [(one.get_color(), one.get_marker(), str(one._unscaled_dash_pattern)) for one in axes[0, 0].lines]
+    assert len({one[1:] for one in styles}) == 20
+    for (colour, mark, dash), (other, other_mark, other_dash) in itertools.combinations(styles, 2):
+        assert colour != other or (mark != other_mark and dash != other_dash)
+    first = list(zip(*styles[:6], strict=True))  # alone each of the three is enough
+    assert [len(set(values)) for values in first] == [6, 6, 6]
+
+
+def test_a_legend_of_many_names_lies_inside_a_narrow_figure():
+    figure, axes = panels(1, 1)
+    for number in range(10):
+        line(axes[0, 0], [1, 2], [number, 3], number, f"a_long_name_{number}")
+    legend(figure, axes[0, 0])
+    FigureCanvasAgg(figure).draw()
+    box = figure.legends[0].get_window_extent()
+    assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1

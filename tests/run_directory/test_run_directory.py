@@ -1,0 +1,268 @@
+"""A run's folder: always a new or an empty one, and files that are whole or not there."""
+
+import errno
+import fcntl
+import json
+import os
+import pkgutil
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.errors import InputError, printable
+from experiments.config.schema import Config
+from experiments.gradient_study.config import GradientConfig
+from experiments.paper_results.config import PapersConfig
+from experiments.run_directory import folders
+from experiments.run_directory.files import write_text
+from experiments.run_directory.folders import make_run_directory
+from experiments.run_directory.lock import RunLock
+from experiments.run_directory.saved_run import load_run
+from experiments.run_directory.step_arrays import write_npz
+from experiments.run_directory.summary_file import write_summary
+from experiments.session.resume import resumed_config
+
+
+def test_folders_are_numbered(tmp_path):
+    root = tmp_path / "a" / "runs"
+    assert make_run_directory("toy", root=root) == root / "toy-001"
+    assert make_run_directory("toy", root=root) == root / "toy-002"
+    assert make_run_directory("other", root=root) == root / "other-001"
+    (root / "toy-041").mkdir()
+    (root / "toy-099-copy").mkdir()
+    (root / "toy-big-500").mkdir()
+    (root / "toy-²").mkdir()
+    assert make_run_directory("toy", root=root) == root / "toy-042"
+    (root / "toy-1234").write_text("a file takes a number too")
+    assert make_run_directory("toy", root=root) == root / "toy-1235"
+    assert all(not any((root / name).iterdir()) for name in ("toy-001", "toy-002", "toy-042", "toy-1235"))
+
+
+@pytest.mark.parametrize(("name", "used"), [(name, name) for name in ("**", "a b", "x-1", "日本")] + [
+    ("[x]", "_x_"), ("a\\b", "a_b"), ("\udcff", "_"),
+])  # fmt: skip
+def test_any_name_of_a_config_file_will_do(tmp_path, name, used):
+    assert [make_run_directory(name, root=tmp_path).name for _ in range(2)] == [f"{used}-001", f"{used}-002"]
+
+
+@pytest.mark.parametrize("name", ["a[b", "a]", "a\\b", "\udcff", "[x]/y"])
+def test_a_folder_in_which_no_checkpoint_could_be_found_again(tmp_path, name):
+    whole = printable(str(tmp_path / name))
+    assert refusal(str(tmp_path / name)) == (
+        f"--run-dir {whole}: its whole name, {whole}, must be UTF-8 text without [, ] and \\; choose another folder"
+    )
+    with pytest.raises(InputError, match=r"^--resume .* choose another folder$"):
+        resumed_config(tmp_path / name, None, {})
+    assert not any(tmp_path.iterdir())
+
+
+def test_commands_started_at_once_get_a_folder_each(tmp_path):
+    together, made = threading.Barrier(8), []
+
+    def command():
+        together.wait()
+        made.extend(make_run_directory("toy", root=tmp_path / "runs") for _ in range(5))
+
+    threads = [threading.Thread(target=command) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(folder.name for folder in made) == [f"toy-{n:03d}" for n in range(1, 41)]
+
+
+def test_another_command_takes_the_number_first(tmp_path, monkeypatch):
+    """As above, but certain: the other one makes its folder between our look and our try."""
+    make = folders._make
+
+    def late(folder, exist_ok):
+        if folder.name == "toy-001":
+            folder.mkdir()
+        return make(folder, exist_ok)
+
+    monkeypatch.setattr(folders, "_make", late)
+    assert make_run_directory("toy", root=tmp_path).name == "toy-002"
+
+
+def test_a_folder_of_the_users_own(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for name in ("empty", "new", "deep/er/new"):
+        assert make_run_directory("toy", str(tmp_path / name)) == tmp_path / name
+        assert (tmp_path / name).is_dir()
+
+
+def refusal(given, root=None):
+    with pytest.raises(InputError) as error:
+        make_run_directory("toy", given, root) if root else make_run_directory("toy", given)
+    assert str(error.value).isprintable()
+    return str(error.value)
+
+
+def test_nothing_is_overwritten(tmp_path):
+    full, file = tmp_path / "full", tmp_path / "file"
+    full.mkdir()
+    (full / ".hidden").write_text("kept")
+    file.write_text("kept")
+    assert refusal(str(full)) == f"--run-dir {full}: is not empty, and nothing is overwritten; name a new folder"
+    assert refusal(str(file)) == f"--run-dir {file}: is a file; name a new folder"
+    assert refusal(str(file / "inside")).startswith(f"{file}/inside: cannot be made (Not a directory); choose another")
+    assert refusal(None, root=file) == f"{file}: is a file, not a folder; move it, or choose --run-dir"
+    assert (full / ".hidden").read_text() == file.read_text() == "kept"
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [".hidden", "file", "full"]
+
+
+def test_a_name_that_no_folder_can_have(tmp_path):
+    given = str(tmp_path / ("x" * 300))
+    assert refusal(given) == f"--run-dir {given}: cannot be used (File name too long); name another folder"
+
+
+def test_a_folder_that_cannot_be_written_to(tmp_path):
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o555)
+    if os.access(locked, os.W_OK):
+        pytest.skip("this user may write everywhere")
+    assert refusal(str(locked)) == f"--run-dir {locked}: cannot be written to; name another folder"
+    assert "cannot be made (Permission denied); choose another place" in refusal(None, root=locked / "runs")
+
+
+def test_a_folder_that_may_not_be_read_or_written(tmp_path, monkeypatch):
+    """The same for those whom the system lets do everything."""
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert refusal(str(tmp_path)) == f"--run-dir {tmp_path}: cannot be written to; name another folder"
+
+    def refuse(_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert refusal(str(tmp_path)) == f"--run-dir {tmp_path}: cannot be used (Permission denied); name another folder"
+
+
+def test_a_read_only_disk(tmp_path, monkeypatch):
+    """On which nobody may write, whatever the rights of a folder: nothing is made, and a run there is left alone."""
+
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(os, "mkdir", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
+    because = "(Read-only file system)"
+    assert refusal(str(tmp_path)) == f"--run-dir {tmp_path}: cannot be written to; name another folder"
+    for folder, arguments in (
+        (tmp_path / "new", [str(tmp_path / "new")]),
+        (tmp_path / "runs", [None, tmp_path / "runs"]),
+    ):
+        says = f"{folder}: cannot be made {because}; choose another place with --run-dir"
+        assert refusal(*arguments) == says
+    with pytest.raises(InputError) as error:
+        RunLock(tmp_path).__enter__()
+    assert str(error.value) == f"{tmp_path}: cannot be written to {because}; name another folder"
+
+
+def test_a_lock_holds_until_it_is_left(tmp_path):
+    for new in (True, True, False):
+        with RunLock(tmp_path, new), pytest.raises(InputError, match=r": another process works in it; wait for it, or"):
+            RunLock(tmp_path).__enter__()
+
+
+def test_a_file_system_without_locks(tmp_path, monkeypatch):
+    """A run goes on without one."""
+
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with RunLock(tmp_path, new=True):
+        assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
+COMMANDS = [
+    ("session.session.train", (Config(), "toy")),
+    ("gradient_study.session.study", (GradientConfig(), "gradients")),
+    ("paper_results.session.repeat", (PapersConfig(),)),
+]
+
+
+@pytest.mark.parametrize(("place", "arguments"), COMMANDS, ids=[place for place, _ in COMMANDS])
+def test_what_came_into_the_folder_before_its_lock_is_kept(tmp_path, monkeypatch, place, arguments):
+    """Another process may begin and end in it after we saw that it was empty."""
+    command = pkgutil.resolve_name(f"experiments.{place}")
+    module = sys.modules[command.__module__]
+    monkeypatch.setattr(module, "make_run_directory", lambda *_: tmp_path)
+    monkeypatch.setattr(module, "Training" if "Training" in vars(module) else "measure", lambda *_: None)
+    for name in ("config.yaml", "report.md"):
+        (tmp_path / name).write_text("kept")
+    with pytest.raises(InputError) as error:
+        command(*arguments)
+    assert str(error.value) == f"--run-dir {tmp_path}: is not empty, and nothing is overwritten; name a new folder"
+    assert {path.name: path.read_text() for path in tmp_path.iterdir() if path.name != ".lock"} == {
+        "config.yaml": "kept", "report.md": "kept"
+    }  # fmt: skip
+
+
+def test_the_summary_is_strict_json(tmp_path):
+    values = {"status": "finished", "loss": 0.25, "steps": 20, "world": "日本", "versions": {"jax": "1.2"}}
+    write_summary(tmp_path, values)
+    text = (tmp_path / "summary.json").read_text(encoding="utf-8")
+
+    def not_json(name):
+        raise AssertionError(name)
+
+    assert json.loads(text, parse_constant=not_json) == {"version": 1, **values}
+    assert "日本" in text
+    assert [path.name for path in tmp_path.iterdir()] == ["summary.json"]
+
+
+def test_a_summary_that_cannot_be_written_leaves_the_old_one(tmp_path):
+    write_summary(tmp_path, {"loss": 1.0})
+    before = (tmp_path / "summary.json").read_bytes()
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        write_summary(tmp_path, {"loss": object()})
+    assert [path.name for path in tmp_path.iterdir()] == ["summary.json"]
+    assert (tmp_path / "summary.json").read_bytes() == before
+
+
+def test_what_is_not_finite_is_null(tmp_path):
+    write_summary(tmp_path, {"loss": float("nan"), "excess": float("inf"), "steps": 3})
+    found = json.loads((tmp_path / "summary.json").read_text())
+    assert (found["loss"], found["excess"], found["steps"]) == (None, None, 3)
+
+
+def test_a_file_appears_whole(tmp_path, monkeypatch):
+    """Until all is written, what was there before stands under the name."""
+    path = tmp_path / "config.yaml"
+    path.write_text("before")
+    seen = []
+    write = Path.write_text
+
+    def watched(self, text, encoding):
+        written = write(self, text[:2], encoding=encoding)
+        seen.append(path.read_text())
+        write(self, text, encoding=encoding)
+        return written
+
+    monkeypatch.setattr(Path, "write_text", watched)
+    write_text(path, "after")
+    assert seen == ["before"]
+    assert path.read_text() == "after"
+    assert [file.name for file in tmp_path.iterdir()] == ["config.yaml"]
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"step": np.asarray([0, 2]), "world": np.asarray("digest"), "loss": np.zeros(2)},  # a record in its place
+        {"step": np.asarray([0, 2]), "bias": np.zeros(3)},
+        {"step": np.zeros(0, int), "bias": np.zeros(0)},
+        {"step": np.int64(0), "bias": np.float32(0)},
+        {"bias": np.zeros(2)},
+    ],
+)
+def test_what_is_no_file_of_parameters_is_told(tmp_path, arrays):
+    (tmp_path / "config.yaml").write_text("format: 1\n", encoding="utf-8")
+    write_npz(tmp_path / "params.npz", {"version": np.int64(1), **arrays})
+    with pytest.raises(InputError, match=r"params\.npz: holds no parameters; restore it, or start a new run$"):
+        load_run(tmp_path).params()

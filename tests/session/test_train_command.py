@@ -1,0 +1,75 @@
+"""`python -m experiments.train` in an empty folder, twice: two runs, the first untouched."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from processes import run
+from small_world import SMALL
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+from experiments.run_directory.saved_run import load_run
+
+CONFIG = """\
+world: small.yaml
+model: {d_model: 4, heads: 1, d_head: 2, d_mlp: 0}
+train: {steps: 3, batch: 8}
+evaluate: {sentences: 8}
+track: {records: 2, images: 2}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("here")
+    (folder / "small.yaml").write_text(SMALL, encoding="utf-8")
+    (folder / "mine.yaml").write_text(CONFIG, encoding="utf-8")
+    return folder
+
+
+def contents(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_two_runs_of_a_config(folder):
+    code, out, err = run(folder, "--config", "mine.yaml")
+    assert (code, err) == (0, "")
+    assert "runs/mine-001" in out
+    assert "tensorboard --logdir runs\n" in out
+    before = contents(folder / "runs" / "mine-001")
+    assert {"config.yaml", "summary.json", "attention.png"} <= {str(path) for path in before}
+
+    code, out, err = run(folder, "--config", "mine.yaml", "--seed", "1")
+    assert (code, err) == (0, "")
+    assert "runs/mine-002" in out
+    assert sorted(path.name for path in (folder / "runs").iterdir()) == ["mine-001", "mine-002"]
+    assert contents(folder / "runs" / "mine-001") == before
+    one, two = (json.loads((folder / "runs" / name / "summary.json").read_text()) for name in ("mine-001", "mine-002"))
+    assert (one["seed"], two["seed"]) == (0, 1)
+    assert one["loss"] != two["loss"]
+    assert one["world_fingerprint"] == two["world_fingerprint"]
+
+
+@pytest.mark.skipif(shutil.which("prlimit") is None, reason="this system has no prlimit")
+def test_a_full_disk_is_one_line_and_what_was_recorded_stays(folder):
+    """A limit on the size of a file stands in for the disk: writing fails in mid-run just the same."""
+    code, _, err = run(
+        folder, "--config", "mine.yaml", "--train.steps", "40", "--track.records", "12", "--run-dir", "whole"
+    )
+    assert (code, err) == (0, "")
+    (events,) = (folder / "whole").glob("events.*")
+    limit = events.stat().st_size // 2
+    code, _, err = run(
+        folder, "--config", "mine.yaml", "--train.steps", "40", "--track.records", "12", "--run-dir", "cut",
+        before=("prlimit", f"--fsize={limit}"),
+    )  # fmt: skip
+    assert code == 2
+    assert re.fullmatch(r"error: cut: cannot be written to \(File too large\); .* up to step \d+ is kept\n", err)
+    kept, complete = load_run(folder / "cut").record, load_run(folder / "whole").record
+    count = len(kept["step"])
+    assert 1 < count < len(complete["step"])
+    for name in ("weights", "cut_cost", "excess"):
+        np.testing.assert_array_equal(kept[name], complete[name][:count])
+    assert len(list(EventFileLoader(str(next((folder / "cut").glob("events.*")))).Load())) > 5

@@ -1,0 +1,85 @@
+"""The benchmark command measures what it says, on a tiny config; its figures are for people and are not tested."""
+
+import re
+
+import jax
+import pytest
+from small_model import fast_jit
+
+from data.errors import InputError
+from data.sampler import sample, sampler_tables
+from data.world import load_world
+from experiments import benchmark
+from experiments.config.schema import Config
+from experiments.speed.update_speed import every_row_loss
+from experiments.training.hyperparameters import program, swept
+from experiments.training.state import init_state
+from experiments.training.update import hidden_row_loss
+
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
+TINY = """\
+model: {d_model: 4, heads: 1, d_head: 2, d_mlp: 0}
+train: {steps: 2, batch: 8}
+evaluate: {sentences: 8}
+track: {records: 2, images: 0}
+"""
+SWEEP = "command: ablate\nbase:\n" + "".join(f"  {line}\n" for line in TINY.splitlines())
+SWEEP += "grid: {model.scale: [none, inverse], seed: [0, 4]}\n"
+
+
+@pytest.mark.long
+def test_the_command_prints_every_figure(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.yaml").write_text(TINY, encoding="utf-8")
+    monkeypatch.setattr(benchmark, "machine", lambda: "a machine")  # it would set up devices that tests set up
+    monkeypatch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "true")  # for the commands that it starts
+    path, sweep = str(tmp_path / "tiny.yaml"), str(tmp_path / "sweep.yaml")
+    (tmp_path / "sweep.yaml").write_text(SWEEP, encoding="utf-8")
+    assert benchmark.main(["--config", path, "--ablation", sweep, "--updates", "2", "--repeats", "1"]) == 0
+    shown = capsys.readouterr().out
+    number = r"\s+([0-9.,]+)"
+    for label in ("first time, nothing compiled yet", "afterwards", "peak memory", "hidden rows only, as trained"):
+        assert float(re.search(re.escape(label) + number, shown)[1].replace(",", "")) > 0, shown
+    assert re.search(r"every row computed\s+[0-9,]+\s+1\.0 x", shown), shown
+    for label in ("d_head 2", "all"):
+        assert re.search(rf"{label} +as one ensemble +[\d.]+ s +one after the other +[\d.]+ s +[\d.]+ x", shown), shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--updates", "0"], "--updates: must be at least 1, not 0"),
+        (["--repeats", "-1"], "--repeats: must be at least 1, not -1"),
+        (["--config", "tyo.yaml"], "tyo.yaml: no such config file; did you mean toy.yaml"),
+        (["--ablation", "scalling.yaml"], "scalling.yaml: no such config file; did you mean scaling.yaml"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_is_measured(monkeypatch, arguments, says):
+    monkeypatch.setattr(benchmark, "machine", None)
+    with pytest.raises(InputError, match=says):
+        benchmark.main(arguments)
+
+
+def test_what_a_training_says_is_passed_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(benchmark, "machine", lambda: "a machine")
+    (tmp_path / "wrong.yaml").write_text("world: nowhere\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"^world 'nowhere': no such file"):
+        benchmark.main(["--config", str(tmp_path / "wrong.yaml")])
+
+
+def test_every_row_computed_is_the_same_training(assert_close):
+    """What is timed beside the hidden rows alone has their loss and their gradients."""
+    config, world = Config(), load_world("english")
+    static, values = program(config, world), jax.tree.map(lambda leaf: leaf[0], swept(config))
+    batch = sample(sampler_tables(world, config.task.hidden), jax.random.key(1), 32)
+
+    @fast_jit
+    def both():
+        params = init_state(static, values).params
+        return [jax.value_and_grad(loss, argnums=1)(static, params, batch, values.scale)
+                for loss in (hidden_row_loss, every_row_loss)]  # fmt: skip
+
+    (ours, our_gradient), (theirs, their_gradient) = both()
+    assert_close(theirs, ours, 1e-6)
+    jax.tree.map(lambda one, other: assert_close(one, other, 1e-5), their_gradient, our_gradient)

@@ -1,0 +1,142 @@
+"""Statistics over seeds: by hand, by enumeration, and by simulation of what an interval promises."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from experiments.statistics.intervals import (
+    Interval,
+    bootstrap_interval,
+    interquartile_mean,
+    mean,
+    paired_difference,
+    paired_ratio,
+)
+from experiments.statistics.significance import EXACT_SEEDS, holm, sign_flip_p
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([8, 1, 7, 2, 6, 3, 5, 4], 4.5),  # 1, 2 and 7, 8 are left out
+        ([0, 0, 1, 2, 3, 4, 5, 6, 1000, 1000], 3.5),  # 2 of 10 at either end
+        ([1, 2, 30], 11),  # nothing of 3
+        ([-50, 2, 4, 1e9], 3),
+        ([7], 7),
+    ],
+)
+def test_interquartile_mean_by_hand(values, expected):
+    assert interquartile_mean(values) == expected
+    assert interquartile_mean([values, values]).tolist() == [expected, expected]
+
+
+@pytest.mark.parametrize(("seeds", "low", "high"), [(10, 0.93, 0.97), (5, 0.89, 0.95)])
+def test_the_interval_covers_as_often_as_it_says(seeds, low, high):
+    """Plain percentiles would cover 90 % (10 seeds) and 83 % (5)."""
+    rng, covered = np.random.default_rng(3), []
+    for trial in range(1000):
+        found = bootstrap_interval(mean, rng.normal(4.0, 2.0, seeds), resamples=800, seed=trial)
+        covered.append(found.low <= 4.0 <= found.high)
+    assert low <= np.mean(covered) <= high
+
+
+def test_a_higher_level_gives_a_wider_interval():
+    values = np.random.default_rng(0).normal(size=12)
+    narrow, wide = (bootstrap_interval(mean, values, level=level) for level in (0.5, 0.99))
+    assert wide.low < narrow.low < narrow.estimate < narrow.high < wide.high
+    assert narrow.estimate == pytest.approx(values.mean())
+
+
+def test_arms_are_paired():
+    """What all arms of a seed share leaves the difference, and the ratio, without a trace."""
+    seed_S = np.random.default_rng(1).normal(50, 10, 9)
+    difference = paired_difference(seed_S + 3, seed_S)
+    np.testing.assert_allclose([difference.estimate, difference.low, difference.high], 3)
+    ratio = paired_ratio(2 * seed_S, seed_S, mean)
+    np.testing.assert_allclose([ratio.estimate, ratio.low, ratio.high], 2)
+    unpaired = bootstrap_interval(interquartile_mean, seed_S)
+    assert unpaired.high - unpaired.low > 5
+
+
+def test_draws_depend_on_the_seed_alone():
+    values = np.arange(8.0) ** 2
+    assert bootstrap_interval(mean, values, seed=4) == bootstrap_interval(mean, values, seed=4)
+    assert bootstrap_interval(mean, values, seed=4) != bootstrap_interval(mean, values, seed=5)
+
+
+def test_sign_flips_against_enumeration():
+    rng = np.random.default_rng(7)
+    for seeds in (2, 5, 8):
+        a, b = rng.normal(0.6, 1, seeds), rng.normal(0, 1, seeds)
+        found = [
+            abs(sum(s * (x - y) for s, x, y in zip(signs, a, b, strict=True)))
+            for signs in itertools.product((1, -1), repeat=seeds)
+        ]
+        reached = sum(total >= abs(sum(a - b)) - 1e-9 for total in found)
+        assert sign_flip_p(a, b) == reached / 2**seeds
+
+
+def test_the_smallest_p_values():
+    """All differences of one sign: 2 of 2^S choices reach them, also where rounding makes equal sums unequal."""
+    for seeds in (5, 6, EXACT_SEEDS):
+        assert sign_flip_p(np.full(seeds, 0.3), np.full(seeds, 0.1)) == 2 / 2**seeds
+    assert sign_flip_p([1.0, 2.0, 3.0], [1.0, 2.0, 3.0]) == 1
+
+
+def test_random_sign_flips_come_near_to_all_of_them():
+    seeds = EXACT_SEEDS + 1
+    difference_S = np.random.default_rng(11).normal(0.4, 1, seeds)
+    signs_NS = np.array(list(itertools.product((1, -1), repeat=seeds)))
+    exact = np.mean(np.abs(signs_NS @ difference_S) >= abs(difference_S.sum()) - 1e-9)
+    found = sign_flip_p(difference_S, np.zeros(seeds))
+    assert 0.02 < exact < 0.5
+    assert abs(found - exact) < 4 * math.sqrt(exact * (1 - exact) / 10_000)
+    assert sign_flip_p(np.ones(30), np.zeros(30)) == 1 / 10_001  # never 0
+
+
+@pytest.mark.parametrize(
+    ("p", "expected"),
+    [
+        ([0.01, 0.04, 0.03, 0.005], [0.03, 0.06, 0.06, 0.02]),
+        ([0.02, 0.02, 0.02], [0.06, 0.06, 0.06]),
+        ([0.5, 0.9], [1.0, 1.0]),
+        ([0.03], [0.03]),
+        ([], []),
+    ],
+)
+def test_holm_against_written_numbers(p, expected):
+    np.testing.assert_allclose(holm(p), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("p", [[0.1, 1.2], [-0.1], [float("nan"), 0.2], [[0.1, 0.2]]])
+def test_holm_refuses_what_is_no_probability(p):
+    with pytest.raises(ValueError, match="numbers from 0 to 1"):
+        holm(p)
+
+
+@pytest.mark.parametrize(
+    ("arms", "message"),
+    [
+        (([0.3], [0.2]), "at least 2"),
+        (([0.3, float("nan"), 0.1], [0.2, 0.2, float("inf")]), "2 of 6 values are not finite"),
+        (([0.3, 0.4], [0.2, 0.3, 0.4]), "the same seeds"),
+        (([[0.3, 0.4]], [[0.3, 0.2]]), "the same seeds"),
+        (([], []), "at least 2"),
+    ],
+)
+@pytest.mark.parametrize("function", [paired_difference, paired_ratio, sign_flip_p])
+def test_what_has_no_statistic_is_refused(function, arms, message):
+    with pytest.raises(ValueError, match=message):
+        function(*arms)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning", "ignore:divide by zero:RuntimeWarning")
+def test_a_ratio_to_nothing_is_refused():
+    with pytest.raises(ValueError, match="divided by 0"):
+        paired_ratio([1.0, 2.0, 3.0], [0.0, 0.0, 1.0])
+
+
+def test_an_interval_as_people_write_it():
+    assert str(Interval(0.123456, -1.0, 20.55)) == "0.123 [-1, 20.6]"

@@ -1,0 +1,117 @@
+"""TensorBoard's own dashboards in a real browser, after two runs: each is filled, and none reports an error."""
+
+import dataclasses
+import io
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+from rich.console import Console
+from test_record import CONFIG
+
+from experiments.session.session import train
+
+webdriver = pytest.importorskip("selenium.webdriver")
+CHROMIUM = shutil.which("chromium")
+FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+FLAGS += " --disable-component-update --disable-sync --window-size=1400,1000"
+# What each dashboard must show of the two runs (in any of its shadow roots).
+EXPECTED = {
+    "timeseries": ["cut_cost", "excess", "toy-001", "toy-002"],
+    "scalars": ["excess/asked/all", "cut_cost/right_words", "toy-001", "toy-002"],
+    "images": ["attention/sentence-1/head-1", "attention/sentence-1/exact_relevance", "toy-002"],
+    "histograms": ["attention/scores", "parameters/query"],
+    "text": ["A run in the world 'english', seed 1", "How to read the dashboards"],
+    "hparams": ["model.d_head", "toy-001", "toy-002"],
+    "projector": ["word embeddings", "Dimension: 8"],
+}
+TEXT = """
+const collect = (node) => {
+  let text = node.nodeType === 3 ? node.textContent : '';
+  if (node.shadowRoot) text += collect(node.shadowRoot);
+  for (const child of node.childNodes) if (!['STYLE', 'SCRIPT'].includes(child.nodeName)) text += collect(child);
+  if (node.nodeName === 'IFRAME' && node.contentDocument) text += collect(node.contentDocument.body);
+  return text + ' ';
+};
+return collect(document.body).replace(/\\s+/g, ' ');
+"""
+
+
+def need_chromium():
+    if CHROMIUM is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("no chromium: .ci/run installs it")
+        pytest.skip("no chromium on this machine")
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    need_chromium()
+    root = tmp_path_factory.mktemp("here") / "runs"
+    for seed in (0, 1):
+        config = dataclasses.replace(CONFIG, seed=seed)  # the compiler meets it once for both files
+        train(config, "toy", str(root / f"toy-00{seed + 1}"), Console(file=io.StringIO()))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(root), "--port", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(f"http://127.0.0.1:{port}/data/runs", '"toy-002"')
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def wait_for(url, content, seconds=60):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                if content in answer.read().decode():
+                    return
+        except OSError:
+            pass
+        time.sleep(0.3)
+    raise AssertionError(f"{url} never said {content}")
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    need_chromium()
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in [*FLAGS.split(), f"--user-data-dir={tmp_path_factory.mktemp('profile')}"]:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+@pytest.mark.parametrize("dashboard", EXPECTED)
+def test_a_dashboard_is_filled(address, browser, dashboard):
+    browser.get(f"{address}#{dashboard}")
+    browser.refresh()
+    until = time.monotonic() + 40
+    missing = EXPECTED[dashboard]
+    while missing and time.monotonic() < until:
+        time.sleep(0.3)
+        shown = browser.execute_script(TEXT)
+        missing = [text for text in EXPECTED[dashboard] if text not in shown]
+    assert not missing, (missing, shown[:2000])
+    errors = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    assert not errors
+
+
+def test_every_step_of_a_picture_is_served(address):
+    """Under TensorBoard's default flags none is dropped: the first and the last recorded steps are among them."""
+    url = f"{address}data/plugin/images/images?run=toy-001&tag=attention%2Fsentence-1%2Fhead-1&sample=0"
+    for step in (0, CONFIG.train.steps):
+        wait_for(url, f'"step": {step}')

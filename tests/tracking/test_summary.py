@@ -1,0 +1,20 @@
+"""The numbers of `summary.json` under their stable names, whatever the words of the world are."""
+
+import pytest
+from small_training import small_config
+from small_world import SMALL, world_from
+
+from experiments.measuring.experiment import Training
+from experiments.measuring.metrics import relation_metrics
+from experiments.tracking.summary import summary
+
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
+
+def test_a_word_called_all_hides_no_number_of_all():
+    training = Training(small_config(), world_from(SMALL.replace("cat", "all").replace("sat", "best_head")))
+    first, last = training.run()
+    found = summary(training, first, last, 0, {})
+    expected = relation_metrics(training, first, last, 0)
+    assert {name: found[name] for name in expected} == expected
+    assert {name for name in found if name.startswith("relation/weight/")} - expected.keys() == {"relation/weight/mat"}

@@ -1,0 +1,275 @@
+"""What a training leaves behind: folders, events, pictures, the summary, and the words on the terminal."""
+
+import dataclasses
+import hashlib
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tensorboard.util import tensor_util
+
+from data.vocabulary import SPECIAL_WORDS
+from data.world import load_world
+from data.yaml_file import read_yaml
+from experiments.config.loader import make_config
+from experiments.config.schema import Config, EvaluateConfig, TrackConfig, TrainConfig
+from experiments.measuring.metrics import meaning
+from experiments.session.session import train
+from experiments.training import stopwatch
+from experiments.training.checkpoints import Checkpoints
+from experiments.training.schedule import pictured_steps
+from model.config import ModelConfig
+
+PROBE = "a wolf prowled on the quiet shelf ."
+CONFIG = Config(
+    seed=5,
+    seeds=2,
+    probes=(PROBE,),
+    model=ModelConfig(d_model=8, d_head=4, d_mlp=0),
+    train=TrainConfig(steps=20, batch=64),
+    evaluate=EvaluateConfig(sentences=64),
+    track=TrackConfig(records=6, images=3, checkpoint_seconds=0.0),
+)
+STEPS = [0, 1, 2, 5, 10, 20]
+"""6 numbers from 1 to 21 in equal ratios, less 1, rounded: 0, .8, 2.4, 5.2, 10.4, 20."""
+PICTURED = [0, 2, 20]
+WORD_KEYS = {f"relation/weight/{word}" for word in ("cat", "sat", "mat")}
+"""Keys of the summary, which is data, with the words of the first sentence; tags never have one."""
+HEALTH = ["entropy", "effective_words", "max_weight", "saturated_rows", "score_std", "score_max", "row_sum_error"]
+HEALTH += ["query_norm", "key_norm", "cosine"]
+SENTENCES = 4  # three examples of the world, and the probe
+
+
+@dataclasses.dataclass
+class Left:
+    """What a training left."""
+
+    folder: object
+    terminal: str
+    events: dict
+    """{member: [(step, tag, plugin, array)]}."""
+    summaries: dict
+    saved: list
+    """(step, excess that the best is chosen by) of each checkpoint."""
+
+    def scalars(self, member):
+        return {(step, tag): float(array) for step, tag, plugin, array in self.events[member] if plugin == "scalars"}
+
+
+def events_of(folder):
+    (path,) = folder.glob("events.out.tfevents.*")
+    return [
+        (event.step, value.tag, value.metadata.plugin_data.plugin_name, tensor_util.make_ndarray(value.tensor))
+        for event in EventFileLoader(str(path)).Load()
+        for value in event.summary.value
+    ]
+
+
+@pytest.fixture(scope="module")
+def left(tmp_path_factory, quick_compiler):
+    folder = tmp_path_factory.mktemp("my runs") / "new"
+    console = Console(file=io.StringIO(), width=120)
+    saved, save = [], Checkpoints.save
+
+    def noted(self, step, states, excess, spent):
+        saved.append((step, excess))
+        save(self, step, states, excess, spent)
+
+    with quick_compiler(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoints, "save", noted)
+        patch.setattr(stopwatch, "_STRIDE_SECONDS", 0.0)  # every update is a chunk: checkpoints between records, too
+        train(CONFIG, "toy", str(folder), console)
+    members = ["seed-5", "seed-6"]
+    events = {member: events_of(folder / member) for member in members}
+    summaries = {member: json.loads((folder / member / "summary.json").read_text("utf-8")) for member in members}
+    return Left(folder, console.file.getvalue(), events, summaries, saved)
+
+
+def test_the_layout_of_a_run_folder(left):
+    found = {str(path.relative_to(left.folder)) for path in left.folder.rglob("*")}
+    found = {re.sub(r"tfevents\..*", "tfevents", path) for path in found}
+    each = ["events.out.tfevents", "summary.json", "attention.png", "record.npz", "params.npz"]
+    each += ["projector_config.pbtxt", "projector", "projector/embeddings.tsv", "projector/labels.tsv"]
+    members = {f"{member}/{name}" for member in ("seed-5", "seed-6") for name in each}
+    overview = {
+        f"overview/{line}{part}" for line in ("lowest", "median", "highest") for part in ("", "/events.out.tfevents")
+    }
+    kept = {path for path in found if path.split("/")[0] == "checkpoints"}
+    assert "checkpoints/20" in kept
+    assert found - kept == {".lock", "config.yaml", "seed-5", "seed-6", "overview", *overview, *members}
+
+
+def test_only_a_state_that_was_measured_can_be_the_best(left):
+    between = [excess for step, excess in left.saved if step not in STEPS]
+    assert between
+    assert set(between) == {np.inf}
+    assert left.saved[0][0] == 0
+    assert np.isfinite([excess for step, excess in left.saved if step in STEPS]).all()
+    step, excess = left.saved[-1]
+    ends = [summary["excess/asked/all"] for summary in left.summaries.values()]
+    assert (step, excess) == (STEPS[-1], pytest.approx(np.mean(ends), rel=1e-6))
+
+
+def test_the_config_reads_back(left):
+    assert make_config(read_yaml(left.folder / "config.yaml")) == CONFIG
+
+
+def test_scalars_stand_at_the_recorded_steps(left):
+    tags = [f"excess/{kind}/{slot}" for kind in ("asked", "held_out") for slot in ("subject", "verb", "object", "all")]
+    tags += [f"relation/weight/{which}" for which in ("all", "head-1", "head-2", "best_head")]
+    tags += ["relation/untrained", "relation/position_only", "relation/uniform", "cut_cost/right_words"]
+    tags += [f"relevance/{name}" for name in ("mean_error", "largest_error", "model", "exact")]
+    tags += [f"health/{name}/head-{head}" for name in HEALTH for head in (1, 2)]
+    groups = [f"attention/{name}" for name in ("query", "key", "value", "output")] + [
+        "norm",
+        "position",
+        "token",
+        "unembed",
+    ]
+    tags += [f"gradient/{statistic}/{group}" for statistic in ("rms", "median", "dead_rows") for group in groups]
+    expected = {(step, tag) for step in STEPS for tag in tags} | {(step, "loss") for step in STEPS[1:]}
+    for member in left.events:
+        scalars = left.scalars(member)
+        assert set(scalars) == expected
+        assert all(np.isfinite(value) for value in scalars.values())
+        assert all(0 < value < 10 for (_, tag), value in scalars.items() if tag.startswith(("excess", "loss")))
+        for step in STEPS:
+            parts = [scalars[step, f"excess/asked/{slot}"] for slot in ("subject", "verb", "object")]
+            assert scalars[step, "excess/asked/all"] == pytest.approx(sum(parts) / 3, rel=1e-5)
+    first, second = (left.scalars(member) for member in left.events)
+    assert all(first[key] != second[key] for key in first if key[1].startswith(("excess", "loss", "gradient/rms")))
+
+
+def test_every_tag_says_what_it_means(left):
+    tags = {tag for _, tag in left.scalars("seed-5")}
+    assert all(len(meaning(tag)) > 20 for tag in tags)
+    assert meaning("relation/weight/best_head/x") != meaning("relation/weight/all")
+    assert meaning("nothing/like/it") == ""
+
+
+def test_the_overview_sums_up_the_members(left):
+    members = [left.scalars(member) for member in left.events]
+    for line, sums in (("lowest", min), ("median", np.mean), ("highest", max)):  # of two, the median is the mean
+        found = {(step, tag): float(array) for step, tag, _, array in events_of(left.folder / "overview" / line)}
+        assert set(found) == set(members[0])
+        for key, value in found.items():
+            assert value == pytest.approx(sums([scalars[key] for scalars in members]), rel=1e-5, abs=1e-7)
+
+
+def test_pictures_stand_at_some_steps_the_first_and_the_last_among_them(left):
+    tags = {f"attention/sentence-{n + 1}/head-{head + 1}" for n in range(SENTENCES) for head in range(2)}
+    seen = {}
+    for member, rows in left.events.items():
+        images = [(step, tag, list(array)) for step, tag, plugin, array in rows if plugin == "images"]
+        expected = [(step, tag) for step in PICTURED for tag in tags]
+        expected += [(0, f"attention/sentence-{n + 1}/exact_relevance") for n in range(SENTENCES)]
+        expected += [(20, f"film/sentence-{n + 1}") for n in range(SENTENCES)]
+        assert sorted((step, tag) for step, tag, _ in images) == sorted(expected)
+        for step, tag, (width, height, png) in images:
+            assert Image.open(io.BytesIO(png)).size == (int(width), int(height))
+            if tag.rpartition("/")[2] != "exact_relevance":  # the same for every seed
+                seen[member, step, tag] = hashlib.sha256(png).digest()
+    assert len(set(seen.values())) == len(seen)  # every seed, step, sentence and head has its own
+
+
+def test_film_strips_are_pictures(left):
+    for path in left.folder.rglob("attention.png"):
+        picture = Image.open(path)
+        picture.load()
+        assert min(picture.size) > 100
+
+
+def test_no_word_of_a_world_or_a_sentence_stands_in_a_tag_or_a_key(left):
+    words = set(load_world("english").vocabulary.words) - {*SPECIAL_WORDS}
+    assert {"wolf", "shelf", "prowled", "quiet", "."} <= words
+    names = {tag for rows in left.events.values() for _, tag, *_ in rows}
+    names |= {key for summary in left.summaries.values() for key in summary if key not in WORD_KEYS}
+    assert len(names) > 20
+    assert not words & {part for name in names for part in re.split(r"[/_\-\s]", name)}
+
+
+def test_the_summary_says_what_the_last_scalars_say(left):
+    for number, (member, summary) in enumerate(left.summaries.items()):
+        scalars = {tag: value for (step, tag), value in left.scalars(member).items() if step == 20}
+        scalars = {tag: value for tag, value in scalars.items() if not tag.startswith(("health", "gradient"))}
+        assert {tag: np.float32(summary[tag]) for tag in scalars} == {tag: np.float32(v) for tag, v in scalars.items()}
+        assert (summary["version"], summary["status"]) == (1, "finished")
+        assert (summary["seed"], summary["steps"], summary["world"]) == (5 + number, 20, "english")
+        assert re.fullmatch("[0-9a-f]{16}", summary["world_fingerprint"])
+        assert set(summary["versions"]) == {"python", "jax", "jaxlib", "platform", "device", "devices"}
+        relation = {key: value for key, value in summary.items() if key.startswith("relation/")}
+        weights = ["all", "head-1", "head-2", "best_head"]
+        baselines = ["untrained", "position_only", "uniform"]
+        names = [*(f"weight/{key}" for key in weights), *baselines]
+        assert set(relation) == {*(f"relation/{key}" for key in names), *WORD_KEYS}
+        assert all(0 <= value <= 1 for value in relation.values())
+        heads = [relation["relation/weight/head-1"], relation["relation/weight/head-2"]]
+        assert relation["relation/weight/all"] == pytest.approx(sum(heads) / 2)
+        assert relation["relation/weight/best_head"] in heads
+        assert summary["relevance/largest_error"] > 0
+        assert 0 <= summary["cut_cost/right_words"] <= 1
+        assert summary["seconds/training"] > 0
+        others = {"seed", "steps", "version", "status", "world", "world_fingerprint", "versions"}
+        others |= {"seconds/training", "updates_per_second"}
+        assert set(summary) == {*scalars, *relation, *others}
+
+
+def test_what_the_terminal_shows(left):
+    text = left.terminal
+    lines = [line.split() for line in text.splitlines()]
+    assert ["hidden", "the", "cat", "sat", "on", "the", "mat", ".", "guess", "exact"] in lines
+    assert "(mean of the heads, seed 5; [ ]: the hidden place)\n" in text
+    # The sentence that the config adds, and none of the world's other examples.
+    heads = [line[1:-2] for line in lines if line[:1] == ["hidden"]]
+    assert heads == [["the", "cat", "sat", "on", "the", "mat", "."], PROBE.split()]
+    assert [line[0] for line in lines[lines.index(["hidden", *PROBE.split(), "guess", "exact"]) :][1:4]] == [
+        "wolf",
+        "prowled",
+        "shelf",
+    ]
+    rows = {line[0]: line[1:] for line in lines if line[:1] in (["cat"], ["sat"], ["mat"])}
+    assert set(rows) == {"cat", "sat", "mat"}
+    for place, row in zip((1, 2, 5), rows.values(), strict=True):
+        weights, (guess, chance, _, exact, sure, _) = row[:7], row[7:]
+        assert weights[place].startswith("[")  # the hidden word's own place
+        assert sum(float(weight.strip("[]")) for weight in weights) == pytest.approx(1, abs=0.04)
+        assert guess in load_world("english").vocabulary.words
+        assert 0 < int(chance) <= 100
+        assert int(sure) > 50
+        assert exact == ("cat", "sat", "mat")[(1, 2, 5).index(place)]
+    medians = [np.median([s[f"excess/{kind}/all"] for s in left.summaries.values()]) for kind in ("asked", "held_out")]
+    assert [f"{median:.4f} nats" in text for median in medians] == [True, True]
+    weight = np.median([summary["relation/weight/all"] for summary in left.summaries.values()])
+    assert re.search(rf"Weight [a-z ]+ +{weight:.2f} +median of 2, ", text)
+    assert f"This run lies in  '{left.folder}'\n" in text
+    assert f"Pictures          '{left.folder}/seed-5/attention.png'\n" in text
+    assert f"Watch it with     tensorboard --logdir '{left.folder.parent}'\n" in text
+    assert f"At a glance       tensorboard --logdir '{left.folder / 'overview'}'\n" in text
+
+
+def test_the_terminal_gets_no_bar_and_no_codes_where_it_is_none(left):
+    assert all(c.isprintable() or c == "\n" for c in left.terminal)
+    for sign in ("━", "compiling", "training ", "0:00"):
+        assert sign not in left.terminal.replace("before training ", ""), sign
+
+
+@pytest.mark.parametrize(
+    ("steps", "count", "chosen"),
+    [
+        ([0, 1, 2, 5, 10, 20], 3, [0, 2, 20]),
+        ([0, 1, 2, 5, 10, 20], 6, [0, 1, 2, 5, 10, 20]),
+        ([0, 1, 2, 5, 10, 20], 10, [0, 1, 2, 5, 10, 20]),
+        ([0, 1, 2, 5, 10, 20], 2, [0, 20]),
+        ([0, 1, 2, 5, 10, 20], 1, [20]),
+        ([0, 1, 2, 5, 10, 20], 0, []),
+        ([0], 10, [0]),
+        ([], 10, []),
+    ],
+)
+def test_which_steps_become_pictures(steps, count, chosen):
+    assert pictured_steps(steps, count) == chosen

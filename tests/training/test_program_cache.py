@@ -1,0 +1,220 @@
+"""Programs traced once: what is kept gives the same numbers, whatever matters asks for another, damage is noticed."""
+
+import copy
+import dataclasses
+import subprocess
+import sys
+from collections import namedtuple
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from data.sampler import sampler_tables
+from data.world import load_world
+from experiments.config.loader import load_config
+from experiments.measuring.experiment import Training
+from experiments.training import program_cache
+from experiments.training.hyperparameters import program, swept
+from experiments.training.program_cache import can_be_kept, keep_in, kept
+from experiments.training.trainer import Runner
+
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
+ROOT = Path(__file__).parents[2]
+X = np.arange(3, dtype=np.float32)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    first: jax.Array
+    second: dict[str, jax.Array]
+
+
+Named = namedtuple("Named", ["x"])
+can_be_kept((Pair, Named))
+
+
+@pytest.fixture
+def cache(tmp_path):
+    """Keeps programs in an empty folder; gives the kept files."""
+    (tmp_path / "traced").mkdir()
+    keep_in(tmp_path / "traced")
+    return lambda: sorted((tmp_path / "traced").iterdir())
+
+
+class Counted:
+    """A function that counts how often it is traced."""
+
+    def __init__(self, factor=2.0):
+        self.times, self.factor = 0, factor
+
+    def __call__(self, x, pair):
+        self.times += 1
+        return Pair(self.factor * x, {"named": Named(pair[0] + x)})
+
+    def kept(self, holds=(), x=X):
+        return kept(jax.jit(self), (x, (x, None)), holds)(x, (x, None))
+
+
+def test_it_is_traced_once_and_gives_the_same(cache):
+    first, second = Counted(), Counted()
+    expected, again = first.kept(), second.kept()
+    assert (first.times, second.times, len(cache())) == (1, 0, 1)
+    assert isinstance(again, Pair)
+    assert isinstance(again.second["named"], Named)
+    np.testing.assert_array_equal(again.first, 2 * X)
+    np.testing.assert_array_equal(again.second["named"].x, expected.second["named"].x)
+
+
+def test_what_it_depends_on_asks_for_another(cache, monkeypatch):
+    Counted().kept()
+    for number, changed in enumerate([{"holds": (1,)}, {"x": X[:2]}, {"x": X.astype(np.int32)}], start=2):
+        one = Counted()
+        one.kept(**changed)
+        assert (one.times, len(cache())) == (1, number)
+    one = Counted()
+    with jax.default_matmul_precision("bfloat16"):
+        one.kept()
+    jax.config.update("jax_random_seed_offset", 7)
+    one.kept()
+    jax.config.update("jax_random_seed_offset", 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(program_cache._Keeper, "source", "another version")
+        patch.setattr(program_cache, "_source", lambda: "another version")
+        one.kept()
+    assert (one.times, len(cache())) == (3, 7)
+
+
+def test_an_edit_after_the_start_is_not_kept_under_the_old_name(cache, monkeypatch):
+    monkeypatch.setattr(program_cache, "_source", lambda: "edited")
+    np.testing.assert_array_equal(Counted().kept().first, 2 * X)
+    assert cache() == []
+
+
+def test_what_calls_back_to_python_is_not_kept(cache, capfd):
+    def says(x):
+        jax.debug.print("here {}", x)
+        return x + 1
+
+    np.testing.assert_array_equal(kept(jax.jit(says), (X,), ())(X), X + 1)
+    jax.effects_barrier()
+    assert "here" in capfd.readouterr().out
+    assert cache() == []
+
+
+def test_only_the_latest_stay(cache, monkeypatch):
+    monkeypatch.setattr(program_cache, "_MOST_FILES", 2)
+    for number in range(4):
+        Counted().kept(holds=(number,))
+    assert len(cache()) == 2
+    one = Counted()
+    one.kept(holds=(3,))
+    assert one.times == 0
+
+
+def test_the_source_of_every_module_counts(monkeypatch, tmp_path):
+    monkeypatch.setattr(program_cache, "_ROOT", tmp_path)
+    found = {program_cache._source()}
+    for module in ("data/module.py", "model/module.py", "experiments/module.py", "experiments/a/b/nested.py"):
+        (tmp_path / module).parent.mkdir(parents=True, exist_ok=True)
+        for text in ("one", "two"):
+            (tmp_path / module).write_text(text)
+            found.add(program_cache._source())
+    (tmp_path / "experiments/a/b/nested.py").rename(tmp_path / "experiments/a/nested.py")
+    found.add(program_cache._source())
+    assert len(found) == 10
+
+
+NESTED = """\
+import sys
+from pathlib import Path
+import jax, jax.numpy as jnp
+from experiments.training import program_cache
+program_cache._ROOT = Path(sys.argv[1])
+sys.path.insert(0, str(Path(sys.argv[1], "model")))
+from inner.nested import function
+program_cache.keep_in(Path(sys.argv[2]))
+print(program_cache.kept(jax.jit(function), (jnp.ones(()),), "always the same")(jnp.ones(())))
+"""
+
+
+def test_an_edited_nested_module_runs_as_it_was_edited(tmp_path):
+    nested = tmp_path / "model" / "inner" / "nested.py"
+    nested.parent.mkdir(parents=True)
+    printed = []
+    for factor in (2, 2, 3):
+        nested.write_text(f"def function(x):\n    return {factor} * x\n")
+        command = [sys.executable, "-B", "-c", NESTED, str(tmp_path), str(tmp_path / "traced")]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        printed.append((float(done.stdout), len(list((tmp_path / "traced").iterdir()))))
+    assert printed == [(2.0, 1), (2.0, 1), (3.0, 2)]
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[:-1], lambda _: b"", lambda content: content + b"."])
+def test_a_damaged_file_is_made_anew(cache, damage):
+    Counted().kept()
+    [path] = cache()
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole))
+    one = Counted()
+    np.testing.assert_array_equal(one.kept().first, 2 * X)
+    assert one.times == 1
+    other = Counted()
+    other.kept()
+    assert other.times == 0
+
+
+def test_a_cache_that_cannot_be_written_to_is_done_without(cache, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    np.testing.assert_array_equal(Counted().kept().first, 2 * X)
+    assert cache() == []
+
+
+def test_a_training_is_traced_once(cache, monkeypatch):
+    config = load_config("toy.yaml", {"train.steps": "2", "train.batch": "64", "evaluate.sentences": "64"})
+    world = load_world(config.world)
+    first = list(Training(config, world).run())
+    assert len(cache()) == 3
+    monkeypatch.setattr("experiments.training.trainer.train_steps", None)  # whoever traces fails
+    monkeypatch.setattr("experiments.training.trainer.init_state", None)
+    monkeypatch.setattr("experiments.measuring.experiment.measure", None)
+    second = list(Training(config, world).run())
+    jax.tree.map(np.testing.assert_array_equal, first[-1].measured, second[-1].measured)
+    jax.tree.map(np.testing.assert_array_equal, first[-1].params, second[-1].params)
+
+
+def test_every_field_of_a_program_counts():
+    one = program(load_config("toy.yaml", {}), load_world("english"))
+    others = [dataclasses.replace(one, **{field.name: "changed"}) for field in dataclasses.fields(one)]
+    model = {field.name for field in dataclasses.fields(one.model)}
+    for name in model:
+        changed = copy.copy(one.model)
+        object.__setattr__(changed, name, "changed")
+        others.append(dataclasses.replace(one, model=changed))
+    assert len({repr(each) for each in [one, *others]}) == 1 + len(others) > 20
+
+
+@pytest.mark.long
+def test_runners_of_equal_shapes_have_programs_of_their_own(cache):
+    """Batch, beta2, softcap and how many lengths there are change no shape."""
+    world = load_world("english")
+    tables, found = sampler_tables(world, ("subject", "verb", "object")), []
+    for overrides in ({}, {"train.batch": "32"}, {"train.beta2": "0.5"}, {"model.softcap": "3"}):
+        config = load_config("toy.yaml", {"train.batch": "64", "train.steps": "2", **overrides})
+        Runner(program(config, world), swept(config), tables, [0, 2])
+        found.append(len(cache()))
+    assert found == [2, 4, 6, 8]
+
+
+def test_by_default_nothing_is_kept(tmp_path):
+    before = jax.config.values["jax_compilation_cache_dir"]
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path))
+    function = jax.jit(Counted())
+    assert kept(function, (X, (X, None)), ()) is function
+    jax.config.update("jax_compilation_cache_dir", before)
