@@ -2,7 +2,7 @@
 
 A context is a content slot with the two other content words of its clause: (verb; cat, mat), say. About a tenth are
 held out, chosen by a hash of the words, so that the choice depends on the world and not on a seed. Because ALL words
-that can fill a context are held out with it, every conditional P(hidden word | context) that training sees equals the
+that can fill a context are held out with it, every conditional P(masked word | context) that training sees equals the
 posterior; holding out whole sentences would tilt it (the model would learn "never mat after cat sat").
 """
 

@@ -133,19 +133,19 @@ def confusable(templates: Sequence[Template], words: Words) -> tuple[Template, T
 def undeducible(
     templates: Sequence[Template], words: Words, slots: Iterable[str]
 ) -> tuple[Template, Template, int] | None:
-    """Two templates and a position at which a hidden word of `slots` may be of either's slot, or None.
+    """Two templates and a position at which a masked word of `slots` may be of either's slot, or None.
 
     The words of a slot are compared place by place, so that a world whose slots only agreement could tell apart
     is refused too.
     """
-    asked = set(slots)
+    masked = set(slots)
     for first, second in itertools.combinations(templates, 2):
         if len(first) != len(second):
             continue
         apart = _apart(first, second, words)
         for i, (one, other) in enumerate(zip(first.fields, second.fields, strict=True)):
             differ = (one.slot, one.is_word) != (other.slot, other.is_word)
-            if differ and asked & {one.slot, other.slot} and apart <= {i}:
+            if differ and masked & {one.slot, other.slot} and apart <= {i}:
                 return first, second, i
     return None
 

@@ -1,9 +1,9 @@
-"""Exact answers: what a hidden word can be, and how much every other word tells about it.
+"""Exact answers: what a masked word can be, and how much every other word tells about it.
 
 All by enumeration in float64 over the templates of the sentence's length and the words that can stand at one or two
-hidden places:
+masked places:
 
-    P(w_i | rest)          the Bayes posterior of the hidden word, which no model can beat
+    P(w_i | rest)          the Bayes posterior of the masked word, which no model can beat
     relevance of word j    KL( P(w_i | rest) || P(w_i | rest without w_j) ) in nats, where w_j becomes an unknown word
                            at a known place
 
@@ -23,38 +23,38 @@ from data.world import Floats, World, describe
 Ints = NDArray[np.int64]
 
 
-def posterior(world: World, tokens_BL: ArrayLike, hidden_B: ArrayLike) -> Floats:
-    """P(word at position `hidden` | all other words), [B, W]; rows sum to 1.
+def posterior(world: World, tokens_BL: ArrayLike, masked_B: ArrayLike) -> Floats:
+    """P(word at position `masked` | all other words), [B, W]; rows sum to 1.
 
-    The word that stands at the hidden position is not looked at.
+    The word that stands at the masked position is not looked at.
 
     Raises:
       InputError: the world has no sentence with these other words.
     """
     tokens_BL = np.asarray(tokens_BL)
-    return _normalised(world, tokens_BL, _hidden_joint(world, tokens_BL, [np.asarray(hidden_B)]))
+    return _normalised(world, tokens_BL, _masked_joint(world, tokens_BL, [np.asarray(masked_B)]))
 
 
-def pair_posterior(world: World, tokens_BL: ArrayLike, hidden_B: ArrayLike, other_B: ArrayLike) -> Floats:
-    """P(word at `hidden`, word at `other` | the rest), [B, W, W]; the two positions differ.
+def pair_posterior(world: World, tokens_BL: ArrayLike, masked_B: ArrayLike, other_B: ArrayLike) -> Floats:
+    """P(word at `masked`, word at `other` | the rest), [B, W, W]; the two positions differ.
 
     Raises:
       InputError: as `posterior`.
     """
     tokens_BL = np.asarray(tokens_BL)
-    joint_BWW = _hidden_joint(world, tokens_BL, [np.asarray(hidden_B), np.asarray(other_B)])
+    joint_BWW = _masked_joint(world, tokens_BL, [np.asarray(masked_B), np.asarray(other_B)])
     return _normalised(world, tokens_BL, joint_BWW)
 
 
-def relevance(world: World, tokens_BL: ArrayLike, hidden_B: ArrayLike) -> Floats:
-    """Exact relevance of every word for the hidden one, [B, L], in nats; 0 at the hidden place and at padding."""
-    tokens_BL, hidden_B = np.asarray(tokens_BL), np.asarray(hidden_B)
-    known_BW = posterior(world, tokens_BL, hidden_B)
+def relevance(world: World, tokens_BL: ArrayLike, masked_B: ArrayLike) -> Floats:
+    """Exact relevance of every word for the masked one, [B, L], in nats; 0 at the masked place and at padding."""
+    tokens_BL, masked_B = np.asarray(tokens_BL), np.asarray(masked_B)
+    known_BW = posterior(world, tokens_BL, masked_B)
     result_BL = np.zeros(tokens_BL.shape)
     for other in range(tokens_BL.shape[1]):
-        rows = np.flatnonzero((tokens_BL[:, other] != PAD) & (hidden_B != other))
+        rows = np.flatnonzero((tokens_BL[:, other] != PAD) & (masked_B != other))
         if len(rows):
-            pair_BWW = pair_posterior(world, tokens_BL[rows], hidden_B[rows], np.full(len(rows), other))
+            pair_BWW = pair_posterior(world, tokens_BL[rows], masked_B[rows], np.full(len(rows), other))
             result_BL[rows, other] = divergence(known_BW[rows], pair_BWW.sum(axis=2))
     return result_BL
 
@@ -66,7 +66,7 @@ def divergence(p_BW: Floats, q_BW: Floats) -> Floats:
 
 
 def relevant_words(relevance_BL: Floats, share: float = 0.2) -> NDArray[np.bool_]:
-    """Which words are truly relevant: at least `share` of the largest relevance of their row."""
+    """Which words are relevant: at least `share` of the largest relevance of their row."""
     largest_B1 = relevance_BL.max(axis=-1, keepdims=True)
     return np.asarray((relevance_BL >= share * largest_B1) & (relevance_BL > 1e-9))
 
@@ -103,11 +103,11 @@ def template_of(world: World, tokens: Sequence[int]) -> Template:
     raise InputError(_cannot_say(world, tokens))
 
 
-def _hidden_joint(world: World, tokens_BL: Ints, hidden: list[Ints]) -> Floats:
-    """P(words at the hidden places, the visible words), [B, W] or [B, W, W]; not normalised."""
+def _masked_joint(world: World, tokens_BL: Ints, masked: list[Ints]) -> Floats:
+    """P(words at the masked places, the visible words), [B, W] or [B, W, W]; not normalised."""
     size = len(world.vocabulary)
-    joint = np.zeros((len(tokens_BL), *[size] * len(hidden)))
-    for template, rows, places in _groups(world, tokens_BL, hidden):
+    joint = np.zeros((len(tokens_BL), *[size] * len(masked)))
+    for template, rows, places in _groups(world, tokens_BL, masked):
         candidates = [np.asarray(world.field_words(template.fields[place])) for place in places]
         shape = [1] * (1 + len(places))
         words: list[Ints] = [tokens_BL[rows, i].reshape(-1, *shape[1:]) for i in range(len(template))]
@@ -119,10 +119,10 @@ def _hidden_joint(world: World, tokens_BL: Ints, hidden: list[Ints]) -> Floats:
     return joint
 
 
-def _groups(world: World, tokens_BL: Ints, hidden: list[Ints]) -> Iterator[tuple[Template, Ints, tuple[int, ...]]]:
-    """(template, sentences, hidden places): sentences that the template can make, hidden at the same places."""
+def _groups(world: World, tokens_BL: Ints, masked: list[Ints]) -> Iterator[tuple[Template, Ints, tuple[int, ...]]]:
+    """(template, sentences, masked places): sentences that the template can make, masked at the same places."""
     length_B = (tokens_BL != PAD).sum(axis=1)
-    places_BP = np.stack(hidden, axis=1)
+    places_BP = np.stack(masked, axis=1)
     for places in np.unique(places_BP, axis=0):
         here_B = (places_BP == places).all(axis=1)
         for template in world.templates:
@@ -133,11 +133,11 @@ def _groups(world: World, tokens_BL: Ints, hidden: list[Ints]) -> Iterator[tuple
                     yield template, rows, tuple(int(place) for place in places)
 
 
-def _fits(world: World, template: Template, tokens_BL: Ints, hidden: Sequence[int] | Ints) -> NDArray[np.bool_]:
+def _fits(world: World, template: Template, tokens_BL: Ints, masked: Sequence[int] | Ints) -> NDArray[np.bool_]:
     """Which sentences have, at every visible place, a word that can stand there."""
     fits_B = np.full(len(tokens_BL), tokens_BL.shape[1] >= len(template))
     for i, field in enumerate(template.fields):
-        if i not in hidden and fits_B.any():
+        if i not in masked and fits_B.any():
             fits_B &= _allowed(world, field)[tokens_BL[:, i]]
     return fits_B & ((tokens_BL != PAD).sum(axis=1) == len(template))
 

@@ -1,11 +1,11 @@
 """Batches of fresh masked sentences, drawn on the device.
 
-A training example is a sentence of the world, with one hidden position: (sentence, position) from P x uniform, where
+A training example is a sentence of the world, with one masked position: (sentence, position) from P x uniform, where
 pairs with a held-out context are rejected. Nothing is drawn and thrown away: the tables below hold the probabilities
 that rejection would leave. Every draw compares 32 random bits with cumulative probabilities, so a probability is met to
 2.3e-10.
 
-Dimension letters: B batch, K words of a sentence (padded), T templates, E questions (template and hidden position),
+Dimension letters: B batch, K words of a sentence (padded), T templates, E questions (template and masked position),
 F fields, W vocabulary, C clauses, N choices; S, V, O subjects, verbs, objects.
 """
 
@@ -33,16 +33,16 @@ _STRIDES = np.asarray([round(_BITS * _ROOT**-power) for power in range(1, 5)], n
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Batch:
-    """Masked sentences and what was hidden in them."""
+    """Masked sentences and what was masked in them."""
 
     tokens_BK: jax.Array
-    """Word numbers, [MASK] at the hidden position, [PAD] after the end."""
-    hidden_B: jax.Array
-    """The hidden position."""
+    """Word numbers, [MASK] at the masked position, [PAD] after the end."""
+    masked_B: jax.Array
+    """The masked position."""
     target_B: jax.Array
-    """The hidden word."""
+    """The masked word."""
     slot_B: jax.Array
-    """Its slot, as an index into the `hidden` slots."""
+    """Its slot, as an index into the `masked` slots."""
 
 
 @jax.tree_util.register_dataclass
@@ -58,7 +58,7 @@ class SamplerTables:
     position_E: Any
     slot_E: Any
     clause_table_EC: Any
-    """Which content table each clause draws from: 0 all contents, 1 + s only asked contexts of content slot s."""
+    """Which content table each clause draws from: 0 all contents, 1 + s only trained contexts of content slot s."""
     subject_AS: Any
     verb_ASV: Any
     object_ASVO: Any
@@ -79,7 +79,7 @@ def sample(tables: SamplerTables, key: jax.Array, size: int) -> Batch:
 
 
 def sample_evenly(tables: SamplerTables, key: jax.Array, size: int, first: jax.Array, shift_4: jax.Array) -> Batch:
-    """`size` fresh masked sentences that, with those of a run's other calls, are spread evenly over what can be asked.
+    """`size` fresh masked sentences that, with those of a run's other calls, are spread evenly over all questions.
 
     The question and the words of its clause are drawn by a low-discrepancy sequence, no longer by four independent
     numbers: number n is the fractional part of n (r^-1, r^-2, r^-3, r^-4) + shift (Kronecker's sequence with Roberts'
@@ -99,7 +99,7 @@ def sample_evenly(tables: SamplerTables, key: jax.Array, size: int, first: jax.A
     number_1B = (first.astype(jnp.uint32) + jnp.arange(size, dtype=jnp.uint32))[None]
     even_4B = number_1B * _STRIDES[:, None] + shift_4[:, None]
     clauses, bits_DB = tables.clause_table_EC.shape[1], _independent_bits(tables, key, size)
-    # The clause that is asked; the first one, where the question is of another slot than subject, verb and object.
+    # The clause of the question; the first one, where the question is of another slot than subject, verb and object.
     asked_B = (tables.clause_table_EC[_draw(tables.question_E[None], even_4B[0][:, None])] > 0).argmax(axis=1)
     content_C3B = bits_DB[1 : 1 + 3 * clauses].reshape(clauses, 3, size)
     content_C3B = jnp.where(jnp.arange(clauses)[:, None, None] == asked_B[None, None], even_4B[None, 1:], content_C3B)
@@ -126,11 +126,11 @@ def _sentences(tables: SamplerTables, bits: jax.Array) -> Batch:
     template_B = tables.template_E[question_B]
     words_BP = jnp.concatenate([known_BP, words_BF], axis=1)
     tokens_BK = jnp.take_along_axis(words_BP, tables.places_TK[template_B], axis=1)
-    hidden_B = tables.position_E[question_B]
+    masked_B = tables.position_E[question_B]
     row_B = jnp.arange(size)
-    target_B = tokens_BK[row_B, hidden_B]
-    is_hidden_BK = jnp.arange(tokens_BK.shape[1])[None] == hidden_B[:, None]
-    return Batch(jnp.where(is_hidden_BK, MASK, tokens_BK), hidden_B, target_B, tables.slot_E[question_B])
+    target_B = tokens_BK[row_B, masked_B]
+    is_masked_BK = jnp.arange(tokens_BK.shape[1])[None] == masked_B[:, None]
+    return Batch(jnp.where(is_masked_BK, MASK, tokens_BK), masked_B, target_B, tables.slot_E[question_B])
 
 
 def _draw(thresholds: jax.Array, bits: jax.Array) -> jax.Array:
@@ -148,20 +148,20 @@ def _draw_content(tables: SamplerTables, table_BC: jax.Array, bits_DB: jax.Array
     return tables.content_3N[jnp.arange(3), index_BC3]
 
 
-def sampler_tables(world: World, hidden: tuple[str, ...], held_out: bool = False) -> SamplerTables | None:
-    """Tables that draw asked contexts, or `held_out` ones; None where the world has no such context.
+def sampler_tables(world: World, masked: tuple[str, ...], held_out: bool = False) -> SamplerTables | None:
+    """Tables that draw trained contexts, or `held_out` ones; None where the world has no such context.
 
     Args:
       world: the world to draw from.
-      hidden: the slots whose words are hidden.
+      masked: the slots whose words are masked.
       held_out: draw only (sentence, position) pairs whose context training never asks for.
     """
-    asked_3SVO = held_out_contexts(world) == held_out
+    trained_3SVO = held_out_contexts(world) == held_out
     # What rejection leaves of each slot: for a slot without contexts all (or, of held-out pairs, nothing).
-    kept = {slot: float((world.content_SVO * asked_3SVO[i]).sum()) for i, slot in enumerate(CONTENT)}
+    kept = {slot: float((world.content_SVO * trained_3SVO[i]).sum()) for i, slot in enumerate(CONTENT)}
     questions: list[tuple[float, int, int, Field]] = []
     for t, template in enumerate(world.templates):
-        places = [(i, field) for i, field in enumerate(template.fields) if not field.is_word and field.slot in hidden]
+        places = [(i, field) for i, field in enumerate(template.fields) if not field.is_word and field.slot in masked]
         for i, field in places:
             share = kept.get(field.slot, float(not held_out))
             questions.append((template.probability / len(places) * share, t, i, field))
@@ -172,20 +172,20 @@ def sampler_tables(world: World, hidden: tuple[str, ...], held_out: bool = False
     for e, (_, _, _, field) in enumerate(questions):
         if field.is_content:
             table_EC[e, field.clause] = 1 + CONTENT.index(field.slot)
-    content = _content_tables(world, asked_3SVO)
+    content = _content_tables(world, trained_3SVO)
     return SamplerTables(
         question_E=_thresholds(np.asarray([share for share, *_ in questions])),
         template_E=_ints([t for _, t, _, _ in questions]),
         position_E=_ints([i for _, _, i, _ in questions]),
-        slot_E=_ints([hidden.index(field.slot) for *_, field in questions]),
+        slot_E=_ints([masked.index(field.slot) for *_, field in questions]),
         clause_table_EC=_ints(table_EC),
         **content,
         **_field_tables(world, clauses),
     )
 
 
-def _content_tables(world: World, asked_3SVO: NDArray[np.bool_]) -> dict[str, Any]:
-    joint_ASVO = np.stack([world.content_SVO, *(world.content_SVO * asked for asked in asked_3SVO)])
+def _content_tables(world: World, trained_3SVO: NDArray[np.bool_]) -> dict[str, Any]:
+    joint_ASVO = np.stack([world.content_SVO, *(world.content_SVO * trained for trained in trained_3SVO)])
     longest = max(joint_ASVO.shape[1:])
     words_3N = np.zeros((3, longest), np.int32)
     for i, slot in enumerate(CONTENT):

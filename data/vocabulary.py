@@ -16,7 +16,7 @@ from data.errors import InputError, suggestion
 PAD = 0
 """Fills a sentence up to the length of the batch; never attended to."""
 MASK = 1
-"""Stands where the hidden word was."""
+"""Stands where the masked word was."""
 SPECIAL_WORDS = ("[PAD]", "[MASK]")
 
 

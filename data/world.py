@@ -85,15 +85,15 @@ class World:
             digest.update(repr(slot).encode() + table_WW.round(12).tobytes())
         return digest.hexdigest()
 
-    def check_hidden(self, slots: tuple[str, ...]) -> None:
-        """Raise InputError unless a hidden word of each of `slots` can be told to be of that slot."""
+    def check_masked(self, slots: tuple[str, ...]) -> None:
+        """Raise InputError unless a masked word of each of `slots` can be told to be of that slot."""
         known = {field.slot for template in self.templates for field in template.fields if not field.is_word}
         for slot in slots:
             if slot not in known:
-                raise InputError(f"task.hidden: the world '{self.name}' has no slot '{slot}'{suggestion(slot, known)}")
+                raise InputError(f"task.masked: the world '{self.name}' has no slot '{slot}'{suggestion(slot, known)}")
         found = undeducible(self.templates, lambda field: frozenset(self.field_words(field)), slots)
         if found:
-            raise InputError(f"task.hidden: in the world '{self.name}' {_tell(found)}")
+            raise InputError(f"task.masked: in the world '{self.name}' {_tell(found)}")
 
 
 def world_names() -> list[str]:
@@ -125,7 +125,7 @@ def make_world(name: str, file: WorldFile) -> World:
     """Compute the tables of a checked world file.
 
     Raises:
-      InputError: two templates make the same sentence, or the slot of a hidden content word is not certain. (Whether
+      InputError: two templates make the same sentence, or the slot of a masked content word is not certain. (Whether
         the world can say its examples is seen where they are masked: `experiments.probes`.)
     """
     where = ("sentences",)
@@ -171,7 +171,7 @@ def _tell(found: tuple[Template, Template, int]) -> str:
     first, second, i = found
     one, other = first.fields[i].slot, second.fields[i].slot
     return (
-        f"a hidden word may be '{one}' or '{other}' (word {i + 1} of '{describe(first)}' and of '{describe(second)}'); "
+        f"a masked word may be '{one}' or '{other}' (word {i + 1} of '{describe(first)}' and of '{describe(second)}'); "
         "add or move a word that tells them apart"
     )
 

@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Make a GIF and a PNG film strip of how the attention of a sentence formed in a run.",
         epilog='example: python -m experiments.film --run runs/toy-001 "the dog sat on the mat ."',
     )
-    parser.add_argument("sentence", help="a sentence of the run's world; every word that training hides is asked")
+    parser.add_argument("sentence", help="a sentence of the run's world; every word that training masks gets a row")
     parser.add_argument("--run", required=True, metavar="DIR", help="the run, or one member of several")
     parser.add_argument("--steps", type=int, default=8, metavar="N", help="at most so many steps (default: 8)")
     parser.add_argument("--out", metavar="NAME", help="write NAME.gif and NAME.png (default: film-001 in the run, ...)")

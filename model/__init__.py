@@ -3,7 +3,7 @@
 Tensor names carry their shape, one letter a dimension (`query_BQHD`):
 
     B   sentences of a batch
-    Q   asked positions: those whose hidden word is guessed
+    Q   query positions: the masked places whose words are guessed
     K   words of a sentence, as keys
     H   heads
     A   heads one by one, and then all at once (H + 1), where something is done to each

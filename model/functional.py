@@ -43,7 +43,7 @@ def apply(
       config: the model's configuration.
       params: from `init_params`, or trained.
       tokens_BK: word numbers; padding is never attended to.
-      query_positions_BQ: the positions whose hidden word is guessed.
+      query_positions_BQ: the positions whose masked word is guessed.
       scale: factor of the dot products; by default the configuration's. A learned one is a parameter instead.
       cut: edges of attention to cut.
       context_shift_BQHD: added to the context. With zeros, a gradient with respect to it is that of the context.

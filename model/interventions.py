@@ -50,7 +50,7 @@ def cut_logits(
     rule: Rule = "renormalise",
     scale: jax.Array | float | None = None,
 ) -> jax.Array:
-    """The logits of the model with each edge of every asked row cut, one edge at a time.
+    """The logits of the model with each edge of every row cut, one edge at a time.
 
     There is one layer of attention, so rows do not meet: a cut of key j in all rows is a cut in each row alone.
     Cutting padding changes nothing. To cut the only word of a sentence by "renormalise" leaves no weights: NaN,
@@ -60,7 +60,7 @@ def cut_logits(
       config: the model's configuration.
       params: the model's parameters.
       tokens_BK: word numbers.
-      query_positions_BQ: the positions whose hidden word is guessed.
+      query_positions_BQ: the positions whose masked word is guessed.
       rule: how an edge is cut.
       scale: factor of the dot products; by default the configuration's.
 

@@ -1,10 +1,10 @@
 """Losses of a guess, one number an example: what training minimises, and what is reported.
 
-cross_entropy(logits_BV, target_B)    -log of the probability of the hidden word
+cross_entropy(logits_BV, target_B)    -log of the probability of the masked word
 excess(posterior_BV, logits_BV)       KL(posterior || model): 0 for a model that guesses as well as can be
 
 On average over sentences the cross-entropy is the excess plus the entropy of the posterior, which no model can lower:
-the excess says the same without the noise of which word happened to be hidden. All in nats; means are the caller's.
+the excess says the same without the noise of which word happened to be masked. All in nats; means are the caller's.
 """
 
 import jax

@@ -21,7 +21,7 @@ class ForwardOutput:
     embedding_BKM: jax.Array
     """Token + position: what each word brings in."""
     query_BQHD: jax.Array
-    """What the asked position looks for."""
+    """What the query position looks for."""
     key_BKHD: jax.Array
     """What each word offers to be found by."""
     value_BKHD: jax.Array
@@ -39,11 +39,11 @@ class ForwardOutput:
     attention_BQM: jax.Array
     """What attention adds to the residual stream: the contexts of all heads through W_O."""
     residual_BQM: jax.Array
-    """Embedding of the asked position + attention."""
+    """Embedding of the query position + attention."""
     mlp_BQM: jax.Array
     """What the MLP adds."""
     output_BQM: jax.Array
-    """residual + MLP: the new representation of the asked position."""
+    """residual + MLP: the new representation of the query position."""
     logits_BQV: jax.Array
     """One number a word of the vocabulary; softmax of them is the guess."""
 
@@ -89,13 +89,13 @@ class Attention(nnx.Module):
         """What attention adds to the residual stream, without forming a key or a value.
 
         q . (W_K y) = (q W_K) . y and sum p (W_V y) = W_V (sum p y): the same function of the parameters. Heads and
-        asked positions are one axis N of the products, which is twice as fast on a CPU. QK-norm has no such form.
+        query positions are one axis N of the products, which is twice as fast on a CPU. QK-norm has no such form.
         """
-        batch, asked, d_model = query_BQM.shape
+        batch, queries, d_model = query_BQM.shape
         looking_BQHM = jnp.einsum("BQHD,MHD->BQHM", self.query(query_BQM), self.key.kernel[...])
         looking_BNM = looking_BQHM.reshape(batch, -1, d_model) * self.factor(scale)
         score_BNK = cap(jnp.einsum("BNM,BKM->BNK", looking_BNM, input_BKM), self.config.softcap)
-        score_BHQK = jnp.swapaxes(score_BNK.reshape(batch, asked, self.config.heads, -1), 1, 2)
+        score_BHQK = jnp.swapaxes(score_BNK.reshape(batch, queries, self.config.heads, -1), 1, 2)
         weight_BHQK = softmax(score_BHQK, allowed_BK, self.sink_scores())
         weight_BNK = jnp.swapaxes(weight_BHQK, 1, 2).reshape(score_BNK.shape)
         brought_BQHM = jnp.einsum("BNK,BKM->BNM", weight_BNK, input_BKM).reshape(looking_BQHM.shape)
@@ -132,8 +132,8 @@ class Transformer(nnx.Module):
     ) -> ForwardOutput:
         embedding_BKM = _rows(self.token, tokens_BK) + self.position.embedding[None, : tokens_BK.shape[1]]
         input_BKM = self.attention_norm(embedding_BKM)
-        asked_BQ = jnp.take_along_axis(tokens_BK, query_positions_BQ, axis=1)
-        query_BQM = self._query_input(asked_BQ, query_positions_BQ, _at(input_BKM, query_positions_BQ))
+        query_tokens_BQ = jnp.take_along_axis(tokens_BK, query_positions_BQ, axis=1)
+        query_BQM = self._query_input(query_tokens_BQ, query_positions_BQ, _at(input_BKM, query_positions_BQ))
         query_BQHD, key_BKHD, value_BKHD = self.attention.projections(query_BQM, input_BKM)
         dot_BHQK, score_BHQK, weight_BHQK = attention_weights(
             query_BQHD,
@@ -177,21 +177,23 @@ class Transformer(nnx.Module):
         places = jnp.arange(tokens_BK.shape[1])
         input_VKM = self.attention_norm(self.token.embedding[:, None] + self.position.embedding[None, : places.size])
         input_BKM = input_VKM[tokens_BK, places]
-        asked_BQ = jnp.take_along_axis(tokens_BK, query_positions_BQ, axis=1)
-        query_BQM = self._query_input(asked_BQ, query_positions_BQ, input_VKM[asked_BQ, query_positions_BQ])
-        embedding_BQM = _rows(self.token, asked_BQ) + _rows(self.position, query_positions_BQ)
+        query_tokens_BQ = jnp.take_along_axis(tokens_BK, query_positions_BQ, axis=1)
+        query_BQM = self._query_input(
+            query_tokens_BQ, query_positions_BQ, input_VKM[query_tokens_BQ, query_positions_BQ]
+        )
+        embedding_BQM = _rows(self.token, query_tokens_BQ) + _rows(self.position, query_positions_BQ)
         residual_BQM = embedding_BQM + self.attention.reassociated(query_BQM, input_BKM, allowed_BK, scale)
         flat = residual_BQM.reshape(-1, self.config.d_model)  # one axis: the MLP's products are faster on a CPU
-        return self._after_attention(flat)[2].reshape(*asked_BQ.shape, -1)
+        return self._after_attention(flat)[2].reshape(*query_tokens_BQ.shape, -1)
 
-    def _query_input(self, asked_BQ: jax.Array, positions_BQ: jax.Array, whole_BQM: jax.Array) -> jax.Array:
-        """What W_Q gets at each asked position: all of the input there, or, in a control arm, a part."""
+    def _query_input(self, query_tokens_BQ: jax.Array, positions_BQ: jax.Array, whole_BQM: jax.Array) -> jax.Array:
+        """What W_Q gets at each query position: all of the input there, or, in a control arm, a part."""
         if self.config.query == "full":
             return whole_BQM
         if self.config.query == "position":
             return self.attention_norm(_rows(self.position, positions_BQ))
         if self.config.query == "content":
-            return self.attention_norm(_rows(self.token, asked_BQ))
+            return self.attention_norm(_rows(self.token, query_tokens_BQ))
         return jnp.broadcast_to(self.constant_query[...], whole_BQM.shape)
 
     def _after_attention(self, residual_BQM: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:

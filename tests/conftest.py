@@ -21,7 +21,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.training.program_cache import keep_in
+from experiments.training.program_cache import cache_programs_in
 
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
@@ -47,10 +47,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(autouse=True)
-def nothing_kept() -> Iterator[None]:
+def nothing_cached() -> Iterator[None]:
     """No test traces for another: a command that ran in this process may have asked for it."""
     yield
-    keep_in(None)
+    cache_programs_in(None)
 
 
 @pytest.fixture

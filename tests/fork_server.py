@@ -28,13 +28,13 @@ KEPT = Path(sys.argv[1])
 """Where compiled programs lie: tracing them anew takes most of a small run's time."""
 
 
-def compile_once(self, function, shared, stacked, effort=1, holds=None):
+def compile_once(self, function, shared, stacked, optimization_level=1, cache_key=None):
     """Instead of `Ensemble.compile`: the program that an earlier process compiled for the same shapes."""
     shapes = jax.tree.map(lambda x: (x.shape, str(x.dtype)), (shared, stacked))
-    path = KEPT / hashlib.sha256(f"{function.__qualname__} {shapes} {self.mesh} {holds}".encode()).hexdigest()
+    path = KEPT / hashlib.sha256(f"{function.__qualname__} {shapes} {self.mesh} {cache_key}".encode()).hexdigest()
     if not path.exists():
         jax.config.update("jax_enable_compilation_cache", False)  # a program out of the cache is not whole
-        made = _compile(self, function, shared, stacked, effort)
+        made = _compile(self, function, shared, stacked, optimization_level)
         bare = jax.tree.map(lambda s: jax.ShapeDtypeStruct(s.shape, s.dtype), made.shapes)
         part = path.with_name(f"{path.name}.{os.getpid()}")
         part.write_bytes(pickle.dumps((serialize(made._program.result()), bare)))

@@ -1,4 +1,4 @@
-"""A training that takes a moment: the smallest model, few sentences."""
+"""Trainings that take a moment: few sentences, small models."""
 
 from experiments.config.schema import Config, EvaluateConfig, TrackConfig, TrainConfig
 from model.config import ModelConfig
@@ -14,3 +14,13 @@ def small_config(world="english", steps=3, records=2, seeds=1):
         evaluate=EvaluateConfig(sentences=8),
         track=TrackConfig(records=records, images=2, checkpoint_seconds=0.0),
     )
+
+
+WHOLE = Config(
+    seed=3,
+    model=ModelConfig(d_model=8, d_head=4, d_mlp=12, embedding_std=0.5),
+    train=TrainConfig(steps=12, batch=64),
+    evaluate=EvaluateConfig(sentences=64),
+    track=TrackConfig(records=5, images=3),
+)
+"""With every part of a model; the compiler meets it once for all files that use it."""

@@ -127,7 +127,7 @@ class Oracle:
 
     def _slot(self, slot):
         words = self.file["words"][slot]
-        return [word for members in words.values() for word in members] if isinstance(words, dict) else words
+        return [word for runs in words.values() for word in runs] if isinstance(words, dict) else words
 
     def _content_probabilities(self):
         energy = dict.fromkeys(itertools.product(*map(self._slot, CONTENT)), 0.0)
@@ -170,8 +170,8 @@ class Oracle:
             for combination in itertools.product(*(self._choices(part, content, clause) for part in parts)):
                 yield [choice for choice, _ in combination], p * math.prod(q for _, q in combination)
 
-    def hidden(self, holes):
-        """{(visible words, holes): {words in the holes: probability}}; `holes` is how many words are hidden."""
+    def masked(self, holes):
+        """{(visible words, holes): {words in the holes: probability}}; `holes` is how many words are masked."""
         table = defaultdict(lambda: defaultdict(float))
         for words, p in self.probability.items():
             for places in itertools.combinations(range(len(words)), holes):

@@ -51,7 +51,7 @@ class Setting:
     sizes: list[str]
     tuned: list[str]
     excess_VXLS: Floats
-    """Excess on asked contexts at the end, nats."""
+    """Excess on trained contexts at the end, nats."""
     number_VXLS: NDArray[np.int64]
     """Number of the run."""
     diverged_VXLS: NDArray[np.bool_]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from experiments.ablation.comparison import Setting
 from experiments.ablation.plan import Plan
-from experiments.ablation.results import HEALTH, Results
+from experiments.ablation.results import ATTENTION_STATISTICS, Results
 from experiments.reports.plots import as_text, label, legend, line, panels
 from experiments.statistics.intervals import Interval, bootstrap_interval, interquartile_mean
 
@@ -77,11 +77,14 @@ def followed(setting: Setting, where: Where, variant: int, x: int, name: str) ->
     """The recorded steps [T] and a number of `health` [S, T], mean of the heads, of an arm at its best tuned value."""
     numbers = setting.number_VXLS[variant, x, setting.best_VX[variant, x]]
     results = where[int(numbers[0])][0]
-    rows = [where[int(n)][0].health_TNRH[:, HEALTH.index(name), where[int(n)][1]].mean(axis=-1) for n in numbers]
+    rows = [
+        where[int(n)][0].attention_TNRH[:, ATTENTION_STATISTICS.index(name), where[int(n)][1]].mean(axis=-1)
+        for n in numbers
+    ]
     return results.step_T, np.asarray(rows, float)
 
 
-def maps_figure(plan: Plan, setting: Setting, where: Where, words: list[str], hidden: list[int]) -> "Figure":
+def maps_figure(plan: Plan, setting: Setting, where: Where, words: list[str], masked: list[int]) -> "Figure":
     """Final maps of the first watched sentence (mean of the heads) of the median seed; a row for each variant.
 
     Args:
@@ -89,20 +92,20 @@ def maps_figure(plan: Plan, setting: Setting, where: Where, words: list[str], hi
       setting: whose arms are shown.
       where: the results of each run.
       words: the words of the sentence.
-      hidden: the places that are asked, one a row of a map.
+      masked: the masked places, one a row of a map.
     """
     shown = [as_text(word) for word in words]
     shape = len(setting.variants), len(setting.sizes)
     width = 0.75 + 0.21 * len(words)
-    figure, axes = panels(*shape, width=width, height=0.62 + 0.24 * len(hidden))
+    figure, axes = panels(*shape, width=width, height=0.62 + 0.24 * len(masked))
     for (v, i), one in np.ndenumerate(axes):
         results, run = where[setting.median_run(v, i)]
-        weights_RK = results.weights_TRGHK[-1, run, : len(hidden), :, : len(words)].mean(axis=1)
+        weights_RK = results.weights_TRGHK[-1, run, : len(masked), :, : len(words)].mean(axis=1)
         one.imshow(weights_RK, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         one.grid(visible=False)
         one.set_xticks(range(len(words)), shown if v == shape[0] - 1 else [], rotation=90)
-        one.set_yticks(range(len(hidden)), [shown[place] for place in hidden] if i == 0 else [])
-        for row, place in enumerate(hidden):
+        one.set_yticks(range(len(masked)), [shown[place] for place in masked] if i == 0 else [])
+        for row, place in enumerate(masked):
             one.text(place, row, "?", ha="center", va="center", fontsize=7, color=_INK)
         title = f"{_short(plan.roles.x)} {setting.sizes[i]}".strip() if v == 0 else ""
         label(one, title, "", setting.variants[v] if i == 0 else "")

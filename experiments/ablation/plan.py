@@ -14,7 +14,7 @@ from experiments.ablation.config import MAX_RUNS, AblationConfig
 from experiments.ablation.grid import Axis, Choice
 from experiments.ablation.roles import SEED, Roles, check_prediction, roles_of
 from experiments.config.schema import Config
-from experiments.training.hyperparameters import Program, program
+from experiments.training.hyperparameters import TrainingSpec, training_spec
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Group:
 
     number: int
     members: tuple[Member, ...]
-    program: Program
+    spec: TrainingSpec
     world: World
 
     @property
@@ -86,7 +86,7 @@ def make_plan(config: AblationConfig) -> Plan:
 
     Raises:
       InputError: axes that contradict each other or the base, values that do not fit, too many runs, an axis or a
-        value in the report that there is not, a world that has not what is asked.
+        value in the report that there is not, a world that lacks a masked slot.
     """
     axes = config.grid.axes
     if not axes:
@@ -188,9 +188,9 @@ def _grouped(members: Sequence[Member]) -> tuple[Group, ...]:
         config = member.config
         if config.world not in worlds:
             worlds[config.world] = load_world(config.world)
-        worlds[config.world].check_hidden(config.task.hidden)
+        worlds[config.world].check_masked(config.task.masked)
         # The program, and the data that its runs share.
-        key = (program(config, worlds[config.world]), config.world, config.task, config.evaluate)
+        key = (training_spec(config, worlds[config.world]), config.world, config.task, config.evaluate)
         found.setdefault(key, []).append(member)
     return tuple(
         Group(number + 1, tuple(own), key[0], worlds[key[1]]) for number, (key, own) in enumerate(found.items())

@@ -38,13 +38,13 @@ def write_report(
       plan: what was trained.
       found: what it shows.
       where: the results of each run.
-      sentence: the words of the first watched sentence, and the places that are asked; None for no maps.
+      sentence: the words of the first watched sentence, and the masked places; None for no maps.
       versions: all that the runs were made with.
     """
     report = Report(folder, escaped(plan.config.title))
     report.text(
         "Excess is how far a model's guess is from the best possible one, KL(exact answer || model) in nats, mean over"
-        f" the hidden slots of contexts that training asks for; 0 is perfect.{_tuning(plan)} Numbers over seeds are"
+        f" the masked slots of trained contexts; 0 is perfect.{_tuning(plan)} Numbers over seeds are"
         " interquartile means; brackets hold 95 % bootstrap intervals over seeds, which are paired between variants."
     )
     report.heading("The answer")
@@ -123,7 +123,7 @@ def _figures(
         report.figure(
             f"maps{end}",
             maps_figure(plan, setting, where, *sentence),
-            f"Final maps of the median seed{name}. Each row is a hidden word (?), each column a word it can look at;"
+            f"Final maps of the median seed{name}. Each row is a masked word (?), each column a word it can look at;"
             " mean of the heads. The level of a weight is not identified: it trades off against the size of the value.",
         )
 

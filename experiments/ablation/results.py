@@ -22,8 +22,8 @@ from experiments.measuring.attention_statistics import MEANINGS
 from experiments.run_directory.step_arrays import read_npz
 
 Floats = NDArray[np.float32]
-HEALTH = tuple(MEANINGS)
-_VERSION = 2
+ATTENTION_STATISTICS = tuple(MEANINGS)
+_VERSION = 3
 
 
 class DamagedError(InputError):
@@ -38,7 +38,7 @@ class Results:
     loss_TR: Floats
     """Mean loss of the updates since the record before; nan at step 0 and from a divergence on."""
     excess_TRG: Floats
-    health_TNRH: Floats
+    attention_TNRH: Floats
     """The numbers N of HEALTH of each head."""
     weights_TRGHK: Floats
     """Attention in the watched rows."""

@@ -11,17 +11,24 @@ from experiments.ablation.grid import label_of
 from experiments.ablation.metrics import EXCESS, last_record, run_summary, step_values
 from experiments.ablation.plan import Group, Member, Plan, value_of
 from experiments.ablation.results import Results
-from experiments.measuring.measurement import Material
+from experiments.measuring.measurement import EvaluationData
 from experiments.measuring.metrics import meaning
 from experiments.run_directory.files import write_text
 from experiments.run_directory.summary_file import write_summary
 from experiments.tracking.event_writer import EventWriter
 
-COMPARED = (EXCESS, "excess/held_out/all", "relation/weight/all", "health/saturated_rows", "health/score_std", "loss")
+COMPARED = (
+    EXCESS,
+    "excess/held_out/all",
+    "relation/weight/all",
+    "attention_statistics/saturated_rows",
+    "attention_statistics/score_std",
+    "loss",
+)
 """The metrics by which TensorBoard's hparams page compares the runs."""
 
 
-def write_members(folder: Path, plan: Plan, group: Group, material: Material, results: Results) -> None:
+def write_members(folder: Path, plan: Plan, group: Group, data: EvaluationData, results: Results) -> None:
     """Write a folder for each run of a group: `folder/<what varies>/`."""
     for run, member in enumerate(group.members):
         own = folder / member.name
@@ -31,10 +38,10 @@ def write_members(folder: Path, plan: Plan, group: Group, material: Material, re
         with EventWriter(own) as writer:
             writer.hparams(hparams(plan, member), COMPARED, member.name)
             for t in range(last_record(group, results, run) + 1):
-                values = step_values(group, material, results, run, t)
+                values = step_values(group, data, results, run, t)
                 writer.scalars(int(results.step_T[t]), values, {tag: meaning(tag) for tag in values})
             writer.hparams_end(bool(results.diverged_at_R[run] < 0))
-        write_summary(own, {**member_values(plan, member), **run_summary(group, material, results, run)})
+        write_summary(own, {**member_values(plan, member), **run_summary(group, data, results, run)})
 
 
 def member_values(plan: Plan, member: Member) -> dict[str, Any]:

@@ -134,27 +134,27 @@ class _Session:
             for i, group in enumerate(waiting):
                 training, ready = ready, self._prepared(waiting[i + 1 : i + 2])  # compiles while this one trains
                 assert training is not None  # noqa: S101
-                results = training.run(self._tick(bar, task, group, done))
+                results = training.run(self._after_chunk(bar, task, group, done))
                 if results is None:
                     return None
                 self._keep(group, results)
                 kept[group.number] = results
                 done += group.updates
-                if self._stop.asked and i + 1 < len(waiting):
+                if self._stop.requested and i + 1 < len(waiting):
                     return None
         return [kept[group.number] for group in self._plan.groups]
 
     def _prepared(self, groups: Sequence[Group]) -> GroupTraining | None:
         return GroupTraining(groups[0], self._materials) if groups else None
 
-    def _tick(self, bar: Progress, task: TaskID, group: Group, done: int) -> Any:
-        def tick(step: int) -> bool:
+    def _after_chunk(self, bar: Progress, task: TaskID, group: Group, done: int) -> Any:
+        def should_stop(step: int) -> bool:
             own = sum(min(step, member.config.train.steps) for member in group.members)
             name = f"program {group.number} of {len(self._plan.groups)}"
             bar.update(task, completed=done + own, description=name)
-            return self._stop.asked
+            return self._stop.requested
 
-        return tick
+        return should_stop
 
     def _keep(self, group: Group, results: Results) -> None:
         """Write what a group leaves behind; its results last, so that they mean that all is there."""
@@ -184,12 +184,12 @@ class _Session:
         print_answer(plan, folder, answers(plan, found), found, seconds, self._console)
 
     def _sentence(self) -> tuple[list[str], list[int]] | None:
-        """The words of the first watched sentence and the places that are asked; None where runs differ in it."""
+        """The words of the first watched sentence and the masked places; None where runs differ in it."""
         group = self._plan.groups[0]
         if len({(one.world.name, one.members[0].config.task) for one in self._plan.groups}) > 1:
             return None
         probes, words = self._materials.of(group).probes, group.world.vocabulary.words
         own = probes.sentence_G == 0
         tokens = probes.tokens_GK[own][0].copy()
-        tokens[probes.hidden_G[own][0]] = probes.target_G[own][0]
-        return [words[token] for token in tokens if token], [int(place) for place in probes.hidden_G[own]]
+        tokens[probes.masked_G[own][0]] = probes.target_G[own][0]
+        return [words[token] for token in tokens if token], [int(place) for place in probes.masked_G[own]]

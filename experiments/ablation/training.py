@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from data.sampler import sampler_tables
 from experiments.ablation.plan import Group
-from experiments.ablation.results import HEALTH, Floats, Results
-from experiments.measuring.experiment import make_material, watched_sentences
-from experiments.measuring.measurement import Glance, Material, glance
+from experiments.ablation.results import ATTENTION_STATISTICS, Floats, Results
+from experiments.measuring.experiment import make_evaluation_data, watched_sentences
+from experiments.measuring.measurement import EvaluationData, SweepMeasurement, measure_sweep
 from experiments.measuring.probes import make_probes
 from experiments.training import runtime
-from experiments.training.hyperparameters import swept
+from experiments.training.hyperparameters import hyperparameters
 from experiments.training.schedule import record_steps
 from experiments.training.trainer import Runner
 from model.functional import Params
@@ -24,15 +24,15 @@ class Materials:
     """What runs are measured on, made once for all that share it."""
 
     def __init__(self) -> None:
-        self._made: dict[Any, Material] = {}
+        self._made: dict[Any, EvaluationData] = {}
 
-    def of(self, group: Group) -> Material:
+    def of(self, group: Group) -> EvaluationData:
         """The material of a group's runs."""
         config = group.members[0].config
         key = (config.world, config.task, config.evaluate)
         if key not in self._made:
             probes = make_probes(group.world, watched_sentences(config, group.world))
-            self._made[key] = make_material(config, group.world, probes)
+            self._made[key] = make_evaluation_data(config, group.world, probes)
         return self._made[key]
 
 
@@ -44,28 +44,28 @@ class GroupTraining:
         configs = [member.config for member in group.members]
         ends = {config.train.steps for config in configs}
         steps = sorted({*record_steps(group.steps, configs[0].track.records), *ends})
-        tables = sampler_tables(group.world, configs[0].task.hidden)
-        self.runner = Runner(group.program, swept(*configs), tables, steps, devices)
+        tables = sampler_tables(group.world, configs[0].task.masked)
+        self.runner = Runner(group.spec, hyperparameters(*configs), tables, steps, devices)
         # The measurement depends on the program and the mesh alone; the material is made while the training compiles.
-        material = materials.of(group)
-        self.runner.measured_by(self._measured, material, holds=())
-        self.runner.measured_on(material)
+        data = materials.of(group)
+        self.runner.measured_by(self._measured, data, cache_key=())
+        self.runner.measured_on(data)
 
-    def _measured(self, material: Material, params: Params, scale: jax.Array) -> Glance:
-        return glance(self.group.program, material, params, scale, self.runner.ensemble.shards)
+    def _measured(self, data: EvaluationData, params: Params, scale: jax.Array) -> SweepMeasurement:
+        return measure_sweep(self.group.spec, data, params, scale, self.runner.ensemble.shards)
 
-    def run(self, tick: Callable[[int], bool]) -> Results | None:
-        """Train; None where `tick`, which is told the step between chunks, asked to stop."""
+    def run(self, should_stop: Callable[[int], bool]) -> Results | None:
+        """Train; None where `should_stop`, which is told the step between chunks, asked to stop."""
         stopped = False
 
         def heard(step: int) -> bool:
             nonlocal stopped
-            stopped = tick(step)
+            stopped = should_stop(step)
             return stopped
 
         # Not the parameters: of many wide runs they would fill the memory.
         kept = [
-            (record.step, record.seconds, record.loss_R, record.diverged_at_R, record.measured)
+            (record.step, record.seconds, record.loss_R, record.diverged_at_R, record.measurement)
             for record in self.runner.run(heard)
         ]
         if stopped and self.runner.step < self.runner.steps[-1]:
@@ -73,14 +73,16 @@ class GroupTraining:
         return _results(kept)
 
 
-def _results(kept: list[tuple[int, float, Floats, NDArray[np.int32], Glance]]) -> Results:
+def _results(kept: list[tuple[int, float, Floats, NDArray[np.int32], SweepMeasurement]]) -> Results:
     steps, seconds, losses, diverged, seen = zip(*kept, strict=True)
-    fields = [np.stack([getattr(one.health, f"{name}_H") for name in HEALTH]) for one in seen]
+    fields = [
+        np.stack([getattr(one.attention_statistics, f"{name}_H") for name in ATTENTION_STATISTICS]) for one in seen
+    ]
     return Results(
         step_T=np.asarray(steps),
         loss_TR=np.stack(losses),
         excess_TRG=np.stack([one.evaluation.excess_G for one in seen]),
-        health_TNRH=np.stack(fields),
+        attention_TNRH=np.stack(fields),
         weights_TRGHK=np.stack([one.weights_GHK for one in seen]),
         position_RPHK=seen[-1].evaluation.position_map_PHK,
         diverged_at_R=diverged[-1],

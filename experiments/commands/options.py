@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from data.errors import InputError, suggestion
 from experiments.config.fields import config_fields
 from experiments.config.loader import to_yaml
-from experiments.config.schema import Config
+from experiments.config.schema import RENAMED, Config
 from experiments.run_directory.folders import check_run_directory
 
 
@@ -63,8 +63,11 @@ def parse(
     """
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
+        option = unknown[0].partition("=")[0]
+        if (now := RENAMED.get(option.removeprefix("--"))) is not None:
+            raise InputError(f"unknown option {option}: it is called --{now} now")
         known = [option for action in parser._actions for option in action.option_strings]
-        raise InputError(f"unknown option {unknown[0]}{suggestion(unknown[0].partition('=')[0], known)}")
+        raise InputError(f"unknown option {unknown[0]}{suggestion(option, known)}")
     names = {name for name, _ in config_fields(schema)}
     return options, {name: text for name, text in vars(options).items() if name in names}
 

@@ -78,7 +78,7 @@ class Interruption:
     """Within a `with`, remembers that a signal asked to stop; outside the main thread it hears nothing."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self.requested = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -91,6 +91,6 @@ class Interruption:
             signal.signal(number, handler)
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+        if self.requested:
             leave(number, frame)
-        self.asked = True
+        self.requested = True

@@ -17,7 +17,7 @@ from data.errors import InputError, suggestion
 from data.files import is_file, is_folder
 from data.reader import Reader, kind
 from data.yaml_file import Document, KeyPath, parse_scalar, parse_yaml, read_yaml
-from experiments.config.schema import FORMAT, Config
+from experiments.config.schema import FORMAT, RENAMED, Config
 
 Settings = dict[KeyPath, Any]
 """Values by their place: {("model", "d_head"): 64}."""
@@ -126,15 +126,28 @@ def _read(entry: Reader, schema: type, path: KeyPath) -> Settings:
     if not path:
         _check_command(entry, schema)
     known = [*declared] if path else [*declared, "format", "command"]
+    for name, item in entry.mapping().items():
+        if (now := RENAMED.get(".".join(map(str, (*path, name))))) is not None:
+            raise item.fail(f"is called {now} now; rename it")
     for name, item in entry.mapping(known).items():
         if name in ("format", "command") and not path:
             if name == "format" and item.value != FORMAT:
-                raise item.fail(f"this program reads format {FORMAT}; update catmat, or write format: {FORMAT}")
+                raise item.fail(other_format(item.value))
         elif is_section(declared[name]):
             settings |= _read(item, typing.cast(type, declared[name]), (*path, name))
         else:
             settings[*path, name] = _value(item, declared[name])
     return settings
+
+
+def other_format(found: object) -> str:
+    """What is said of a file whose format is not FORMAT: a file of an older one is not read, since names differ."""
+    if isinstance(found, int) and found < FORMAT:
+        return (
+            f"is of format {found}, of catmat 0.1, whose names differ; read it with that version (in your own config"
+            f" write masked for hidden, format: {FORMAT})"
+        )
+    return f"this program reads format {FORMAT}; update catmat, or write format: {FORMAT}"
 
 
 def is_section(declared: Any) -> bool:

@@ -7,21 +7,23 @@ from model.config import ModelConfig, check, setting
 
 OPTIMIZERS = ("adamw", "sgd")
 SAMPLING = ("independent", "quasi_random")
-FORMAT = 1
-"""Version of the config format; a file may name it, a run directory always does."""
+FORMAT = 2
+"""Version of configs, records and summaries, which change together; a config file of one's own need not name it."""
+RENAMED = {"task.hidden": "task.masked"}
+"""Config values that had another name in format 1."""
 PIECES = 8
 """A batch is drawn in this many pieces, each with a key of its own, so that devices can share it (see `step`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskConfig:
-    """What is asked."""
+    """Which words are masked and guessed."""
 
-    hidden: tuple[str, ...] = setting(("subject", "verb", "object"), "slots whose words are hidden")
+    masked: tuple[str, ...] = setting(("subject", "verb", "object"), "slots whose words are masked")
 
     def __post_init__(self) -> None:
-        if not self.hidden or len(set(self.hidden)) != len(self.hidden):
-            raise ValueError(f"hidden: must name at least one slot, each once, not {list(self.hidden)}")
+        if not self.masked or len(set(self.masked)) != len(self.masked):
+            raise ValueError(f"masked: must name at least one slot, each once, not {list(self.masked)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +34,8 @@ class TrainConfig:
     batch: int = setting(1024, "sentences an update", low=1, high=1_000_000)
     sampling: str = setting(
         "independent",
-        "how sentences are drawn: independently, or so that they cover what can be asked evenly (each as probable as "
-        "then), by a randomly shifted low-discrepancy sequence",
+        "how sentences are drawn. quasi_random: low-discrepancy draws with the same distribution as independent ones, "
+        "but covering it more evenly",
         choices=SAMPLING,
     )
     optimizer: str = setting(

@@ -24,7 +24,7 @@ from experiments.gradient_study.stage_gradients import ALL_STAGES, model_norms
 from experiments.measuring.excess import EvaluationSet, evaluate, make_evaluation_set
 from experiments.training.compiler import Compiler
 from experiments.training.ensemble import Ensemble
-from experiments.training.hyperparameters import Program, Swept, program, swept
+from experiments.training.hyperparameters import Hyperparameters, TrainingSpec, hyperparameters, training_spec
 from experiments.training.schedule import record_steps
 from experiments.training.state import TrainState, init_state
 from experiments.training.update import train_steps
@@ -46,7 +46,7 @@ class TrainedSize:
     sigma_PAR: Floats
     """Root of the mean variance of a row's scores, under the arm's own scale."""
     excess_PAR: Floats
-    """Mean excess on asked contexts, nats."""
+    """Mean excess on trained contexts, nats."""
 
     def own_PAR(self, stage: str) -> dict[str, Floats]:
         """Every statistic of one stage, of each arm under its own scale.
@@ -81,8 +81,8 @@ def train_config(config: GradientConfig, d: int, scale: str) -> Config:
 
 def prepare_training(config: GradientConfig, world: World, tables: SamplerTables, compiler: Compiler) -> "list[Arms]":
     """Every size, ready to `run` once `compiler` is started."""
-    hidden = train_config(config, config.training.sizes[0], SCALES[0])
-    examples = make_evaluation_set(hidden, world)
+    masked = train_config(config, config.training.sizes[0], SCALES[0])
+    examples = make_evaluation_set(masked, world)
     rows = jax.device_get(jax.jit(sample, static_argnums=2)(tables, jax.random.key(_ROWS_KEY), config.training.rows))
     return [Arms(config, d, world, tables, examples, rows, compiler) for d in config.training.sizes]
 
@@ -101,25 +101,27 @@ class Arms:
         compiler: Compiler,
     ) -> None:
         arms = [train_config(config, d, scale) for scale in SCALES]
-        self._config, self._d, self._program = config, d, program(arms[0], world)
+        self._config, self._d, self._program = config, d, training_spec(arms[0], world)
         self._ensemble = Ensemble(len(SCALES) * config.seeds, 1)
-        stacked = jax.tree.map(lambda *parts: np.concatenate(parts), *(swept(arm) for arm in arms))
-        self._swept = self._ensemble.place(stacked)
-        self._tables, self._material = self._ensemble.replicate(tables), self._ensemble.replicate((examples, rows))
-        self._init = compiler.add(self._ensemble, lambda _, v: init_state(self._program, v), (), self._swept)
+        stacked = jax.tree.map(lambda *parts: np.concatenate(parts), *(hyperparameters(arm) for arm in arms))
+        self._hyperparameters = self._ensemble.place(stacked)
+        self._tables, self._data = self._ensemble.replicate(tables), self._ensemble.replicate((examples, rows))
+        self._init = compiler.add(self._ensemble, lambda _, v: init_state(self._program, v), (), self._hyperparameters)
         bounds = self._bounds(0, 0)
-        both = (self._swept, self._init.shapes)
+        both = (self._hyperparameters, self._init.shapes)
         self._advance = compiler.add(self._ensemble, self._train, (self._tables, bounds), both)
-        self._measure = compiler.add(self._ensemble, self._measured, self._material, both)
+        self._measure = compiler.add(self._ensemble, self._measured, self._data, both)
 
     def _bounds(self, start: int, stop: int) -> Any:
         return self._ensemble.replicate((np.int32(start), np.int32(stop)))
 
-    def _train(self, shared: Any, one: tuple[Swept, TrainState]) -> TrainState:
+    def _train(self, shared: Any, one: tuple[Hyperparameters, TrainState]) -> TrainState:
         tables, (start, stop) = shared
         return train_steps(self._program, tables, *one, start, stop)[0]
 
-    def _measured(self, shared: tuple[EvaluationSet, Batch], one: tuple[Swept, TrainState]) -> tuple[Any, Any, Any]:
+    def _measured(
+        self, shared: tuple[EvaluationSet, Batch], one: tuple[Hyperparameters, TrainState]
+    ) -> tuple[Any, Any, Any]:
         (examples, rows), (values, state) = shared, one
         factors_C = jnp.asarray(scale_factors(self._d), jnp.float32)
         return measure_arm(self._program, examples, rows, values, state, factors_C)
@@ -127,11 +129,11 @@ class Arms:
     def run(self, done: Callable[[str], None]) -> TrainedSize:
         """Train and measure; `done` is told the name of each piece."""
         steps = record_steps(self._config.training.steps, self._config.training.records)
-        states, found = self._init((), self._swept), []
+        states, found = self._init((), self._hyperparameters), []
         for before, step in zip([0, *steps], steps, strict=False):
             if step > before:
-                states = self._advance((self._tables, self._bounds(before, step)), (self._swept, states))
-            found.append(self._ensemble.fetch(self._measure(self._material, (self._swept, states))))
+                states = self._advance((self._tables, self._bounds(before, step)), (self._hyperparameters, states))
+            found.append(self._ensemble.fetch(self._measure(self._data, (self._hyperparameters, states))))
             done(f"training, d {self._d}, update {step}")
         norms_PRCST, sigma_PR, excess_PR = (np.stack(parts) for parts in zip(*found, strict=True))
         arms = (len(steps), len(SCALES), self._config.seeds)
@@ -146,11 +148,16 @@ class Arms:
 
 
 def measure_arm(
-    program: Program, examples: EvaluationSet, rows: Batch, swept: Swept, state: TrainState, factors_C: jax.Array
+    spec: TrainingSpec,
+    examples: EvaluationSet,
+    rows: Batch,
+    hyperparameters: Hyperparameters,
+    state: TrainState,
+    factors_C: jax.Array,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Norms [C, S, T] of one run's parameters under every scale, its own sigma, and its excess on asked contexts."""
-    norms_CST = jax.lax.map(lambda scale: model_norms(program.model, state.params, rows, scale), factors_C)
-    sigma_C = score_statistics(program.model, state.params, rows)[2]
+    """Norms [C, S, T] of one run's parameters under every scale, its own sigma, and its excess on trained contexts."""
+    norms_CST = jax.lax.map(lambda scale: model_norms(spec.model, state.params, rows, scale), factors_C)
+    sigma_C = score_statistics(spec.model, state.params, rows)[2]
     slots = examples.share_EG.shape[1] // 2
-    excess_G = evaluate(program, examples, state.params, swept.scale).excess_G
-    return norms_CST, sigma_C[0] * swept.scale, excess_G[:slots].mean()
+    excess_G = evaluate(spec, examples, state.params, hyperparameters.scale).excess_G
+    return norms_CST, sigma_C[0] * hyperparameters.scale, excess_G[:slots].mean()

@@ -41,7 +41,7 @@ def pieces(config: GradientConfig) -> int:
 
 def measure(config: GradientConfig, world: World, done: Callable[[str], None]) -> Study:
     """Everything that the report needs; `done` is told the name of each piece."""
-    tables = sampler_tables(world, TaskConfig().hidden)
+    tables = sampler_tables(world, TaskConfig().masked)
     assert tables is not None  # noqa: S101  only held-out contexts can be missing from a world
     compiler = Compiler()
     programs = LayerPrograms(config.layer, world, tables, config.seed, compiler)

@@ -129,7 +129,7 @@ def score_statistics(
     model: TransformerConfig, params: Params, batch: Batch
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     """Mean square of q.k and what P1 expects of it; sigma under each scale [C]; mean number of words of a row."""
-    forward = apply(model, params, batch.tokens_BK, batch.hidden_B[:, None], scale=1.0)
+    forward = apply(model, params, batch.tokens_BK, batch.masked_B[:, None], scale=1.0)
     word_B1K = (batch.tokens_BK != PAD)[:, None].astype(forward.dot_products_BHQK.dtype)
     dot_BHK = forward.dot_products_BHQK[:, :, 0]
     words = word_B1K.sum() * model.heads

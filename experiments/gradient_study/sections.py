@@ -43,7 +43,7 @@ _FIGURES = {
 }
 _METHOD = (
     "Gradients come from the model's own functions: the chain rule is taken through its weights, softmax and sum.",
-    "A norm is that of one row (one hidden word), over all heads, keys and components of a stage.",
+    "A norm is that of one row (one masked word), over all heads, keys and components of a stage.",
     "Statistics are over the rows of a seed; the seed is the unit, and every value is a mean over seeds.",
     "(a), (b) and P7 are in float64: float32 would show its rounding where a saturated row's gradient is smaller.",
     "P4 is about the norm of softmax's Jacobian J; at large sigma the gradient of the query follows it.",

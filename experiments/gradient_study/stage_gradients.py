@@ -5,7 +5,7 @@
                        `attention_weights`, `softmax` and `weighted_sum` of `model.attention`
     kernel_norms       dL/dW_Q, dL/dW_K, dL/dW_V, dL/dW_O of each row, through the whole model
 
-A row is one hidden word of one sentence: B rows, Q is 1. Its loss is the cross-entropy of its hidden word in nats. The
+A row is one masked word of one sentence: B rows, Q is 1. Its loss is the cross-entropy of its masked word in nats. The
 norm of a row is taken over everything of that stage that belongs to the row: all heads, keys and components.
 """
 
@@ -80,16 +80,16 @@ def stage_gradients(
 def row_losses(
     config: TransformerConfig, params: Params, batch: Batch, scale: jax.Array, shift_BQHD: jax.Array | None = None
 ) -> jax.Array:
-    """Cross-entropy of each row's hidden word [B], nats; `shift_BQHD` is added to the context."""
+    """Cross-entropy of each row's masked word [B], nats; `shift_BQHD` is added to the context."""
     forward = apply(
-        config, params, batch.tokens_BK, batch.hidden_B[:, None], scale=scale, context_shift_BQHD=shift_BQHD
+        config, params, batch.tokens_BK, batch.masked_B[:, None], scale=scale, context_shift_BQHD=shift_BQHD
     )
     return cross_entropy(forward.logits_BQV[:, 0], batch.target_B)
 
 
 def context_gradient(config: TransformerConfig, params: Params, batch: Batch, scale: jax.Array) -> jax.Array:
     """dL/dcontext of every row [B, Q, H, D]. Rows do not meet, so the gradient of the sum is that of each."""
-    shape = (len(batch.hidden_B), 1, config.heads, config.d_head)
+    shape = (len(batch.masked_B), 1, config.heads, config.d_head)
     zeros_BQHD = jnp.zeros(shape, params["attention"]["output"]["kernel"].dtype)
     gradient: jax.Array = jax.grad(lambda shift: row_losses(config, params, batch, scale, shift).sum())(zeros_BQHD)
     return gradient
@@ -115,7 +115,7 @@ def kernel_norms(config: TransformerConfig, params: Params, batch: Batch, scale:
 
 def model_norms(config: TransformerConfig, params: Params, batch: Batch, scale: jax.Array) -> jax.Array:
     """Norm of each row at each of ALL_STAGES, [S, B]."""
-    forward = apply(config, params, batch.tokens_BK, batch.hidden_B[:, None], scale=scale)
+    forward = apply(config, params, batch.tokens_BK, batch.masked_B[:, None], scale=scale)
     gradients = stage_gradients(
         forward.query_BQHD,
         forward.key_BKHD,

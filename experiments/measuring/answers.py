@@ -11,11 +11,11 @@ from experiments.measuring.measurement import one_run
 
 @dataclass(frozen=True)
 class RowResult:
-    """What a run does with one hidden word of a watched sentence, beside the exact answer."""
+    """What a run does with one masked word of a watched sentence, beside the exact answer."""
 
     sentence: int
-    hidden: int
-    """Position of the hidden word."""
+    masked: int
+    """Position of the masked word."""
     words: tuple[str, ...]
     weights_HK: NDArray[np.float32]
     guess: tuple[str, float]
@@ -26,8 +26,8 @@ class RowResult:
 
 def row_results(training: Training, record: Record, run: int) -> list[RowResult]:
     """The rows of all watched sentences, for one run at one record."""
-    probes, words = training.material.probes, training.world.vocabulary.words
-    observation = one_run(record.measured.observation, run)
+    probes, words = training.data.probes, training.world.vocabulary.words
+    observation = one_run(record.measurement.observation, run)
     logits_GV = observation.forward.logits_BQV[:, 0].astype(np.float64)
     with np.errstate(invalid="ignore"):  # a diverged run's logits can be infinite
         guess_GV = np.exp(logits_GV - logits_GV.max(axis=1, keepdims=True))
@@ -40,7 +40,7 @@ def row_results(training: Training, record: Record, run: int) -> list[RowResult]
         results.append(
             RowResult(
                 sentence=int(sentence),
-                hidden=int(probes.hidden_G[g]),
+                masked=int(probes.masked_G[g]),
                 words=tuple(words[token] for token in tokens),
                 weights_HK=observation.forward.weights_BHQK[g, :, 0, :length],
                 guess=(words[best], float(guess_GV[g, best])),

@@ -19,7 +19,7 @@ SATURATED = 0.9
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Health:
+class AttentionStatistics:
     """One number a head, [H]."""
 
     entropy_H: Any
@@ -58,7 +58,7 @@ MEANINGS = {
 }
 
 
-def health(tokens_EK: jax.Array, forward: ForwardOutput) -> Health:
+def attention_statistics(tokens_EK: jax.Array, forward: ForwardOutput) -> AttentionStatistics:
     """The health of the rows of one forward pass (E rows, Q is 1)."""
     word_E1K = (tokens_EK != PAD)[:, None]
     count_E1 = word_E1K.sum(axis=-1)
@@ -72,7 +72,7 @@ def health(tokens_EK: jax.Array, forward: ForwardOutput) -> Health:
     lengths_EHK = jnp.maximum(query_EH[..., None] * key_EHK, 1e-30)
     cosine_EHK = forward.dot_products_BHQK[:, :, 0] / lengths_EHK * word_E1K
     words = count_E1.sum()
-    return Health(
+    return AttentionStatistics(
         entropy_H=entropy_EH.mean(axis=0),
         effective_words_H=jnp.mean(1 / jnp.sum(weight_EHK**2, axis=-1), axis=0),
         max_weight_H=weight_EHK.max(axis=-1).mean(axis=0),

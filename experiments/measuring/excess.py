@@ -17,12 +17,12 @@ from data.sampler import Batch, SamplerTables, sample, sampler_tables
 from data.vocabulary import PAD
 from data.world import World
 from experiments.config.schema import PIECES, Config
-from experiments.training.hyperparameters import Program
+from experiments.training.hyperparameters import TrainingSpec
 from experiments.training.update import BATCH_AXIS
 from model.functional import Params, apply
 from model.loss import excess
 
-KINDS = ("asked", "held_out")
+KINDS = ("trained", "held_out")
 BLOCK = 256
 """Sentences that are measured at a time: few enough for the cache (a third faster than all at once on 2 CPU cores)."""
 _KEY = 20_000_000
@@ -35,7 +35,7 @@ class EvaluationSet:
     """Masked sentences and their exact answers, as NumPy or on the device; E examples, G groups (kind x slot)."""
 
     tokens_EK: Any
-    hidden_E: Any
+    masked_E: Any
     posterior_EV: Any
     share_EG: Any
     """What each example adds to the mean of each group: 1 / size of its group, or 0."""
@@ -43,35 +43,35 @@ class EvaluationSet:
 
 def make_evaluation_set(config: Config, world: World) -> EvaluationSet:
     """The evaluation set of a world: `config.evaluate.sentences` of each kind that the world has (NumPy arrays)."""
-    slots = len(config.task.hidden)
+    slots = len(config.task.masked)
     parts = []
     for kind, name in enumerate(KINDS):
-        tables = sampler_tables(world, config.task.hidden, held_out=name == "held_out")
+        tables = sampler_tables(world, config.task.masked, held_out=name == "held_out")
         if tables is not None:
             batch = jax.device_get(_draw(tables, np.int32(kind), config.evaluate.sentences))
             parts.append((batch, kind * slots + batch.slot_B))
     tokens_EK = np.concatenate([batch.tokens_BK for batch, _ in parts])
-    hidden_E = np.concatenate([batch.hidden_B for batch, _ in parts])
+    masked_E = np.concatenate([batch.masked_B for batch, _ in parts])
     group_EG = np.concatenate([group for _, group in parts])[:, None] == np.arange(len(KINDS) * slots)
     padding = ((0, _padding(len(tokens_EK))), (0, 0))
     return EvaluationSet(
         tokens_EK=np.pad(tokens_EK, padding, mode="edge"),
-        hidden_E=np.pad(hidden_E, padding[0], mode="edge"),
-        posterior_EV=np.pad(posterior(world, tokens_EK, hidden_E), padding, mode="edge").astype(np.float32),
+        masked_E=np.pad(masked_E, padding[0], mode="edge"),
+        posterior_EV=np.pad(posterior(world, tokens_EK, masked_E), padding, mode="edge").astype(np.float32),
         share_EG=np.pad(group_EG / np.maximum(group_EG.sum(axis=0), 1), padding).astype(np.float32),
     )
 
 
 def evaluation_shapes(config: Config, world: World) -> EvaluationSet:
     """The shapes of `make_evaluation_set`: known before it, so that what uses it can be compiled meanwhile."""
-    kinds = sum(sampler_tables(world, config.task.hidden, held_out) is not None for held_out in (False, True))
+    kinds = sum(sampler_tables(world, config.task.masked, held_out) is not None for held_out in (False, True))
     count = kinds * config.evaluate.sentences
     rows, words = count + _padding(count), len(world.vocabulary)
     return EvaluationSet(
         tokens_EK=jax.ShapeDtypeStruct((rows, world.max_length), np.int32),
-        hidden_E=jax.ShapeDtypeStruct((rows,), np.int32),
+        masked_E=jax.ShapeDtypeStruct((rows,), np.int32),
         posterior_EV=jax.ShapeDtypeStruct((rows, words), np.float32),
-        share_EG=jax.ShapeDtypeStruct((rows, len(KINDS) * len(config.task.hidden)), np.float32),
+        share_EG=jax.ShapeDtypeStruct((rows, len(KINDS) * len(config.task.masked)), np.float32),
     )
 
 
@@ -92,7 +92,7 @@ class Evaluation:
     """What the evaluation set says of a model."""
 
     excess_G: jax.Array
-    """Mean excess of each group in nats: all slots of asked contexts, then all slots of held-out ones."""
+    """Mean excess of each group in nats: all slots of trained contexts, then all slots of held-out ones."""
     position_map_PHK: jax.Array
     """Mean attention by position alone: blank at each place P, each head, key at each place; 0 where none stands.
 
@@ -100,35 +100,35 @@ class Evaluation:
 
 
 def evaluate(
-    program: Program, examples: EvaluationSet, params: Params, scale: jax.Array, shards: int = 1
+    spec: TrainingSpec, examples: EvaluationSet, params: Params, scale: jax.Array, shards: int = 1
 ) -> Evaluation:
     """Measure a model, by the forward pass that everything shown comes from.
 
     Args:
-      program: the program of the run.
+      spec: the spec of the run's training.
       examples: the evaluation set.
       params: the run's parameters.
       scale: the run's factor of the dot products.
       shards: how many devices share the work; more than 1 only inside a `shard_map` over BATCH_AXIS.
     """
     if shards > 1:
-        here = len(examples.hidden_E) // shards
+        here = len(examples.masked_E) // shards
         first = jax.lax.axis_index(BATCH_AXIS) * here
         examples = jax.tree.map(lambda array: jax.lax.dynamic_slice_in_dim(array, first, here), examples)
     blocks = jax.tree.map(lambda array: array.reshape(-1, BLOCK, *array.shape[1:]), examples)
-    sums = jax.lax.map(lambda block: _sums(program, block, params, scale), blocks)
+    sums = jax.lax.map(lambda block: _sums(spec, block, params, scale), blocks)
     sums = jax.tree.map(lambda array: array.sum(axis=0), sums)
     excess_G, count_PK, total_PHK = jax.lax.psum(sums, BATCH_AXIS) if shards > 1 else sums
     return Evaluation(excess_G, total_PHK / jnp.maximum(count_PK, 1.0)[:, None])
 
 
 def _sums(
-    program: Program, examples: EvaluationSet, params: Params, scale: jax.Array
+    spec: TrainingSpec, examples: EvaluationSet, params: Params, scale: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """What a block adds to the mean excess [G], and to the count [P, K] and the total [P, H, K] of the maps."""
-    forward = apply(program.model, params, examples.tokens_EK, examples.hidden_E[:, None], scale=scale)
+    forward = apply(spec.model, params, examples.tokens_EK, examples.masked_E[:, None], scale=scale)
     excess_G = excess(examples.posterior_EV, forward.logits_BQV[:, 0]) @ examples.share_EG
     used_E = (examples.share_EG.sum(axis=1) > 0).astype(excess_G.dtype)
-    blank_EP = jax.nn.one_hot(examples.hidden_E, examples.tokens_EK.shape[1]) * used_E[:, None]
+    blank_EP = jax.nn.one_hot(examples.masked_E, examples.tokens_EK.shape[1]) * used_E[:, None]
     count_PK = blank_EP.T @ (examples.tokens_EK != PAD).astype(blank_EP.dtype)
     return excess_G, count_PK, jnp.einsum("EP,EHK->PHK", blank_EP, forward.weights_BHQK[:, :, 0])

@@ -11,15 +11,15 @@ from data.sampler import sampler_tables
 from data.world import World
 from experiments.config.schema import Config
 from experiments.measuring.excess import KINDS, evaluation_shapes, make_evaluation_set
-from experiments.measuring.measurement import Material, Measured, measure
-from experiments.measuring.probes import OtherRows, Probes, asked_probe, make_probes, other_rows, probe_tokens
+from experiments.measuring.measurement import EvaluationData, Measurement, measure
+from experiments.measuring.probes import OtherRows, Probes, make_probes, masked_probe, other_rows, probe_tokens
 from experiments.measuring.row_gradients import Sample
-from experiments.training.hyperparameters import program, swept
+from experiments.training.hyperparameters import hyperparameters, training_spec
 from experiments.training.schedule import record_steps
-from experiments.training.trainer import Record, Runner, Tick
+from experiments.training.trainer import Record, Runner, StopCallback
 from model.functional import Params
 
-__all__ = ["Record", "Tick", "Training", "make_material", "record_steps", "watched_sentences"]
+__all__ = ["Record", "StopCallback", "Training", "make_evaluation_data", "record_steps", "watched_sentences"]
 _OTHER_ROWS = 24
 _SAMPLE_ROWS = 128
 
@@ -32,68 +32,68 @@ class Training(Runner):
     """
 
     def __init__(self, config: Config, world: World, devices: list[jax.Device] | None = None) -> None:
-        world.check_hidden(config.task.hidden)
+        world.check_masked(config.task.masked)
         self.config, self.world = config, world
         self.sentences = watched_sentences(config, world)
-        tables = sampler_tables(world, config.task.hidden)
+        tables = sampler_tables(world, config.task.masked)
         steps = record_steps(config.train.steps, config.track.records)
         # The longest compilations: they go on while the host works out the exact answers.
-        super().__init__(program(config, world), swept(config), tables, steps, devices)
+        super().__init__(training_spec(config, world), hyperparameters(config), tables, steps, devices)
         probes = make_probes(world, self.sentences)
-        self.measured_by(self._measured, material_shapes(config, world, probes), holds=())
-        self.material = make_material(config, world, probes)
-        self.measured_on(self.material)
+        self.measured_by(self._measured, evaluation_data_shapes(config, world, probes), cache_key=())
+        self.data = make_evaluation_data(config, world, probes)
+        self.measured_on(self.data)
 
-    def _measured(self, material: Material, params: Params, scale: jax.Array) -> Measured:
-        return measure(self.program, material, params, scale, self.ensemble.shards)
+    def _measured(self, data: EvaluationData, params: Params, scale: jax.Array) -> Measurement:
+        return measure(self.spec, data, params, scale, self.ensemble.shards)
 
     @cached_property
     def groups(self) -> list[str]:
-        """Names of the groups of `excess_G`: "asked/subject", ..., "held_out/object"."""
-        return [f"{kind}/{slot}" for kind in KINDS for slot in self.config.task.hidden]
+        """Names of the groups of `excess_G`: "trained/subject", ..., "held_out/object"."""
+        return [f"{kind}/{slot}" for kind in KINDS for slot in self.config.task.masked]
 
 
 def watched_sentences(config: Config, world: World) -> list[tuple[list[int], list[int]]]:
-    """(tokens, positions to ask) of the sentences that are watched: the world's examples and the config's own.
+    """(tokens, positions to mask) of the sentences that are watched: the world's examples and the config's own.
 
-    Of examples, those in which something is asked.
+    Of the examples, those in which a word is masked.
 
     Raises:
-      InputError: there is none, or one that this world cannot say, or one of the config's in which nothing is asked.
+      InputError: there is none, or one that this world cannot say, or one of the config's in which nothing is masked.
     """
-    hidden = config.task.hidden
-    examples = [probe_tokens(world, sentence, hidden, place) for sentence, place in world.examples.items()]
-    own = [asked_probe(world, sentence, hidden, "probes: ") for sentence in config.probes]
+    masked = config.task.masked
+    examples = [probe_tokens(world, sentence, masked, place) for sentence, place in world.examples.items()]
+    own = [masked_probe(world, sentence, masked, "probes: ") for sentence in config.probes]
     sentences = [*filter(None, examples), *own]
     if not sentences:
-        missing = f"the world '{world.name}' has no example with a word of {', '.join(hidden)}"
+        missing = f"the world '{world.name}' has no example with a word of {', '.join(masked)}"
         raise InputError(f"probes: {missing}; give a sentence to watch")
     return sentences
 
 
-def make_material(config: Config, world: World, probes: Probes) -> Material:
+def make_evaluation_data(config: Config, world: World, probes: Probes) -> EvaluationData:
     """What the runs of a config are measured on; exact answers are worked out here, which takes a while."""
     examples = make_evaluation_set(config, world)
     used = int((examples.share_EG.sum(axis=1) > 0).sum())
     # The last of them: they are of held-out contexts where the world has some.
     last = slice(used - _count(_OTHER_ROWS, config), used)
     first = slice(0, _count(_SAMPLE_ROWS, config))
-    other = other_rows(world, examples.tokens_EK[last], examples.hidden_E[last])
-    sample = Sample(examples.tokens_EK[first], examples.hidden_E[first], examples.posterior_EV[first])
-    return Material(examples, probes, other, sample)
+    other = other_rows(world, examples.tokens_EK[last], examples.masked_E[last])
+    sample = Sample(examples.tokens_EK[first], examples.masked_E[first], examples.posterior_EV[first])
+    return EvaluationData(examples, probes, other, sample)
 
 
-def material_shapes(config: Config, world: World, probes: Probes) -> Material:
-    """The shapes of `make_material`, without the exact answers."""
+def evaluation_data_shapes(config: Config, world: World, probes: Probes) -> EvaluationData:
+    """The shapes of `make_evaluation_data`, without the exact answers."""
     examples = evaluation_shapes(config, world)
 
     def rows(like: jax.ShapeDtypeStruct, count: int, dtype: Any = None) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct((_count(count, config), *like.shape[1:]), dtype or like.dtype)
 
-    tokens_EK, hidden_E, posterior_EV = examples.tokens_EK, examples.hidden_E, examples.posterior_EV
-    other = OtherRows(rows(tokens_EK, _OTHER_ROWS), rows(hidden_E, _OTHER_ROWS), rows(tokens_EK, _OTHER_ROWS, np.bool_))
-    sample = Sample(*(rows(like, _SAMPLE_ROWS) for like in (tokens_EK, hidden_E, posterior_EV)))
-    return Material(examples, probes, other, sample)
+    tokens_EK, masked_E, posterior_EV = examples.tokens_EK, examples.masked_E, examples.posterior_EV
+    other = OtherRows(rows(tokens_EK, _OTHER_ROWS), rows(masked_E, _OTHER_ROWS), rows(tokens_EK, _OTHER_ROWS, np.bool_))
+    sample = Sample(*(rows(like, _SAMPLE_ROWS) for like in (tokens_EK, masked_E, posterior_EV)))
+    return EvaluationData(examples, probes, other, sample)
 
 
 def _count(most: int, config: Config) -> int:

@@ -6,19 +6,19 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from experiments.measuring.attention_statistics import Health, health
+from experiments.measuring.attention_statistics import AttentionStatistics, attention_statistics
 from experiments.measuring.excess import Evaluation, EvaluationSet, evaluate
 from experiments.measuring.probes import Observation, OtherRows, Probes, observe
 from experiments.measuring.row_gradients import Sample, row_norms
-from experiments.training.hyperparameters import Program
-from experiments.training.program_cache import can_be_kept
+from experiments.training.hyperparameters import TrainingSpec
+from experiments.training.program_cache import register_output_types
 from model.functional import Params, apply
 from model.transformer import ForwardOutput
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Material:
+class EvaluationData:
     """What models are measured on; the same for all runs."""
 
     examples: EvaluationSet
@@ -29,14 +29,14 @@ class Material:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Measured:
+class Measurement:
     """What was measured of one run (or of all of them, stacked [R])."""
 
     evaluation: Evaluation
     observation: Observation
     other_weights_OHK: Any
     """Attention in the rows beside the probes."""
-    health: Health
+    attention_statistics: AttentionStatistics
     """Of the sample's rows."""
     gradient_norm_EG: Any
     """Norm of each sample row's gradient in each parameter group (G: groups, see `gradient_norms`)."""
@@ -49,54 +49,56 @@ class Measured:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Glance:
+class SweepMeasurement:
     """The part of it that a run among hundreds gets."""
 
     evaluation: Evaluation
     weights_GHK: Any
     """Attention in the probe rows."""
-    health: Health
+    attention_statistics: AttentionStatistics
 
 
-can_be_kept((Evaluation, ForwardOutput, Health, Observation, Measured, Glance))
+register_output_types((Evaluation, ForwardOutput, AttentionStatistics, Observation, Measurement, SweepMeasurement))
 
 
-def measure(program: Program, material: Material, params: Params, scale: jax.Array, shards: int = 1) -> Measured:
+def measure(spec: TrainingSpec, data: EvaluationData, params: Params, scale: jax.Array, shards: int = 1) -> Measurement:
     """Measure one run; `shards` as in `evaluate`."""
-    probes, other, sample = material.probes, material.other, material.sample
-    rows = (probes.tokens_GK, probes.hidden_G), (other.tokens_OK, other.hidden_O), (sample.tokens_EK, sample.hidden_E)
-    of_probes, of_other, of_sample = _forward(program, params, scale, *rows)
-    return Measured(
-        evaluate(program, material.examples, params, scale, shards),
-        observe(program, probes, params, scale, of_probes),
+    probes, other, sample = data.probes, data.other, data.sample
+    rows = (probes.tokens_GK, probes.masked_G), (other.tokens_OK, other.masked_O), (sample.tokens_EK, sample.masked_E)
+    of_probes, of_other, of_sample = _forward(spec, params, scale, *rows)
+    return Measurement(
+        evaluate(spec, data.examples, params, scale, shards),
+        observe(spec, probes, params, scale, of_probes),
         of_other.weights_BHQK[:, :, 0],
-        health(sample.tokens_EK, of_sample),
-        row_norms(program, sample, params, scale),
+        attention_statistics(sample.tokens_EK, of_sample),
+        row_norms(spec, sample, params, scale),
     )
 
 
-def glance(program: Program, material: Material, params: Params, scale: jax.Array, shards: int = 1) -> Glance:
+def measure_sweep(
+    spec: TrainingSpec, data: EvaluationData, params: Params, scale: jax.Array, shards: int = 1
+) -> SweepMeasurement:
     """Measure one run's excess, the health of its attention and its maps; `shards` as in `evaluate`."""
-    probes, sample = material.probes, material.sample
-    rows = (probes.tokens_GK, probes.hidden_G), (sample.tokens_EK, sample.hidden_E)
-    of_probes, of_sample = _forward(program, params, scale, *rows)
-    return Glance(
-        evaluate(program, material.examples, params, scale, shards),
+    probes, sample = data.probes, data.sample
+    rows = (probes.tokens_GK, probes.masked_G), (sample.tokens_EK, sample.masked_E)
+    of_probes, of_sample = _forward(spec, params, scale, *rows)
+    return SweepMeasurement(
+        evaluate(spec, data.examples, params, scale, shards),
         of_probes.weights_BHQK[:, :, 0],
-        health(sample.tokens_EK, of_sample),
+        attention_statistics(sample.tokens_EK, of_sample),
     )
 
 
 def _forward(
-    program: Program, params: Params, scale: jax.Array, *rows: tuple[jax.Array, jax.Array]
+    spec: TrainingSpec, params: Params, scale: jax.Array, *rows: tuple[jax.Array, jax.Array]
 ) -> list[ForwardOutput]:
-    """The forward pass of several groups of (tokens, hidden places): one pass, which compiles more quickly, cut up."""
+    """The forward pass of several groups of (tokens, masked places): one pass, which compiles more quickly, cut up."""
     tokens_BK = jnp.concatenate([tokens for tokens, _ in rows])
-    hidden_B = jnp.concatenate([hidden for _, hidden in rows])
-    whole = apply(program.model, params, tokens_BK, hidden_B[:, None], scale=scale)
+    masked_B = jnp.concatenate([masked for _, masked in rows])
+    whole = apply(spec.model, params, tokens_BK, masked_B[:, None], scale=scale)
     parts, end = [], 0
-    for _, hidden in rows:
-        start, end = end, end + len(hidden)
+    for _, masked in rows:
+        start, end = end, end + len(masked)
         parts.append(jax.tree.map(lambda array, rows=slice(start, end): array[rows], whole))
     return parts
 

@@ -1,6 +1,6 @@
-"""The sentences that are watched: their exact answers, and what a model does with each hidden word.
+"""The sentences that are watched: their exact answers, and what a model does with each masked word.
 
-A row is one hidden word of one sentence: the attention of that position in the copy of the sentence whose word is
+A row is one masked word of one sentence: the attention of that position in the copy of the sentence whose word is
 masked. Every row that is shown carries loss in training. Dimension letters beside those of `model`: N sentences, G rows
 of all of them, C substitutions (see `Probes.tokens_CK`).
 """
@@ -18,7 +18,7 @@ from data.errors import InputError
 from data.posterior import pair_posterior, posterior, relevance, relevant_words, template_of
 from data.vocabulary import MASK, PAD
 from data.world import World
-from experiments.training.hyperparameters import Program
+from experiments.training.hyperparameters import TrainingSpec
 from model.functional import Params, apply
 from model.interventions import cut_logits
 from model.loss import excess
@@ -35,7 +35,7 @@ class Probes:
 
     tokens_GK: Array
     """The masked copies."""
-    hidden_G: Array
+    masked_G: Array
     sentence_G: Array
     target_G: Array
     posterior_GV: Array
@@ -64,9 +64,9 @@ class Observation:
 
 
 def probe_tokens(
-    world: World, sentence: str, hidden: Sequence[str], place: str = ""
+    world: World, sentence: str, masked: Sequence[str], place: str = ""
 ) -> tuple[list[int], list[int]] | None:
-    """The sentence's tokens, and the positions to ask: every word of a slot in `hidden`; None where there is none.
+    """The sentence's tokens, and the positions to mask: every word of a slot in `masked`; None where there is none.
 
     Raises:
       InputError: an unknown word, or a sentence that this world cannot say; `place` is where the sentence stands.
@@ -76,35 +76,35 @@ def probe_tokens(
         fields = template_of(world, tokens).fields
     except InputError as error:
         raise InputError(f"{place}{error}") from None
-    positions = [i for i, field in enumerate(fields) if not field.is_word and field.slot in hidden]
+    positions = [i for i, field in enumerate(fields) if not field.is_word and field.slot in masked]
     return (tokens, positions) if positions else None
 
 
-def asked_probe(world: World, sentence: str, hidden: Sequence[str], place: str = "") -> tuple[list[int], list[int]]:
-    """The same of a sentence in which something must be asked; raises InputError where nothing is."""
-    found = probe_tokens(world, sentence, hidden, place)
+def masked_probe(world: World, sentence: str, masked: Sequence[str], place: str = "") -> tuple[list[int], list[int]]:
+    """The same of a sentence in which a word must be masked; raises InputError where none is."""
+    found = probe_tokens(world, sentence, masked, place)
     if found is None:
-        raise InputError(f"{place}'{sentence}' has no word of {', '.join(hidden)}, so nothing in it is asked")
+        raise InputError(f"{place}'{sentence}' has no word of {', '.join(masked)}, so nothing in it is masked")
     return found
 
 
 def make_probes(world: World, rows: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Probes:
-    """The rows of (tokens, positions to ask), with their exact answers."""
-    tokens_GK = np.full((sum(len(asked) for _, asked in rows), world.max_length), PAD, np.int32)
-    hidden_G, sentence_G = (np.zeros(len(tokens_GK), np.int32) for _ in range(2))
-    pairs = [(n, tokens, place) for n, (tokens, asked) in enumerate(rows) for place in asked]
+    """The rows of (tokens, positions to mask), with their exact answers."""
+    tokens_GK = np.full((sum(len(places) for _, places in rows), world.max_length), PAD, np.int32)
+    masked_G, sentence_G = (np.zeros(len(tokens_GK), np.int32) for _ in range(2))
+    pairs = [(n, tokens, place) for n, (tokens, places) in enumerate(rows) for place in places]
     for g, (n, tokens, place) in enumerate(pairs):
         tokens_GK[g, : len(tokens)] = tokens
-        hidden_G[g], sentence_G[g] = place, n
+        masked_G[g], sentence_G[g] = place, n
     row_G = np.arange(len(pairs))
-    target_G = tokens_GK[row_G, hidden_G]
-    exact_GV = posterior(world, tokens_GK, hidden_G)
-    relevance_GK = relevance(world, tokens_GK, hidden_G)
-    tokens_GK[row_G, hidden_G] = MASK
-    substitutions = _substitutions(world, tokens_GK, hidden_G)
+    target_G = tokens_GK[row_G, masked_G]
+    exact_GV = posterior(world, tokens_GK, masked_G)
+    relevance_GK = relevance(world, tokens_GK, masked_G)
+    tokens_GK[row_G, masked_G] = MASK
+    substitutions = _substitutions(world, tokens_GK, masked_G)
     floats = np.float32
     return Probes(
-        tokens_GK, hidden_G, sentence_G, target_G, exact_GV.astype(floats), relevance_GK.astype(floats), *substitutions
+        tokens_GK, masked_G, sentence_G, target_G, exact_GV.astype(floats), relevance_GK.astype(floats), *substitutions
     )
 
 
@@ -114,26 +114,26 @@ class OtherRows:
     """Rows beside the probes: on them the best head is chosen, so that it is reported on other rows than chosen on."""
 
     tokens_OK: Array
-    hidden_O: Array
+    masked_O: Array
     relevant_OK: Array
-    """Which words truly matter."""
+    """Which words are relevant."""
 
 
-def other_rows(world: World, tokens_OK: Array, hidden_O: Array) -> OtherRows:
+def other_rows(world: World, tokens_OK: Array, masked_O: Array) -> OtherRows:
     """Masked sentences as further rows."""
-    return OtherRows(tokens_OK, hidden_O, relevant_words(relevance(world, tokens_OK, hidden_O)))
+    return OtherRows(tokens_OK, masked_O, relevant_words(relevance(world, tokens_OK, masked_O)))
 
 
 def _substitutions(
-    world: World, tokens_GK: NDArray[np.int32], hidden_G: NDArray[np.int32]
+    world: World, tokens_GK: NDArray[np.int32], masked_G: NDArray[np.int32]
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
     """Every visible word of every row replaced by every word that could stand there, with its probability."""
     tokens, rows, keys, weights = [], [], [], []
     for key in range(tokens_GK.shape[1]):
-        here = np.flatnonzero((tokens_GK[:, key] != PAD) & (hidden_G != key))
+        here = np.flatnonzero((tokens_GK[:, key] != PAD) & (masked_G != key))
         if len(here) == 0:
             continue
-        word_GV = pair_posterior(world, tokens_GK[here], hidden_G[here], np.full(len(here), key)).sum(axis=1)
+        word_GV = pair_posterior(world, tokens_GK[here], masked_G[here], np.full(len(here), key)).sum(axis=1)
         for g, word in zip(*np.nonzero(word_GV), strict=True):
             changed = tokens_GK[here[g]].copy()
             changed[key] = word
@@ -145,25 +145,27 @@ def _substitutions(
     return np.asarray(tokens), np.asarray(rows, integers), np.asarray(keys, integers), np.asarray(weights, np.float32)
 
 
-def observe(program: Program, probes: Probes, params: Params, scale: jax.Array, forward: ForwardOutput) -> Observation:
+def observe(
+    spec: TrainingSpec, probes: Probes, params: Params, scale: jax.Array, forward: ForwardOutput
+) -> Observation:
     """What a run's model does with every row of `probes`; `forward` is its forward pass of them (Q is 1)."""
-    asked_G1 = probes.hidden_G[:, None]
-    cut_GJKV = cut_logits(program.model, params, probes.tokens_GK, asked_G1, scale=scale)[:, 0]
+    query_G1 = probes.masked_G[:, None]
+    cut_GJKV = cut_logits(spec.model, params, probes.tokens_GK, query_G1, scale=scale)[:, 0]
     excess_G = excess(probes.posterior_GV, forward.logits_BQV[:, 0])
     cost_GJK = excess(probes.posterior_GV[:, None, None], cut_GJKV) - excess_G[:, None, None]
-    return Observation(forward, excess_G, cost_GJK, _model_relevance(program, probes, params, scale, forward))
+    return Observation(forward, excess_G, cost_GJK, _model_relevance(spec, probes, params, scale, forward))
 
 
 def _model_relevance(
-    program: Program, probes: Probes, params: Params, scale: jax.Array, forward: ForwardOutput
+    spec: TrainingSpec, probes: Probes, params: Params, scale: jax.Array, forward: ForwardOutput
 ) -> jax.Array:
     rows, keys = probes.tokens_GK.shape
-    asked_C1 = probes.hidden_G[probes.row_C][:, None]
-    guess_CV = jax.nn.softmax(apply(program.model, params, probes.tokens_CK, asked_C1, scale=scale).logits_BQV[:, 0])
+    query_C1 = probes.masked_G[probes.row_C][:, None]
+    guess_CV = jax.nn.softmax(apply(spec.model, params, probes.tokens_CK, query_C1, scale=scale).logits_BQV[:, 0])
     segment_C = probes.row_C * keys + probes.key_C
     without_SV = jax.ops.segment_sum(guess_CV * probes.weight_C[:, None], segment_C, rows * keys)
     without_GKV = without_SV.reshape(rows, keys, -1)
     guess_GV = jax.nn.softmax(forward.logits_BQV[:, 0])
-    some_GK = without_GKV.sum(axis=-1) > 0  # not the hidden place, not padding
+    some_GK = without_GKV.sum(axis=-1) > 0  # not the masked place, not padding
     log_GKV = jnp.log(jnp.where(some_GK[..., None], without_GKV, 1.0))
     return jnp.where(some_GK, excess(guess_GV[:, None], log_GKV), 0.0)

@@ -1,6 +1,6 @@
-"""Relation scores: how much of the attention lies on the words that truly matter.
+"""Relation scores: how much of the attention lies on the relevant words.
 
-The score of a row is the weight on its truly relevant words (at least 20 % of the row's largest exact relevance). It
+The score of a row is the weight on its relevant words (at least 20 % of the row's largest exact relevance). It
 means something only beside its baselines: the untrained model, uniform attention, and attention by position alone.
 """
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from data.posterior import relevant_words
 from data.vocabulary import PAD
-from experiments.measuring.measurement import Measured
+from experiments.measuring.measurement import Measurement
 from experiments.measuring.probes import OtherRows, Probes
 
 Floats = NDArray[np.float32]
@@ -36,7 +36,7 @@ class RelationScores:
     """The head with the highest score on other sentences than the probes."""
 
 
-def relation_scores(probes: Probes, other: OtherRows, trained: Measured, untrained: Measured) -> RelationScores:
+def relation_scores(probes: Probes, other: OtherRows, trained: Measurement, untrained: Measurement) -> RelationScores:
     """The scores of one run on the probe rows.
 
     Args:
@@ -60,7 +60,7 @@ def relation_scores(probes: Probes, other: OtherRows, trained: Measured, untrain
 def by_place(probes: Probes, position_map_PHK: Any) -> Floats:
     """The maps of the probe rows [G, H, K], if each head looked at places as it does on average."""
     words_GK = probes.tokens_GK != PAD
-    by_place_GHK = position_map_PHK[probes.hidden_G] * words_GK[:, None]
+    by_place_GHK = position_map_PHK[probes.masked_G] * words_GK[:, None]
     return np.asarray(by_place_GHK / np.maximum(by_place_GHK.sum(axis=2, keepdims=True), 1e-9))
 
 

@@ -1,7 +1,7 @@
 """How large the loss gradient is, row by row and parameter group by parameter group, while a model trains.
 
 A row is one masked sentence. Its loss is KL(exact posterior || model), whose gradient is what the cross-entropy's is on
-average over the words that may be hidden there, without that noise. One mean over rows says little (a few rows can
+average over the words that may be masked there, without that noise. One mean over rows says little (a few rows can
 carry all of it), so the norms of single rows are kept, and RMS, median and the share of dead rows are taken from them.
 """
 
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.training.hyperparameters import Program
+from experiments.training.hyperparameters import TrainingSpec
 from model.functional import Params, apply
 from model.loss import excess
 
@@ -27,7 +27,7 @@ class Sample:
     """A few rows of the evaluation set, for what is too costly on all of it; E rows."""
 
     tokens_EK: Any
-    hidden_E: Any
+    masked_E: Any
     posterior_EV: Any
 
 
@@ -51,20 +51,20 @@ def groups(params: Params) -> list[str]:
     return sorted({group_of(path) for path in flat_params(params)})
 
 
-def row_norms(program: Program, sample: Sample, params: Params, scale: jax.Array) -> jax.Array:
+def row_norms(spec: TrainingSpec, sample: Sample, params: Params, scale: jax.Array) -> jax.Array:
     """Euclidean norm of each row's loss gradient in each parameter group, [E, groups], in nats per parameter unit."""
 
-    def loss(params: Params, tokens_K: jax.Array, hidden: jax.Array, posterior_V: jax.Array) -> jax.Array:
-        forward = apply(program.model, params, tokens_K[None], hidden[None, None], scale=scale)
+    def loss(params: Params, tokens_K: jax.Array, masked: jax.Array, posterior_V: jax.Array) -> jax.Array:
+        forward = apply(spec.model, params, tokens_K[None], masked[None, None], scale=scale)
         return excess(posterior_V, forward.logits_BQV[0, 0])
 
-    def norms(tokens_K: jax.Array, hidden: jax.Array, posterior_V: jax.Array) -> jax.Array:
+    def norms(tokens_K: jax.Array, masked: jax.Array, posterior_V: jax.Array) -> jax.Array:
         squares = dict.fromkeys(groups(params), jnp.float32(0))
-        for path, leaf in flat_params(jax.grad(loss)(params, tokens_K, hidden, posterior_V)).items():
+        for path, leaf in flat_params(jax.grad(loss)(params, tokens_K, masked, posterior_V)).items():
             squares[group_of(path)] += jnp.sum(leaf * leaf)
         return jnp.sqrt(jnp.stack(list(squares.values())))
 
-    return jax.vmap(norms)(sample.tokens_EK, sample.hidden_E, sample.posterior_EV)
+    return jax.vmap(norms)(sample.tokens_EK, sample.masked_E, sample.posterior_EV)
 
 
 def norm_metrics(names: list[str], norm_EG: NDArray[np.floating], start_EG: NDArray[np.floating]) -> dict[str, float]:

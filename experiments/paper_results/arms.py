@@ -20,14 +20,14 @@ from data.sampler import sampler_tables
 from data.world import World
 from experiments.config.schema import Config
 from experiments.measuring.excess import EvaluationSet, make_evaluation_set
-from experiments.training.hyperparameters import Program, Swept, program, swept
+from experiments.training.hyperparameters import Hyperparameters, TrainingSpec, hyperparameters, training_spec
 from experiments.training.trainer import Runner
 from experiments.training.update import Loss
 from model.functional import Params
 
 CHUNKS = 10
 """In how many pieces the progress of a training is told."""
-Measure = Callable[[Program, EvaluationSet, Params, jax.Array], Any]
+Measure = Callable[[TrainingSpec, EvaluationSet, Params, jax.Array], Any]
 """(program, evaluation set, parameters, scale) -> what is measured of one run."""
 
 
@@ -41,11 +41,11 @@ class Trained:
     """Whether a run diverged; what is measured of it `after` is its state before that update."""
 
 
-def sweep(config: Config, arms: Sequence[tuple[int, float, float]]) -> Swept:
-    """Swept values of one run for each (seed, learning rate, scale); the rest is the config's."""
+def sweep(config: Config, arms: Sequence[tuple[int, float, float]]) -> Hyperparameters:
+    """Hyperparameters values of one run for each (seed, learning rate, scale); the rest is the config's."""
     seeds, rates, scales = zip(*arms, strict=True)
     return dataclasses.replace(
-        swept(dataclasses.replace(config, seeds=len(arms))),
+        hyperparameters(dataclasses.replace(config, seeds=len(arms))),
         seed=np.asarray(seeds, np.uint32),
         learning_rate=np.asarray(rates, np.float32),
         scale=np.asarray(scales, np.float32),
@@ -71,9 +71,11 @@ def of_clauses(world: World, clauses: int) -> World:
 class Arms:
     """The runs of one program; compiled in the background as soon as it is made."""
 
-    def __init__(self, config: Config, world: World, values: Swept, measure: Measure, loss: Loss | None = None) -> None:
+    def __init__(
+        self, config: Config, world: World, values: Hyperparameters, measure: Measure, loss: Loss | None = None
+    ) -> None:
         self.examples = make_evaluation_set(config, world)
-        static, tables = program(config, world), sampler_tables(world, config.task.hidden)
+        static, tables = training_spec(config, world), sampler_tables(world, config.task.masked)
         self._steps = config.train.steps
         self._runner = Runner(static, values, tables, [0, self._steps], loss=loss)
         self._runner.measured_by(lambda *measured: measure(static, *measured), self.examples)
@@ -83,13 +85,13 @@ class Arms:
         """Train; `done` is called CHUNKS times on the way."""
         told = 0
 
-        def tick(step: int) -> bool:
+        def should_stop(step: int) -> bool:
             nonlocal told
             for _ in range(told, CHUNKS * step // self._steps):
                 done()
                 told += 1
             return False
 
-        before, after = self._runner.run(tick)
-        tick(self._steps)  # where every run diverged, training ended early
-        return Trained(before.measured, after.measured, after.diverged_at_R >= 0)
+        before, after = self._runner.run(should_stop)
+        should_stop(self._steps)  # where every run diverged, training ended early
+        return Trained(before.measurement, after.measurement, after.diverged_at_R >= 0)

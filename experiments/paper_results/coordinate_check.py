@@ -4,7 +4,7 @@ Queries and keys are independent at first, so q.k is a sum of d random terms, ab
 and it is a sum of d terms that agree, about d. Hence muP's factor 1/d: the logits then shrink like d^(-1/2) at the
 start, but are independent of d after training. Under 1/sqrt(d) it is the other way round.
 
-Measured: sigma, the std of a row's scores (root of the mean variance over rows and heads), for ever larger heads, at
+Measurement: sigma, the std of a row's scores (root of the mean variance over rows and heads), for ever larger heads, at
 the start and after training, everything else being equal, the learning rate too.
 
 Letters: D sizes, C scales, S seeds.
@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 
 from data.world import World
 from experiments.config.schema import Config, EvaluateConfig, TrainConfig
-from experiments.measuring.attention_statistics import health
+from experiments.measuring.attention_statistics import attention_statistics
 from experiments.measuring.excess import EvaluationSet
 from experiments.paper_results.arms import CHUNKS, Arms, of_clauses, sweep
 from experiments.paper_results.config import MupConfig, PapersConfig
 from experiments.statistics.claims import Claim, above, between
 from experiments.statistics.intervals import Interval, bootstrap_interval, interquartile_mean, paired_ratio
 from experiments.statistics.significance import holm, sign_flip_p
-from experiments.training.hyperparameters import Program
+from experiments.training.hyperparameters import TrainingSpec
 from model.config import ModelConfig
 from model.functional import Params, apply
 
@@ -60,11 +60,11 @@ class MupResult:
         return bootstrap_interval(slope, *sigma_DCS[:, SCALES.index(scale)])
 
 
-def sigma(program: Program, examples: EvaluationSet, params: Params, scale: jax.Array, *, asked: int) -> jax.Array:
-    """Std of a row's scores, over all heads and the first `asked` rows: those of an evaluation set's asked contexts."""
-    tokens_EK, hidden_E = examples.tokens_EK[:asked], examples.hidden_E[:asked]
-    forward = apply(program.model, params, tokens_EK, hidden_E[:, None], scale=scale)
-    return jnp.sqrt(jnp.mean(health(tokens_EK, forward).score_std_H ** 2))
+def sigma(spec: TrainingSpec, examples: EvaluationSet, params: Params, scale: jax.Array, *, trained: int) -> jax.Array:
+    """Std of a row's scores, over all heads and the first `trained` rows, those of trained contexts."""
+    tokens_EK, masked_E = examples.tokens_EK[:trained], examples.masked_E[:trained]
+    forward = apply(spec.model, params, tokens_EK, masked_E[:, None], scale=scale)
+    return jnp.sqrt(jnp.mean(attention_statistics(tokens_EK, forward).score_std_H ** 2))
 
 
 def experiment(config: PapersConfig, own: MupConfig, d: int) -> Config:
@@ -89,7 +89,7 @@ def prepare(config: PapersConfig, world: World, d: int) -> Arms:
     factors = {"inverse": 1 / d, "inverse_sqrt": d**-0.5}
     seeds = range(config.seed, config.seed + own.seeds)
     arms = [(seed, own.learning_rate, factors[scale]) for scale in SCALES for seed in seeds]
-    measured = functools.partial(sigma, asked=own.sentences)
+    measured = functools.partial(sigma, trained=own.sentences)
     return Arms(common, of_clauses(world, own.clauses), sweep(common, arms), measured)
 
 

@@ -162,8 +162,8 @@ def _real_run(config: PapersConfig, own: EntropyConfig, scale: str) -> Config:
 
 def recorded_rows(training: Training, record: Record) -> Rows:
     """Every row of a record, of all runs and heads, without its padding."""
-    tokens_GK = np.asarray(training.material.probes.tokens_GK)
-    forward = record.measured.observation.forward
+    tokens_GK = np.asarray(training.data.probes.tokens_GK)
+    forward = record.measurement.observation.forward
     parts = []
     for g, tokens_K in enumerate(tokens_GK):
         words_K = tokens_K != PAD

@@ -27,7 +27,7 @@ from experiments.paper_results.arms import CHUNKS, Arms, of_clauses, sweep
 from experiments.paper_results.config import LogitSizeConfig, PapersConfig
 from experiments.statistics.claims import Claim, above, between
 from experiments.statistics.intervals import Interval, bootstrap_interval, interquartile_mean, paired_ratio
-from experiments.training.hyperparameters import Program
+from experiments.training.hyperparameters import TrainingSpec
 from model.config import ModelConfig
 from model.functional import Params, apply
 from model.loss import cross_entropy
@@ -44,14 +44,14 @@ PIECES = CHUNKS
 
 @dataclass(frozen=True)
 class LogitSizeResult:
-    """Excess on asked contexts, nats, by size, learning rate and seed."""
+    """Excess on trained contexts, nats, by size, learning rate and seed."""
 
     kappas: tuple[float, ...]
     rates: tuple[float, ...]
     d_head: int
     excess_ALS: Floats
     blind: float
-    """Excess of the best guess that does not attend to any word, but knows the place of the hidden one."""
+    """Excess of the best guess that does not attend to any word, but knows the place of the masked one."""
     diverged: int
 
     @property
@@ -79,29 +79,29 @@ def held(params: Params) -> Params:
     return {**params, "attention": {**attention, "gain": jnp.ones_like(attention["gain"])}}
 
 
-def held_loss(program: Program, params: Params, batch: Batch, scale: jax.Array) -> jax.Array:
-    """Mean cross-entropy of the hidden words, for queries and keys of fixed length."""
-    forward = apply(program.model, held(params), batch.tokens_BK, batch.hidden_B[:, None], scale=scale)
+def held_loss(spec: TrainingSpec, params: Params, batch: Batch, scale: jax.Array) -> jax.Array:
+    """Mean cross-entropy of the masked words, for queries and keys of fixed length."""
+    forward = apply(spec.model, held(params), batch.tokens_BK, batch.masked_B[:, None], scale=scale)
     return cross_entropy(forward.logits_BQV[:, 0], batch.target_B).mean()
 
 
-def held_excess(program: Program, examples: EvaluationSet, params: Params, scale: jax.Array) -> jax.Array:
-    """Mean excess on asked contexts, nats."""
-    excess_G = evaluate(program, examples, held(params), scale).excess_G
+def held_excess(spec: TrainingSpec, examples: EvaluationSet, params: Params, scale: jax.Array) -> jax.Array:
+    """Mean excess on trained contexts, nats."""
+    excess_G = evaluate(spec, examples, held(params), scale).excess_G
     return excess_G[: len(excess_G) // 2].mean()
 
 
 def blind_excess(examples: EvaluationSet) -> float:
-    """Excess of the best guess from the place of the hidden word alone: what a model without attention can reach.
+    """Excess of the best guess from the place of the masked word alone: what a model without attention can reach.
 
-    The guess for a place is the mean of the posteriors of the evaluation sentences that have it. Mean over the asked
+    The guess for a place is the mean of the posteriors of the evaluation sentences that have it. Mean over the trained
     contexts, as `held_excess`.
     """
     slots = examples.share_EG.shape[1] // 2
     share_E = examples.share_EG[:, :slots].sum(axis=1) / slots
     total = 0.0
-    for place in np.unique(examples.hidden_E):
-        here = (examples.hidden_E == place) & (share_E > 0)
+    for place in np.unique(examples.masked_E):
+        here = (examples.masked_E == place) & (share_E > 0)
         share_N, posterior_NV = share_E[here].astype(float), examples.posterior_EV[here].astype(float)
         guess_V = share_N @ posterior_NV / max(share_N.sum(), 1e-300)
         ratio_NV = np.where(posterior_NV > 0, posterior_NV, 1.0) / np.where(posterior_NV > 0, guess_V, 1.0)

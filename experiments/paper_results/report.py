@@ -98,7 +98,7 @@ def _logit_size(report: Report, config: PapersConfig, result: LogitSizeResult) -
         " score is then kappa sqrt(d) times a cosine, so the largest there can be is kappa sqrt(d)."
         f" Ours: one layer, d = {result.d_head}, {own.steps} updates{_sentences(own.clauses)}, {own.seeds} seeds;"
         " excess is loss above the best possible. The counterpart of the zero-layer model, the best guess from the"
-        f" place of the hidden word alone, has {result.blind:.3f} nats.",
+        f" place of the masked word alone, has {result.blind:.3f} nats.",
         f"The knee (where the excess is {logit_size.KNEE:g} times that of the smallest kappa) lies at kappa"
         f" {result.knee()}, where the largest score is {result.knee().estimate * result.d_head**0.5:.3g}. What sets"
         " its place is not answered by this measurement.",

@@ -40,13 +40,13 @@ _NOTHING = 255
 
 @dataclass(frozen=True)
 class MapLabels:
-    """What stands at the axes of a map: the words, and which of them is hidden and which matter in each row."""
+    """What stands at the axes of a map: the words, and which of them is masked and which matter in each row."""
 
     words: tuple[str, ...]
-    hidden: tuple[int, ...]
-    """Position of the hidden word of each row."""
+    masked: tuple[int, ...]
+    """Position of the masked word of each row."""
     relevant: NDArray[np.bool_]
-    """[rows, words]: the truly relevant words."""
+    """[rows, words]: the relevant words."""
 
     def short(self, position: int) -> str:
         """A word as it fits beside the others: at most 12 letters, or 6 of the wide ones of East Asia."""
@@ -60,7 +60,7 @@ class MapLabels:
 
     @property
     def rows(self) -> list[str]:
-        return [self.short(i) for i in self.hidden]
+        return [self.short(i) for i in self.masked]
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ class _Kind:
 
 
 _KINDS = {
-    "weight": _Kind(BLUES, "1", "query: hidden word", "key: word that is looked at"),
-    "relevance": _Kind(PURPLES, "1 nat or more", "hidden word", "known word: what it tells, in nats", ", in nats"),
+    "weight": _Kind(BLUES, "1", "query: masked word", "key: word that is looked at"),
+    "relevance": _Kind(PURPLES, "1 nat or more", "masked word", "known word: what it tells, in nats", ", in nats"),
 }
 
 
@@ -99,7 +99,7 @@ class Grid:
             draw.line((x1, y0, x1, y1, x0, y1), fill=PAPER)  # thin gaps, so that cells can be counted
             if labels.relevant[i, j]:
                 draw.rectangle((x0, y0, x1 - 1, y1 - 1), outline=ACCENT, width=3)
-            if labels.hidden[i] == j:
+            if labels.masked[i] == j:
                 _dashes(self._marks, (x0 + 1, y0 + 1, x1 - 2, y1 - 2))
         self._marked = self._marks.point([255] * _NOTHING + [0])
 
@@ -134,7 +134,7 @@ class Legend:
     def __init__(self, darkest: str, size: int, room: int, more: Sequence[tuple[str, str]] = ()) -> None:
         self._size, left, line = size, 0, 0
         self._items: list[tuple[int, int, str, str]] = []
-        marks = ("scale", darkest), ("frame", "truly matters"), ("dashes", "[MASK], the hidden place")
+        marks = ("scale", darkest), ("frame", "relevant word"), ("dashes", "[MASK], the masked place")
         for mark, text in (*marks, *more):
             wide = self._wide(mark) + text_tile(text, size).width
             if left and left + wide > room:

@@ -23,7 +23,7 @@ PURPLES = "fcfbfd efedf5 dadaeb bcbddc 9e9ac8 807dba 6a51a3 54278f 3f007d"
 SHADES = 128
 """Colours of a scale: the first indices of the palette, from the value 0 to the value 1."""
 PAPER, INK, SOFT, LINE, UNKNOWN, ACCENT = range(SHADES, SHADES + 6)
-"""Page, text, lesser text, thin lines, a value that is not finite, the mark of the words that truly matter."""
+"""Page, text, lesser text, thin lines, a value that is not finite, the mark of the relevant words."""
 _PLAIN = "ffffff 22303c 5d6b78 c3ccd4 d9d9d9 d1495b"
 _EMOJI = "fcc21b ffe08a e8833a a0522d 6b3e26 2e7d32 8bc34a f48fb1 b71c1c 000000"
 USUAL = re.compile("[\u0020-\u024f\u0380-\u0525…]*")

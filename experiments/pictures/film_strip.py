@@ -38,7 +38,7 @@ class _Sheet:
         self._grid = grid = Grid(labels, (wide, max(wide, 27)), letters)
         self._pitch = max(grid.width, caption) + gap
         width = max(self._left + per_line * self._pitch - gap + pad, 420 * FINE)
-        axes = "row: query, the hidden word; column: key, a word it looks at"
+        axes = "row: query, the masked word; column: key, a word it looks at"
         legend = Legend("1", 20, width - 2 * pad, (("", axes),))
         self.extra_at = pad, 56 + legend.height + extra // 2
         self._top, self._down, self._per_line = 56 + legend.height + extra + 44, grid.height + gap, per_line

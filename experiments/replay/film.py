@@ -11,13 +11,13 @@ from data.files import is_taken
 from data.posterior import relevant_words
 from data.vocabulary import PAD
 from data.world import World, load_world
-from experiments.measuring.probes import Probes, asked_probe, make_probes
+from experiments.measuring.probes import Probes, make_probes, masked_probe
 from experiments.measuring.row_gradients import flat_params
 from experiments.pictures.attention_map import MapLabels
 from experiments.pictures.film_strip import film_gif, film_strip
 from experiments.run_directory.saved_run import SavedRun, load_run
 from experiments.run_directory.step_arrays import check_stacked
-from experiments.training.hyperparameters import Program, program
+from experiments.training.hyperparameters import TrainingSpec, training_spec
 from experiments.training.schedule import pictured_steps
 from model.functional import Params, apply, init_params
 
@@ -35,20 +35,20 @@ def make_film(run: str, sentence: str, steps: int, out: str | None = None) -> li
       InputError: no such run, a sentence that its world cannot say, or a file that is there already.
     """
     saved = load_run(run)
-    saved = next(iter(saved.members.values()), saved)
+    saved = next(iter(saved.runs.values()), saved)
     world = load_world(saved.config.world)
     if steps < 1:
         raise InputError(f"--steps: must be at least 1, not {steps}")
-    rows = [asked_probe(world, sentence, saved.config.task.hidden)]
+    rows = [masked_probe(world, sentence, saved.config.task.masked)]
     recorded = _recorded_steps(saved, world)
     chosen = pictured_steps(recorded, steps)
     probes = make_probes(world, rows)
-    maps = _maps(saved, program(saved.config, world), probes, [recorded.index(step) for step in chosen])
+    maps = _maps(saved, training_spec(saved.config, world), probes, [recorded.index(step) for step in chosen])
     tokens = probes.tokens_GK.copy()
-    tokens[np.arange(len(tokens)), probes.hidden_G] = probes.target_G
+    tokens[np.arange(len(tokens)), probes.masked_G] = probes.target_G
     words = tuple(world.vocabulary.words[token] for token in tokens[0] if token != PAD)
     relevant = relevant_words(probes.relevance_GK.astype(np.float64))[:, : len(words)]
-    labels = MapLabels(words, tuple(int(place) for place in probes.hidden_G), relevant)
+    labels = MapLabels(words, tuple(int(place) for place in probes.masked_G), relevant)
     pictures = {".gif": film_gif, ".png": film_strip}
     paths = _free_paths(saved, out, list(pictures))
     for path, picture in zip(paths, pictures.values(), strict=True):
@@ -65,19 +65,19 @@ def _recorded_steps(saved: SavedRun, world: World) -> list[int]:
     words = arrays.get("token/embedding", np.zeros(0)).shape[1:2]
     if words and words[0] != len(world.vocabulary):
         raise InputError(f"{saved.folder}: was trained on {words[0]} words, its world has {len(world.vocabulary)} now")
-    model = program(saved.config, world).model
+    model = training_spec(saved.config, world).model
     params = jax.eval_shape(lambda: init_params(model, jax.random.key(0)))
     check_stacked(path, arrays, {"/".join(name): leaf.shape for name, leaf in flat_params(params).items()})
     return [int(step) for step in arrays["step"]]
 
 
-def _maps(saved: SavedRun, static: Program, probes: Probes, at: list[int]) -> list[NDArray[np.float32]]:
+def _maps(saved: SavedRun, static: TrainingSpec, probes: Probes, at: list[int]) -> list[NDArray[np.float32]]:
     """Attention [heads, rows, words] at each of the recorded steps number `at`."""
 
     @jax.jit
     def weights(params: Params) -> jax.Array:
         scale = saved.config.model.scale_factor  # the program knows of no swept value
-        forward = apply(static.model, params, probes.tokens_GK, probes.hidden_G[:, None], scale=scale)
+        forward = apply(static.model, params, probes.tokens_GK, probes.masked_G[:, None], scale=scale)
         return forward.weights_BHQK[:, :, 0]
 
     length = int((probes.tokens_GK[0] != PAD).sum())

@@ -26,7 +26,7 @@ def load_row(folder: Path) -> dict[str, Any]:
     try:
         run = load_run(folder)
         row["config"] = _values(run.config)
-        found = [one.summary for one in run.members.values()] if run.members else [run.summary]
+        found = [one.summary for one in run.runs.values()] if run.runs else [run.summary]
     except InputError as error:
         message = str(error)
         row["status"] = "did not end" if "no such file" in message else "cannot be read"
@@ -34,7 +34,7 @@ def load_row(folder: Path) -> dict[str, Any]:
     statuses = [str(summary.get("status")) for summary in found]
     row["status"] = ", ".join(dict.fromkeys(f"{statuses.count(s)} {s}" if len(found) > 1 else s for s in statuses))
     row["steps"] = found[0].get("steps")
-    names = {"excess": "excess/asked/all", "held_out": "excess/held_out/all", "relation": "relation/weight/all"}
+    names = {"excess": "excess/trained/all", "held_out": "excess/held_out/all", "relation": "relation/weight/all"}
     for column, name in names.items():
         values = [summary[name] for summary in found if isinstance(summary.get(name), float)]
         row[column] = float(np.median(values)) if values else None

@@ -10,7 +10,7 @@ runs/toy-001/                 one run; with several seeds, one folder a member i
     from experiments.run_directory import load_run
 
     run = load_run("runs/toy-001")
-    run.record["weights"][-1, 0, 0]     the last map of sentence 0, hidden word 0: [heads, words]
+    run.record["weights"][-1, 0, 0]     the last map of sentence 0, masked word 0: [heads, words]
     run.params(-1)                      the parameters at the last recorded step, as `model.functional.apply` takes them
 """
 

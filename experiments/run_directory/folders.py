@@ -133,7 +133,7 @@ def _make(folder: Path, exist_ok: bool) -> bool:
     return True
 
 
-def member_folders(folder: Path, seed: int, seeds: int) -> list[Path]:
+def run_folders(folder: Path, seed: int, seeds: int) -> list[Path]:
     """The folder of each run: `folder` itself, or `folder/seed-3` and so on where there are several."""
     return [folder] if seeds == 1 else [folder / f"seed-{seed + run}" for run in range(seeds)]
 

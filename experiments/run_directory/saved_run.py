@@ -1,7 +1,7 @@
 """How to read what a run left behind.
 
 run = load_run("runs/toy-001")
-run.record["weights"][-1, 0, 0]     the last map of sentence 0, hidden word 0: [heads, words]
+run.record["weights"][-1, 0, 0]     the last map of sentence 0, masked word 0: [heads, words]
 run.params(-1)                      the parameters at the last recorded step, as `model.functional.apply` takes them
 """
 
@@ -17,7 +17,7 @@ from data.errors import InputError
 from data.files import is_file, is_folder
 from experiments.config.loader import load_config
 from experiments.config.schema import Config
-from experiments.run_directory.folders import member_folders
+from experiments.run_directory.folders import run_folders
 from experiments.run_directory.step_arrays import Arrays, RecordFile
 from experiments.run_directory.summary_file import read_summary
 
@@ -28,7 +28,7 @@ class SavedRun:
 
     folder: Path
     config: Config
-    members: dict[str, "SavedRun"]
+    runs: dict[str, "SavedRun"]
     """The runs inside, by their folder's name; empty for a single run."""
 
     @cached_property
@@ -74,7 +74,7 @@ def load_run(path: str | Path) -> SavedRun:
     own = folder / "config.yaml"
     if is_file(own):
         config = load_config(str(own), {})
-        inside = member_folders(folder, config.seed, config.seeds) if config.seeds > 1 else []
+        inside = run_folders(folder, config.seed, config.seeds) if config.seeds > 1 else []
         return SavedRun(folder, config, {one.name: SavedRun(one, config, {}) for one in inside if is_folder(one)})
     if is_file(folder.parent / "config.yaml") and is_folder(folder):
         return SavedRun(folder, load_config(str(folder.parent / "config.yaml"), {}), {})

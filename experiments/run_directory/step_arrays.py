@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import InputError
+from experiments.config.schema import FORMAT
+from experiments.run_directory.files import check_version
 
-VERSION = 1
-"""Version of `record.npz` and `params.npz`."""
 _DAMAGE = (
     *(ValueError, EOFError, KeyError, TypeError, OverflowError, MemoryError, NotImplementedError, SyntaxError),
     *(zipfile.BadZipFile, struct.error, zlib.error, tokenize.TokenError),
@@ -60,7 +60,7 @@ class RecordFile:
             if step > after and step != again:
                 self._part(step).unlink()
         # From here on the parts are what is read, see `read`.
-        write_npz(self._fixed, {"version": np.int64(VERSION), **fixed})
+        write_npz(self._fixed, {"version": np.int64(FORMAT), **fixed})
         self.path.unlink(missing_ok=True)
 
     def append(self, step: int, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -149,6 +149,5 @@ def _of_known_version(path: Path) -> Arrays:
     version = arrays.get("version")
     if version is None or version.shape or version.dtype.kind != "i":
         raise InputError(f"{path}: is not a record of catmat; restore it, or start a new run")
-    if int(version) > VERSION:
-        raise InputError(f"{path}: has version {int(version)}, this program reads {VERSION}; update catmat")
+    check_version(path, int(version))
     return arrays

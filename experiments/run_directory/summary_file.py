@@ -7,19 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import InputError
-from experiments.run_directory.files import write_text
-
-SUMMARY_VERSION = 1
-
-
-class NewerFileError(InputError):
-    """A file of a version of catmat that is newer than this one."""
+from experiments.config.schema import FORMAT
+from experiments.run_directory.files import check_version, write_text
 
 
 def write_summary(folder: Path, values: Mapping[str, Any]) -> None:
     """Write `summary.json`: `values` under their stable names; a number that is not finite becomes null."""
     known = {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in values.items()}
-    text = json.dumps({"version": SUMMARY_VERSION, **known}, indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps({"version": FORMAT, **known}, indent=2, ensure_ascii=False, allow_nan=False)
     write_text(folder / "summary.json", text + "\n")
 
 
@@ -42,6 +37,5 @@ def read_summary(folder: Path) -> dict[str, Any]:
     version = values.get("version") if isinstance(values, dict) else None
     if not isinstance(version, int):
         raise InputError(f"{path}: is not a summary of catmat; restore it, or start a new run")
-    if version > SUMMARY_VERSION:
-        raise NewerFileError(f"{path}: has version {version}, this program reads {SUMMARY_VERSION}; update catmat")
+    check_version(path, version)
     return dict(values)

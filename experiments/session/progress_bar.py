@@ -47,7 +47,7 @@ class TrainingBar:
 
     def move(self, step: int) -> None:
         """Show that the training has come to `step`."""
-        speed = self._training.watch.read(step).rate * self._runs
+        speed = self._training.clock.read(step).rate * self._runs
         self._bar.update(self._task, completed=step, speed=speed, refresh=True)
 
     def record(self, record: Record) -> None:
@@ -56,5 +56,5 @@ class TrainingBar:
             known = record.loss_R[np.isfinite(record.loss_R)]
             loss = known.mean() if known.size else np.nan
             runs = range(self._runs)
-            excess = np.mean([excess_metrics(self._training, record, r).get("excess/asked/all", 0) for r in runs])
+            excess = np.mean([excess_metrics(self._training, record, r).get("excess/trained/all", 0) for r in runs])
             self._bar.update(self._task, loss=loss, excess=excess, refresh=True)

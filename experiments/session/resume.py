@@ -15,10 +15,11 @@ from experiments.config.loader import load_config
 from experiments.config.schema import Config
 from experiments.measuring.experiment import Training
 from experiments.measuring.row_gradients import flat_params
-from experiments.run_directory.folders import check_place, member_folders
+from experiments.run_directory.files import NewerFileError
+from experiments.run_directory.folders import check_place, run_folders
 from experiments.run_directory.saved_run import load_run
 from experiments.run_directory.step_arrays import Arrays, RecordFile, check_stacked
-from experiments.run_directory.summary_file import NewerFileError, read_summary
+from experiments.run_directory.summary_file import read_summary
 from experiments.tracking.recorded_arrays import fixed_arrays
 from experiments.training.state import TrainState
 
@@ -78,19 +79,19 @@ def find_resumed(training: Training, folder: Path, checkpoints: "Checkpoints", c
     """
     found, damaged = checkpoints.restore(training.like())
     steps = training.config.train.steps
-    members = member_folders(folder, training.config.seed, training.config.seeds)
+    runs = run_folders(folder, training.config.seed, training.config.seeds)
     if found is None and damaged:
         raise InputError(f"{folder}: no checkpoint of it can be read; restore them, or start a new run")
-    if found is None and any(_is_finished(member) for member in members):
+    if found is None and any(_is_finished(member) for member in runs):
         raise InputError(f"{folder}: is finished, and has no checkpoint to go on from; start a new run")
     if found is None:
-        for member in members:
+        for member in runs:
             _check_start(training, member)
         say(console, f"{folder}: has no whole checkpoint; starting again at step 0")
         return None
     step, states = found
     # Its last checkpoint is on disk before a run writes its end: one that died in between has that left to write.
-    finished = all(_is_finished(member, step) for member in members)
+    finished = all(_is_finished(member, step) for member in runs)
     if finished and (states.diverged_at >= 0).all():
         at = int(states.diverged_at.max())
         return Resumed(step, states, done=f"{folder}: diverged at update {at:,}; start a new run", diverged=True)
@@ -98,7 +99,7 @@ def find_resumed(training: Training, folder: Path, checkpoints: "Checkpoints", c
         raise InputError(f"--train.steps: the run has made {step:,} already; ask for more, not {steps:,}")
     if step == steps and finished:
         return Resumed(step, states, done=f"{folder}: is finished; raise --train.steps to go on with it")
-    recorded = [_recorded_steps(training, member, step) for member in members]
+    recorded = [_recorded_steps(training, member, step) for member in runs]
     if any(one != recorded[0] for one in recorded):
         raise InputError(f"{folder}: its runs did not record the same steps; restore their files, or start a new run")
     for one in damaged:

@@ -101,33 +101,33 @@ class _Session:
         start = 0 if found is None else found.step
         begin = None if found is None else (start, found.states, self._checkpoints.spent(start))
         with TrainingBar(self._training, self._console, start) as self._bar:
-            for record in self._training.run(self._tick, begin):
+            for record in self._training.run(self._after_chunk, begin):
                 self._bar.record(record)
                 self._tracker.record(record)
                 self._first, self._last = self._first or record, record
                 if found is None or record.step > start:
                     self._save(record.step, record.states, record, at_once=record.step == self._training.steps[-1])
 
-    def _tick(self, step: int) -> bool:
+    def _after_chunk(self, step: int) -> bool:
         self._bar.move(step)
         if step not in self._training.steps and self._last is not None:
             self._save(step, self._training.states)
-        return self._stop.asked
+        return self._stop.requested
 
     def _save(self, step: int, states: object, record: Record | None = None, at_once: bool = False) -> None:
         """Save a checkpoint, if the last one is old enough; the best is chosen among those that have a record."""
         due = at_once or time.monotonic() - self._saved_at >= self._training.config.track.checkpoint_seconds
         if due and self._saves:
             excess = self._excess(record) if record is not None and record.step == step else np.inf
-            spent = self._training.watch.read(step)
+            spent = self._training.clock.read(step)
             self._checkpoints.save(step, self._training.ensemble.fetch(states), excess, spent)
             self._saved_at = time.monotonic()
 
     def _excess(self, record: Record) -> float:
-        """On asked contexts, mean over the runs, in nats."""
+        """On trained contexts, mean over the runs, in nats."""
         runs = range(self._training.config.seeds)
         return float(
-            np.mean([excess_metrics(self._training, record, run).get("excess/asked/all", np.inf) for run in runs])
+            np.mean([excess_metrics(self._training, record, run).get("excess/trained/all", np.inf) for run in runs])
         )
 
     def _end(self) -> int:

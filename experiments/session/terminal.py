@@ -1,4 +1,4 @@
-"""What a person sees in the terminal at the end of a training: what the model does with the hidden words.
+"""What a person sees in the terminal at the end of a training: what the model does with the masked words.
 
 Words come from users: they are shown as text, never as markup, and without control characters.
 """
@@ -25,7 +25,7 @@ def report(training: Training, first: Record, last: Record, folder: Path, consol
     """Print the result: sentences word by word, the figures of the runs, and where everything lies."""
     seed = f", seed {training.config.seed}" if training.config.seeds > 1 else ""
     console.print()
-    console.print(Text(f"What a hidden word looks at (mean of the heads{seed}; [ ]: the hidden place)", style="bold"))
+    console.print(Text(f"What a masked word looks at (mean of the heads{seed}; [ ]: the masked place)", style="bold"))
     rows = row_results(training, last, 0)
     for sentence in _shown(training):
         console.print(_attention_table([row for row in rows if row.sentence == sentence]))
@@ -40,7 +40,7 @@ def report(training: Training, first: Record, last: Record, folder: Path, consol
     console.print(Text.assemble("Watch it with     ", (f"tensorboard --logdir {logs}", "bold")), soft_wrap=True)
     if training.config.seeds > 1:  # hundreds of runs in one dashboard are a thicket
         overview = shlex.quote(printable(str(folder / "overview")))
-        console.print(Text(f"At a glance       tensorboard --logdir {overview}"), soft_wrap=True)
+        console.print(Text(f"At a measure_sweep       tensorboard --logdir {overview}"), soft_wrap=True)
 
 
 def _shown(training: Training) -> list[int]:
@@ -51,26 +51,26 @@ def _shown(training: Training) -> list[int]:
 
 def _attention_table(rows: list[RowResult]) -> Table:
     table = Table(box=None, padding=0, header_style="dim")
-    table.add_column("hidden  ", style="bold", no_wrap=True)
+    table.add_column("masked  ", style="bold", no_wrap=True)
     for word in rows[0].words:
         table.add_column(Text(f"{printable(word)} "), justify="center", no_wrap=True, min_width=5)
     table.add_column("  guess", no_wrap=True)
     table.add_column("  exact", no_wrap=True)
     for row in rows:
         weights = row.weights_HK.mean(axis=0)
-        cells = [_cell(float(weight), k == row.hidden) for k, weight in enumerate(weights)]
-        table.add_row(Text(printable(row.words[row.hidden])), *cells, _answer(*row.guess), _answer(*row.exact))
+        cells = [_cell(float(weight), k == row.masked) for k, weight in enumerate(weights)]
+        table.add_row(Text(printable(row.words[row.masked])), *cells, _answer(*row.guess), _answer(*row.exact))
     return table
 
 
-def _cell(weight: float, hidden: bool) -> Text:
-    """A weight on a background as dark as it is large; in brackets where the hidden word itself stands."""
+def _cell(weight: float, masked: bool) -> Text:
+    """A weight on a background as dark as it is large; in brackets where the masked word itself stands."""
     if not np.isfinite(weight):
         return Text("  -  ")
     colour = (_PALE + weight * (_DARK - _PALE)).astype(int)
     ink = "white" if weight > 0.45 else "rgb(60,70,90)"
     shown = f"{weight:.2f}".removeprefix("0") if weight < 0.995 else "1.0"
-    text = f"[{shown}]" if hidden else f" {shown} "
+    text = f"[{shown}]" if masked else f" {shown} "
     return Text(text, style=Style.parse(f"{ink} on rgb({colour[0]},{colour[1]},{colour[2]})"))
 
 
@@ -100,7 +100,7 @@ def _figures(training: Training, first: Record, last: Record) -> Table:
             else ""
         )
 
-    for kind, label in (("asked", "Excess, asked contexts"), ("held_out", "Excess, unseen contexts")):
+    for kind, label in (("trained", "Excess, trained contexts"), ("held_out", "Excess, held-out contexts")):
         key = f"excess/{kind}/all"
         if key in excess[0]:
             note = f"{spread(excess, key, 4)}before training {value(before, key, 2)}"
@@ -108,6 +108,6 @@ def _figures(training: Training, first: Record, last: Record) -> Table:
     key = "relation/weight/all"
     names = {"untrained": "untrained", "position_only": "by position", "uniform": "uniform"}
     note = spread(relation, key, 2) + ", ".join(f"{names[n]} {value(relation, f'relation/{n}', 2)}" for n in names)
-    table.add_row("Weight on what matters", value(relation, key, 2), note)
+    table.add_row("Weight on relevant words", value(relation, key, 2), note)
     table.add_row("Training", f"{last.seconds:.1f} s", f"{last.rate * len(runs):,.0f} updates/s")
     return table

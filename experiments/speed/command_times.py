@@ -77,9 +77,9 @@ def _peak_memory() -> float:
 def update_rates(config: "Config", updates: int, repeats: int) -> None:
     """Updates a second: as trained, and with every row computed; taken in turns, so that both meet the same machine."""
     from data.world import load_world
-    from experiments.speed.update_speed import measure_rates
+    from experiments.speed.update_speed import measure_update_speed
 
-    rates = measure_rates(config, load_world(config.world), updates, repeats)
+    rates = measure_update_speed(config, load_world(config.world), updates, repeats)
     show(f"updates a second (batch {config.train.batch})")
     base = statistics.median(rates["every row computed"])
     for name, values in rates.items():
@@ -92,17 +92,17 @@ def sweep_times(ablation: "AblationConfig", updates: int, repeats: int) -> None:
     import jax
 
     from experiments.ablation.plan import make_plan
-    from experiments.speed.sweep_speed import measure_group
+    from experiments.speed.sweep_speed import measure_sweep_speed
 
     plan = make_plan(ablation)
     show(f"\na part of an ablation, {_SWEPT_RUNS} runs of each program, {updates} updates each (compiling left out);")
     show(f"the ensemble uses all {jax.device_count()} devices, one after the other uses one of them")
     totals = [0.0, 0.0]
     for group in plan.groups:
-        seconds = measure_group(group, _SWEPT_RUNS, updates, repeats)
+        seconds = measure_sweep_speed(group, _SWEPT_RUNS, updates, repeats)
         ours, plain = (statistics.median(values) for values in seconds.values())
         totals = [totals[0] + ours, totals[1] + plain]
-        name = f"d_head {group.program.model.d_head}"
+        name = f"d_head {group.spec.model.d_head}"
         show(f"  {name:12s} as one ensemble {ours:6.1f} s   one after the other {plain:6.1f} s   {plain / ours:5.1f} x")
     show(f"  {'all':12s} as one ensemble {totals[0]:6.1f} s   one after the other {totals[1]:6.1f} s"
            f"   {totals[1] / totals[0]:5.1f} x")  # fmt: skip

@@ -16,7 +16,7 @@ from experiments.ablation.plan import Group
 from experiments.measuring.measurement import one_run
 from experiments.speed.update_speed import every_row_loss
 from experiments.training.ensemble import Ensemble
-from experiments.training.hyperparameters import Swept, swept
+from experiments.training.hyperparameters import Hyperparameters, hyperparameters
 from experiments.training.state import TrainState, init_state
 from experiments.training.update import train_steps
 
@@ -24,14 +24,14 @@ Run = Callable[[int], None]
 """Makes so many updates of every run, and waits for them."""
 
 
-def measure_group(group: Group, runs: int, updates: int, repeats: int) -> dict[str, list[float]]:
+def measure_sweep_speed(group: Group, runs: int, updates: int, repeats: int) -> dict[str, list[float]]:
     """Seconds for so many updates of the first, last and some between of a group's runs, each way `repeats` times.
 
     Both ways train the same runs on the same sentences; compilation and the first states are left out of both. The
     ensemble uses all devices, the plain loop the first alone.
     """
     chosen = np.unique(np.linspace(0, len(group.members) - 1, runs).round().astype(int))
-    values = swept(*(group.members[i].config for i in chosen))
+    values = hyperparameters(*(group.members[i].config for i in chosen))
     ways = {"as one ensemble": _ensemble(group, values), "one after the other": _plain_loop(group, values)}
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for repeat in range(repeats + 1):
@@ -43,13 +43,13 @@ def measure_group(group: Group, runs: int, updates: int, repeats: int) -> dict[s
     return seconds
 
 
-def _ensemble(group: Group, values: Swept) -> Run:
-    ensemble, static = Ensemble(len(values.seed), group.program.pieces), group.program
-    tables = ensemble.replicate(sampler_tables(group.world, group.members[0].config.task.hidden))
+def _ensemble(group: Group, values: Hyperparameters) -> Run:
+    ensemble, static = Ensemble(len(values.seed), group.spec.pieces), group.spec
+    tables = ensemble.replicate(sampler_tables(group.world, group.members[0].config.task.masked))
     placed = ensemble.place(values)
     states = jax.block_until_ready(ensemble.each(lambda _, one: init_state(static, one))((), placed))
 
-    def updated(shared: Any, one: tuple[Swept, TrainState]) -> TrainState:
+    def updated(shared: Any, one: tuple[Hyperparameters, TrainState]) -> TrainState:
         return train_steps(static, shared[0], *one, jnp.int32(0), shared[1], ensemble.shards)[0]
 
     compiled = ensemble.each(updated)
@@ -58,13 +58,13 @@ def _ensemble(group: Group, values: Swept) -> Run:
     )
 
 
-def _plain_loop(group: Group, values: Swept) -> Run:
-    static = group.program
-    tables = jax.device_put(sampler_tables(group.world, group.members[0].config.task.hidden))
+def _plain_loop(group: Group, values: Hyperparameters) -> Run:
+    static = group.spec
+    tables = jax.device_put(sampler_tables(group.world, group.members[0].config.task.masked))
     init = jax.jit(lambda one: init_state(static, one))
 
     @jax.jit
-    def update(tables: Any, one: Swept, state: TrainState, step: jax.Array) -> TrainState:
+    def update(tables: Any, one: Hyperparameters, state: TrainState, step: jax.Array) -> TrainState:
         return train_steps(static, tables, one, state, step, step + 1, loss=every_row_loss)[0]
 
     placed = [jax.device_put(one_run(values, number)) for number in range(len(values.seed))]

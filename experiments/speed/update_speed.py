@@ -11,31 +11,31 @@ from data.sampler import Batch, sampler_tables
 from data.world import World
 from experiments.config.schema import Config
 from experiments.training.ensemble import Ensemble
-from experiments.training.hyperparameters import Program, Swept, program, swept
+from experiments.training.hyperparameters import Hyperparameters, TrainingSpec, hyperparameters, training_spec
 from experiments.training.state import TrainState, init_state
-from experiments.training.update import Loss, hidden_row_loss, train_steps
+from experiments.training.update import Loss, masked_row_loss, train_steps
 from model.functional import Params, apply
 from model.loss import cross_entropy
 
 
-def every_row_loss(program: Program, params: Params, batch: Batch, scale: jax.Array) -> jax.Array:
-    """The loss of `step.hidden_row_loss`, as a transformer is usually written.
+def every_row_loss(spec: TrainingSpec, params: Params, batch: Batch, scale: jax.Array) -> jax.Array:
+    """The loss of `step.masked_row_loss`, as a transformer is usually written.
 
-    Every position is a query and gets its logits; those of the hidden ones are picked at the end.
+    Every position is a query and gets its logits; those of the masked ones are picked at the end.
     """
     every_BQ = jnp.broadcast_to(jnp.arange(batch.tokens_BK.shape[1]), batch.tokens_BK.shape)
-    logits_BQV = apply(program.model, params, batch.tokens_BK, every_BQ, scale=scale).logits_BQV
-    hidden_BV = jnp.take_along_axis(logits_BQV, batch.hidden_B[:, None, None], axis=1)[:, 0]
-    return cross_entropy(hidden_BV, batch.target_B).mean()
+    logits_BQV = apply(spec.model, params, batch.tokens_BK, every_BQ, scale=scale).logits_BQV
+    masked_BV = jnp.take_along_axis(logits_BQV, batch.masked_B[:, None, None], axis=1)[:, 0]
+    return cross_entropy(masked_BV, batch.target_B).mean()
 
 
-def measure_rates(config: Config, world: World, updates: int, repeats: int) -> dict[str, list[float]]:
+def measure_update_speed(config: Config, world: World, updates: int, repeats: int) -> dict[str, list[float]]:
     """Updates a second of each way, `repeats` times; all on the same devices and the same data."""
-    losses: dict[str, Loss] = {"hidden rows only, as trained": hidden_row_loss, "every row computed": every_row_loss}
-    ensemble, static = Ensemble(config.seeds, config.train.pieces), program(config, world)
-    values = ensemble.place(swept(config))
-    tables = ensemble.replicate(sampler_tables(world, config.task.hidden))
-    states: TrainState = ensemble.each(lambda _, swept: init_state(static, swept))((), values)
+    losses: dict[str, Loss] = {"masked rows only, as trained": masked_row_loss, "every row computed": every_row_loss}
+    ensemble, static = Ensemble(config.seeds, config.train.pieces), training_spec(config, world)
+    values = ensemble.place(hyperparameters(config))
+    tables = ensemble.replicate(sampler_tables(world, config.task.masked))
+    states: TrainState = ensemble.each(lambda _, hyperparameters: init_state(static, hyperparameters))((), values)
     rates: dict[str, list[float]] = {name: [] for name in losses}
     programs = {name: _program(ensemble, static, loss) for name, loss in losses.items()}
     for repeat in range(repeats + 1):
@@ -49,8 +49,8 @@ def measure_rates(config: Config, world: World, updates: int, repeats: int) -> d
     return rates
 
 
-def _program(ensemble: Ensemble, static: Program, loss: Loss) -> Any:
-    def run(shared: Any, one: tuple[Swept, TrainState]) -> jax.Array:
+def _program(ensemble: Ensemble, static: TrainingSpec, loss: Loss) -> Any:
+    def run(shared: Any, one: tuple[Hyperparameters, TrainState]) -> jax.Array:
         tables, stop = shared
         return train_steps(static, tables, *one, jnp.int32(0), stop, ensemble.shards, loss)[1]
 

@@ -42,6 +42,6 @@ def above(paper: str, statement: str, predicted: str, found: Interval, bound: fl
     return between(paper, statement, predicted, found, bound, math.inf)
 
 
-def exact(paper: str, statement: str, predicted: str, found: str, holds: bool) -> Claim:
+def exact(paper: str, statement: str, predicted: str, found: str, cache_key: bool) -> Claim:
     """A claim that is true or not, without chance."""
-    return Claim(paper, statement, predicted, found, "confirmed" if holds else "refuted")
+    return Claim(paper, statement, predicted, found, "confirmed" if cache_key else "refuted")

@@ -1,9 +1,9 @@
 """What a record of training holds, as plain arrays under stable names: the format of `record.npz`, version 1.
 
-Rows are arranged by sentence, [N, R]: sentence n, its r-th asked word. Sentences with fewer asked words than others
+Rows are arranged by sentence, [N, R]: sentence n, its r-th masked word. Sentences with fewer masked words than others
 have rows of nan (floats), -1 (`row`) or 0. The same at every step:
 
-    tokens [N, K], words [V], row [N, R]       the sentences, the vocabulary, the asked positions (-1: no row)
+    tokens [N, K], words [V], row [N, R]       the sentences, the vocabulary, the masked positions (-1: no row)
     world                                      a digest of its probabilities and of what it holds out
     exact_relevance [N, R, K], exact_posterior [N, R, V]
     excess_groups [G], parameter_groups [P]    names of the last axes below
@@ -17,7 +17,7 @@ and at each recorded step, stacked [T, ...]:
     cut_cost [N, R, H + 1, K]                  rise of the excess without key K in one head; the last: in all heads
     model_relevance [N, R, K], row_excess [N, R]
     position_map [K, H, K]                     mean attention by position alone: blank at, head, key at
-    health/... [H]                             see `health`
+    attention_statistics/... [H]                             see `health`
     gradient_norm [E, P]                       of the sample's rows, see `gradient_norms`
 """
 
@@ -54,7 +54,7 @@ def by_sentence(array_G: NDArray[Any], table_NR: NDArray[np.int64], missing: flo
 
 def fixed_arrays(training: Training, params: Params) -> Arrays:
     """What is the same at every step."""
-    probes, table_NR = training.material.probes, row_table(training.material.probes.sentence_G)
+    probes, table_NR = training.data.probes, row_table(training.data.probes.sentence_G)
     tokens_NK = np.zeros((len(training.sentences), probes.tokens_GK.shape[1]), np.int32)
     for n, (tokens, _) in enumerate(training.sentences):
         tokens_NK[n, : len(tokens)] = tokens
@@ -62,7 +62,7 @@ def fixed_arrays(training: Training, params: Params) -> Arrays:
         "tokens": tokens_NK,
         "world": np.asarray(training_fingerprint(training.world)),
         "words": np.asarray(training.world.vocabulary.words),
-        "row": by_sentence(probes.hidden_G, table_NR, -1),
+        "row": by_sentence(probes.masked_G, table_NR, -1),
         "exact_relevance": by_sentence(probes.relevance_GK, table_NR),
         "exact_posterior": by_sentence(probes.posterior_GV, table_NR),
         "excess_groups": np.asarray(training.groups),
@@ -72,16 +72,19 @@ def fixed_arrays(training: Training, params: Params) -> Arrays:
 
 def step_arrays(training: Training, record: Record, run: int) -> Arrays:
     """What was measured of one run at one step."""
-    measured = one_run(record.measured, run)
-    table_NR = row_table(training.material.probes.sentence_G)
+    measured = one_run(record.measurement, run)
+    table_NR = row_table(training.data.probes.sentence_G)
     observation = measured.observation
     forward = {
         field.name.rpartition("_")[0]: by_sentence(_without_query_axis(field.name, observation.forward), table_NR)
         for field in dataclasses.fields(ForwardOutput)
     }
-    health = {f"health/{f.name.removesuffix('_H')}": getattr(measured.health, f.name)
-              for f in dataclasses.fields(measured.health)}  # fmt: skip
-    used_G = training.material.examples.share_EG.sum(axis=0) > 0
+    statistics = measured.attention_statistics
+    of_attention = {
+        f"attention_statistics/{field.name.removesuffix('_H')}": getattr(statistics, field.name)
+        for field in dataclasses.fields(statistics)
+    }
+    used_G = training.data.examples.share_EG.sum(axis=0) > 0
     return {
         "loss": record.loss_R[run],
         "excess": np.where(used_G, measured.evaluation.excess_G, np.float32(np.nan)),
@@ -90,7 +93,7 @@ def step_arrays(training: Training, record: Record, run: int) -> Arrays:
         "model_relevance": by_sentence(observation.model_relevance_GK, table_NR),
         "row_excess": by_sentence(observation.excess_G, table_NR),
         "position_map": measured.evaluation.position_map_PHK,
-        **health,
+        **of_attention,
         "gradient_norm": measured.gradient_norm_EG,
     }
 

@@ -20,22 +20,22 @@ from experiments.tracking.run_page import run_page
 from experiments.tracking.sentence_pictures import SentencePictures
 from experiments.tracking.summary import summary
 
-TENSOR_VERSION = 1
+TENSOR_VERSION = 2
 """Version of the tags of the plugin `catmat`."""
-_MAP = "Each row is a hidden word, each column a word it can look at; a row sums to 1. Red: words that truly matter."
-_RELEVANCE = "How much each word tells about the hidden one, in nats, by the exact posterior of this world."
+_MAP = "Each row is a masked word, each column a word it can look at; a row sums to 1. Red: relevant words."
+_RELEVANCE = "How much each word tells about the masked one, in nats, by the exact posterior of this world."
 _FILM = "The maps of this sentence at several steps, a column a step, a row a head."
 _MATRICES = ("query", "key", "value", "output")
 
 
-class MemberLog:
+class RunLog:
     """The folder of one run; use it in a `with`, so that its files are closed on any way out."""
 
     def __init__(self, training: Training, run: int, folder: Path, after: int) -> None:
         self._training, self._run, self.folder, self._after = training, run, folder, after
         self._record, self._params = RecordFile(folder, "record"), RecordFile(folder, "params")
 
-    def __enter__(self) -> "MemberLog":
+    def __enter__(self) -> "RunLog":
         self._events = EventWriter(self.folder, self._after + 1)
         return self
 
@@ -75,7 +75,7 @@ class MemberLog:
         for n, labels in enumerate(self._pictures.labels):
             for name in ("weights", "scores"):
                 about = {"version": TENSOR_VERSION, "axes": ["row", "head", "word"], "words": labels.words,
-                         "hidden": labels.hidden, "relevant": labels.relevant.tolist()}  # fmt: skip
+                         "masked": labels.masked, "relevant": labels.relevant.tolist()}  # fmt: skip
                 values = self._pictures.cut(n, arrays[name][n])
                 self._events.tensor(step, f"catmat/sentence-{n + 1}/{name}", values, json.dumps(about).encode())
 

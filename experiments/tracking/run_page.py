@@ -8,11 +8,11 @@ from experiments.reports.report import escaped
 _HOW_TO_READ = """\
 ### How to read the dashboards
 
-* **Images.** `attention/sentence-n/head-h`: each row is a hidden word, each column a word it can look at; a row sums to
-  1. Red frames mark the words that truly matter, from the exact answer of this made-up world.
+* **Images.** `attention/sentence-n/head-h`: each row is a masked word, each column a word it can look at; a row sums to
+  1. Red frames mark the relevant words, from the exact answer of this made-up world.
   `exact_relevance` beside them shows how much each word truly tells, in nats. `film`: all steps in one picture.
 * **Scalars.** `excess` is how far the guesses are from the best possible ones (0 is perfect); `relation/weight` how
-  much attention lies on the words that truly matter, beside its baselines `untrained`, `position_only` and `uniform`;
+  much attention lies on the relevant words, beside its baselines `untrained`, `position_only` and `uniform`;
   `relevance` compares what the model's guess owes to each word with what the exact answer owes to it; `health` tells
   how sharp attention is; `gradient` how large the gradients of single rows are.
 * **Histograms.** Scores and weights of the watched rows, and the four matrices of the attention layer.
@@ -35,7 +35,7 @@ def run_page(training: Training, first: Record, last: Record, run: int) -> str:
         "",
         *_numbers(training, first, last, run),
         "",
-        "### What each hidden word of the first sentence looks at (mean of the heads)",
+        "### What each masked word of the first sentence looks at (mean of the heads)",
         "",
         *_table([row for row in row_results(training, last, run) if row.sentence == 0]),
         "",
@@ -47,11 +47,14 @@ def run_page(training: Training, first: Record, last: Record, run: int) -> str:
 def _numbers(training: Training, first: Record, last: Record, run: int) -> list[str]:
     excess, before = excess_metrics(training, last, run), excess_metrics(training, first, run)
     relation = relation_metrics(training, first, last, run)
-    names = {"excess/asked/all": "Excess, asked contexts (nats)", "excess/held_out/all": "Excess, contexts never asked"}
+    names = {
+        "excess/trained/all": "Excess, trained contexts (nats)",
+        "excess/held_out/all": "Excess, held-out contexts",
+    }
     lines = ["| | now | before training |", "|---|---|---|"]
     lines += [f"| {text} | {excess[name]:.4f} | {before[name]:.2f} |" for name, text in names.items() if name in excess]
     lines += [
-        f"| Weight on what matters | {relation['relation/weight/all']:.2f} | {relation['relation/untrained']:.2f} |",
+        f"| Weight on relevant words | {relation['relation/weight/all']:.2f} | {relation['relation/untrained']:.2f} |",
         f"| ... by position alone | {relation['relation/position_only']:.2f} | |",
         f"| ... uniform | {relation['relation/uniform']:.2f} | |",
         f"| Error of model relevance, mean (nats) | {relation['relevance/mean_error']:.3f} | |",
@@ -61,9 +64,9 @@ def _numbers(training: Training, first: Record, last: Record, run: int) -> list[
 
 def _table(rows: list[RowResult]) -> list[str]:
     words = [escaped(word) for word in rows[0].words]
-    lines = [f"| hidden | {' | '.join(words)} | guess | exact |", "|---" * (len(words) + 3) + "|"]
+    lines = [f"| masked | {' | '.join(words)} | guess | exact |", "|---" * (len(words) + 3) + "|"]
     for row in rows:
         weights = [f"{weight:.2f}" for weight in row.weights_HK.mean(axis=0)]
         answers = [f"{escaped(word)} {100 * chance:.0f} %" for word, chance in (row.guess, row.exact)]
-        lines.append(f"| **{escaped(row.words[row.hidden])}** | {' | '.join([*weights, *answers])} |")
+        lines.append(f"| **{escaped(row.words[row.masked])}** | {' | '.join([*weights, *answers])} |")
     return lines

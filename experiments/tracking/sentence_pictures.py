@@ -24,9 +24,9 @@ class SentencePictures:
         tokens = self._fixed["tokens"][sentence]
         words = tuple(str(self._fixed["words"][token]) for token in tokens[tokens != PAD])
         rows, relevance = self._fixed["row"][sentence], self._fixed["exact_relevance"][sentence]
-        asked = rows >= 0
-        relevant = relevant_words(relevance[asked].astype(np.float64))[:, : len(words)]
-        return MapLabels(words, tuple(int(row) for row in rows[asked]), relevant)
+        known = rows >= 0
+        relevant = relevant_words(relevance[known].astype(np.float64))[:, : len(words)]
+        return MapLabels(words, tuple(int(row) for row in rows[known]), relevant)
 
     @cached_property
     def _maps(self) -> list[MapPicture]:
@@ -35,7 +35,7 @@ class SentencePictures:
     def cut(self, sentence: int, values: NDArray[np.floating]) -> NDArray[np.floating]:
         """Values [rows (padded), ..., words (padded)] of one sentence without the padding, [rows, ..., words]."""
         labels = self.labels[sentence]
-        return values[: len(labels.hidden), ..., : len(labels.words)]
+        return values[: len(labels.masked), ..., : len(labels.words)]
 
     def maps(self, sentence: int, weights_NRHK: NDArray[np.floating]) -> NDArray[np.floating]:
         """The maps of one sentence, [heads, rows, words]."""

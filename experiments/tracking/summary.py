@@ -19,7 +19,7 @@ def summary(training: Training, first: Record, last: Record, run: int, versions:
         row_results(training, last, run), scores(training, first, last, run).weight_GH, strict=True
     ):
         if row.sentence == 0:
-            words.setdefault(f"relation/weight/{row.words[row.hidden]}", float(weight_H.mean()))
+            words.setdefault(f"relation/weight/{row.words[row.masked]}", float(weight_H.mean()))
     return {
         "status": status,
         **({"diverged_at": diverged_at} if diverged_at >= 0 else {}),

@@ -13,10 +13,10 @@ from experiments.config.loader import to_yaml
 from experiments.measuring.experiment import Record, Training
 from experiments.measuring.metrics import meaning
 from experiments.run_directory.files import write_text
-from experiments.run_directory.folders import member_folders
+from experiments.run_directory.folders import run_folders
 from experiments.tracking.event_writer import EventWriter
 from experiments.tracking.recorded_arrays import fixed_arrays
-from experiments.tracking.run_log import MemberLog
+from experiments.tracking.run_log import RunLog
 from experiments.tracking.sentence_pictures import SentencePictures
 from experiments.training.schedule import pictured_steps
 
@@ -35,7 +35,7 @@ class Tracker:
     def __init__(self, training: Training, folder: Path, versions: dict[str, str], after: int = -1) -> None:
         """Write into `folder`; `after` is the step from which a resumed training goes on."""
         self._training, self._versions, self.folder, self.after = training, versions, folder, after
-        self.folders = member_folders(folder, training.config.seed, training.config.seeds)
+        self.folders = run_folders(folder, training.config.seed, training.config.seeds)
         self._pictured = set(pictured_steps(training.steps, training.config.track.images))
         self._overview: dict[str, EventWriter] = {}
         self._stack = ExitStack()
@@ -45,7 +45,7 @@ class Tracker:
         self._members = []
         for run, folder in enumerate(self.folders):
             folder.mkdir(exist_ok=True)
-            self._members.append(self._stack.enter_context(MemberLog(self._training, run, folder, self.after)))
+            self._members.append(self._stack.enter_context(RunLog(self._training, run, folder, self.after)))
         if len(self.folders) > 1:
             for name in _OVERVIEW:
                 folder = self.folder / OVERVIEW / name

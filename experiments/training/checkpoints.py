@@ -1,7 +1,7 @@
 """Checkpoints of a training: all that it goes on from, saved in the background, whole or not at all.
 
-Kept are the last two and the best (lowest excess on asked contexts). A checkpoint is believed only if the digest saved
-with it is that of the numbers read back; where it is not, the one before is taken.
+Kept are the last two and the best (lowest excess on trained contexts). A checkpoint is believed only if the digest
+saved with it is that of the numbers read back; where it is not, the one before is taken.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as policies
 
-from experiments.training.stopwatch import Spent
+from experiments.training.stopwatch import TrainingTime
 
 FOLDER = "checkpoints"
 _KEPT = 2
@@ -68,7 +68,7 @@ class Checkpoints:
         )
         return ocp.CheckpointManager(self._folder, options=options)
 
-    def save(self, step: int, states: Any, excess: float, spent: Spent) -> None:
+    def save(self, step: int, states: Any, excess: float, spent: TrainingTime) -> None:
         """Save the states (NumPy) at `step`, in the background; `excess` is what the best one is chosen by."""
         metrics = {"excess": excess if np.isfinite(excess) else 1e30, "digest": _digest(states), **vars(spent)}
         with _system_errors():
@@ -95,13 +95,13 @@ class Checkpoints:
             damaged.append(step)
         return None, damaged
 
-    def spent(self, step: int) -> Spent:
+    def spent(self, step: int) -> TrainingTime:
         """The time that the training had taken until the checkpoint of `step`; none where that does not tell it."""
         metrics = self._metrics(step) or {}
         seconds, updates = metrics.get("seconds"), metrics.get("updates")
         if isinstance(seconds, float) and isinstance(updates, int) and 0 <= updates <= step and 0 <= seconds < math.inf:
-            return Spent(seconds, updates)
-        return Spent()
+            return TrainingTime(seconds, updates)
+        return TrainingTime()
 
     def forget_after(self, step: int) -> None:
         """Delete the checkpoints of later steps, which are damaged or will be made anew, and what orbax chokes on."""

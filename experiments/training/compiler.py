@@ -24,7 +24,7 @@ class Compiler:
     def add(self, ensemble: Ensemble, function: Callable[[Any, Any], Any], shared: Any, stacked: Any) -> Compiled:
         """`ensemble.each(function)` for such arguments; the first call waits until it is compiled."""
         lowered = ensemble.each(function).lower(shared, stacked)
-        options = ensemble.compiler_options(effort=1)
+        options = ensemble.compiler_options(optimization_level=1)
         future: Future[jax.stages.Compiled] = Future()
         self._waiting.append((lowered, options, future))
         return Compiled(future, lowered.out_info, ensemble.by_run)

@@ -14,7 +14,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from experiments.training.program_cache import kept
+from experiments.training.program_cache import load_or_trace
 from experiments.training.update import BATCH_AXIS
 
 RUN_AXIS = "run"
@@ -54,7 +54,12 @@ class Ensemble:
         self._compiler = ThreadPoolExecutor(max_workers=2)
 
     def compile(
-        self, function: Callable[[Any, Any], Any], shared: Any, stacked: Any, effort: int = 1, holds: object = None
+        self,
+        function: Callable[[Any, Any], Any],
+        shared: Any,
+        stacked: Any,
+        optimization_level: int = 1,
+        cache_key: object = None,
     ) -> "Compiled":
         """`each(function)`, compiled for arguments such as these in the background; the first call waits for it.
 
@@ -62,23 +67,24 @@ class Ensemble:
           function: as for `each`.
           shared: arguments of the kind it will get.
           stacked: likewise.
-          effort: how hard a CPU's compiler tries, 0 to 3. At 1 our programs run as fast as at 3 and compile in 85 % of
-            the time; at 0 they compile in half of it and run five times slower, which suits what runs once.
-          holds: what `function` depends on beside its arguments: with it, a CPU's program is traced only once (see
-            `kept_programs`).
+          optimization_level: how hard a CPU's compiler tries, 0 to 3. At 1 our programs run as fast as at 3 and
+            compile in 85 % of the time; at 0 they compile in half of it and run five times slower, which suits what
+            runs once.
+          cache_key: everything except the arguments that can change the trace; if given, the traced program is cached
+            on disk (CPU only; see `program_cache`).
         """
         program = self.each(function)
-        if holds is not None and self._on_cpu:
-            program = kept(program, (shared, stacked), (function.__qualname__, self.mesh, holds))
+        if cache_key is not None and self._on_cpu:
+            program = load_or_trace(program, (shared, stacked), (function.__qualname__, self.mesh, cache_key))
         lowered = program.lower(shared, stacked)
-        options = self.compiler_options(effort)
+        options = self.compiler_options(optimization_level)
         return Compiled(self._compiler.submit(lowered.compile, options), lowered.out_info, self.by_run)
 
-    def compiler_options(self, effort: int) -> dict[str, str | bool] | None:
-        """Options for XLA; see `compile`. Where JAX is told to optimise nothing, `effort` is no more than that."""
+    def compiler_options(self, optimization_level: int) -> dict[str, str | bool] | None:
+        """Options for XLA; see `compile`. Where JAX is told to optimise nothing, the level is 0."""
         if not self._on_cpu:
             return None
-        level = 0 if jax.config.values["jax_disable_most_optimizations"] else effort
+        level = 0 if jax.config.values["jax_disable_most_optimizations"] else optimization_level
         return {"xla_backend_optimization_level": str(level), **_OTHER_OPTIONS}
 
     def each(self, function: Callable[[Any, Any], Any]) -> jax.stages.Wrapped:

@@ -17,11 +17,11 @@ START, _BATCHES, _SEQUENCE = range(3)
 
 
 @dataclass(frozen=True)
-class Program:
-    """What is compiled in: one program serves all runs that share this."""
+class TrainingSpec:
+    """What is compiled in: one compiled program serves all runs that share it."""
 
     model: TransformerConfig
-    """Without the values that are swept (see `program`): its `scale_factor` is not the run's."""
+    """Without what may differ from run to run (see `training_spec`): its `scale_factor` is not the run's."""
     batch: int
     pieces: int
     beta2: float
@@ -31,8 +31,8 @@ class Program:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Swept:
-    """What may differ from run to run of one program: traced scalars, stacked [R] where runs are."""
+class Hyperparameters:
+    """What may differ between the runs of one compiled program: traced scalars, stacked [R] where runs are."""
 
     seed: Any
     learning_rate: Any
@@ -46,21 +46,21 @@ class Swept:
     """The factor that W_Q and W_K take over from the scale, each its root; see `optimizer`."""
 
 
-def program(config: Config, world: World) -> Program:
-    """The program that trains `config` in `world`: the same for all configs that differ in swept values alone."""
+def training_spec(config: Config, world: World) -> TrainingSpec:
+    """The spec of a training of `config` in `world`: the same for all configs that differ in hyperparameters alone."""
     one = config.model if config.model.scale == "learned" else dataclasses.replace(config.model, scale="inverse_sqrt")
     model = dataclasses.replace(one, query_start="none", folded="none").sized(len(world.vocabulary), world.max_length)
     train = config.train
-    return Program(model, train.batch, train.pieces, train.beta2, train.optimizer, train.sampling)
+    return TrainingSpec(model, train.batch, train.pieces, train.beta2, train.optimizer, train.sampling)
 
 
-def swept(*configs: Config) -> Swept:
-    """The swept values of the configs' runs, stacked [R]: for each config in turn, one for each of its seeds."""
+def hyperparameters(*configs: Config) -> Hyperparameters:
+    """The hyperparameters of the configs' runs, stacked [R]: for each config in turn, one for each of its seeds."""
 
     def stacked(values: list[float], dtype: Any = np.float32) -> np.ndarray:
         return np.repeat(np.asarray(values, dtype), [config.seeds for config in configs])
 
-    return Swept(
+    return Hyperparameters(
         seed=np.concatenate([np.arange(c.seed, c.seed + c.seeds, dtype=np.uint32) for c in configs]),
         learning_rate=stacked([c.train.learning_rate for c in configs]),
         scale=stacked([c.model.scale_factor for c in configs]),
@@ -72,11 +72,11 @@ def swept(*configs: Config) -> Swept:
     )
 
 
-def data_key(swept: Swept) -> jax.Array:
+def data_key(hyperparameters: Hyperparameters) -> jax.Array:
     """The key that all of a run's batches come from."""
-    return jax.random.fold_in(jax.random.key(swept.seed), _BATCHES)
+    return jax.random.fold_in(jax.random.key(hyperparameters.seed), _BATCHES)
 
 
-def sequence_shift(swept: Swept) -> jax.Array:
+def sequence_shift(hyperparameters: Hyperparameters) -> jax.Array:
     """Where a run's low-discrepancy sequence begins, [4]; see `data.sampler.sample_evenly`."""
-    return jax.random.bits(jax.random.fold_in(jax.random.key(swept.seed), _SEQUENCE), (4,), jnp.uint32)
+    return jax.random.bits(jax.random.fold_in(jax.random.key(hyperparameters.seed), _SEQUENCE), (4,), jnp.uint32)

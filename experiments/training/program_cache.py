@@ -6,8 +6,9 @@ digest of everything that tracing can depend on: catmat's source, the libraries'
 the arguments, and what the caller says that the function holds. The first start, too, runs the kept form: both starts
 compile the same program.
 
-Only commands keep programs, by calling `keep_in` when they start: the source on disk is then what is traced. A notebook
-or a test may trace something else, so nothing is kept there. On a CPU alone: other platforms were not measured.
+Only commands cache programs, by calling `cache_programs_in` when they start: the source on disk is then what is traced.
+A notebook or a test may trace something else, so nothing is cached there. On a CPU alone: other platforms were not
+measured.
 """
 
 import functools
@@ -38,13 +39,13 @@ class _Keeper:
     """What `_source` said when the process started: a later edit is not what it traces."""
 
 
-def keep_in(folder: Path | None) -> None:
+def cache_programs_in(folder: Path | None) -> None:
     """From now on keep programs in `folder` (None: nowhere); for commands, before they import what is traced."""
     _Keeper.folder = folder
     _Keeper.source = _source() if folder is not None else ""
 
 
-def can_be_kept(kinds: Iterable[type]) -> None:
+def register_output_types(kinds: Iterable[type]) -> None:
     """Say that programs may give back these dataclasses and named tuples (their fields are all children)."""
     for kind in kinds:
         name = f"{kind.__module__}.{kind.__qualname__}"
@@ -56,19 +57,19 @@ def can_be_kept(kinds: Iterable[type]) -> None:
             )
 
 
-def kept(function: jax.stages.Wrapped, arguments: Any, holds: object) -> jax.stages.Wrapped:
+def load_or_trace(function: jax.stages.Wrapped, arguments: Any, cache_key: object) -> jax.stages.Wrapped:
     """`function` as it was traced before for such arguments, or as it is traced now.
 
     Args:
-      function: compiled by `jax.jit`; gives arrays in dicts, tuples and what `can_be_kept`. One that cannot be kept
-        (it calls back to Python, say to print) is given back as it is.
+      function: compiled by `jax.jit`; gives arrays in dicts, tuples and what `register_output_types` was
+        told of. One that cannot be exported (it calls back to Python, say to print) is given back as it is.
       arguments: all of its arguments, or their shapes.
-      holds: everything that `function` depends on beside its arguments and its source; its `repr` is what counts.
+      cache_key: everything except the arguments and the source that can change the trace; its `repr` is compared.
     """
     if _Keeper.folder is None or jax.process_count() > 1:
         return function
     leaves, tree = jax.tree.flatten(arguments)
-    path = _Keeper.folder / _name(leaves, f"{tree} {holds!r}")
+    path = _Keeper.folder / _name(leaves, f"{tree} {cache_key!r}")
     content = _read(path)
     if content is None:
         flat = jax.jit(lambda *leaves: function(*jax.tree.unflatten(tree, leaves)))

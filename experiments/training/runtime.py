@@ -13,7 +13,7 @@ import jax
 import jaxlib.version
 
 from data.errors import InputError
-from experiments.training.program_cache import keep_in
+from experiments.training.program_cache import cache_programs_in
 
 
 def prepare(cache: Path | None = None) -> None:
@@ -45,7 +45,7 @@ def prepare(cache: Path | None = None) -> None:
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     folder = jax.config.values["jax_compilation_cache_dir"]
     used = folder and jax.config.values["jax_enable_compilation_cache"]
-    keep_in(Path(folder) / "traced" if used else None)
+    cache_programs_in(Path(folder) / "traced" if used else None)
     if used:
         _bear_with(Path(folder))
     asked = os.environ.get("JAX_PLATFORMS", "")

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from experiments.training.hyperparameters import START, Program, Swept
+from experiments.training.hyperparameters import START, Hyperparameters, TrainingSpec
 from experiments.training.optimizer import optimizer, with_factors
 from model.functional import Params, init_params
 
@@ -29,9 +29,9 @@ OPTIMIZER_STATES = (optax.EmptyState, optax.ScaleByAdamState, optax.ScaleBySched
 """What `TrainState.optimizer` is made of."""
 
 
-def init_state(program: Program, swept: Swept) -> TrainState:
+def init_state(spec: TrainingSpec, hyperparameters: Hyperparameters) -> TrainState:
     """The state of one run before its first update; a pure function of the seed."""
-    params = init_params(program.model, jax.random.fold_in(jax.random.key(swept.seed), START))
-    root = jnp.sqrt(swept.folded)
-    params = with_factors(params, swept.query_start * root, root)
-    return TrainState(params, optimizer(program, swept).init(params), jnp.float32(0), jnp.int32(-1))
+    params = init_params(spec.model, jax.random.fold_in(jax.random.key(hyperparameters.seed), START))
+    root = jnp.sqrt(hyperparameters.folded)
+    params = with_factors(params, hyperparameters.query_start * root, root)
+    return TrainState(params, optimizer(spec, hyperparameters).init(params), jnp.float32(0), jnp.int32(-1))

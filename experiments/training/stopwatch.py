@@ -8,7 +8,7 @@ _STRIDE_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
-class Spent:
+class TrainingTime:
     """Time that a training has taken; compilation is left out."""
 
     seconds: float = 0.0
@@ -24,16 +24,16 @@ class Spent:
 class Stopwatch:
     """Runs from when it is made, as the training is at `step` and has taken `before`."""
 
-    def __init__(self, step: int, before: Spent) -> None:
+    def __init__(self, step: int, before: TrainingTime) -> None:
         self._began, self._step, self._before = time.perf_counter(), step, before
 
-    def read(self, step: int) -> Spent:
+    def read(self, step: int) -> TrainingTime:
         """What the training has taken until `step`, to which it has just come."""
         seconds = time.perf_counter() - self._began
-        return Spent(self._before.seconds + seconds, self._before.updates + step - self._step)
+        return TrainingTime(self._before.seconds + seconds, self._before.updates + step - self._step)
 
 
-class Stride:
+class ChunkSize:
     """How many updates the next chunk has: one at first, then what took about `_STRIDE_SECONDS`."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""One update, and a chunk of them: pure functions of (program, tables, swept values, state).
+"""One update, and a chunk of them: pure functions of (spec, tables, hyperparameters, state).
 
 The batch of a step comes from its number and the run's seed alone, so a run can go on from any step without an
 iterator's state. It is drawn in pieces, each with a key and (if they are spread evenly) with numbers of the sequence of
@@ -14,7 +14,7 @@ import numpy as np
 import optax
 
 from data.sampler import Batch, SamplerTables, sample, sample_evenly
-from experiments.training.hyperparameters import Program, Swept, data_key, sequence_shift
+from experiments.training.hyperparameters import Hyperparameters, TrainingSpec, data_key, sequence_shift
 from experiments.training.optimizer import optimizer
 from experiments.training.state import TrainState
 from model.functional import Params, training_logits
@@ -25,9 +25,9 @@ BATCH_AXIS = "batch"
 
 
 def train_steps(
-    program: Program,
+    spec: TrainingSpec,
     tables: SamplerTables,
-    swept: Swept,
+    hyperparameters: Hyperparameters,
     state: TrainState,
     start: jax.Array,
     stop: jax.Array,
@@ -40,40 +40,40 @@ def train_steps(
     from there on; runs beside it are not touched.
 
     Args:
-      program: what is compiled in.
+      spec: what is compiled in.
       tables: the sampler's tables.
-      swept: the run's values.
+      hyperparameters: the run's own.
       state: the state before update `start`.
       start: first update.
       stop: one past the last.
       shards: over how many devices the batch is shared; more than 1 only inside a `shard_map` over BATCH_AXIS.
-      loss: what is minimised; by default `hidden_row_loss`. The benchmark passes another.
+      loss: what is minimised; by default `masked_row_loss`. The benchmark passes another.
     """
 
     def body(step: jax.Array, state: TrainState) -> TrainState:
-        return _update(program, tables, swept, state, step, shards, loss or hidden_row_loss)
+        return _update(spec, tables, hyperparameters, state, step, shards, loss or masked_row_loss)
 
     after = jax.lax.fori_loop(start, stop, body, state)
     return after, (after.loss_sum - state.loss_sum) / (stop - start)
 
 
 def _update(
-    program: Program,
+    spec: TrainingSpec,
     tables: SamplerTables,
-    swept: Swept,
+    hyperparameters: Hyperparameters,
     state: TrainState,
     step: jax.Array,
     shards: int,
     loss: "Loss",
 ) -> TrainState:
-    batch = batch_of(program, tables, swept, step, shards)
-    value, gradient = jax.value_and_grad(loss, argnums=1)(program, state.params, batch, swept.scale)
+    batch = batch_of(spec, tables, hyperparameters, step, shards)
+    value, gradient = jax.value_and_grad(loss, argnums=1)(spec, state.params, batch, hyperparameters.scale)
     # One vector: an exchange for each parameter would cost as much as the update.
     vector, unravel = jax.flatten_util.ravel_pytree((value, gradient))
     if shards > 1:
         vector = jax.lax.pmean(vector, BATCH_AXIS)
     value, gradient = unravel(vector)
-    updates, inner = optimizer(program, swept).update(gradient, state.optimizer, state.params)
+    updates, inner = optimizer(spec, hyperparameters).update(gradient, state.optimizer, state.params)
     good = (state.diverged_at < 0) & jnp.isfinite(vector).all()
     params, inner = jax.tree.map(
         lambda new, old: jnp.where(good, new, old),
@@ -84,28 +84,30 @@ def _update(
     return TrainState(params, inner, state.loss_sum + jnp.where(good, value, jnp.nan), diverged_at)
 
 
-def batch_of(program: Program, tables: SamplerTables, swept: Swept, step: jax.Array, shards: int) -> Batch:
+def batch_of(
+    spec: TrainingSpec, tables: SamplerTables, hyperparameters: Hyperparameters, step: jax.Array, shards: int
+) -> Batch:
     """The pieces of the batch of update number `step` that this device takes; other arguments as for `train_steps`."""
-    here, size = program.pieces // shards, program.batch // program.pieces
+    here, size = spec.pieces // shards, spec.batch // spec.pieces
     piece = (jax.lax.axis_index(BATCH_AXIS) * here if shards > 1 else 0) + jnp.arange(here)
-    key = jax.random.fold_in(data_key(swept), step)
+    key = jax.random.fold_in(data_key(hyperparameters), step)
 
     def one(piece: jax.Array) -> Batch:
         own = jax.random.fold_in(key, piece)
-        if program.sampling == "independent":
+        if spec.sampling == "independent":
             return sample(tables, own, size)
         # Modulo 2**32: a run of more sentences goes through the sequence again.
-        first = (step.astype(jnp.uint32) * np.uint32(program.pieces) + piece.astype(jnp.uint32)) * np.uint32(size)
-        return sample_evenly(tables, own, size, first, sequence_shift(swept))
+        first = (step.astype(jnp.uint32) * np.uint32(spec.pieces) + piece.astype(jnp.uint32)) * np.uint32(size)
+        return sample_evenly(tables, own, size, first, sequence_shift(hyperparameters))
 
     return jax.tree.map(lambda array: array.reshape(-1, *array.shape[2:]), jax.vmap(one)(piece))
 
 
-Loss = Callable[[Program, Params, Batch, jax.Array], jax.Array]
-"""(program, params, batch, scale) -> what is minimised."""
+Loss = Callable[[TrainingSpec, Params, Batch, jax.Array], jax.Array]
+"""(spec, params, batch, scale) -> what is minimised."""
 
 
-def hidden_row_loss(program: Program, params: Params, batch: Batch, scale: jax.Array) -> jax.Array:
-    """Mean cross-entropy of the hidden words; only their rows of attention are computed."""
-    logits_BQV = training_logits(program.model, params, batch.tokens_BK, batch.hidden_B[:, None], scale)
+def masked_row_loss(spec: TrainingSpec, params: Params, batch: Batch, scale: jax.Array) -> jax.Array:
+    """Mean cross-entropy of the masked words; only their rows of attention are computed."""
+    logits_BQV = training_logits(spec.model, params, batch.tokens_BK, batch.masked_B[:, None], scale)
     return cross_entropy(logits_BQV[:, 0], batch.target_B).mean()

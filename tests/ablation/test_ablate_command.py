@@ -138,7 +138,7 @@ def test_tensorboard_compares_the_runs(run):
     folder, _ = run
     member = folder / "members" / "d_head-2_variant-none_learning_rate-0.01_seed-1"
     found = EventAccumulator(str(member), size_guidance={"tensors": 0}).Reload()
-    assert [event.step for event in found.Tensors("excess/asked/all")] == [0, 30]
+    assert [event.step for event in found.Tensors("excess/trained/all")] == [0, 30]
     assert not found.Tags()["images"]
     multiplexer = plugin_event_multiplexer.EventMultiplexer(tensor_size_guidance={"scalars": 0})
     multiplexer.AddRunsFromDirectory(str(folder))
@@ -183,9 +183,9 @@ def trained(monkeypatch):
     """The programs that were trained, by number; commands find devices as the tests have set them up."""
     numbers, real = [], GroupTraining.run
 
-    def counted(self, tick):
+    def counted(self, should_stop):
         numbers.append(self.group.number)
-        return real(self, tick)
+        return real(self, should_stop)
 
     monkeypatch.setattr(GroupTraining, "run", counted)
     monkeypatch.setattr("experiments.training.runtime.prepare", lambda: None)

@@ -15,7 +15,7 @@ from experiments.ablation.config import AblationConfig
 from experiments.ablation.figures import followed
 from experiments.ablation.metrics import EXCESS
 from experiments.ablation.plan import make_plan
-from experiments.ablation.results import HEALTH
+from experiments.ablation.results import ATTENTION_STATISTICS
 from experiments.ablation.tables import findings
 from experiments.config.loader import make_as
 from experiments.statistics.intervals import Interval
@@ -187,10 +187,12 @@ def test_answers_in_words(plan, found):
 
 def test_what_is_followed_is_that_of_the_best_rate(setting):
     """Two programs of 96 runs each; a number is 1000 t + run, and its heads lie 0.5 to either side."""
-    number_TNRH = np.zeros((3, len(HEALTH), 192, 2))
+    number_TNRH = np.zeros((3, len(ATTENTION_STATISTICS), 192, 2))
     run_TRH = 1000 * np.arange(3)[:, None, None] + np.arange(192)[:, None] + [-0.5, 0.5]
-    number_TNRH[:, HEALTH.index("score_std")] = run_TRH
-    programs = [SimpleNamespace(step_T=np.array([0, 5, 9]), health_TNRH=number_TNRH[:, :, part::2]) for part in (0, 1)]
+    number_TNRH[:, ATTENTION_STATISTICS.index("score_std")] = run_TRH
+    programs = [
+        SimpleNamespace(step_T=np.array([0, 5, 9]), attention_TNRH=number_TNRH[:, :, part::2]) for part in (0, 1)
+    ]
     where = {number: (programs[number % 2], number // 2) for number in range(192)}
     step_T, values_ST = followed(setting, where, MORE, WIDE, "score_std")
     assert step_T.tolist() == [0, 5, 9]

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from mutations import assert_told_well
 from rich.console import Console
-from test_world_errors import assert_told_well
 
 from data.errors import InputError
 from data.yaml_file import parse_yaml
@@ -48,12 +48,12 @@ def config_of(text=GRID):
 def test_axes_that_keep_shapes_share_a_program():
     plan = make_plan(config_of())
     assert [len(group.members) for group in plan.groups] == [3 * 8, 8, 3 * 8, 8]
-    assert len({group.program for group in plan.groups}) == 4
+    assert len({group.spec for group in plan.groups}) == 4
     first = plan.groups[0]
     assert {member.config.model.d_head for member in first.members} == {2}
     assert {member.labels["variant"] for member in first.members} == {"standard", "none", "half"}
     assert (first.steps, first.updates) == (5, 3 * 4 * (3 + 5))
-    assert plan.groups[1].program.model.qk_norm
+    assert plan.groups[1].spec.model.qk_norm
 
 
 def test_every_combination_is_a_run_with_its_own_values():

@@ -21,12 +21,12 @@ from experiments.ablation.results import DamagedError, load_results, save_result
 from experiments.ablation.training import GroupTraining, Materials
 from experiments.config.schema import Config, EvaluateConfig, TrackConfig, TrainConfig
 from experiments.measuring.measurement import one_run
-from experiments.training.hyperparameters import program, swept
+from experiments.training.hyperparameters import hyperparameters, training_spec
 from experiments.training.optimizer import optimizer
-from experiments.training.program_cache import keep_in
+from experiments.training.program_cache import cache_programs_in
 from experiments.training.state import TrainState, init_state
 from experiments.training.trainer import Runner
-from experiments.training.update import batch_of, hidden_row_loss, train_steps
+from experiments.training.update import batch_of, masked_row_loss, train_steps
 from model.config import ModelConfig
 from model.functional import apply
 
@@ -56,14 +56,14 @@ def world():
 
 @pytest.fixture(scope="module")
 def tables(world):
-    return sampler_tables(world, BASE.task.hidden)
+    return sampler_tables(world, BASE.task.masked)
 
 
 def trained_by_the_loop(world, tables, *configs):
     """The loss of every update, [update, run], as the training loop records it; and how many updates each run made."""
-    assert len({program(config, world) for config in configs}) == 1
+    assert len({training_spec(config, world) for config in configs}) == 1
     longest = max(config.train.steps for config in configs)
-    runner = Runner(program(configs[0], world), swept(*configs), tables, list(range(longest + 1)))
+    runner = Runner(training_spec(configs[0], world), hyperparameters(*configs), tables, list(range(longest + 1)))
     runner.measured_by(lambda nothing, _, scale: scale + nothing, np.float32(0))
     runner.measured_on(np.float32(0))
     found = np.stack([record.loss_R for record in runner.run()][1:])
@@ -110,12 +110,12 @@ def in_float64(config):
              "weight_decay": config.train.weight_decay, "warmup": config.train.warmup,
              "query_start": config.model.query_start_factor, "folded": config.model.folded_factor}  # fmt: skip
     values = {name: np.float64(value) for name, value in exact.items()}
-    return dataclasses.replace(one_run(swept(config), 0), **values)
+    return dataclasses.replace(one_run(hyperparameters(config), 0), **values)
 
 
 def trained(world, tables, updates, *configs):
     """The states of runs of one program before and after so many updates, in float64, stacked [R]."""
-    static = program(configs[0], world)
+    static = training_spec(configs[0], world)
 
     def started(values):
         params = jax.tree.map(lambda x: x.astype(jnp.float64), init_state(static, values).params)
@@ -151,11 +151,11 @@ def test_one_step_of_gradient_descent_by_hand(world, tables, assert_close):
     """W - rate (gradient + decay W), the rate of folded projections times the factor, that of the others as it is."""
     config = changed(optimizer="sgd", learning_rate=0.7, weight_decay=0.05, folded=0.2, warmup=0.1, seed=4)
     before, after = jax.tree.map(lambda x: x[0], trained(world, tables, 1, config))
-    static = program(config, world)
+    static = training_spec(config, world)
 
     def slope(params):
-        batch = batch_of(static, tables, one_run(swept(config), 0), jnp.int32(0), 1)
-        return jax.grad(hidden_row_loss, argnums=1)(static, params, batch, 3**-0.5)
+        batch = batch_of(static, tables, one_run(hyperparameters(config), 0), jnp.int32(0), 1)
+        return jax.grad(masked_row_loss, argnums=1)(static, params, batch, 3**-0.5)
 
     gradient = TrainState(fast_jit(slope)(before.params), None, None, None)
     rate = 0.7 / 10  # the first of ten updates of warm-up
@@ -166,17 +166,17 @@ def test_one_step_of_gradient_descent_by_hand(world, tables, assert_close):
 
 def test_t5_starts_with_the_same_scores_from_smaller_weights(world, tables, assert_close):
     arms = changed(scale="inverse_sqrt"), changed(scale="none", query_start="inverse_sqrt")
-    static = program(arms[0], world)
-    assert program(arms[1], world) == static
+    static = training_spec(arms[0], world)
+    assert training_spec(arms[1], world) == static
 
     @fast_jit
     def started(values):
         params = init_state(static, values).params
         batch = sample(tables, jax.random.key(5), 4)
-        forward = apply(static.model, params, batch.tokens_BK, batch.hidden_B[:, None], scale=values.scale)
+        forward = apply(static.model, params, batch.tokens_BK, batch.masked_B[:, None], scale=values.scale)
         return params, forward.scores_BHQK
 
-    (standard, scores), (t5, same) = (started(one_run(swept(config), 0)) for config in arms)
+    (standard, scores), (t5, same) = (started(one_run(hyperparameters(config), 0)) for config in arms)
     assert_close(same, scores, 1e-5)
     pairs = jax.tree_util.tree_leaves_with_path(standard), jax.tree.leaves(t5)
     for (path, one), other in zip(*pairs, strict=True):
@@ -203,7 +203,7 @@ def test_a_run_that_diverges_is_marked_and_spoils_no_other(tmp_path):
     assert ((found.diverged_at_R[2:] > 0) & (found.diverged_at_R[2:] < 12)).all()
     for name in ("loss_TR", "excess_TRG", "weights_TRGHK"):
         np.testing.assert_array_equal(getattr(found, name)[:, :2], getattr(sound, name)[:, :2])
-    np.testing.assert_array_equal(found.health_TNRH[:, :, :2], sound.health_TNRH[:, :, :2])
+    np.testing.assert_array_equal(found.attention_TNRH[:, :, :2], sound.attention_TNRH[:, :, :2])
     summary = run_summary(group, materials.of(group), found, 3)
     assert (summary["status"], summary["diverged_at"]) == ("diverged", found.diverged_at_R[3])
     assert np.isnan(summary["loss"])
@@ -214,13 +214,13 @@ def test_a_run_that_diverges_is_marked_and_spoils_no_other(tmp_path):
 def test_the_measurement_is_traced_once(monkeypatch, tmp_path):
     if jax.devices()[0].platform != "cpu":
         pytest.skip("traced programs are kept on a CPU alone")
-    keep_in(tmp_path)
+    cache_programs_in(tmp_path)
     _, first = results_of(Materials(), "train.learning_rate=1e-3,2e-3")
 
     def traced_again(*_):
         raise AssertionError
 
-    monkeypatch.setattr("experiments.ablation.training.glance", traced_again)
+    monkeypatch.setattr("experiments.ablation.training.measure_sweep", traced_again)
     _check_equal(dataclasses.replace(results_of(Materials(), "train.learning_rate=1e-3,2e-3")[1], seconds=0.0),
                  dataclasses.replace(first, seconds=0.0))  # fmt: skip
 

@@ -54,11 +54,12 @@ MISTAKES = [
     (["--probes", "[the cta sat on the mat .]"], "probes: 'cta' is not a word of this world; did you mean cat?"),
     (["--probes", "[cat the sat .]"], f"probes: the world 'english' cannot say 'cat the sat .'; .* form of '{CAT}'"),
     (["--probes", "['']"], f"probes: the sentence is empty; write one such as '{CAT}'"),
-    (["--probes", f"[{CAT}]", "--task.hidden", "[adverb]"], f"probes: '{CAT}' has no word of adverb, so"),
-    (["--task.hidden", "[adjective]"], "probes: the world 'english' has no example with a word of adjective; give a"),
+    (["--probes", f"[{CAT}]", "--task.masked", "[adverb]"], f"probes: '{CAT}' has no word of adverb, so"),
+    (["--task.hidden", "[verb]"], "unknown option --task.hidden: it is called --task.masked now"),
+    (["--task.masked", "[adjective]"], "probes: the world 'english' has no example with a word of adjective; give a"),
     (["--world", "typo.yaml"], "typo.yaml:114: examples.1: 'slpet' is not a word of this world; did you mean slept?"),
     (["--world", "form.yaml"], f"form.yaml:114: examples.1: the world 'form' cannot say .* of the form of '{CAT}'"),
-    (["--task.hidden", "[verbs]"], ".*verbs.*did you mean verb?"),
+    (["--task.masked", "[verbs]"], ".*verbs.*did you mean verb?"),
 ]  # fmt: skip
 
 DRIVER = """
@@ -92,7 +93,7 @@ def answers(tmp_path_factory):
     (folder / "full").mkdir()
     (folder / "full" / "summary.json").write_text("kept")
     (folder / "own.yaml").write_text("# mine\nworld: german\nmodel: {d_head: 8, scale: none}\n")
-    (folder / "wrong.yaml").write_text("format: 1\nmodel:\n  d_modle: 5\n")
+    (folder / "wrong.yaml").write_text("format: 2\nmodel:\n  d_modle: 5\n")
     english = (ROOT / "data" / "worlds" / "english.yaml").read_text(encoding="utf-8")
     for name, wrong in (("typo", "the dog slpet"), ("form", "dog the slept")):
         text = english.replace("the dog slept on the roof while", f"{wrong} on the roof while")

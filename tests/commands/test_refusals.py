@@ -24,7 +24,7 @@ from experiments.paper_results import session as paper_session
 from experiments.paper_results.config import PapersConfig
 from experiments.session.resume import say
 from experiments.training.checkpoints import Checkpoints
-from experiments.training.stopwatch import Spent
+from experiments.training.stopwatch import TrainingTime
 
 
 def test_a_device_that_is_not_there(tmp_path):
@@ -62,7 +62,7 @@ def test_a_full_disk_under_a_checkpoint_is_an_error_of_the_system(tmp_path, monk
 
     def save():
         with Checkpoints(tmp_path) as checkpoints:
-            checkpoints.save(1, {"x": np.zeros(2)}, 1.0, Spent())
+            checkpoints.save(1, {"x": np.zeros(2)}, 1.0, TrainingTime())
             checkpoints.wait()
 
     with pytest.raises(OSError, match=r"\[Errno 28\] No space left on device"):

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from test_world_errors import WEIRD_VALUES, assert_told_well, mutated
+from mutations import WEIRD_VALUES, assert_told_well, mutated
 
 from data.errors import InputError
 from data.yaml_file import parse_yaml
@@ -19,7 +19,7 @@ from model.config import ModelConfig
 
 WHOLE = """\
 # Every value of a config, none of them the default.
-format: 1
+format: 2
 world: german
 seed: 3
 seeds: 2
@@ -39,7 +39,7 @@ model:
   query_start: 0.5
   folded: inverse
 task:
-  hidden: [verb]
+  masked: [verb]
 train:
   steps: 1e3
   batch: 48
@@ -66,7 +66,7 @@ EXPECTED = Config(
     seeds=2,
     probes=("der hund schlief .", "1e3"),
     model=MODEL,
-    task=TaskConfig(hidden=("verb",)),
+    task=TaskConfig(masked=("verb",)),
     train=TrainConfig(
         steps=1000,
         batch=48,
@@ -102,7 +102,7 @@ def test_every_value_is_read():
     assert [name for name, value in values(config).items() if value == default[name]] == []
 
 
-@pytest.mark.parametrize("text", ["", "# nothing\n", "format: 1\n", "{}", "model: {}\ntrain: {}\n"])
+@pytest.mark.parametrize("text", ["", "# nothing\n", "format: 2\n", "{}", "model: {}\ntrain: {}\n"])
 def test_what_is_left_out_has_its_default(text):
     assert config_from(text) == Config()
     assert config_from(text, {"train.steps": "7"}).train.steps == 7
@@ -186,8 +186,10 @@ MISTAKES = [
     ("d_model: 16", "zzz: 16 # HERE", "model.zzz: unknown key; known: d_head, d_mlp, "),
     ("seeds: 2", "Seeds: 2 # HERE", "Seeds: unknown key; did you mean seeds?"),
     ("train:", "trian: # HERE", "trian: unknown key; did you mean train?"),
-    ("  heads: 1", "  format: 1 # HERE", "model.format: unknown key"),
-    ("format: 1", "format: 2 # HERE", "format: this program reads format 1; update catmat, or write format: 1"),
+    ("  heads: 1", "  format: 2 # HERE", "model.format: unknown key"),
+    ("format: 2", "format: 3 # HERE", "format: this program reads format 2; update catmat, or write format: 2"),
+    ("format: 2", "format: 1 # HERE", "format: is of format 1, of catmat 0.1, .*masked for hidden, format: 2"),
+    ("masked: [verb]", "hidden: [verb] # HERE", "task.hidden: is called task.masked now; rename it"),
     ("heads: 1", "heads: 1\n  heads: 2 # HERE", "heads: stands twice .first in line 9.; remove one"),
     ("seeds: 2", "seeds: null # HERE", "seeds: must be a whole number, not nothing"),
     ("seeds: 2", "seeds: # HERE", "seeds: must be a whole number, not nothing"),
@@ -214,10 +216,10 @@ MISTAKES = [
     ("scale: none", "scale: true # HERE", "model.scale: must be text or a number, not true"),
     ("scale: none", "scale: -1 # HERE", "model.scale: must be from 0.0 to 1000000.0, not -1"),
     ("scale: none", "scale: .nan # HERE", "model.scale: must be text or a number, not nan"),
-    ("hidden: [verb]", "hidden: verb # HERE", r"task.hidden: must be a list, such as \[a, b\], not text"),
-    ("hidden: [verb]", "hidden: [] # HERE", r"task.hidden: must name at least one slot, each once, not \[\]"),
-    ("hidden: [verb]", "hidden: [verb, verb] # HERE", "task.hidden: must name at least one slot, each once"),
-    ("hidden: [verb]", "hidden: [5] # HERE", "task.hidden.0: must be text, not the number 5; put it in quotes"),
+    ("masked: [verb]", "masked: verb # HERE", r"task.masked: must be a list, such as \[a, b\], not text"),
+    ("masked: [verb]", "masked: [] # HERE", r"task.masked: must name at least one slot, each once, not \[\]"),
+    ("masked: [verb]", "masked: [verb, verb] # HERE", "task.masked: must name at least one slot, each once"),
+    ("masked: [verb]", "masked: [5] # HERE", "task.masked.0: must be text, not the number 5; put it in quotes"),
     ("probes: [der hund schlief .,", "probes: [[der], # HERE\n ", "probes.0: must be text, not a list"),
     ("evaluate:\n  sentences: 64", "evaluate: # HERE", r"evaluate: must be a mapping \(key: value\), not nothing"),
     ("evaluate:\n  sentences: 64", "evaluate: 64 # HERE", "evaluate: must be a mapping .*, not the number 64"),
@@ -257,7 +259,7 @@ TYPED = [
     ("world", "my worlds/on.yaml", "my worlds/on.yaml"),
     ("probes", "[the cat sat on the mat ., 'a, b']", ("the cat sat on the mat .", "a, b")),
     ("probes", "[]", ()),
-    ("task.hidden", " [verb, object]", ("verb", "object")),
+    ("task.masked", " [verb, object]", ("verb", "object")),
 ]
 
 
@@ -281,7 +283,7 @@ WRONGLY_TYPED = [
     ("probes", "[the cat, 5]", "--probes: item 2: must be text, not the number 5; put it in quotes"),
     ("probes", "[the cat", "--probes:[12]: not valid YAML: .*; check brackets"),
     ("probes", "[\u202e, \x07]", r"--probes:1: the character U\+0007 cannot stand in a file"),
-    ("task.hidden", "[]", "--task.hidden: must name at least one slot"),
+    ("task.masked", "[]", "--task.masked: must name at least one slot"),
     ("world", "a\udcff", r"--world: a\\udcff: is not UTF-8 text, so no file can hold it; rename what it names"),
     ("seeds", "100000", "--seeds: seed . seeds must be at most 2147483648", {"seed": "2147483647"}),
 ]

@@ -28,12 +28,12 @@ def oracle():
 
 @pytest.fixture(scope="module")
 def one_hole(oracle):
-    return {key: normalised(table) for key, table in oracle.hidden(1).items()}
+    return {key: normalised(table) for key, table in oracle.masked(1).items()}
 
 
 @pytest.fixture(scope="module")
 def two_holes(oracle):
-    return {key: normalised(table) for key, table in oracle.hidden(2).items()}
+    return {key: normalised(table) for key, table in oracle.masked(2).items()}
 
 
 def padded(world, sentences):
@@ -47,9 +47,9 @@ def padded(world, sentences):
 def questions(world, sentences):
     """Every place of every sentence: (words, place) pairs, their tokens (the place masked) and their places."""
     pairs = [(words, i) for words in sentences for i in range(len(words))]
-    tokens_BL, hidden_B = padded(world, [words for words, _ in pairs]), np.asarray([i for _, i in pairs])
-    tokens_BL[np.arange(len(pairs)), hidden_B] = MASK
-    return pairs, tokens_BL, hidden_B
+    tokens_BL, masked_B = padded(world, [words for words, _ in pairs]), np.asarray([i for _, i in pairs])
+    tokens_BL[np.arange(len(pairs)), masked_B] = MASK
+    return pairs, tokens_BL, masked_B
 
 
 def some_sentences(oracle, two_clauses):
@@ -69,8 +69,8 @@ def test_the_sentences_of_the_oracle_have_the_probability_of_the_world(small, or
 
 
 def test_posterior_of_every_word_of_every_sentence(small, oracle, one_hole):
-    pairs, tokens_BL, hidden_B = questions(small, oracle.probability)
-    actual_BW = posterior(small, tokens_BL, hidden_B)
+    pairs, tokens_BL, masked_B = questions(small, oracle.probability)
+    actual_BW = posterior(small, tokens_BL, masked_B)
     expected_BW = np.zeros_like(actual_BW)
     for row, (words, i) in zip(expected_BW, pairs, strict=True):
         for (word,), p in one_hole[with_holes(words, [i])].items():
@@ -93,8 +93,8 @@ def test_pair_posterior(small, oracle, two_holes):
 
 
 def test_relevance_is_what_hiding_the_other_word_too_loses(small, oracle, one_hole, two_holes):
-    pairs, tokens_BL, hidden_B = questions(small, some_sentences(oracle, 80))
-    actual_BL = relevance(small, tokens_BL, hidden_B)
+    pairs, tokens_BL, masked_B = questions(small, some_sentences(oracle, 80))
+    actual_BL = relevance(small, tokens_BL, masked_B)
     expected_BL = np.zeros_like(actual_BL)
     for row, (words, i) in zip(expected_BL, pairs, strict=True):
         known = one_hole[with_holes(words, [i])]
@@ -121,7 +121,7 @@ def test_what_the_world_cannot_say_is_refused(small, sentence):
     with pytest.raises(InputError, match=r"cannot say .* write a sentence of the form of 'the cat sat on mat .'"):
         template_of(small, tokens)
     with pytest.raises(InputError, match="cannot say"):
-        posterior(small, [tokens], [len(tokens) - 1])  # the full stop is hidden, what is wrong stays visible
+        posterior(small, [tokens], [len(tokens) - 1])  # the full stop is masked, what is wrong stays visible
 
 
 def test_divergence_and_relevant_words():
@@ -132,7 +132,7 @@ def test_divergence_and_relevant_words():
 
 
 def relevances(name, sentence):
-    """{hidden content word: {other word: relevance}} where it is not 0; a word that stands twice counts once."""
+    """{masked content word: {other word: relevance}} where it is not 0; a word that stands twice counts once."""
     world = load_world(name)
     tokens = world.vocabulary.encode(sentence)
     places = [i for i, field in enumerate(template_of(world, tokens).fields) if field.is_content]
@@ -189,7 +189,7 @@ def test_german_a_determiner_tells_about_its_noun():
 
 
 def test_verb_decides_the_subject_tells_nothing_and_is_told_nothing():
-    # One sentence of every template, every word hidden in turn, so that no optional word lets the structure tell.
+    # One sentence of every template, every word masked in turn, so that no optional word lets the structure tell.
     world = load_world("verb_decides")
     for template in world.templates:
         tokens = [world.field_words(field)[0] for field in template.fields]
@@ -208,8 +208,8 @@ def test_verb_decides_the_subject_tells_nothing_and_is_told_nothing():
 def test_telling_preposition_hides_relevance_behind_redundancy():
     """Prediction: "on" and "mat" both tell the kind of place, all that a verb cares for; one makes up for the other.
 
-    So for a hidden verb each of the two has relevance exactly 0, while together they matter as much as ever; and a
-    hidden "mat" has nothing left to learn from "sat". Where the preposition tells nothing, none of this is so.
+    So for a masked verb each of the two has relevance exactly 0, while together they matter as much as ever; and a
+    masked "mat" has nothing left to learn from "sat". Where the preposition tells nothing, none of this is so.
     """
     sentence = "the cat sat on the mat ."
     telling, plain = relevances("telling_preposition", sentence), relevances("english", sentence)

@@ -37,10 +37,10 @@ def english():
 
 
 def whole(batch):
-    """The sentences of a batch with the hidden words put back, and the batch as NumPy arrays."""
+    """The sentences of a batch with the masked words put back, and the batch as NumPy arrays."""
     batch = jax.device_get(batch)
     tokens_BK = batch.tokens_BK.copy()
-    tokens_BK[np.arange(len(tokens_BK)), batch.hidden_B] = batch.target_B
+    tokens_BK[np.arange(len(tokens_BK)), batch.masked_B] = batch.target_B
     return tokens_BK, batch
 
 
@@ -68,7 +68,7 @@ def content_chances(tables):
 
 
 def every_example(world, tables):
-    """{(words, hidden place): probability} of all that the tables can draw, by walking through every choice."""
+    """{(words, masked place): probability} of all that the tables can draw, by walking through every choice."""
     tables = jax.device_get(tables)
     question_E, joint_ASVO, field_FWN = chances(tables.question_E), content_chances(tables), chances(tables.field_FWN)
     clauses = tables.clause_table_EC.shape[1]
@@ -147,11 +147,11 @@ def test_training_draws_sentence_times_uniform_and_rejects_held_out_pairs(defini
 
 
 def test_every_training_conditional_is_the_posterior(oracle, drawn):
-    """Asked or held out: P(hidden word | all other words) as drawn is the Bayes posterior, for every context there is.
+    """Asked or held out: P(masked word | all other words) as drawn is the Bayes posterior, for every context there is.
 
     However rare the context, an answer is a product of a few choices, each off by a STEP in more than 1e-2.
     """
-    table = {key: normalised(words) for key, words in oracle.hidden(1).items()}
+    table = {key: normalised(words) for key, words in oracle.masked(1).items()}
     for examples in drawn:
         contexts = defaultdict(dict)
         for (words, place), p in examples.items():
@@ -182,12 +182,12 @@ def test_english_conditionals_of_every_context(english):
         for joint, wanted in ((joint_ASVO, ~held_C), (held_ASVO, held_C)):
             drawn_CW = np.moveaxis(joint[1 + axis], axis, -1).reshape(exact_CW.shape)
             assert (drawn_CW[~wanted] == 0).all()
-            asked_CW = drawn_CW[wanted]
-            assert len(asked_CW) > 10
-            assert (asked_CW.sum(axis=1) > 0).all()
+            query_CW = drawn_CW[wanted]
+            assert len(query_CW) > 10
+            assert (query_CW.sum(axis=1) > 0).all()
             # Each of the three factors is off by a STEP; the rarest of them is about 1e-3.
             np.testing.assert_allclose(
-                asked_CW / asked_CW.sum(axis=1, keepdims=True), exact_CW[wanted], rtol=0, atol=1e-6
+                query_CW / query_CW.sum(axis=1, keepdims=True), exact_CW[wanted], rtol=0, atol=1e-6
             )
     cat, sat, mat = (english.index_W[number[word]] for word in ("cat", "sat", "mat"))
     for axis in range(3):  # the three blanks of cat-sat-mat
@@ -216,15 +216,15 @@ def test_a_batch_is_consistent_and_can_be_said(name, held_out, evenly):
     row = np.arange(512)
     assert sentences_BK.shape == (512, world.max_length)
     assert ((batch.tokens_BK == MASK).sum(axis=1) == 1).all()
-    assert (batch.tokens_BK[row, batch.hidden_B] == MASK).all()
+    assert (batch.tokens_BK[row, batch.masked_B] == MASK).all()
     length_B = (sentences_BK != PAD).sum(axis=1)
     assert ((np.arange(world.max_length) < length_B[:, None]) == (sentences_BK != PAD)).all()
-    assert (batch.hidden_B < length_B).all()
+    assert (batch.masked_B < length_B).all()
     assert [CONTENT[slot] for slot in batch.slot_B] == [world.slot_of[word] for word in batch.target_B]
     assert {*batch.slot_B} == {0, 1, 2}
-    assert (posterior(world, batch.tokens_BK, batch.hidden_B)[row, batch.target_B] > 0).all()
+    assert (posterior(world, batch.tokens_BK, batch.masked_B)[row, batch.target_B] > 0).all()
     assert len({sentence.tobytes() for sentence in sentences_BK}) > 300
-    clauses = [_clause(world, sentence, place) for sentence, place in zip(sentences_BK, batch.hidden_B, strict=True)]
+    clauses = [_clause(world, sentence, place) for sentence, place in zip(sentences_BK, batch.masked_B, strict=True)]
     held = held_out_contexts(world)[batch.slot_B, *np.transpose(clauses)]
     assert (held == held_out).all()
 
@@ -238,16 +238,16 @@ def _clause(world, sentence, place):
 
 
 @pytest.mark.parametrize("evenly", [False, True])
-@pytest.mark.parametrize("hidden", [("determiner",), ("connector", "verb"), ("adjective", "preposition", "subject")])
-def test_other_slots_can_be_hidden_too(small, hidden, evenly):
-    tables, key = sampler_tables(small, hidden), jax.random.key(4)
+@pytest.mark.parametrize("masked", [("determiner",), ("connector", "verb"), ("adjective", "preposition", "subject")])
+def test_other_slots_can_be_hidden_too(small, masked, evenly):
+    tables, key = sampler_tables(small, masked), jax.random.key(4)
     drawn = draw_evenly(tables, key, 256, jnp.uint32(0), some_shift(1)) if evenly else draw(tables, key, 256)
     sentences_BK, batch = whole(drawn)
-    assert {*batch.slot_B} == {*range(len(hidden))}
-    assert (posterior(small, batch.tokens_BK, batch.hidden_B)[np.arange(256), batch.target_B] > 0).all()
-    words = {slot: set(small.slots.get(slot, ())) for slot in hidden}
-    words |= {slot: {*np.flatnonzero(small.forms_WW[slot].any(axis=0))} for slot in hidden if slot in small.forms_WW}
-    assert all(word in words[hidden[slot]] for word, slot in zip(batch.target_B, batch.slot_B, strict=True))
+    assert {*batch.slot_B} == {*range(len(masked))}
+    assert (posterior(small, batch.tokens_BK, batch.masked_B)[np.arange(256), batch.target_B] > 0).all()
+    words = {slot: set(small.slots.get(slot, ())) for slot in masked}
+    words |= {slot: {*np.flatnonzero(small.forms_WW[slot].any(axis=0))} for slot in masked if slot in small.forms_WW}
+    assert all(word in words[masked[slot]] for word, slot in zip(batch.target_B, batch.slot_B, strict=True))
     assert (sentences_BK != MASK).all()
 
 
@@ -288,8 +288,8 @@ def million(english):
     tables = sampler_tables(english, CONTENT)
     batches = [whole(draw(tables, key, MILLION // 8)) for key in jax.random.split(jax.random.key(2024), 8)]
     tokens_BK = np.concatenate([tokens for tokens, _ in batches])
-    hidden_B, slot_B = (np.concatenate([getattr(b, name) for _, b in batches]) for name in ("hidden_B", "slot_B"))
-    return tokens_BK, hidden_B, slot_B
+    masked_B, slot_B = (np.concatenate([getattr(b, name) for _, b in batches]) for name in ("masked_B", "slot_B"))
+    return tokens_BK, masked_B, slot_B
 
 
 def assert_frequency(count, total, probability, name=""):
@@ -318,7 +318,7 @@ def test_every_choice_of_an_example_is_drawn_on_its_own(small, definition, drawn
     radix_K = len(small.vocabulary) ** np.arange(small.max_length, dtype=object)
     assert radix_K[-1] * len(small.vocabulary) * small.max_length < 2**63
     radix_K = radix_K.astype(np.int64)
-    seen, count = np.unique((sentences_BK @ radix_K) * small.max_length + batch.hidden_B, return_counts=True)
+    seen, count = np.unique((sentences_BK @ radix_K) * small.max_length + batch.masked_B, return_counts=True)
     expected = {}
     for (words, place), p in definition[0].items():
         tokens = [small.vocabulary.number[word] for word in words]
@@ -340,7 +340,7 @@ def test_evenly_drawn_sentences_meet_frequencies_more_closely_than_chance(englis
 
     def chi_square(batch):
         sentences_BK, batch = whole(batch)
-        clauses = [_clause(english, *one) for one in zip(sentences_BK, batch.hidden_B, strict=True)]
+        clauses = [_clause(english, *one) for one in zip(sentences_BK, batch.masked_B, strict=True)]
         number_B = np.ravel_multi_index((batch.slot_B, *np.transpose(clauses)), expected_3SVO.shape)
         count = np.bincount(number_B, minlength=len(expected))
         assert (count[expected == 0] == 0).all()
@@ -359,7 +359,7 @@ def test_evenly_drawn_sentences_are_those_of_their_numbers(english):
 
     def even(first, shift_4, size=size):
         sentences_BK, batch = whole(draw_evenly(tables, key, size, jnp.uint32(first), shift_4))
-        clauses = [_clause(english, *one) for one in zip(sentences_BK, batch.hidden_B, strict=True)]
+        clauses = [_clause(english, *one) for one in zip(sentences_BK, batch.masked_B, strict=True)]
         return np.column_stack([batch.slot_B, clauses])
 
     whole_run = even(1000, some_shift(1))
@@ -401,7 +401,7 @@ def forms_of_the_file(name):
 
 def test_a_million_sentences_have_the_frequencies_of_their_templates(english, million):
     """Every form of sentence (which optional words it has), and every word that nothing chooses."""
-    tokens_BK, hidden_B, slot_B = million
+    tokens_BK, masked_B, slot_B = million
     words = english.vocabulary.words
     kind_W = ["determiner" if word in ("the", "a") else english.slot_of.get(i, word) for i, word in enumerate(words)]
     kinds, kind_number_W = np.unique(kind_W, return_inverse=True)
@@ -423,23 +423,23 @@ def test_a_million_sentences_have_the_frequencies_of_their_templates(english, mi
             assert_frequency((tokens_BK == word).sum(), found.sum(), 1 / len(english.slots[slot]), words[word])
     the, a = ((tokens_BK == english.vocabulary.number[word]).sum() for word in ("the", "a"))
     assert_frequency(the, the + a, 2 / 3, "the")
-    # The hidden slot: a third each, less the share of its held-out contexts; either clause equally often.
+    # The masked slot: a third each, less the share of its held-out contexts; either clause equally often.
     asked = 1 - (english.content_SVO * held_out_contexts(english)).sum(axis=(1, 2, 3))
     assert asked.max() - asked.min() > 0.005, "the three shares differ enough to be told apart"
     for slot in range(3):
         assert_frequency((slot_B == slot).sum(), MILLION, asked[slot] / asked.sum(), CONTENT[slot])
     connector_B = of_slot["connector"].argmax(axis=1)
-    assert_frequency((hidden_B < connector_B)[two].sum(), two.sum(), 0.5, "the first clause is asked")
+    assert_frequency((masked_B < connector_B)[two].sum(), two.sum(), 0.5, "the first clause is asked")
 
 
 def test_a_million_sentences_answer_as_the_posterior_says(english, million):
     """The commonest contexts, all other words of the sentence the same."""
-    tokens_BK, hidden_B, _ = million
+    tokens_BK, masked_B, _ = million
     visible_BK = tokens_BK.copy()
-    visible_BK[np.arange(MILLION), hidden_B] = MASK
+    visible_BK[np.arange(MILLION), masked_B] = MASK
     short_B = ~np.isin(tokens_BK, english.slots["connector"]).any(axis=1)  # two clauses: too many contexts
-    visible_BK, hidden_B = visible_BK[short_B], hidden_B[short_B]
-    target_B = tokens_BK[short_B, hidden_B]
+    visible_BK, masked_B = visible_BK[short_B], masked_B[short_B]
+    target_B = tokens_BK[short_B, masked_B]
     contexts_CK, context_B, count_C = np.unique(visible_BK, axis=0, return_inverse=True, return_counts=True)
     common = np.argsort(-count_C)[:100]
     assert count_C[common].min() > 400
@@ -453,11 +453,11 @@ def test_a_million_sentences_answer_as_the_posterior_says(english, million):
 
 def test_a_million_sentences_of_two_clauses_look_into_the_own_clause(english, million):
     """In sentences of two clauses the answer depends on the other content words of the own clause alone."""
-    tokens_BK, hidden_B, slot_B = million
+    tokens_BK, masked_B, slot_B = million
     rows = np.flatnonzero((tokens_BK == english.vocabulary.number["while"]).any(axis=1))[:100_000]
     of_content = np.isin(tokens_BK[rows], [word for slot in CONTENT for word in english.slots[slot]])
     place_BP = np.argsort(~of_content, axis=1, kind="stable")[:, :6]  # the six content places, in order
-    second_B = hidden_B[rows] > place_BP[:, 2]
+    second_B = masked_B[rows] > place_BP[:, 2]
     own_B3 = np.take_along_axis(tokens_BK[rows], np.where(second_B[:, None], place_BP[:, 3:], place_BP[:, :3]), axis=1)
     sentence = english.vocabulary.encode("the cat sat on the mat .")
     errors = []

@@ -45,7 +45,7 @@ def test_shipped_world(worlds, name):
     assert sum(template.probability for template in world.templates) == pytest.approx(1, abs=1e-12)
     assert world.content_SVO.sum() == pytest.approx(1, abs=1e-12)
     assert {template.clauses for template in world.templates} == {1, 2}
-    world.check_hidden(CONTENT)
+    world.check_masked(CONTENT)
     for example in world.examples:
         tokens = world.vocabulary.encode(example)
         assert template_of(world, tokens).probability > 0
@@ -318,15 +318,15 @@ sentences:
 
 
 @pytest.mark.parametrize(
-    ("hidden", "says"),
+    ("masked", "says"),
     [
         (("adjective",), "'very' or 'adjective'.*; add or move a word that tells them apart"),
         (("subject", "adverb"), "no slot 'adverb'; did you mean verb"),
         (("connector",), "no slot 'connector'; known: adjective, determiner"),
     ],
 )
-def test_a_hidden_word_has_to_be_of_a_certain_slot(hidden, says):
+def test_a_hidden_word_has_to_be_of_a_certain_slot(masked, says):
     world = world_from(SMALL[: SMALL.index("sentences:")].rstrip() + LOUD)
-    world.check_hidden(CONTENT)
+    world.check_masked(CONTENT)
     with pytest.raises(InputError, match=says):
-        world.check_hidden(hidden)
+        world.check_masked(masked)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from mutations import assert_told_well, mutated
 from small_world import SMALL, world_from
 
 import data.yaml_file
@@ -119,13 +120,6 @@ MISTAKES = [
 ]  # fmt: skip
 
 
-def assert_told_well(error):
-    message = str(error)
-    assert message.isprintable(), ascii(message)
-    assert len(message) <= 1_000
-    return message
-
-
 @pytest.mark.parametrize("row", MISTAKES, ids=[f"{i}-{row[2][:40]}" for i, row in enumerate(MISTAKES)])
 def test_a_mistake_is_told_with_its_line_and_remedy(row):
     old, new, says, *further = row
@@ -190,47 +184,6 @@ def test_odd_files_with_and_without_the_c_library(monkeypatch, loader, text):
 
 
 # Mutations: nothing that a slip of the hand, a merge or a joker leaves in a file may end in a traceback.
-WEIRD_VALUES = [
-    "", "''", '""', "null", "true", "nan", ".nan", ".inf", "-.inf", "-1", "0", "1e-320", "1e308", "1e999", "9" * 400,
-    "9" * 18, "0.5", "5", "[]", "{}", "[[]]", "[" * 25 + "]" * 25, "{a: {b: {c: d}}}", "[cat, [cat, [cat]]]", "? x",
-    "- - - x", "&a x", "*a", "!!int 5", "!!python/object:os.system x", "!x y", "|", ">", "|+\n  x\n  y", '"\\0"',
-    '"\\x07"', '"\\u202E"', '"\\uD800"', '"\\U0010FFFF"', "\u202ecat", "\u200b", "\x00", "\x07", "\x85", "\u2028",
-    "\ufeff", "\u00a0", "\ud800", "😀", "👩\u200d👧", "e\u0301", "ﬁ", "İ", "%YAML 1.1", "---", "...", "<<: {a: b}",
-    "cat", "the", "subject", "default", "pet", "[PAD]", "'[MASK]'", "x" * 3000, "#", "@", "`", "\t", "\r", "\r\n",
-    "'", '"', ": ", "- ", "{", "]",
-]  # fmt: skip
-
-
-def mutated(text, rng):
-    """`text` after one to three random slips."""
-    lines = text.split("\n")
-    for _ in range(rng.choice([1, 1, 1, 2, 3])):
-        here, there = rng.randrange(len(lines)), rng.randrange(len(lines))
-        line, weird = lines[here], rng.choice(WEIRD_VALUES)
-        column = rng.randrange(len(line) + 1)
-        kind = rng.randrange(10)
-        if kind == 0 and len(lines) > 1:
-            del lines[here]
-        elif kind == 1:
-            lines.insert(there, line)
-        elif kind == 2:
-            lines[here], lines[there] = lines[there], line
-        elif kind == 3:
-            lines.insert(here, " " * rng.randrange(8) + weird)
-        elif kind == 4:
-            lines[here] = line[:column] + line[column + 1 :]
-        elif kind == 5:
-            lines[here] = line[:column] + weird + line[column:]
-        elif kind == 6 and len(line) > column + 1:
-            lines[here] = line[:column] + line[column + 1] + line[column] + line[column + 2 :]
-        elif kind == 7:
-            lines[here] = line[: max(line.find(":"), line.find("-")) + 1] + " " + weird
-        else:  # one word or number becomes something else
-            words = list(re.finditer(r"[\w.]+", line))
-            if words:
-                word = rng.choice(words)
-                lines[here] = line[: word.start()] + weird + line[word.end() :]
-    return "\n".join(lines)
 
 
 SHIPPED = ["english", "german", "telling_preposition", "verb_decides"]

@@ -18,7 +18,7 @@ from experiments.gradient_study.training_figures import training_course
 from experiments.measuring.excess import make_evaluation_set
 from experiments.measuring.measurement import one_run
 from experiments.training.compiler import Compiler
-from experiments.training.hyperparameters import program, swept
+from experiments.training.hyperparameters import hyperparameters, training_spec
 from experiments.training.state import init_state
 from experiments.training.update import train_steps
 from model.functional import apply
@@ -40,7 +40,7 @@ def world():
 
 @pytest.fixture(scope="module")
 def tables(world):
-    return sampler_tables(world, TaskConfig().hidden)
+    return sampler_tables(world, TaskConfig().masked)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def measured(world, tables, rows):
 def lone(world, tables):
     """The last seed's run of the arm under 1/d after its 3 updates, by itself: (model, parameters)."""
     config = train_config(CONFIG, D, "inverse")
-    own, values = program(config, world), one_run(swept(config), 1)
+    own, values = training_spec(config, world), one_run(hyperparameters(config), 1)
     state = init_state(own, values)
     state = jax.jit(lambda state: train_steps(own, tables, values, state, np.int32(0), np.int32(3))[0])(state)
     return own.model, state.params
@@ -88,7 +88,7 @@ def test_an_arm_of_the_ensemble_is_the_lone_run(measured, lone, rows):
 @pytest.mark.long
 def test_sigma_is_that_of_the_arms_own_scale(measured, lone, rows):
     model, params = lone
-    forward = apply(model, params, rows.tokens_BK, rows.hidden_B[:, None], scale=1 / D)
+    forward = apply(model, params, rows.tokens_BK, rows.masked_B[:, None], scale=1 / D)
     dots = [np.asarray(row[0, 0])[np.asarray(tokens) != 0]
             for row, tokens in zip(forward.dot_products_BHQK, rows.tokens_BK, strict=True)]  # fmt: skip
     expected = np.sqrt(np.mean([np.var(row) for row in dots])) / D
@@ -99,7 +99,7 @@ def test_sigma_is_that_of_the_arms_own_scale(measured, lone, rows):
 def test_excess_is_that_of_asked_contexts(measured, lone, world):
     model, params = lone
     examples = make_evaluation_set(train_config(CONFIG, D, "none"), world)
-    forward = apply(model, params, examples.tokens_EK, examples.hidden_E[:, None], scale=1 / D)
+    forward = apply(model, params, examples.tokens_EK, examples.masked_E[:, None], scale=1 / D)
     log_EV = np.asarray(jax.nn.log_softmax(forward.logits_BQV[:, 0]))
     truth_EV = examples.posterior_EV
     divergence_E = np.sum(truth_EV * (np.log(np.maximum(truth_EV, 1e-30)) - log_EV), axis=1)

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+from mutations import assert_told_well
 from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from test_world_errors import assert_told_well
 
 from data.errors import InputError
 from data.yaml_file import parse_yaml

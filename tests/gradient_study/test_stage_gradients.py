@@ -86,10 +86,10 @@ def params():
 
 def test_a_shift_of_zeros_changes_nothing_and_a_shift_is_added_to_the_context(params, assert_close):
     shape = (3, 1, CONFIG.heads, CONFIG.d_head)
-    plain = apply(CONFIG, params, BATCH.tokens_BK, BATCH.hidden_B[:, None], scale=SCALE)
+    plain = apply(CONFIG, params, BATCH.tokens_BK, BATCH.masked_B[:, None], scale=SCALE)
     for shift in (np.zeros(shape), normal(*shape)):
         shifted = apply(
-            CONFIG, params, BATCH.tokens_BK, BATCH.hidden_B[:, None], scale=SCALE, context_shift_BQHD=jnp.asarray(shift)
+            CONFIG, params, BATCH.tokens_BK, BATCH.masked_B[:, None], scale=SCALE, context_shift_BQHD=jnp.asarray(shift)
         )
         assert_close(shifted.context_BQHD, plain.context_BQHD + shift, 1e-13)
         through_output = np.einsum("bqhd,hdm->bqm", shift, params["attention"]["output"]["kernel"])
@@ -100,14 +100,14 @@ def test_a_shift_of_zeros_changes_nothing_and_a_shift_is_added_to_the_context(pa
 def test_the_stages_lead_to_what_differentiating_the_model_gives(params, assert_close):
     """dL/dW_Q of a row is input x dL/dq, dL/dW_K the sum of input x dL/dk, ...: both ends of the chain meet."""
     scale = jnp.float64(SCALE)
-    forward = apply(CONFIG, params, BATCH.tokens_BK, BATCH.hidden_B[:, None], scale=scale)
+    forward = apply(CONFIG, params, BATCH.tokens_BK, BATCH.masked_B[:, None], scale=scale)
     g = context_gradient(CONFIG, params, BATCH, scale)
     found = stage_gradients(forward.query_BQHD, forward.key_BKHD, forward.value_BKHD, BATCH.tokens_BK != 0, g, scale)
     whole = jax.grad(lambda params: row_losses(CONFIG, params, BATCH, scale).sum())(params)["attention"]
     normed = np.asarray(forward.embedding_BKM)
     normed = (normed - normed.mean(-1, keepdims=True)) / np.sqrt(normed.var(-1, keepdims=True) + 1e-6)
     x = normed * np.asarray(params["attention_norm"]["scale"]) + np.asarray(params["attention_norm"]["bias"])
-    asked = x[np.arange(3), np.asarray(BATCH.hidden_B)]
+    asked = x[np.arange(3), np.asarray(BATCH.masked_B)]
     assert_close(whole["query"]["kernel"], np.einsum("bm,bhd->mhd", asked, found.query_BQHD[:, 0]), 1e-11)
     assert_close(whole["key"]["kernel"], np.einsum("bkm,bkhd->mhd", x, found.key_BKHD), 1e-11)
     assert_close(whole["value"]["kernel"], np.einsum("bkm,bkhd->mhd", x, found.value_BKHD), 1e-11)

@@ -35,7 +35,7 @@ ROWS = {name: ONE_ROW if name in ("position query", "one head", "qk norm") else 
 
 @functools.cache
 def computed(name):
-    """Config, parameters, asked positions, everything on the shown path and the logits of the training path."""
+    """Config, parameters, query positions, everything on the shown path and the logits of the training path."""
     with jax.enable_x64(True):
         config, positions = config_of(**VARIANTS[name]), ROWS[name]
 
@@ -61,7 +61,7 @@ class Oracle:
             return x / np.sqrt((x**2).mean() + 1e-6) * self.p[f"{name}/scale"]
         return (x - x.mean()) / np.sqrt(x.var() + 1e-6) * self.p[f"{name}/scale"] + self.p[f"{name}/bias"]
 
-    def asked(self, token, position):
+    def query_input(self, token, position):
         """What W_Q gets."""
         content, place = self.p["token/embedding"][token], self.p["position/embedding"][position]
         if self.config.query == "constant":
@@ -87,13 +87,13 @@ class Oracle:
         return self.config.softcap * math.tanh(z / self.config.softcap) if self.config.softcap else z
 
     def row(self, tokens, position):
-        """Every field of ForwardOutput for one asked position of one sentence (no B, no Q)."""
+        """Every field of ForwardOutput for one query position of one sentence (no B, no Q)."""
         out, H = {}, self.config.heads
         words = [j for j, token in enumerate(tokens) if token != 0]
         embeddings = [self.p["token/embedding"][t] + self.p["position/embedding"][j] for j, t in enumerate(tokens)]
         inputs = [self.norm(embedding, "attention_norm") for embedding in embeddings]
         out["embedding_BKM"] = np.stack(embeddings)
-        out["query_BQHD"] = query = self.vectors("query", self.asked(tokens[position], position))
+        out["query_BQHD"] = query = self.vectors("query", self.query_input(tokens[position], position))
         out["key_BKHD"] = key = np.stack([self.vectors("key", x) for x in inputs])
         out["value_BKHD"] = value = np.stack([self.vectors("value", x) for x in inputs])
         dots = np.asarray([[query[h] @ key[j, h] for j in range(len(tokens))] for h in range(H)])
@@ -178,7 +178,7 @@ def test_padding_and_other_sentences_change_nothing(assert_close):
     [("full", True, True), ("position", False, True), ("content", True, False), ("constant", False, False)],
 )
 def test_what_the_query_is_made_of(arm, of_token, of_position):
-    """One sentence of fives and one of sevens: word and place of the asked position are changed one at a time."""
+    """One sentence of fives and one of sevens: word and place of the query position are changed one at a time."""
     config = config_of(query=arm)
     tokens, positions = jnp.asarray([[5] * 4, [7] * 4, [5] * 4]), jnp.asarray([[1], [1], [3]])
     queries = fast_jit(lambda params: apply(config, params, tokens, positions).query_BQHD)(random_params(config))
@@ -338,9 +338,9 @@ def initial():
 
 
 def test_initial_parameters_are_a_function_of_the_key_and_vmap():
-    ensemble, members = initial()
+    ensemble, runs = initial()
     for path, stacked in ensemble.items():
-        for i, member in enumerate(members):
+        for i, member in enumerate(runs):
             np.testing.assert_allclose(stacked[i], member[path], rtol=1e-6, err_msg=path)
         drawn = path.endswith(("kernel", "embedding", "constant_query"))
         assert (not np.array_equal(stacked[0], stacked[1])) == drawn, path

@@ -30,7 +30,7 @@ from experiments.paper_results.config import PAPERS, PapersConfig, load_papers
 from experiments.paper_results.session import repeat
 from experiments.statistics.claims import above, between
 from experiments.statistics.intervals import Interval
-from experiments.training.hyperparameters import program
+from experiments.training.hyperparameters import training_spec
 from experiments.training.state import init_state
 from model.functional import apply
 
@@ -84,7 +84,7 @@ def test_recorded_rows_are_those_of_every_run_row_and_head():
     scores = rng.normal(0, 3, (2, 3, 2, 1, 4)).astype(np.float32)
     weights = np.where((tokens_GK != PAD)[None, :, None, None], np.exp(scores), 0)
     weights /= weights.sum(axis=-1, keepdims=True)
-    training = SimpleNamespace(material=SimpleNamespace(probes=SimpleNamespace(tokens_GK=tokens_GK)))
+    training = SimpleNamespace(data=SimpleNamespace(probes=SimpleNamespace(tokens_GK=tokens_GK)))
     forward = SimpleNamespace(scores_BHQK=scores, weights_BHQK=weights)
     record = SimpleNamespace(measured=SimpleNamespace(observation=SimpleNamespace(forward=forward)))
     rows = entropy_bound.recorded_rows(training, record)
@@ -114,7 +114,7 @@ def qk_model():
     rng = np.random.default_rng(2)
     batch = Batch(
         tokens_BK=jnp.asarray(rng.integers(1, 19, (6, 7))),
-        hidden_B=jnp.asarray(rng.integers(0, 7, 6)),
+        masked_B=jnp.asarray(rng.integers(0, 7, 6)),
         target_B=jnp.asarray(rng.integers(1, 19, 6)),
         slot_B=jnp.zeros(6, int),
     )
@@ -128,7 +128,7 @@ def test_held_scores_are_kappa_sqrt_d_times_a_cosine(qk_model):
     params = logit_size.held(params)
     plain = dataclasses.replace(static.model, qk_norm=False)
     attention = {name: value for name, value in params["attention"].items() if name != "gain"}
-    asked = batch.hidden_B[:, None]
+    asked = batch.masked_B[:, None]
     raw = fast_jit(lambda p: apply(plain, p, batch.tokens_BK, asked, scale=1.0))({**params, "attention": attention})
     held = fast_jit(lambda p: apply(static.model, p, batch.tokens_BK, asked, scale=kappa * d**0.5))(params)
 
@@ -157,8 +157,8 @@ def test_the_guess_of_a_model_that_does_not_attend():
     share_EG = np.array([[0.5, 0, 0], [0.5, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 0]], np.float32)
     held_out = np.zeros_like(share_EG)
     held_out[4, 1] = 1
-    hidden_E = np.array([1, 1, 2, 3, 1])
-    examples = EvaluationSet(np.zeros((5, 4), int), hidden_E, posterior_EV, np.concatenate([share_EG, held_out], 1))
+    masked_E = np.array([1, 1, 2, 3, 1])
+    examples = EvaluationSet(np.zeros((5, 4), int), masked_E, posterior_EV, np.concatenate([share_EG, held_out], 1))
     assert logit_size.blind_excess(examples) == pytest.approx(np.log(2) / 3, rel=1e-6)
 
 
@@ -202,11 +202,11 @@ def test_verdicts_on_the_size_of_logits(levels, verdicts):
 def test_sigma_is_the_std_of_a_rows_scores():
     model = config_of(max_length=7)
     params, rng = random_params(model), np.random.default_rng(4)
-    tokens_EK, hidden_E = rng.integers(1, 19, (10, 7)), rng.integers(0, 4, 10)
+    tokens_EK, masked_E = rng.integers(1, 19, (10, 7)), rng.integers(0, 4, 10)
     tokens_EK[:4, 5:] = PAD
-    examples = EvaluationSet(tokens_EK, hidden_E, None, None)
+    examples = EvaluationSet(tokens_EK, masked_E, None, None)
     found = fast_jit(lambda p: coordinate_check.sigma(SimpleNamespace(model=model), examples, p, 0.7, asked=5))(params)
-    scores = fast_jit(lambda p: apply(model, p, tokens_EK, hidden_E[:, None], scale=0.7).scores_BHQK)(params)
+    scores = fast_jit(lambda p: apply(model, p, tokens_EK, masked_E[:, None], scale=0.7).scores_BHQK)(params)
     variances = [
         np.var(np.asarray(scores[e, h, 0], float)[tokens_EK[e] != PAD])
         for e, h in itertools.product(range(5), range(model.heads))
@@ -404,11 +404,11 @@ def test_the_reports_numbers_are_those_of_its_csv_files(report):
 
 @pytest.mark.long
 def test_sigma_at_the_start_is_that_of_fresh_models(report):
-    """Measured anew from the seed, outside the ensemble."""
+    """Measurement anew from the seed, outside the ensemble."""
     _, folder, _ = report
     config = load_papers(None, TINY)
     own, world = coordinate_check.experiment(config, config.mup, 8), of_clauses(load_world(config.world), 1)
-    static, examples = program(own, world), make_evaluation_set(own, world)
+    static, examples = training_spec(own, world), make_evaluation_set(own, world)
     lines = [line.split(",") for line in (folder / "mup.csv").read_text(encoding="utf-8").splitlines()]
     for seed in (0, 1):
         written = next(float(line[3]) for line in lines if line[:3] == ["8", "inverse", str(seed)])

@@ -139,7 +139,7 @@ def test_the_true_words_are_framed_and_the_hidden_places_dashed_and_no_others(va
         dashed[i, j] = (edge == INK).all(axis=-1).any() and (edge == 255).all(axis=-1).any()
     assert (framed == RELEVANT).all()
     assert dashed.nonzero()[0].tolist() == [0, 1, 2]
-    assert dashed.nonzero()[1].tolist() == list(LABELS.hidden)
+    assert dashed.nonzero()[1].tolist() == list(LABELS.masked)
 
 
 ODD_WORDS = ("$", "a$b$", r"$\frac{1}{0}$", "x_y", "\\", r"$\frac$", "$x_$", r"\alpha", "<b>", "&amp;", "%s", "{0}",

@@ -11,7 +11,7 @@ from experiments.config.schema import Config
 from experiments.measuring.experiment import watched_sentences
 from experiments.measuring.probes import make_probes
 from experiments.replay.film import _free_paths, _maps
-from experiments.training.hyperparameters import program
+from experiments.training.hyperparameters import training_spec
 from model.config import ModelConfig
 from model.functional import apply, init_params
 
@@ -23,8 +23,8 @@ def test_the_maps_of_a_film_have_the_scale_of_the_run(assert_close):
     sized = config.model.sized(len(world.vocabulary), world.max_length)
     params = init_params(sized, jax.random.key(0))
     saved = SimpleNamespace(config=config, params=lambda _: params)
-    (found,) = _maps(saved, program(config, world), probes, [0])
-    weights = apply(sized, params, probes.tokens_GK, probes.hidden_G[:, None]).weights_BHQK[:, :, 0]
+    (found,) = _maps(saved, training_spec(config, world), probes, [0])
+    weights = apply(sized, params, probes.tokens_GK, probes.masked_G[:, None]).weights_BHQK[:, :, 0]
     assert_close(found, np.swapaxes(np.asarray(weights), 0, 1)[:, :, : found.shape[2]], 1e-5)
 
 

@@ -104,14 +104,14 @@ def refusal(given, root=None):
 def test_nothing_is_overwritten(tmp_path):
     full, file = tmp_path / "full", tmp_path / "file"
     full.mkdir()
-    (full / ".hidden").write_text("kept")
+    (full / ".masked").write_text("kept")
     file.write_text("kept")
     assert refusal(str(full)) == f"--run-dir {full}: is not empty, and nothing is overwritten; name a new folder"
     assert refusal(str(file)) == f"--run-dir {file}: is a file; name a new folder"
     assert refusal(str(file / "inside")).startswith(f"{file}/inside: cannot be made (Not a directory); choose another")
     assert refusal(None, root=file) == f"{file}: is a file, not a folder; move it, or choose --run-dir"
-    assert (full / ".hidden").read_text() == file.read_text() == "kept"
-    assert sorted(path.name for path in tmp_path.rglob("*")) == [".hidden", "file", "full"]
+    assert (full / ".masked").read_text() == file.read_text() == "kept"
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [".masked", "file", "full"]
 
 
 def test_a_name_that_no_folder_can_have(tmp_path):
@@ -203,6 +203,20 @@ def test_what_came_into_the_folder_before_its_lock_is_kept(tmp_path, monkeypatch
     }  # fmt: skip
 
 
+def test_a_file_of_version_1_is_refused_in_one_line(tmp_path):
+    (tmp_path / "config.yaml").write_text("format: 1\n", encoding="utf-8")
+    with pytest.raises(
+        InputError, match=r"config\.yaml:1: format: is of format 1, of catmat 0.1, whose names differ; "
+    ):
+        load_run(tmp_path)
+    (tmp_path / "config.yaml").write_text("format: 2\n", encoding="utf-8")
+    (tmp_path / "summary.json").write_text('{"version": 1}', encoding="utf-8")
+    write_npz(tmp_path / "record.npz", {"version": np.int64(1)})
+    for name, read in (("summary.json", lambda run: run.summary), ("record.npz", lambda run: run.record)):
+        with pytest.raises(InputError, match=f"{name}: is of version 1, whose names differ; read it with catmat 0.1"):
+            read(load_run(tmp_path))
+
+
 def test_the_summary_is_strict_json(tmp_path):
     values = {"status": "finished", "loss": 0.25, "steps": 20, "world": "日本", "versions": {"jax": "1.2"}}
     write_summary(tmp_path, values)
@@ -211,7 +225,7 @@ def test_the_summary_is_strict_json(tmp_path):
     def not_json(name):
         raise AssertionError(name)
 
-    assert json.loads(text, parse_constant=not_json) == {"version": 1, **values}
+    assert json.loads(text, parse_constant=not_json) == {"version": 2, **values}
     assert "日本" in text
     assert [path.name for path in tmp_path.iterdir()] == ["summary.json"]
 
@@ -262,7 +276,7 @@ def test_a_file_appears_whole(tmp_path, monkeypatch):
     ],
 )
 def test_what_is_no_file_of_parameters_is_told(tmp_path, arrays):
-    (tmp_path / "config.yaml").write_text("format: 1\n", encoding="utf-8")
-    write_npz(tmp_path / "params.npz", {"version": np.int64(1), **arrays})
+    (tmp_path / "config.yaml").write_text("format: 2\n", encoding="utf-8")
+    write_npz(tmp_path / "params.npz", {"version": np.int64(2), **arrays})
     with pytest.raises(InputError, match=r"params\.npz: holds no parameters; restore it, or start a new run$"):
         load_run(tmp_path).params()

@@ -10,9 +10,9 @@ from collections import Counter
 import numpy as np
 import pytest
 from damaged_runs import newer
+from mutations import assert_told_well
 from rich.console import Console
 from small_world import SMALL
-from test_world_errors import assert_told_well
 
 from data.errors import InputError
 from data.world import load_world
@@ -193,7 +193,7 @@ def code_of(command, arguments, shown):
 def read_all(arguments):
     """Reads what `load_run` gives, which is read when it is asked for."""
     run = load_run(arguments[0])
-    for one in (run.members or {"": run}).values():
+    for one in (run.runs or {"": run}).values():
         assert isinstance(one.summary, dict)
         assert isinstance(one.record["version"], np.ndarray)
         assert isinstance(one.params(-1), dict)

@@ -15,7 +15,7 @@ from experiments.session import progress_bar
 from experiments.session.progress_bar import TrainingBar
 from experiments.session.session import train
 from experiments.training import stopwatch
-from experiments.training.stopwatch import Spent, Stopwatch
+from experiments.training.stopwatch import Stopwatch, TrainingTime
 
 
 def terminal(width=80, **options):
@@ -52,7 +52,7 @@ def clock(monkeypatch):
 def test_a_resumed_run_has_its_own_speed_and_time_left(clock):
     """The first 900 updates took 30 s; then there are 10 in a second."""
     console = terminal(get_time=lambda: clock[0])
-    training = SimpleNamespace(config=small_config(steps=1000, seeds=2), watch=Stopwatch(900, Spent(30.0, 900)))
+    training = SimpleNamespace(config=small_config(steps=1000, seeds=2), watch=Stopwatch(900, TrainingTime(30.0, 900)))
     with TrainingBar(training, console, 900) as bar:
         assert "900/1,000 compiling" in drawn(console)[-1]
         for clock[0] in (1.0, 2.0, 3.0):
@@ -63,7 +63,7 @@ def test_a_resumed_run_has_its_own_speed_and_time_left(clock):
 
 @pytest.mark.parametrize(("loss_R", "shown"), [([np.nan, 2.0], "2.000"), ([1.0, 2.0], "1.500"), ([np.nan] * 2, "nan")])
 def test_the_loss_is_that_of_runs_that_have_one(monkeypatch, loss_R, shown):
-    monkeypatch.setattr(progress_bar, "excess_metrics", lambda *_: {"excess/asked/all": 0.25})
+    monkeypatch.setattr(progress_bar, "excess_metrics", lambda *_: {"excess/trained/all": 0.25})
     console = terminal()
     with TrainingBar(SimpleNamespace(config=small_config(seeds=2)), console) as bar:
         bar.record(SimpleNamespace(step=2, loss_R=np.asarray(loss_R, np.float32)))
@@ -72,9 +72,9 @@ def test_the_loss_is_that_of_runs_that_have_one(monkeypatch, loss_R, shown):
 
 @pytest.mark.parametrize(("width", "bar"), [(80, 10), (120, 24)])
 def test_all_stands_in_one_line(clock, monkeypatch, width, bar):
-    monkeypatch.setattr(progress_bar, "excess_metrics", lambda *_: {"excess/asked/all": 0.25})
+    monkeypatch.setattr(progress_bar, "excess_metrics", lambda *_: {"excess/trained/all": 0.25})
     console = terminal(width=width, get_time=lambda: clock[0])
-    training = SimpleNamespace(config=small_config(steps=100_000), watch=Stopwatch(0, Spent()))
+    training = SimpleNamespace(config=small_config(steps=100_000), watch=Stopwatch(0, TrainingTime()))
     with TrainingBar(training, console) as shown:
         shown.record(SimpleNamespace(step=1, loss_R=np.ones(1, np.float32)))
         for clock[0] in (1.0, 2.0):

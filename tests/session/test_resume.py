@@ -83,8 +83,8 @@ def assert_same_run(left, right):
         np.isfinite(record["excess"]).any(axis=1),
     )  # else there is no number to show
     events = EventAccumulator(str(left), size_guidance={"tensors": 0}).Reload()
-    assert [event.step for event in events.Tensors("excess/asked/all")] == record["step"][finite].tolist()
-    for tag in ("health/entropy/head-1", "catmat/sentence-1/weights"):
+    assert [event.step for event in events.Tensors("excess/trained/all")] == record["step"][finite].tolist()
+    for tag in ("attention_statistics/entropy/head-1", "catmat/sentence-1/weights"):
         assert [event.step for event in events.Tensors(tag)] == steps, tag
     assert [event.step for event in events.Tensors("film/sentence-1")] == steps[-1:]
 
@@ -430,10 +430,10 @@ def test_the_handlers_are_put_back():
     with Interruption() as stop:
         os.kill(os.getpid(), signal.SIGTERM)
         for _ in itertools.repeat(None, 100):
-            if stop.asked:
+            if stop.requested:
                 break
             time.sleep(0.01)
-        assert stop.asked
+        assert stop.requested
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 

@@ -20,7 +20,13 @@ from data.world_file import check_world
 from data.yaml_file import read_yaml
 from experiments.config.loader import load_config
 from experiments.measuring.excess import evaluate, make_evaluation_set
-from experiments.measuring.experiment import Training, make_material, material_shapes, record_steps, watched_sentences
+from experiments.measuring.experiment import (
+    Training,
+    evaluation_data_shapes,
+    make_evaluation_data,
+    record_steps,
+    watched_sentences,
+)
 from experiments.measuring.measurement import one_run
 from experiments.measuring.probes import make_probes
 from experiments.measuring.relation import most_costly, on_relevant
@@ -28,7 +34,7 @@ from experiments.run_directory.saved_run import load_run
 from experiments.session import session
 from experiments.training.checkpoints import Checkpoints
 from experiments.training.ensemble import Ensemble
-from experiments.training.hyperparameters import Swept, program, sequence_shift, swept
+from experiments.training.hyperparameters import Hyperparameters, hyperparameters, sequence_shift, training_spec
 from experiments.training.state import init_state
 from experiments.training.trainer import Runner
 from experiments.training.update import batch_of, train_steps
@@ -40,11 +46,11 @@ def runner_of(overrides, world, devices=None):
     """The runs of a config given by command-line values; of each model only its excess is measured."""
     config = load_config("toy.yaml", overrides)
     steps = record_steps(config.train.steps, config.track.records)
-    tables = sampler_tables(world, config.task.hidden)
-    runner = Runner(program(config, world), swept(config), tables, steps, devices)
+    tables = sampler_tables(world, config.task.masked)
+    runner = Runner(training_spec(config, world), hyperparameters(config), tables, steps, devices)
 
     def measured(examples, params, scale):
-        return evaluate(runner.program, examples, params, scale, runner.ensemble.shards).excess_G
+        return evaluate(runner.spec, examples, params, scale, runner.ensemble.shards).excess_G
 
     examples = make_evaluation_set(config, world)
     runner.measured_by(measured, examples)
@@ -59,7 +65,7 @@ def runs(overrides, world, devices=None):
 
 def kinds(training, record):
     """Mean excess over the slots of asked and of held-out contexts, [R, 2]."""
-    return record.measured.evaluation.excess_G.reshape(training.config.seeds, 2, -1).mean(axis=2)
+    return record.measurement.evaluation.excess_G.reshape(training.config.seeds, 2, -1).mean(axis=2)
 
 
 @pytest.fixture
@@ -82,7 +88,7 @@ def toy():
 def cat_sat_mat(toy):
     """The rows of cat, sat and mat in the three example sentences, none of which was ever asked in training."""
     training, *_ = toy
-    probes, number = training.material.probes, training.world.vocabulary.number
+    probes, number = training.data.probes, training.world.vocabulary.number
     rows = np.flatnonzero(np.isin(probes.target_G, [number[word] for word in ("cat", "sat", "mat")]))
     assert len(rows) == 9
     assert training.world.always_held_out == ((number["cat"], number["sat"], number["mat"]),)
@@ -101,19 +107,19 @@ def test_excess_of_every_seed(toy):
 
 def test_model_relevance_is_exact_relevance(toy, cat_sat_mat):
     training, first, last = toy
-    exact = training.material.probes.relevance_GK[cat_sat_mat]
-    error = np.abs(last.measured.observation.model_relevance_GK[:, cat_sat_mat] - exact)
+    exact = training.data.probes.relevance_GK[cat_sat_mat]
+    error = np.abs(last.measurement.observation.model_relevance_GK[:, cat_sat_mat] - exact)
     assert error.max() <= 0.1
-    untrained = np.abs(first.measured.observation.model_relevance_GK[:, cat_sat_mat] - exact)
+    untrained = np.abs(first.measurement.observation.model_relevance_GK[:, cat_sat_mat] - exact)
     assert untrained.max(axis=(1, 2)).min() > 0.5
 
 
 def test_the_words_whose_removal_costs_most_are_the_right_ones(toy, cat_sat_mat):
     training, first, last = toy
-    truth = np.sort(most_costly(training.material.probes.relevance_GK[cat_sat_mat]), axis=1)
+    truth = np.sort(most_costly(training.data.probes.relevance_GK[cat_sat_mat]), axis=1)
 
     def hits(record):
-        cost = record.measured.observation.cut_cost_GJK[:, cat_sat_mat, -1]
+        cost = record.measurement.observation.cut_cost_GJK[:, cat_sat_mat, -1]
         return np.mean([(np.sort(most_costly(cost[run]), axis=1) == truth).all(axis=1) for run in range(SEEDS)])
 
     assert hits(last) >= 0.95
@@ -122,12 +128,12 @@ def test_the_words_whose_removal_costs_most_are_the_right_ones(toy, cat_sat_mat)
 
 def test_the_weight_lies_on_the_right_words(toy, cat_sat_mat):
     training, first, last = toy
-    relevance = training.material.probes.relevance_GK[cat_sat_mat]
+    relevance = training.data.probes.relevance_GK[cat_sat_mat]
     relevant = np.zeros(relevance.shape, bool)
     np.put_along_axis(relevant, most_costly(relevance), True, axis=1)
 
     def weight(record):
-        maps = [one_run(record.measured, run).weights_GHK[cat_sat_mat] for run in range(SEEDS)]
+        maps = [one_run(record.measurement, run).weights_GHK[cat_sat_mat] for run in range(SEEDS)]
         return np.asarray([on_relevant(each, relevant).mean() for each in maps])
 
     assert np.median(weight(last)) >= 0.9
@@ -151,7 +157,7 @@ def test_a_constant_query_is_not_enough_for_two_clauses(two_clauses):
     found = {}
     for query in ("full", "constant"):
         last = runs(values | {"model.query": query}, two_clauses)[-1]
-        found[query] = last.measured.reshape(2, 2, -1)[:, 0].mean()
+        found[query] = last.measurement.reshape(2, 2, -1)[:, 0].mean()
     assert found["constant"] >= 10 * found["full"]
 
 
@@ -160,9 +166,9 @@ def test_without_scaling_a_large_head_learns_far_worse():
     """Best of four learning rates on either side; rates and scales share one program."""
     config = load_config("toy.yaml", {"model.d_head": "64", "train.steps": "1000", "train.batch": "256"})
     world = load_world(config.world)
-    static, rates = program(config, world), (1e-3, 3e-3, 1e-2, 3e-2)
+    static, rates = training_spec(config, world), (1e-3, 3e-3, 1e-2, 3e-2)
     arms = [(rate, scale) for scale in (1.0, config.model.scale_factor) for rate in rates]
-    base = swept(dataclasses.replace(config, seeds=len(arms)))
+    base = hyperparameters(dataclasses.replace(config, seeds=len(arms)))
     values = dataclasses.replace(
         base,
         seed=np.zeros_like(base.seed),
@@ -174,8 +180,8 @@ def test_without_scaling_a_large_head_learns_far_worse():
     assert unscaled >= 10 * scaled
 
 
-def final_excess(config, world, static, values: Swept):
-    """Mean excess over asked contexts of every run of `values`, trained to its end."""
+def final_excess(config, world, static, values: Hyperparameters):
+    """Mean excess over trained contexts of every run of `values`, trained to its end."""
     ensemble = Ensemble(len(values.seed), config.train.pieces)
 
     def whole(shared, one):
@@ -183,9 +189,9 @@ def final_excess(config, world, static, values: Swept):
         state, _ = train_steps(static, tables, one, init_state(static, one), 0, one.steps)
         return evaluate(static, examples, state.params, one.scale).excess_G
 
-    shared = ensemble.replicate((sampler_tables(world, config.task.hidden), make_evaluation_set(config, world)))
+    shared = ensemble.replicate((sampler_tables(world, config.task.masked), make_evaluation_set(config, world)))
     excess = ensemble.fetch(ensemble.each(whole)(shared, ensemble.place(values)))
-    return excess[:, : len(config.task.hidden)].mean(axis=1)
+    return excess[:, : len(config.task.masked)].mean(axis=1)
 
 
 SMALL = {"train.steps": "100", "train.batch": "64", "evaluate.sentences": "64", "track.records": "8"}
@@ -202,10 +208,10 @@ def alone():
 
 
 def test_a_member_of_an_ensemble_equals_the_lone_run(alone):
-    members = small_runs({"seed": "5", "seeds": "3"})
-    third, one = ([record.loss_R[run] for record in records[1:]] for records, run in ((members, 2), (alone, 0)))
+    runs = small_runs({"seed": "5", "seeds": "3"})
+    third, one = ([record.loss_R[run] for record in records[1:]] for records, run in ((runs, 2), (alone, 0)))
     np.testing.assert_allclose(third, one, rtol=1e-5)
-    assert len(set(members[-1].loss_R)) == 3
+    assert len(set(runs[-1].loss_R)) == 3
 
 
 @pytest.mark.parametrize("sampling", ["quasi_random", "independent"])
@@ -215,15 +221,15 @@ def test_devices_that_share_a_batch_draw_the_same_sentences(alone, sampling):
     alone = alone if sampling == "quasi_random" else small_runs(values, jax.devices()[:1])
     for one, two in zip(alone, small_runs(values, jax.devices()[:2]), strict=True):
         np.testing.assert_allclose(one.loss_R, two.loss_R, rtol=1e-5)
-        np.testing.assert_allclose(one.measured, two.measured, rtol=1e-4)
+        np.testing.assert_allclose(one.measurement, two.measurement, rtol=1e-4)
 
 
 @pytest.mark.usefixtures("quickly_compiled_here")
 def test_the_updates_of_a_run_go_through_the_quasi_random_sequence():
     """Piece by piece and step by step; what is asked is of the sequence, and no draw of its own key."""
     config, world = load_config("toy.yaml", {"train.batch": "64", "seed": "3"}), load_world("english")
-    static, one = program(config, world), one_run(swept(config), 0)
-    tables = sampler_tables(world, config.task.hidden)
+    static, one = training_spec(config, world), one_run(hyperparameters(config), 0)
+    tables = sampler_tables(world, config.task.masked)
     batches = [batch_of(static, tables, one, jnp.int32(step), 1) for step in (5, 6)]
     in_turn = sample_evenly(tables, jax.random.key(0), 128, jnp.uint32(5 * 64), sequence_shift(one))
     for name in ("target_B", "slot_B"):
@@ -256,8 +262,8 @@ def test_chunks_do_not_change_the_training():
     """One chunk of 20 updates and chunks of 7 and 13 end in the same bits."""
     config = load_config("toy.yaml", SMALL)
     world = load_world("english")
-    static, values = program(config, world), one_run(swept(config), 0)
-    tables = sampler_tables(world, config.task.hidden)
+    static, values = training_spec(config, world), one_run(hyperparameters(config), 0)
+    tables = sampler_tables(world, config.task.masked)
     chunk = jax.jit(lambda state, start, stop: train_steps(static, tables, values, state, start, stop)[0])
     start = jax.jit(lambda: init_state(static, values))()
     whole, parts = chunk(start, 0, 20), chunk(chunk(start, 0, 7), 7, 20)
@@ -300,8 +306,8 @@ def test_a_diverged_run_is_told(tmp_path, monkeypatch):
 def test_a_diverged_run_spoils_no_other():
     """Two runs of one program, one with a hopeless learning rate: the other equals itself beside a sound one."""
     config, world = load_config("toy.yaml", SMALL | {"model.norm": "none"}), load_world("english")
-    static, base = program(config, world), swept(dataclasses.replace(config, seeds=2))
-    tables = sampler_tables(world, config.task.hidden)
+    static, base = training_spec(config, world), hyperparameters(dataclasses.replace(config, seeds=2))
+    tables = sampler_tables(world, config.task.masked)
     ends = []
     for rate in (1e-3, 1e4):
         values = dataclasses.replace(base, learning_rate=np.asarray([1e-3, rate], np.float32))
@@ -320,14 +326,14 @@ def test_a_diverged_run_spoils_no_other():
 @pytest.mark.parametrize(
     ("name", "overrides"),
     [(name, {"evaluate.sentences": "20"}) for name in world_names()]
-    + [("english", {"evaluate.sentences": "300"}), ("english", {"task.hidden": "[adverb]"})],
+    + [("english", {"evaluate.sentences": "300"}), ("english", {"task.masked": "[adverb]"})],
 )
 def test_the_shapes_that_are_compiled_for_are_those_of_what_is_measured_on(name, overrides):
     """With fewer sentences than rows wanted, and more; and where nothing is held out."""
-    probes = ["the cat often sat on the mat ."] if "task.hidden" in overrides else []
+    probes = ["the cat often sat on the mat ."] if "task.masked" in overrides else []
     config, world = dataclasses.replace(load_config("toy.yaml", overrides), probes=tuple(probes)), load_world(name)
     probes = make_probes(world, watched_sentences(config, world))
-    shapes, made = (make(config, world, probes) for make in (material_shapes, make_material))
+    shapes, made = (make(config, world, probes) for make in (evaluation_data_shapes, make_evaluation_data))
     for told, given in zip(jax.tree.leaves(shapes), jax.tree.leaves(made), strict=True):
         assert (told.shape, told.dtype) == (given.shape, given.dtype)
 

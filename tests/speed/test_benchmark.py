@@ -12,9 +12,9 @@ from data.world import load_world
 from experiments import benchmark
 from experiments.config.schema import Config
 from experiments.speed.update_speed import every_row_loss
-from experiments.training.hyperparameters import program, swept
+from experiments.training.hyperparameters import hyperparameters, training_spec
 from experiments.training.state import init_state
-from experiments.training.update import hidden_row_loss
+from experiments.training.update import masked_row_loss
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
@@ -39,7 +39,7 @@ def test_the_command_prints_every_figure(tmp_path, monkeypatch, capsys):
     assert benchmark.main(["--config", path, "--ablation", sweep, "--updates", "2", "--repeats", "1"]) == 0
     shown = capsys.readouterr().out
     number = r"\s+([0-9.,]+)"
-    for label in ("first time, nothing compiled yet", "afterwards", "peak memory", "hidden rows only, as trained"):
+    for label in ("first time, nothing compiled yet", "afterwards", "peak memory", "masked rows only, as trained"):
         assert float(re.search(re.escape(label) + number, shown)[1].replace(",", "")) > 0, shown
     assert re.search(r"every row computed\s+[0-9,]+\s+1\.0 x", shown), shown
     for label in ("d_head 2", "all"):
@@ -69,16 +69,16 @@ def test_what_a_training_says_is_passed_on(tmp_path, monkeypatch):
 
 
 def test_every_row_computed_is_the_same_training(assert_close):
-    """What is timed beside the hidden rows alone has their loss and their gradients."""
+    """What is timed beside the masked rows alone has their loss and their gradients."""
     config, world = Config(), load_world("english")
-    static, values = program(config, world), jax.tree.map(lambda leaf: leaf[0], swept(config))
-    batch = sample(sampler_tables(world, config.task.hidden), jax.random.key(1), 32)
+    static, values = training_spec(config, world), jax.tree.map(lambda leaf: leaf[0], hyperparameters(config))
+    batch = sample(sampler_tables(world, config.task.masked), jax.random.key(1), 32)
 
     @fast_jit
     def both():
         params = init_state(static, values).params
         return [jax.value_and_grad(loss, argnums=1)(static, params, batch, values.scale)
-                for loss in (hidden_row_loss, every_row_loss)]  # fmt: skip
+                for loss in (masked_row_loss, every_row_loss)]  # fmt: skip
 
     (ours, our_gradient), (theirs, their_gradient) = both()
     assert_close(theirs, ours, 1e-6)

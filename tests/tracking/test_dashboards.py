@@ -12,7 +12,7 @@ import urllib.request
 
 import pytest
 from rich.console import Console
-from test_record import CONFIG
+from small_training import WHOLE
 
 from experiments.session.session import train
 
@@ -23,7 +23,7 @@ FLAGS += " --disable-component-update --disable-sync --window-size=1400,1000"
 # What each dashboard must show of the two runs (in any of its shadow roots).
 EXPECTED = {
     "timeseries": ["cut_cost", "excess", "toy-001", "toy-002"],
-    "scalars": ["excess/asked/all", "cut_cost/right_words", "toy-001", "toy-002"],
+    "scalars": ["excess/trained/all", "cut_cost/right_words", "toy-001", "toy-002"],
     "images": ["attention/sentence-1/head-1", "attention/sentence-1/exact_relevance", "toy-002"],
     "histograms": ["attention/scores", "parameters/query"],
     "text": ["A run in the world 'english', seed 1", "How to read the dashboards"],
@@ -54,7 +54,7 @@ def address(tmp_path_factory):
     need_chromium()
     root = tmp_path_factory.mktemp("here") / "runs"
     for seed in (0, 1):
-        config = dataclasses.replace(CONFIG, seed=seed)  # the compiler meets it once for both files
+        config = dataclasses.replace(WHOLE, seed=seed)  # the compiler meets it once for both files
         train(config, "toy", str(root / f"toy-00{seed + 1}"), Console(file=io.StringIO()))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -113,5 +113,5 @@ def test_a_dashboard_is_filled(address, browser, dashboard):
 def test_every_step_of_a_picture_is_served(address):
     """Under TensorBoard's default flags none is dropped: the first and the last recorded steps are among them."""
     url = f"{address}data/plugin/images/images?run=toy-001&tag=attention%2Fsentence-1%2Fhead-1&sample=0"
-    for step in (0, CONFIG.train.steps):
+    for step in (0, WHOLE.train.steps):
         wait_for(url, f'"step": {step}')

@@ -33,10 +33,10 @@ def only_file(folder):
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     with EventWriter(folder) as writer:
-        writer.scalars(0, {"excess/asked/all": 3.25}, {"loss": LOSS, "excess/asked/all": "KL"})
+        writer.scalars(0, {"excess/trained/all": 3.25}, {"loss": LOSS, "excess/trained/all": "KL"})
         writer.image(0, "attention/sentence-1/head-2", PICTURES[0], (7, 3), "One head.")
         writer.text(0, "relation", "| a |\n|---|\n| <b> \u202e日本 |")
-        writer.scalars(5, {"loss": 1.5, "excess/asked/all": -0.1}, {"loss": LOSS, "excess/asked/all": "KL"})
+        writer.scalars(5, {"loss": 1.5, "excess/trained/all": -0.1}, {"loss": LOSS, "excess/trained/all": "KL"})
         writer.image(5, "attention/sentence-1/head-2", PICTURES[1], (7, 3), "One head.")
         writer.scalars(10_000_000_000, {"loss": float("nan"), "new": 2}, {"loss": LOSS})
     return folder
@@ -56,9 +56,9 @@ def found(folder):
 def test_scalars(found):
     scalars = [(step, tag, float(value)) for step, tag, plugin, _, value in found if plugin == "scalars"]
     assert scalars[:3] == [
-        (0, "excess/asked/all", 3.25),
+        (0, "excess/trained/all", 3.25),
         (5, "loss", 1.5),
-        (5, "excess/asked/all", float(np.float32(-0.1))),
+        (5, "excess/trained/all", float(np.float32(-0.1))),
     ]
     assert [row[:2] for row in scalars[3:]] == [(10_000_000_000, "loss"), (10_000_000_000, "new")]
     assert np.isnan(scalars[3][2])
@@ -81,7 +81,7 @@ def test_texts(found):
 def test_a_description_stands_once_with_the_first_value_of_its_tag(found):
     described = [(step, tag, description) for step, tag, _, description, _ in found if description]
     assert described == [
-        (0, "excess/asked/all", "KL"),
+        (0, "excess/trained/all", "KL"),
         (0, "attention/sentence-1/head-2", "One head."),
         (5, "loss", LOSS),
     ]

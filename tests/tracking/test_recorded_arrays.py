@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from rich.console import Console
+from small_training import WHOLE
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.util import tensor_util
 
@@ -17,29 +18,20 @@ from data.posterior import pair_posterior, posterior, relevance
 from data.vocabulary import MASK, PAD
 from data.world import load_world
 from experiments import film, runs
-from experiments.config.schema import Config, EvaluateConfig, TrackConfig, TrainConfig
 from experiments.measuring.excess import make_evaluation_set
 from experiments.pictures.attention_map import MapPicture
 from experiments.pictures.canvas import BLUES, palette, shade
 from experiments.run_directory.saved_run import load_run
 from experiments.session.session import train
 from experiments.tracking.sentence_pictures import SentencePictures
-from model.config import ModelConfig
 
-CONFIG = Config(
-    seed=3,
-    model=ModelConfig(d_model=8, d_head=4, d_mlp=12, embedding_std=0.5),
-    train=TrainConfig(steps=12, batch=64),
-    evaluate=EvaluateConfig(sentences=64),
-    track=TrackConfig(records=5, images=3),
-)
 TOLERANCE = 1e-5
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "toy-001"
-    train(CONFIG, "toy", str(folder), Console(file=io.StringIO()))
+    train(WHOLE, "toy", str(folder), Console(file=io.StringIO()))
     return folder
 
 
@@ -81,8 +73,8 @@ def oracle(params, tokens, at, cut=()):
     context = weighted.sum(axis=1)
     attention = np.einsum("hd,hdm->m", context, a["output"]["kernel"])
     residual = embedding[at] + attention
-    hidden = np.maximum(norm(residual, p["mlp_norm"]) @ p["mlp_in"]["kernel"] + p["mlp_in"]["bias"], 0)
-    mlp = hidden @ p["mlp_out"]["kernel"] + p["mlp_out"]["bias"]
+    masked = np.maximum(norm(residual, p["mlp_norm"]) @ p["mlp_in"]["kernel"] + p["mlp_in"]["bias"], 0)
+    mlp = masked @ p["mlp_out"]["kernel"] + p["mlp_out"]["bias"]
     output = residual + mlp
     logits = norm(output, p["output_norm"]) @ p["unembed"]["kernel"] + p["unembed"]["bias"]
     return {"embedding": embedding, "query": query, "key": key, "value": value, "dot_products": dots, "scores": scores,
@@ -135,7 +127,7 @@ def test_padding_and_missing_rows_carry_nothing(run):
 
 def test_excess_and_cut_cost(run, world, assert_close):
     record, t = run.record, -1
-    heads = CONFIG.model.heads
+    heads = WHOLE.model.heads
     for n, r, tokens, place in rows_of(record):
         exact = posterior(world, [tokens], [place])[0]
         assert_close(record["exact_posterior"][n, r], exact, 1e-6)
@@ -178,16 +170,16 @@ def test_model_relevance(run, world, assert_close):
 
 def test_excess_health_and_position_map_over_the_evaluation_sets(run, world, assert_close):
     record, t = run.record, 2
-    examples = make_evaluation_set(CONFIG, world)
+    examples = make_evaluation_set(WHOLE, world)
     used = np.flatnonzero(examples.share_EG.sum(axis=1) > 0)
     excess, maps, fields = np.zeros(examples.share_EG.shape[1]), {}, []
     for e in used:
         tokens = examples.tokens_EK[e][examples.tokens_EK[e] != PAD]
-        out = oracle(run.params(t), tokens, examples.hidden_E[e])
+        out = oracle(run.params(t), tokens, examples.masked_E[e])
         exact = examples.posterior_EV[e].astype(float)
         excess += kl(exact / exact.sum(), softmax(out["logits"])) * examples.share_EG[e]
         for k in range(len(tokens)):
-            maps.setdefault((int(examples.hidden_E[e]), k), []).append(out["weights"][:, k])
+            maps.setdefault((int(examples.masked_E[e]), k), []).append(out["weights"][:, k])
         fields.append(out)
     assert_close(record["excess"][t], excess, TOLERANCE)
     for (place, k), weights in maps.items():
@@ -208,15 +200,15 @@ def test_excess_health_and_position_map_over_the_evaluation_sets(run, world, ass
              / np.linalg.norm(out["key"], axis=-1).T).T for out in sample]), axis=0),
     }  # fmt: skip
     for name, value in expected.items():
-        assert_close(record[f"health/{name}"][t], value, TOLERANCE, name)
-    assert record["health/row_sum_error"][t].max() < 1e-6
+        assert_close(record[f"attention_statistics/{name}"][t], value, TOLERANCE, name)
+    assert record["attention_statistics/row_sum_error"][t].max() < 1e-6
 
 
 @pytest.mark.parametrize("e", [0, 5])
 def test_gradient_norms_by_finite_differences(run, world, assert_close, e):
     """Of every parameter group, for one row; each parameter is moved by itself."""
     record, t = run.record, 3
-    examples = make_evaluation_set(CONFIG, world)
+    examples = make_evaluation_set(WHOLE, world)
     tokens = examples.tokens_EK[e][examples.tokens_EK[e] != PAD]
     exact = examples.posterior_EV[e].astype(float)
     params = jax.tree.map(lambda x: np.asarray(x, np.float64), run.params(t))
@@ -229,7 +221,7 @@ def test_gradient_norms_by_finite_differences(run, world, assert_close, e):
             losses, kept = [], array[i]
             for sign in (1, -1):
                 array[i] = kept + sign * 1e-5
-                losses.append(kl(exact, softmax(oracle(params, tokens, examples.hidden_E[e])["logits"])))
+                losses.append(kl(exact, softmax(oracle(params, tokens, examples.masked_E[e])["logits"])))
             array[i] = kept
             squares[group] += ((losses[0] - losses[1]) / 2e-5) ** 2
     assert min(squares.values()) > 0
@@ -305,7 +297,7 @@ def test_the_table_of_runs(folder, capsys, tmp_path):
     shown = capsys.readouterr().out
     assert "toy-001" in shown
     assert "finished" in shown
-    assert f"{load_run(folder).summary['excess/asked/all']:.4f}" in shown
+    assert f"{load_run(folder).summary['excess/trained/all']:.4f}" in shown
     with pytest.raises(InputError, match="no such folder"):
         runs.main(["--root", str(tmp_path / "none")])
     assert runs.main(["--root", str(tmp_path)]) == 0

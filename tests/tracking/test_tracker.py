@@ -40,8 +40,16 @@ STEPS = [0, 1, 2, 5, 10, 20]
 PICTURED = [0, 2, 20]
 WORD_KEYS = {f"relation/weight/{word}" for word in ("cat", "sat", "mat")}
 """Keys of the summary, which is data, with the words of the first sentence; tags never have one."""
-HEALTH = ["entropy", "effective_words", "max_weight", "saturated_rows", "score_std", "score_max", "row_sum_error"]
-HEALTH += ["query_norm", "key_norm", "cosine"]
+ATTENTION_STATISTICS = [
+    "entropy",
+    "effective_words",
+    "max_weight",
+    "saturated_rows",
+    "score_std",
+    "score_max",
+    "row_sum_error",
+]
+ATTENTION_STATISTICS += ["query_norm", "key_norm", "cosine"]
 SENTENCES = 4  # three examples of the world, and the probe
 
 
@@ -84,9 +92,9 @@ def left(tmp_path_factory, quick_compiler):
         patch.setattr(Checkpoints, "save", noted)
         patch.setattr(stopwatch, "_STRIDE_SECONDS", 0.0)  # every update is a chunk: checkpoints between records, too
         train(CONFIG, "toy", str(folder), console)
-    members = ["seed-5", "seed-6"]
-    events = {member: events_of(folder / member) for member in members}
-    summaries = {member: json.loads((folder / member / "summary.json").read_text("utf-8")) for member in members}
+    runs = ["seed-5", "seed-6"]
+    events = {member: events_of(folder / member) for member in runs}
+    summaries = {member: json.loads((folder / member / "summary.json").read_text("utf-8")) for member in runs}
     return Left(folder, console.file.getvalue(), events, summaries, saved)
 
 
@@ -95,13 +103,13 @@ def test_the_layout_of_a_run_folder(left):
     found = {re.sub(r"tfevents\..*", "tfevents", path) for path in found}
     each = ["events.out.tfevents", "summary.json", "attention.png", "record.npz", "params.npz"]
     each += ["projector_config.pbtxt", "projector", "projector/embeddings.tsv", "projector/labels.tsv"]
-    members = {f"{member}/{name}" for member in ("seed-5", "seed-6") for name in each}
+    runs = {f"{member}/{name}" for member in ("seed-5", "seed-6") for name in each}
     overview = {
         f"overview/{line}{part}" for line in ("lowest", "median", "highest") for part in ("", "/events.out.tfevents")
     }
     kept = {path for path in found if path.split("/")[0] == "checkpoints"}
     assert "checkpoints/20" in kept
-    assert found - kept == {".lock", "config.yaml", "seed-5", "seed-6", "overview", *overview, *members}
+    assert found - kept == {".lock", "config.yaml", "seed-5", "seed-6", "overview", *overview, *runs}
 
 
 def test_only_a_state_that_was_measured_can_be_the_best(left):
@@ -111,7 +119,7 @@ def test_only_a_state_that_was_measured_can_be_the_best(left):
     assert left.saved[0][0] == 0
     assert np.isfinite([excess for step, excess in left.saved if step in STEPS]).all()
     step, excess = left.saved[-1]
-    ends = [summary["excess/asked/all"] for summary in left.summaries.values()]
+    ends = [summary["excess/trained/all"] for summary in left.summaries.values()]
     assert (step, excess) == (STEPS[-1], pytest.approx(np.mean(ends), rel=1e-6))
 
 
@@ -120,11 +128,13 @@ def test_the_config_reads_back(left):
 
 
 def test_scalars_stand_at_the_recorded_steps(left):
-    tags = [f"excess/{kind}/{slot}" for kind in ("asked", "held_out") for slot in ("subject", "verb", "object", "all")]
+    tags = [
+        f"excess/{kind}/{slot}" for kind in ("trained", "held_out") for slot in ("subject", "verb", "object", "all")
+    ]
     tags += [f"relation/weight/{which}" for which in ("all", "head-1", "head-2", "best_head")]
     tags += ["relation/untrained", "relation/position_only", "relation/uniform", "cut_cost/right_words"]
     tags += [f"relevance/{name}" for name in ("mean_error", "largest_error", "model", "exact")]
-    tags += [f"health/{name}/head-{head}" for name in HEALTH for head in (1, 2)]
+    tags += [f"attention_statistics/{name}/head-{head}" for name in ATTENTION_STATISTICS for head in (1, 2)]
     groups = [f"attention/{name}" for name in ("query", "key", "value", "output")] + [
         "norm",
         "position",
@@ -139,8 +149,8 @@ def test_scalars_stand_at_the_recorded_steps(left):
         assert all(np.isfinite(value) for value in scalars.values())
         assert all(0 < value < 10 for (_, tag), value in scalars.items() if tag.startswith(("excess", "loss")))
         for step in STEPS:
-            parts = [scalars[step, f"excess/asked/{slot}"] for slot in ("subject", "verb", "object")]
-            assert scalars[step, "excess/asked/all"] == pytest.approx(sum(parts) / 3, rel=1e-5)
+            parts = [scalars[step, f"excess/trained/{slot}"] for slot in ("subject", "verb", "object")]
+            assert scalars[step, "excess/trained/all"] == pytest.approx(sum(parts) / 3, rel=1e-5)
     first, second = (left.scalars(member) for member in left.events)
     assert all(first[key] != second[key] for key in first if key[1].startswith(("excess", "loss", "gradient/rms")))
 
@@ -153,12 +163,12 @@ def test_every_tag_says_what_it_means(left):
 
 
 def test_the_overview_sums_up_the_members(left):
-    members = [left.scalars(member) for member in left.events]
+    runs = [left.scalars(member) for member in left.events]
     for line, sums in (("lowest", min), ("median", np.mean), ("highest", max)):  # of two, the median is the mean
         found = {(step, tag): float(array) for step, tag, _, array in events_of(left.folder / "overview" / line)}
-        assert set(found) == set(members[0])
+        assert set(found) == set(runs[0])
         for key, value in found.items():
-            assert value == pytest.approx(sums([scalars[key] for scalars in members]), rel=1e-5, abs=1e-7)
+            assert value == pytest.approx(sums([scalars[key] for scalars in runs]), rel=1e-5, abs=1e-7)
 
 
 def test_pictures_stand_at_some_steps_the_first_and_the_last_among_them(left):
@@ -222,12 +232,12 @@ def test_the_summary_says_what_the_last_scalars_say(left):
 def test_what_the_terminal_shows(left):
     text = left.terminal
     lines = [line.split() for line in text.splitlines()]
-    assert ["hidden", "the", "cat", "sat", "on", "the", "mat", ".", "guess", "exact"] in lines
-    assert "(mean of the heads, seed 5; [ ]: the hidden place)\n" in text
+    assert ["masked", "the", "cat", "sat", "on", "the", "mat", ".", "guess", "exact"] in lines
+    assert "(mean of the heads, seed 5; [ ]: the masked place)\n" in text
     # The sentence that the config adds, and none of the world's other examples.
-    heads = [line[1:-2] for line in lines if line[:1] == ["hidden"]]
+    heads = [line[1:-2] for line in lines if line[:1] == ["masked"]]
     assert heads == [["the", "cat", "sat", "on", "the", "mat", "."], PROBE.split()]
-    assert [line[0] for line in lines[lines.index(["hidden", *PROBE.split(), "guess", "exact"]) :][1:4]] == [
+    assert [line[0] for line in lines[lines.index(["masked", *PROBE.split(), "guess", "exact"]) :][1:4]] == [
         "wolf",
         "prowled",
         "shelf",
@@ -236,20 +246,22 @@ def test_what_the_terminal_shows(left):
     assert set(rows) == {"cat", "sat", "mat"}
     for place, row in zip((1, 2, 5), rows.values(), strict=True):
         weights, (guess, chance, _, exact, sure, _) = row[:7], row[7:]
-        assert weights[place].startswith("[")  # the hidden word's own place
+        assert weights[place].startswith("[")  # the masked word's own place
         assert sum(float(weight.strip("[]")) for weight in weights) == pytest.approx(1, abs=0.04)
         assert guess in load_world("english").vocabulary.words
         assert 0 < int(chance) <= 100
         assert int(sure) > 50
         assert exact == ("cat", "sat", "mat")[(1, 2, 5).index(place)]
-    medians = [np.median([s[f"excess/{kind}/all"] for s in left.summaries.values()]) for kind in ("asked", "held_out")]
+    medians = [
+        np.median([s[f"excess/{kind}/all"] for s in left.summaries.values()]) for kind in ("trained", "held_out")
+    ]
     assert [f"{median:.4f} nats" in text for median in medians] == [True, True]
     weight = np.median([summary["relation/weight/all"] for summary in left.summaries.values()])
     assert re.search(rf"Weight [a-z ]+ +{weight:.2f} +median of 2, ", text)
     assert f"This run lies in  '{left.folder}'\n" in text
     assert f"Pictures          '{left.folder}/seed-5/attention.png'\n" in text
     assert f"Watch it with     tensorboard --logdir '{left.folder.parent}'\n" in text
-    assert f"At a glance       tensorboard --logdir '{left.folder / 'overview'}'\n" in text
+    assert f"At a measure_sweep       tensorboard --logdir '{left.folder / 'overview'}'\n" in text
 
 
 def test_the_terminal_gets_no_bar_and_no_codes_where_it_is_none(left):

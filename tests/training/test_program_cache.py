@@ -16,8 +16,8 @@ from data.world import load_world
 from experiments.config.loader import load_config
 from experiments.measuring.experiment import Training
 from experiments.training import program_cache
-from experiments.training.hyperparameters import program, swept
-from experiments.training.program_cache import can_be_kept, keep_in, kept
+from experiments.training.hyperparameters import hyperparameters, training_spec
+from experiments.training.program_cache import cache_programs_in, load_or_trace, register_output_types
 from experiments.training.trainer import Runner
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
@@ -34,14 +34,14 @@ class Pair:
 
 
 Named = namedtuple("Named", ["x"])
-can_be_kept((Pair, Named))
+register_output_types((Pair, Named))
 
 
 @pytest.fixture
 def cache(tmp_path):
     """Keeps programs in an empty folder; gives the kept files."""
     (tmp_path / "traced").mkdir()
-    keep_in(tmp_path / "traced")
+    cache_programs_in(tmp_path / "traced")
     return lambda: sorted((tmp_path / "traced").iterdir())
 
 
@@ -55,13 +55,13 @@ class Counted:
         self.times += 1
         return Pair(self.factor * x, {"named": Named(pair[0] + x)})
 
-    def kept(self, holds=(), x=X):
-        return kept(jax.jit(self), (x, (x, None)), holds)(x, (x, None))
+    def load_or_trace(self, cache_key=(), x=X):
+        return load_or_trace(jax.jit(self), (x, (x, None)), cache_key)(x, (x, None))
 
 
 def test_it_is_traced_once_and_gives_the_same(cache):
     first, second = Counted(), Counted()
-    expected, again = first.kept(), second.kept()
+    expected, again = first.load_or_trace(), second.load_or_trace()
     assert (first.times, second.times, len(cache())) == (1, 0, 1)
     assert isinstance(again, Pair)
     assert isinstance(again.second["named"], Named)
@@ -70,27 +70,27 @@ def test_it_is_traced_once_and_gives_the_same(cache):
 
 
 def test_what_it_depends_on_asks_for_another(cache, monkeypatch):
-    Counted().kept()
+    Counted().load_or_trace()
     for number, changed in enumerate([{"holds": (1,)}, {"x": X[:2]}, {"x": X.astype(np.int32)}], start=2):
         one = Counted()
-        one.kept(**changed)
+        one.load_or_trace(**changed)
         assert (one.times, len(cache())) == (1, number)
     one = Counted()
     with jax.default_matmul_precision("bfloat16"):
-        one.kept()
+        one.load_or_trace()
     jax.config.update("jax_random_seed_offset", 7)
-    one.kept()
+    one.load_or_trace()
     jax.config.update("jax_random_seed_offset", 0)
     with monkeypatch.context() as patch:
         patch.setattr(program_cache._Keeper, "source", "another version")
         patch.setattr(program_cache, "_source", lambda: "another version")
-        one.kept()
+        one.load_or_trace()
     assert (one.times, len(cache())) == (3, 7)
 
 
 def test_an_edit_after_the_start_is_not_kept_under_the_old_name(cache, monkeypatch):
     monkeypatch.setattr(program_cache, "_source", lambda: "edited")
-    np.testing.assert_array_equal(Counted().kept().first, 2 * X)
+    np.testing.assert_array_equal(Counted().load_or_trace().first, 2 * X)
     assert cache() == []
 
 
@@ -99,7 +99,7 @@ def test_what_calls_back_to_python_is_not_kept(cache, capfd):
         jax.debug.print("here {}", x)
         return x + 1
 
-    np.testing.assert_array_equal(kept(jax.jit(says), (X,), ())(X), X + 1)
+    np.testing.assert_array_equal(load_or_trace(jax.jit(says), (X,), ())(X), X + 1)
     jax.effects_barrier()
     assert "here" in capfd.readouterr().out
     assert cache() == []
@@ -108,10 +108,10 @@ def test_what_calls_back_to_python_is_not_kept(cache, capfd):
 def test_only_the_latest_stay(cache, monkeypatch):
     monkeypatch.setattr(program_cache, "_MOST_FILES", 2)
     for number in range(4):
-        Counted().kept(holds=(number,))
+        Counted().load_or_trace(cache_key=(number,))
     assert len(cache()) == 2
     one = Counted()
-    one.kept(holds=(3,))
+    one.load_or_trace(cache_key=(3,))
     assert one.times == 0
 
 
@@ -136,7 +136,7 @@ from experiments.training import program_cache
 program_cache._ROOT = Path(sys.argv[1])
 sys.path.insert(0, str(Path(sys.argv[1], "model")))
 from inner.nested import function
-program_cache.keep_in(Path(sys.argv[2]))
+program_cache.cache_programs_in(Path(sys.argv[2]))
 print(program_cache.kept(jax.jit(function), (jnp.ones(()),), "always the same")(jnp.ones(())))
 """
 
@@ -155,15 +155,15 @@ def test_an_edited_nested_module_runs_as_it_was_edited(tmp_path):
 
 @pytest.mark.parametrize("damage", [lambda content: content[:-1], lambda _: b"", lambda content: content + b"."])
 def test_a_damaged_file_is_made_anew(cache, damage):
-    Counted().kept()
+    Counted().load_or_trace()
     [path] = cache()
     whole = path.read_bytes()
     path.write_bytes(damage(whole))
     one = Counted()
-    np.testing.assert_array_equal(one.kept().first, 2 * X)
+    np.testing.assert_array_equal(one.load_or_trace().first, 2 * X)
     assert one.times == 1
     other = Counted()
-    other.kept()
+    other.load_or_trace()
     assert other.times == 0
 
 
@@ -172,7 +172,7 @@ def test_a_cache_that_cannot_be_written_to_is_done_without(cache, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", refuse)
-    np.testing.assert_array_equal(Counted().kept().first, 2 * X)
+    np.testing.assert_array_equal(Counted().load_or_trace().first, 2 * X)
     assert cache() == []
 
 
@@ -185,12 +185,12 @@ def test_a_training_is_traced_once(cache, monkeypatch):
     monkeypatch.setattr("experiments.training.trainer.init_state", None)
     monkeypatch.setattr("experiments.measuring.experiment.measure", None)
     second = list(Training(config, world).run())
-    jax.tree.map(np.testing.assert_array_equal, first[-1].measured, second[-1].measured)
+    jax.tree.map(np.testing.assert_array_equal, first[-1].measurement, second[-1].measurement)
     jax.tree.map(np.testing.assert_array_equal, first[-1].params, second[-1].params)
 
 
 def test_every_field_of_a_program_counts():
-    one = program(load_config("toy.yaml", {}), load_world("english"))
+    one = training_spec(load_config("toy.yaml", {}), load_world("english"))
     others = [dataclasses.replace(one, **{field.name: "changed"}) for field in dataclasses.fields(one)]
     model = {field.name for field in dataclasses.fields(one.model)}
     for name in model:
@@ -207,7 +207,7 @@ def test_runners_of_equal_shapes_have_programs_of_their_own(cache):
     tables, found = sampler_tables(world, ("subject", "verb", "object")), []
     for overrides in ({}, {"train.batch": "32"}, {"train.beta2": "0.5"}, {"model.softcap": "3"}):
         config = load_config("toy.yaml", {"train.batch": "64", "train.steps": "2", **overrides})
-        Runner(program(config, world), swept(config), tables, [0, 2])
+        Runner(training_spec(config, world), hyperparameters(config), tables, [0, 2])
         found.append(len(cache()))
     assert found == [2, 4, 6, 8]
 
@@ -216,5 +216,5 @@ def test_by_default_nothing_is_kept(tmp_path):
     before = jax.config.values["jax_compilation_cache_dir"]
     jax.config.update("jax_compilation_cache_dir", str(tmp_path))
     function = jax.jit(Counted())
-    assert kept(function, (X, (X, None)), ()) is function
+    assert load_or_trace(function, (X, (X, None)), ()) is function
     jax.config.update("jax_compilation_cache_dir", before)

@@ -13,7 +13,7 @@ from small_world import SMALL
 from experiments.session.session import _Session, resume, train
 from experiments.training import stopwatch
 from experiments.training.checkpoints import Checkpoints
-from experiments.training.stopwatch import Spent
+from experiments.training.stopwatch import TrainingTime
 
 
 @pytest.fixture(scope="module")
@@ -22,12 +22,12 @@ def stopped(tmp_path_factory, quick_compiler):
 
     Each chunk is one update, and nothing else takes time.
     """
-    clock, tick = [100.0], _Session._tick
+    clock, should_stop = [100.0], _Session._after_chunk
 
     def later(self, step):
         clock[0] += 0.01
-        self._stop.asked = step == 25
-        return tick(self, step)
+        self._stop.requested = step == 25
+        return should_stop(self, step)
 
     here = tmp_path_factory.mktemp("here")
     (here / "small.yaml").write_text(SMALL, encoding="utf-8")
@@ -69,15 +69,15 @@ def test_a_resumed_run_tells_the_time_of_the_whole(stopped, tmp_path, kept, seco
 @pytest.mark.parametrize(
     ("said", "spent"),
     [
-        ({"seconds": 1.5, "updates": 7}, Spent(1.5, 7)),
-        ({}, Spent()),
-        ({"seconds": 1.5}, Spent()),
-        ({"seconds": "1.5", "updates": 7}, Spent()),
-        ({"seconds": float("nan"), "updates": 7}, Spent()),
-        ({"seconds": float("inf"), "updates": 7}, Spent()),
-        ({"seconds": -1.5, "updates": 7}, Spent()),
-        ({"seconds": 1.5, "updates": 9}, Spent()),
-        ({"seconds": 1.5, "updates": None}, Spent()),
+        ({"seconds": 1.5, "updates": 7}, TrainingTime(1.5, 7)),
+        ({}, TrainingTime()),
+        ({"seconds": 1.5}, TrainingTime()),
+        ({"seconds": "1.5", "updates": 7}, TrainingTime()),
+        ({"seconds": float("nan"), "updates": 7}, TrainingTime()),
+        ({"seconds": float("inf"), "updates": 7}, TrainingTime()),
+        ({"seconds": -1.5, "updates": 7}, TrainingTime()),
+        ({"seconds": 1.5, "updates": 9}, TrainingTime()),
+        ({"seconds": 1.5, "updates": None}, TrainingTime()),
     ],
 )
 def test_the_time_that_a_checkpoint_tells(tmp_path, said, spent):
