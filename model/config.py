@@ -18,16 +18,28 @@ def setting(default: Any, meaning: str, **bounds: Any) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelConfig:
-    """Hyperparameters of the transformer."""
+class Architecture:
+    """What decides the shapes and the forward pass of the transformer, and is compiled in."""
 
     d_model: int = setting(32, "components of the residual stream", low=1, high=4096)
     heads: int = setting(2, "attention heads", low=1, high=64)
     d_head: int = setting(16, "components of one head's query, key and value", low=1, high=4096)
     d_mlp: int = setting(64, "hidden units of the MLP; 0 leaves it out", low=0, high=16384)
-    norm: str = setting("layer", "what stands before attention, MLP and output", choices=NORMS)
+    norm: str = setting("layer", "normalisation before attention, MLP and output", choices=NORMS)
     embedding_std: float = setting(0.01, "standard deviation of the embeddings at the start", low=0.0, high=100.0)
     query: str = setting("full", "what the query is made of; all but full are control arms", choices=QUERIES)
+    qk_norm: bool = setting(False, "normalise queries and keys, with a learned gain per head")
+    softcap: float = setting(0.0, "bound c of the scores, c tanh(score / c); 0 for none", low=0.0, high=1e6)
+    sink: str = setting("none", "a further score, 0 or learned, that takes weight and gives no value", choices=SINKS)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(Architecture):
+    """An architecture, and the factors that may differ between the runs of one compiled program."""
+
     scale: str | float = setting(
         "inverse_sqrt",
         "factor of the dot products: 1/sqrt(d_head), 1/d_head, 1, learned from 1/sqrt(d_head), or a number",
@@ -35,9 +47,6 @@ class ModelConfig:
         low=0.0,
         high=1e6,
     )
-    qk_norm: bool = setting(False, "normalise queries and keys, with a learned gain per head")
-    softcap: float = setting(0.0, "bound c of the scores, c tanh(score / c); 0 for none", low=0.0, high=1e6)
-    sink: str = setting("none", "a further score, 0 or learned, that takes weight and gives no value", choices=SINKS)
     query_start: str | float = setting(
         "none",
         "factor of W_Q at the start; inverse_sqrt with scale none is how T5 begins",
@@ -52,9 +61,6 @@ class ModelConfig:
         low=1e-6,
         high=1e6,
     )
-
-    def __post_init__(self) -> None:
-        check(self)
 
     @property
     def scale_factor(self) -> float:
@@ -79,16 +85,24 @@ class ModelConfig:
         return float(value)
 
     def sized(self, vocabulary_size: int, max_length: int) -> "TransformerConfig":
-        """The configuration for a vocabulary and a length of sentences."""
-        return TransformerConfig(**vars(self), vocabulary_size=vocabulary_size, max_length=max_length)
+        """What is compiled in, for a vocabulary and a length of sentences."""
+        architecture = {item.name: getattr(self, item.name) for item in dataclasses.fields(Architecture)}
+        return TransformerConfig(
+            **architecture,
+            learned_scale=self.scale == "learned",
+            vocabulary_size=vocabulary_size,
+            max_length=max_length,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
-class TransformerConfig(ModelConfig):
-    """A model configuration together with the sizes that the world decides."""
+class TransformerConfig(Architecture):
+    """An architecture with the sizes that the world decides; which factor the dot products get is not part of it."""
 
     vocabulary_size: int
     max_length: int
+    learned_scale: bool = False
+    """Whether the factor of the dot products is a parameter, which starts at 1/sqrt(d_head)."""
 
 
 def check(config: Any) -> None:

@@ -1,11 +1,13 @@
 """The model's face: plain dicts of arrays in, plain arrays out. Outside `model/` no flax module is seen.
 
-params = init_params(config, jax.random.key(0))
-out = apply(config, params, tokens_BK, query_positions_BQ)
+config = ModelConfig(d_model=32, heads=2).sized(vocabulary_size=100, max_length=16)
+model = Model(config, init_params(config, jax.random.key(0)), scale=config.d_head**-0.5)
+out = apply(model, tokens_BK, query_positions_BQ)
 out.weights_BHQK[0, :, 0]          how much each head looks at each word
 """
 
 import functools
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -21,6 +23,18 @@ PADDING = 0
 """The token that no query may look at."""
 
 
+@functools.partial(jax.tree_util.register_dataclass, data_fields=["params", "scale"], meta_fields=["config"])
+@dataclass(frozen=True)
+class Model:
+    """A model that can be applied: a pytree of its parameters and its scale; the configuration is static."""
+
+    config: TransformerConfig
+    params: Params
+    """From `init_params`, or trained."""
+    scale: jax.Array | float
+    """Factor of the dot products. Where the configuration says that it is learned, a parameter stands in for it."""
+
+
 def init_params(config: TransformerConfig, key: jax.Array) -> Params:
     """Fresh parameters, a pure function of `key`."""
     params: Params = nnx.to_pure_dict(nnx.state(Transformer(config, nnx.Rngs(params=key)), nnx.Param))
@@ -28,39 +42,32 @@ def init_params(config: TransformerConfig, key: jax.Array) -> Params:
 
 
 def apply(
-    config: TransformerConfig,
-    params: Params,
+    model: Model,
     tokens_BK: jax.Array,
     query_positions_BQ: jax.Array,
     *,
-    scale: jax.Array | float | None = None,
     cut: Cut | None = None,
     context_shift_BQHD: jax.Array | None = None,
 ) -> ForwardOutput:
     """The forward pass, with everything that happens on the way.
 
     Args:
-      config: the model's configuration.
-      params: from `init_params`, or trained.
+      model: configuration, parameters and scale.
       tokens_BK: word numbers; padding is never attended to.
       query_positions_BQ: the positions whose masked word is guessed.
-      scale: factor of the dot products; by default the configuration's. A learned one is a parameter instead.
       cut: edges of attention to cut.
       context_shift_BQHD: added to the context. With zeros, a gradient with respect to it is that of the context.
     """
-    scale = config.scale_factor if scale is None else scale
-    return _module(config, params)(tokens_BK, query_positions_BQ, tokens_BK != PADDING, scale, cut, context_shift_BQHD)
+    allowed_BK = tokens_BK != PADDING
+    return _module(model)(tokens_BK, query_positions_BQ, allowed_BK, model.scale, cut, context_shift_BQHD)
 
 
-def training_logits(
-    config: TransformerConfig,
-    params: Params,
-    tokens_BK: jax.Array,
-    query_positions_BQ: jax.Array,
-    scale: jax.Array | float,
-) -> jax.Array:
-    """`apply(...).logits_BQV` by a cheaper order of products: for training alone, equal in exact arithmetic."""
-    return _module(config, params).training_logits(tokens_BK, query_positions_BQ, tokens_BK != PADDING, scale)
+def training_logits(model: Model, tokens_BK: jax.Array, query_positions_BQ: jax.Array) -> jax.Array:
+    """`apply(...).logits_BQV`, by a cheaper order of products where that order knows the whole configuration.
+
+    For training alone; equal in exact arithmetic. See `model.transformer.can_reassociate`.
+    """
+    return _module(model).training_logits(tokens_BK, query_positions_BQ, tokens_BK != PADDING, model.scale)
 
 
 @functools.lru_cache(maxsize=64)
@@ -69,9 +76,9 @@ def _graph(config: TransformerConfig) -> tuple[Any, Any]:
     return nnx.split(nnx.eval_shape(lambda: Transformer(config, nnx.Rngs(params=jax.random.key(0)))))
 
 
-def _module(config: TransformerConfig, params: Params) -> Transformer:
-    graph, shapes = _graph(config)
+def _module(model: Model) -> Transformer:
+    graph, shapes = _graph(model.config)
     state = jax.tree.map(lambda shape: shape, shapes)
-    nnx.replace_by_pure_dict(state, params)
+    nnx.replace_by_pure_dict(state, model.params)
     module: Transformer = nnx.merge(graph, state)
     return module

@@ -3,7 +3,7 @@
 A large weight is not yet an effect: the value behind it may say nothing, or other words may say the same. So edges
 (query i -> key j) are cut one at a time, in one head or in all, and the guess is made again:
 
-    logits = cut_logits(config, params, tokens_BK, query_positions_BQ)
+    logits = cut_logits(model, tokens_BK, query_positions_BQ)
     excess(posterior, logits[:, :, -1, j]) - excess(posterior, uncut)      what the row loses without word j
 
 There are two rules. With p_j the weight, v_j the value and o the context,
@@ -23,8 +23,7 @@ import jax
 import jax.numpy as jnp
 
 from model.attention import Cut, Rule
-from model.config import TransformerConfig
-from model.functional import Params, apply
+from model.functional import Model, apply
 
 
 def single_cuts(heads: int, keys: int) -> jax.Array:
@@ -43,12 +42,7 @@ def single_cuts(heads: int, keys: int) -> jax.Array:
 
 
 def cut_logits(
-    config: TransformerConfig,
-    params: Params,
-    tokens_BK: jax.Array,
-    query_positions_BQ: jax.Array,
-    rule: Rule = "renormalise",
-    scale: jax.Array | float | None = None,
+    model: Model, tokens_BK: jax.Array, query_positions_BQ: jax.Array, rule: Rule = "renormalise"
 ) -> jax.Array:
     """The logits of the model with each edge of every row cut, one edge at a time.
 
@@ -57,12 +51,10 @@ def cut_logits(
     unless the model has a sink.
 
     Args:
-      config: the model's configuration.
-      params: the model's parameters.
+      model: configuration, parameters and scale.
       tokens_BK: word numbers.
       query_positions_BQ: the positions whose masked word is guessed.
       rule: how an edge is cut.
-      scale: factor of the dot products; by default the configuration's.
 
     Returns:
       Logits [B, Q, A, K, V]: [..., h, j, :] without key j in head h, [..., H, j, :] without key j in any head.
@@ -70,7 +62,7 @@ def cut_logits(
 
     def logits_of(cut_HK: jax.Array) -> jax.Array:
         cut = Cut(cut_HK[None, :, None, :], rule)
-        return apply(config, params, tokens_BK, query_positions_BQ, scale=scale, cut=cut).logits_BQV
+        return apply(model, tokens_BK, query_positions_BQ, cut=cut).logits_BQV
 
-    logits_AKBQV = jax.vmap(jax.vmap(logits_of))(single_cuts(config.heads, tokens_BK.shape[1]))
+    logits_AKBQV = jax.vmap(jax.vmap(logits_of))(single_cuts(model.config.heads, tokens_BK.shape[1]))
     return jnp.moveaxis(logits_AKBQV, (0, 1), (2, 3))

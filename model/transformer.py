@@ -3,6 +3,8 @@
 token + position -> norm -> attention -> add -> norm -> MLP -> add -> norm -> unembed -> logits
 """
 
+import dataclasses
+import math
 from dataclasses import dataclass
 
 import jax
@@ -48,6 +50,23 @@ class ForwardOutput:
     """One number a word of the vocabulary; softmax of them is the guess."""
 
 
+REASSOCIATED = frozenset(
+    {"d_model", "heads", "d_head", "d_mlp", "norm", "embedding_std", "query", "softcap", "sink"}
+    | {"vocabulary_size", "max_length", "learned_scale"}
+)
+"""The config values that the cheaper order of products (`Attention.reassociated`) takes into account."""
+
+
+def can_reassociate(config: TransformerConfig) -> bool:
+    """Whether the cheaper order of products computes this model: a value that it does not know has its default.
+
+    So a term that is added to `Transformer.__call__` and to the config trains at once, by the full path. Add its name
+    to REASSOCIATED only with code for it; trainings compare both paths on fresh parameters before the first update.
+    """
+    unknown = [item for item in dataclasses.fields(config) if item.name not in REASSOCIATED]
+    return all(getattr(config, item.name) == item.default for item in unknown)
+
+
 class Attention(nnx.Module):
     """Multi-head attention: projections, variants, and the two pure functions of `model.attention` between them."""
 
@@ -58,8 +77,8 @@ class Attention(nnx.Module):
             nnx.LinearGeneral(config.d_model, inner, use_bias=False, rngs=rngs) for _ in range(3)
         )
         self.output = nnx.LinearGeneral(inner, config.d_model, axis=(-2, -1), use_bias=False, rngs=rngs)
-        if config.scale == "learned":
-            self.log_scale = nnx.Param(jnp.log(jnp.asarray(config.scale_factor, jnp.float32)))
+        if config.learned_scale:
+            self.log_scale = nnx.Param(jnp.log(jnp.asarray(1 / math.sqrt(config.d_head), jnp.float32)))
         if config.qk_norm:
             self.gain = nnx.Param(jnp.full(config.heads, float(config.d_head) ** 0.5))
         if config.sink == "learned":
@@ -67,7 +86,7 @@ class Attention(nnx.Module):
 
     def factor(self, scale: jax.Array | float) -> jax.Array | float:
         """What the dot products are multiplied by: `scale`, or the learned factor."""
-        return jnp.exp(self.log_scale[...]) if self.config.scale == "learned" else scale
+        return jnp.exp(self.log_scale[...]) if self.config.learned_scale else scale
 
     def sink_scores(self) -> jax.Array | None:
         """The sink's score in each head [H], or None."""
@@ -170,8 +189,8 @@ class Transformer(nnx.Module):
     def training_logits(
         self, tokens_BK: jax.Array, query_positions_BQ: jax.Array, allowed_BK: jax.Array, scale: jax.Array | float
     ) -> jax.Array:
-        """The logits of `__call__` by the cheaper order of products; nothing in between is given back."""
-        if self.config.qk_norm:
+        """The logits of `__call__`, by the cheaper order of products where `can_reassociate` says so."""
+        if not can_reassociate(self.config):
             return self(tokens_BK, query_positions_BQ, allowed_BK, scale, None).logits_BQV
         # There are fewer pairs of word and place than words in a batch: norm the pairs, then look them up.
         places = jnp.arange(tokens_BK.shape[1])

@@ -6,14 +6,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from model.config import TransformerConfig
-from model.functional import init_params
+from model.config import ModelConfig, TransformerConfig
+from model.functional import Model, init_params
 
 SIZES = {"d_model": 13, "heads": 3, "d_head": 5, "d_mlp": 17, "vocabulary_size": 19, "max_length": 11}
 
 
-def config_of(**changes):
-    return TransformerConfig(**{**SIZES, **changes})
+def config_of(scale="inverse_sqrt", **changes):
+    """What is compiled in; of `scale` only whether it is learned, see `model_of`."""
+    return TransformerConfig(**{**SIZES, **changes}, learned_scale=scale == "learned")
+
+
+def model_of(config, params, scale="inverse_sqrt"):
+    """A model whose scale is named as in a config, or a number (traced or not)."""
+    factor = ModelConfig(d_head=config.d_head, scale=scale).scale_factor if isinstance(scale, str) else scale
+    return Model(config, params, factor)
 
 
 def random_params(config, seed=0):

@@ -17,7 +17,7 @@ from experiments.training import runtime
 from experiments.training.hyperparameters import hyperparameters
 from experiments.training.schedule import record_steps
 from experiments.training.trainer import Runner
-from model.functional import Params
+from model.functional import Model
 
 
 class Materials:
@@ -51,8 +51,8 @@ class GroupTraining:
         self.runner.measured_by(self._measured, data, cache_key=())
         self.runner.measured_on(data)
 
-    def _measured(self, data: EvaluationData, params: Params, scale: jax.Array) -> SweepMeasurement:
-        return measure_sweep(self.group.spec, data, params, scale, self.runner.ensemble.shards)
+    def _measured(self, model: Model, data: EvaluationData) -> SweepMeasurement:
+        return measure_sweep(model, data, self.runner.ensemble.shards)
 
     def run(self, should_stop: Callable[[int], bool]) -> Results | None:
         """Train; None where `should_stop`, which is told the step between chunks, asked to stop."""

@@ -29,6 +29,7 @@ from experiments.training.schedule import record_steps
 from experiments.training.state import TrainState, init_state
 from experiments.training.update import train_steps
 from model.config import ModelConfig
+from model.functional import Model
 
 Floats = NDArray[np.floating]
 _ROWS_KEY = 30_000_000
@@ -156,8 +157,8 @@ def measure_arm(
     factors_C: jax.Array,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Norms [C, S, T] of one run's parameters under every scale, its own sigma, and its excess on trained contexts."""
-    norms_CST = jax.lax.map(lambda scale: model_norms(spec.model, state.params, rows, scale), factors_C)
+    norms_CST = jax.lax.map(lambda scale: model_norms(Model(spec.model, state.params, scale), rows), factors_C)
     sigma_C = score_statistics(spec.model, state.params, rows)[2]
     slots = examples.share_EG.shape[1] // 2
-    excess_G = evaluate(spec, examples, state.params, hyperparameters.scale).excess_G
+    excess_G = evaluate(Model(spec.model, state.params, hyperparameters.scale), examples).excess_G
     return norms_CST, sigma_C[0] * hyperparameters.scale, excess_G[:slots].mean()

@@ -24,7 +24,7 @@ from experiments.gradient_study.config import LayerConfig
 from experiments.gradient_study.real_layer import layer_model
 from experiments.gradient_study.stage_gradients import row_losses
 from model.config import TransformerConfig
-from model.functional import Params, init_params
+from model.functional import Model, Params, init_params
 
 STEPS = 200
 SIZE = 24
@@ -99,7 +99,7 @@ def _trained(
     optimizer = _optimizer(name, factor)
 
     def loss(params: Params, batch: Batch) -> jax.Array:
-        return row_losses(model, params, batch, scale).mean()
+        return row_losses(Model(model, params, scale), batch).mean()
 
     def update(step: jax.Array, carry: tuple[Params, Any]) -> tuple[Params, Any]:
         params, state = carry

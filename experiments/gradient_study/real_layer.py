@@ -23,7 +23,7 @@ from experiments.gradient_study.stage_gradients import model_norms
 from experiments.training.compiler import Compiler
 from experiments.training.ensemble import Compiled, Ensemble
 from model.config import ModelConfig, TransformerConfig
-from model.functional import Params, apply, init_params
+from model.functional import Model, Params, apply, init_params
 
 Floats = NDArray[np.floating]
 NORMS = ("layer", "none")
@@ -108,37 +108,37 @@ def _stacked(parts: list[Any]) -> LayerMeasurement:
 def _add(
     compiler: Compiler,
     ensemble: Ensemble,
-    model: TransformerConfig,
+    config: TransformerConfig,
     rows: int,
     tables: SamplerTables,
     seed_R: jax.Array,
 ) -> Compiled:
     def one_seed(tables: SamplerTables, seed: jax.Array) -> tuple[jax.Array, ...]:
-        params = init_params(model, jax.random.fold_in(jax.random.key(seed), 0))
+        params = init_params(config, jax.random.fold_in(jax.random.key(seed), 0))
         batch = sample(tables, jax.random.fold_in(jax.random.key(seed), 2), rows)
         params = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), params)
         norms_CST = jax.lax.map(
-            lambda scale: model_norms(model, params, batch, scale), jnp.asarray(scale_factors(model.d_head))
+            lambda scale: model_norms(Model(config, params, scale), batch), jnp.asarray(scale_factors(config.d_head))
         )
-        return norms_CST, *score_statistics(model, params, batch)
+        return norms_CST, *score_statistics(config, params, batch)
 
     return compiler.add(ensemble, one_seed, tables, seed_R)
 
 
 def score_statistics(
-    model: TransformerConfig, params: Params, batch: Batch
+    config: TransformerConfig, params: Params, batch: Batch
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     """Mean square of q.k and what P1 expects of it; sigma under each scale [C]; mean number of words of a row."""
-    forward = apply(model, params, batch.tokens_BK, batch.masked_B[:, None], scale=1.0)
+    forward = apply(Model(config, params, 1.0), batch.tokens_BK, batch.masked_B[:, None])
     word_B1K = (batch.tokens_BK != PAD)[:, None].astype(forward.dot_products_BHQK.dtype)
     dot_BHK = forward.dot_products_BHQK[:, :, 0]
-    words = word_B1K.sum() * model.heads
+    words = word_B1K.sum() * config.heads
     square = jnp.sum(dot_BHK**2 * word_B1K) / words
     query_square = jnp.mean(forward.query_BQHD**2)
     key_square = jnp.sum(jnp.mean(forward.key_BKHD**2, axis=-1) * word_B1K[:, 0, :, None]) / words
     count_B11 = word_B1K.sum(axis=-1, keepdims=True)
     mean_BH1 = jnp.sum(dot_BHK * word_B1K, axis=-1, keepdims=True) / count_B11
     variance_BH = jnp.sum((dot_BHK - mean_BH1) ** 2 * word_B1K, axis=-1) / count_B11[..., 0]
-    factors_C = jnp.asarray(scale_factors(model.d_head), dot_BHK.dtype)
+    factors_C = jnp.asarray(scale_factors(config.d_head), dot_BHK.dtype)
     sigma_C = factors_C * jnp.sqrt(variance_BH.mean())
-    return square, model.d_head * query_square * key_square, sigma_C, count_B11.mean()
+    return square, config.d_head * query_square * key_square, sigma_C, count_B11.mean()

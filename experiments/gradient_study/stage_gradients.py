@@ -9,6 +9,7 @@ A row is one masked word of one sentence: B rows, Q is 1. Its loss is the cross-
 norm of a row is taken over everything of that stage that belongs to the row: all heads, keys and components.
 """
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +18,7 @@ import jax.numpy as jnp
 
 from data.sampler import Batch
 from model.attention import attention_weights, softmax, weighted_sum
-from model.config import TransformerConfig
-from model.functional import Params, apply
+from model.functional import Model, apply
 from model.loss import cross_entropy
 
 STAGES = ("weights", "scores", "query", "key", "value")
@@ -77,33 +77,29 @@ def stage_gradients(
     )
 
 
-def row_losses(
-    config: TransformerConfig, params: Params, batch: Batch, scale: jax.Array, shift_BQHD: jax.Array | None = None
-) -> jax.Array:
+def row_losses(model: Model, batch: Batch, shift_BQHD: jax.Array | None = None) -> jax.Array:
     """Cross-entropy of each row's masked word [B], nats; `shift_BQHD` is added to the context."""
-    forward = apply(
-        config, params, batch.tokens_BK, batch.masked_B[:, None], scale=scale, context_shift_BQHD=shift_BQHD
-    )
+    forward = apply(model, batch.tokens_BK, batch.masked_B[:, None], context_shift_BQHD=shift_BQHD)
     return cross_entropy(forward.logits_BQV[:, 0], batch.target_B)
 
 
-def context_gradient(config: TransformerConfig, params: Params, batch: Batch, scale: jax.Array) -> jax.Array:
+def context_gradient(model: Model, batch: Batch) -> jax.Array:
     """dL/dcontext of every row [B, Q, H, D]. Rows do not meet, so the gradient of the sum is that of each."""
-    shape = (len(batch.masked_B), 1, config.heads, config.d_head)
-    zeros_BQHD = jnp.zeros(shape, params["attention"]["output"]["kernel"].dtype)
-    gradient: jax.Array = jax.grad(lambda shift: row_losses(config, params, batch, scale, shift).sum())(zeros_BQHD)
+    shape = (len(batch.masked_B), 1, model.config.heads, model.config.d_head)
+    zeros_BQHD = jnp.zeros(shape, model.params["attention"]["output"]["kernel"].dtype)
+    gradient: jax.Array = jax.grad(lambda shift: row_losses(model, batch, shift).sum())(zeros_BQHD)
     return gradient
 
 
-def kernel_norms(config: TransformerConfig, params: Params, batch: Batch, scale: jax.Array) -> jax.Array:
+def kernel_norms(model: Model, batch: Batch) -> jax.Array:
     """Norm of each row's gradient in each of KERNELS, [4, B]."""
 
     def loss(kernels: dict[str, jax.Array], row: Batch) -> jax.Array:
-        attention = params["attention"] | {name: {"kernel": kernel} for name, kernel in kernels.items()}
-        one = jax.tree.map(lambda array: array[None], row)
-        return row_losses(config, params | {"attention": attention}, one, scale)[0]
+        attention = model.params["attention"] | {name: {"kernel": kernel} for name, kernel in kernels.items()}
+        changed = dataclasses.replace(model, params=model.params | {"attention": attention})
+        return row_losses(changed, jax.tree.map(lambda array: array[None], row))[0]
 
-    kernels = {name: params["attention"][name]["kernel"] for name in KERNELS.values()}
+    kernels = {name: model.params["attention"][name]["kernel"] for name in KERNELS.values()}
 
     def norms(row: Batch) -> jax.Array:
         gradient = jax.grad(loss)(kernels, row)
@@ -113,15 +109,15 @@ def kernel_norms(config: TransformerConfig, params: Params, batch: Batch, scale:
     return norms_B4.T
 
 
-def model_norms(config: TransformerConfig, params: Params, batch: Batch, scale: jax.Array) -> jax.Array:
+def model_norms(model: Model, batch: Batch) -> jax.Array:
     """Norm of each row at each of ALL_STAGES, [S, B]."""
-    forward = apply(config, params, batch.tokens_BK, batch.masked_B[:, None], scale=scale)
+    forward = apply(model, batch.tokens_BK, batch.masked_B[:, None])
     gradients = stage_gradients(
         forward.query_BQHD,
         forward.key_BKHD,
         forward.value_BKHD,
         batch.tokens_BK != 0,
-        context_gradient(config, params, batch, scale),
-        scale,
+        context_gradient(model, batch),
+        model.scale,
     )
-    return jnp.concatenate([gradients.norms_SB(), kernel_norms(config, params, batch, scale)])
+    return jnp.concatenate([gradients.norms_SB(), kernel_norms(model, batch)])

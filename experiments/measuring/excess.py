@@ -17,9 +17,8 @@ from data.sampler import Batch, SamplerTables, sample, sampler_tables
 from data.vocabulary import PAD
 from data.world import World
 from experiments.config.schema import PIECES, Config
-from experiments.training.hyperparameters import TrainingSpec
 from experiments.training.update import BATCH_AXIS
-from model.functional import Params, apply
+from model.functional import Model, apply
 from model.loss import excess
 
 KINDS = ("trained", "held_out")
@@ -99,16 +98,12 @@ class Evaluation:
     It is what a model would show if it looked at places and not at words: a baseline of relation scores."""
 
 
-def evaluate(
-    spec: TrainingSpec, examples: EvaluationSet, params: Params, scale: jax.Array, shards: int = 1
-) -> Evaluation:
+def evaluate(model: Model, examples: EvaluationSet, shards: int = 1) -> Evaluation:
     """Measure a model, by the forward pass that everything shown comes from.
 
     Args:
-      spec: the spec of the run's training.
+      model: the run's model.
       examples: the evaluation set.
-      params: the run's parameters.
-      scale: the run's factor of the dot products.
       shards: how many devices share the work; more than 1 only inside a `shard_map` over BATCH_AXIS.
     """
     if shards > 1:
@@ -116,17 +111,15 @@ def evaluate(
         first = jax.lax.axis_index(BATCH_AXIS) * here
         examples = jax.tree.map(lambda array: jax.lax.dynamic_slice_in_dim(array, first, here), examples)
     blocks = jax.tree.map(lambda array: array.reshape(-1, BLOCK, *array.shape[1:]), examples)
-    sums = jax.lax.map(lambda block: _sums(spec, block, params, scale), blocks)
+    sums = jax.lax.map(lambda block: _sums(model, block), blocks)
     sums = jax.tree.map(lambda array: array.sum(axis=0), sums)
     excess_G, count_PK, total_PHK = jax.lax.psum(sums, BATCH_AXIS) if shards > 1 else sums
     return Evaluation(excess_G, total_PHK / jnp.maximum(count_PK, 1.0)[:, None])
 
 
-def _sums(
-    spec: TrainingSpec, examples: EvaluationSet, params: Params, scale: jax.Array
-) -> tuple[jax.Array, jax.Array, jax.Array]:
+def _sums(model: Model, examples: EvaluationSet) -> tuple[jax.Array, jax.Array, jax.Array]:
     """What a block adds to the mean excess [G], and to the count [P, K] and the total [P, H, K] of the maps."""
-    forward = apply(spec.model, params, examples.tokens_EK, examples.masked_E[:, None], scale=scale)
+    forward = apply(model, examples.tokens_EK, examples.masked_E[:, None])
     excess_G = excess(examples.posterior_EV, forward.logits_BQV[:, 0]) @ examples.share_EG
     used_E = (examples.share_EG.sum(axis=1) > 0).astype(excess_G.dtype)
     blank_EP = jax.nn.one_hot(examples.masked_E, examples.tokens_EK.shape[1]) * used_E[:, None]

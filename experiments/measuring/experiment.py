@@ -17,7 +17,7 @@ from experiments.measuring.row_gradients import Sample
 from experiments.training.hyperparameters import hyperparameters, training_spec
 from experiments.training.schedule import record_steps
 from experiments.training.trainer import Record, Runner, StopCallback
-from model.functional import Params
+from model.functional import Model
 
 __all__ = ["Record", "StopCallback", "Training", "make_evaluation_data", "record_steps", "watched_sentences"]
 _OTHER_ROWS = 24
@@ -44,8 +44,8 @@ class Training(Runner):
         self.data = make_evaluation_data(config, world, probes)
         self.measured_on(self.data)
 
-    def _measured(self, data: EvaluationData, params: Params, scale: jax.Array) -> Measurement:
-        return measure(self.spec, data, params, scale, self.ensemble.shards)
+    def _measured(self, model: Model, data: EvaluationData) -> Measurement:
+        return measure(model, data, self.ensemble.shards)
 
     @cached_property
     def groups(self) -> list[str]:

@@ -10,9 +10,8 @@ from experiments.measuring.attention_statistics import AttentionStatistics, atte
 from experiments.measuring.excess import Evaluation, EvaluationSet, evaluate
 from experiments.measuring.probes import Observation, OtherRows, Probes, observe
 from experiments.measuring.row_gradients import Sample, row_norms
-from experiments.training.hyperparameters import TrainingSpec
 from experiments.training.program_cache import register_output_types
-from model.functional import Params, apply
+from model.functional import Model, apply
 from model.transformer import ForwardOutput
 
 
@@ -50,7 +49,7 @@ class Measurement:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class SweepMeasurement:
-    """The part of it that a run among hundreds gets."""
+    """The cheap subset of Measurement, recorded for every run of an ablation."""
 
     evaluation: Evaluation
     weights_GHK: Any
@@ -61,41 +60,37 @@ class SweepMeasurement:
 register_output_types((Evaluation, ForwardOutput, AttentionStatistics, Observation, Measurement, SweepMeasurement))
 
 
-def measure(spec: TrainingSpec, data: EvaluationData, params: Params, scale: jax.Array, shards: int = 1) -> Measurement:
+def measure(model: Model, data: EvaluationData, shards: int = 1) -> Measurement:
     """Measure one run; `shards` as in `evaluate`."""
     probes, other, sample = data.probes, data.other, data.sample
     rows = (probes.tokens_GK, probes.masked_G), (other.tokens_OK, other.masked_O), (sample.tokens_EK, sample.masked_E)
-    of_probes, of_other, of_sample = _forward(spec, params, scale, *rows)
+    of_probes, of_other, of_sample = _forward(model, *rows)
     return Measurement(
-        evaluate(spec, data.examples, params, scale, shards),
-        observe(spec, probes, params, scale, of_probes),
+        evaluate(model, data.examples, shards),
+        observe(model, probes, of_probes),
         of_other.weights_BHQK[:, :, 0],
         attention_statistics(sample.tokens_EK, of_sample),
-        row_norms(spec, sample, params, scale),
+        row_norms(model, sample),
     )
 
 
-def measure_sweep(
-    spec: TrainingSpec, data: EvaluationData, params: Params, scale: jax.Array, shards: int = 1
-) -> SweepMeasurement:
-    """Measure one run's excess, the health of its attention and its maps; `shards` as in `evaluate`."""
+def measure_sweep(model: Model, data: EvaluationData, shards: int = 1) -> SweepMeasurement:
+    """Measure one run's excess, its attention statistics and its maps; `shards` as in `evaluate`."""
     probes, sample = data.probes, data.sample
     rows = (probes.tokens_GK, probes.masked_G), (sample.tokens_EK, sample.masked_E)
-    of_probes, of_sample = _forward(spec, params, scale, *rows)
+    of_probes, of_sample = _forward(model, *rows)
     return SweepMeasurement(
-        evaluate(spec, data.examples, params, scale, shards),
+        evaluate(model, data.examples, shards),
         of_probes.weights_BHQK[:, :, 0],
         attention_statistics(sample.tokens_EK, of_sample),
     )
 
 
-def _forward(
-    spec: TrainingSpec, params: Params, scale: jax.Array, *rows: tuple[jax.Array, jax.Array]
-) -> list[ForwardOutput]:
+def _forward(model: Model, *rows: tuple[jax.Array, jax.Array]) -> list[ForwardOutput]:
     """The forward pass of several groups of (tokens, masked places): one pass, which compiles more quickly, cut up."""
     tokens_BK = jnp.concatenate([tokens for tokens, _ in rows])
     masked_B = jnp.concatenate([masked for _, masked in rows])
-    whole = apply(spec.model, params, tokens_BK, masked_B[:, None], scale=scale)
+    whole = apply(model, tokens_BK, masked_B[:, None])
     parts, end = [], 0
     for _, masked in rows:
         start, end = end, end + len(masked)

@@ -18,8 +18,7 @@ from data.errors import InputError
 from data.posterior import pair_posterior, posterior, relevance, relevant_words, template_of
 from data.vocabulary import MASK, PAD
 from data.world import World
-from experiments.training.hyperparameters import TrainingSpec
-from model.functional import Params, apply
+from model.functional import Model, apply
 from model.interventions import cut_logits
 from model.loss import excess
 from model.transformer import ForwardOutput
@@ -145,23 +144,19 @@ def _substitutions(
     return np.asarray(tokens), np.asarray(rows, integers), np.asarray(keys, integers), np.asarray(weights, np.float32)
 
 
-def observe(
-    spec: TrainingSpec, probes: Probes, params: Params, scale: jax.Array, forward: ForwardOutput
-) -> Observation:
+def observe(model: Model, probes: Probes, forward: ForwardOutput) -> Observation:
     """What a run's model does with every row of `probes`; `forward` is its forward pass of them (Q is 1)."""
     query_G1 = probes.masked_G[:, None]
-    cut_GJKV = cut_logits(spec.model, params, probes.tokens_GK, query_G1, scale=scale)[:, 0]
+    cut_GJKV = cut_logits(model, probes.tokens_GK, query_G1)[:, 0]
     excess_G = excess(probes.posterior_GV, forward.logits_BQV[:, 0])
     cost_GJK = excess(probes.posterior_GV[:, None, None], cut_GJKV) - excess_G[:, None, None]
-    return Observation(forward, excess_G, cost_GJK, _model_relevance(spec, probes, params, scale, forward))
+    return Observation(forward, excess_G, cost_GJK, _model_relevance(model, probes, forward))
 
 
-def _model_relevance(
-    spec: TrainingSpec, probes: Probes, params: Params, scale: jax.Array, forward: ForwardOutput
-) -> jax.Array:
+def _model_relevance(model: Model, probes: Probes, forward: ForwardOutput) -> jax.Array:
     rows, keys = probes.tokens_GK.shape
     query_C1 = probes.masked_G[probes.row_C][:, None]
-    guess_CV = jax.nn.softmax(apply(spec.model, params, probes.tokens_CK, query_C1, scale=scale).logits_BQV[:, 0])
+    guess_CV = jax.nn.softmax(apply(model, probes.tokens_CK, query_C1).logits_BQV[:, 0])
     segment_C = probes.row_C * keys + probes.key_C
     without_SV = jax.ops.segment_sum(guess_CV * probes.weight_C[:, None], segment_C, rows * keys)
     without_GKV = without_SV.reshape(rows, keys, -1)

@@ -5,6 +5,7 @@ average over the words that may be masked there, without that noise. One mean ov
 carry all of it), so the norms of single rows are kept, and RMS, median and the share of dead rows are taken from them.
 """
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.training.hyperparameters import TrainingSpec
-from model.functional import Params, apply
+from model.functional import Model, Params, apply
 from model.loss import excess
 
 DEAD = 1e-3
@@ -51,16 +51,16 @@ def groups(params: Params) -> list[str]:
     return sorted({group_of(path) for path in flat_params(params)})
 
 
-def row_norms(spec: TrainingSpec, sample: Sample, params: Params, scale: jax.Array) -> jax.Array:
+def row_norms(model: Model, sample: Sample) -> jax.Array:
     """Euclidean norm of each row's loss gradient in each parameter group, [E, groups], in nats per parameter unit."""
 
     def loss(params: Params, tokens_K: jax.Array, masked: jax.Array, posterior_V: jax.Array) -> jax.Array:
-        forward = apply(spec.model, params, tokens_K[None], masked[None, None], scale=scale)
+        forward = apply(dataclasses.replace(model, params=params), tokens_K[None], masked[None, None])
         return excess(posterior_V, forward.logits_BQV[0, 0])
 
     def norms(tokens_K: jax.Array, masked: jax.Array, posterior_V: jax.Array) -> jax.Array:
-        squares = dict.fromkeys(groups(params), jnp.float32(0))
-        for path, leaf in flat_params(jax.grad(loss)(params, tokens_K, masked, posterior_V)).items():
+        squares = dict.fromkeys(groups(model.params), jnp.float32(0))
+        for path, leaf in flat_params(jax.grad(loss)(model.params, tokens_K, masked, posterior_V)).items():
             squares[group_of(path)] += jnp.sum(leaf * leaf)
         return jnp.sqrt(jnp.stack(list(squares.values())))
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,15 +19,15 @@ from data.sampler import sampler_tables
 from data.world import World
 from experiments.config.schema import Config
 from experiments.measuring.excess import EvaluationSet, make_evaluation_set
-from experiments.training.hyperparameters import Hyperparameters, TrainingSpec, hyperparameters, training_spec
+from experiments.training.hyperparameters import Hyperparameters, hyperparameters, training_spec
 from experiments.training.trainer import Runner
 from experiments.training.update import Loss
-from model.functional import Params
+from model.functional import Model
 
 CHUNKS = 10
 """In how many pieces the progress of a training is told."""
-Measure = Callable[[TrainingSpec, EvaluationSet, Params, jax.Array], Any]
-"""(program, evaluation set, parameters, scale) -> what is measured of one run."""
+Measure = Callable[[Model, EvaluationSet], Any]
+"""What is measured of one run: a function of its model and the evaluation set."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class Arms:
         static, tables = training_spec(config, world), sampler_tables(world, config.task.masked)
         self._steps = config.train.steps
         self._runner = Runner(static, values, tables, [0, self._steps], loss=loss)
-        self._runner.measured_by(lambda *measured: measure(static, *measured), self.examples)
+        self._runner.measured_by(measure, self.examples)
         self._runner.measured_on(self.examples)
 
     def run(self, done: Callable[[], None]) -> Trained:

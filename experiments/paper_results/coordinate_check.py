@@ -28,9 +28,8 @@ from experiments.paper_results.config import MupConfig, PapersConfig
 from experiments.statistics.claims import Claim, above, between
 from experiments.statistics.intervals import Interval, bootstrap_interval, interquartile_mean, paired_ratio
 from experiments.statistics.significance import holm, sign_flip_p
-from experiments.training.hyperparameters import TrainingSpec
 from model.config import ModelConfig
-from model.functional import Params, apply
+from model.functional import Model, apply
 
 Floats = NDArray[np.float64]
 NAME = "Yang 2022 (muP)"
@@ -60,10 +59,10 @@ class MupResult:
         return bootstrap_interval(slope, *sigma_DCS[:, SCALES.index(scale)])
 
 
-def sigma(spec: TrainingSpec, examples: EvaluationSet, params: Params, scale: jax.Array, *, trained: int) -> jax.Array:
+def sigma(model: Model, examples: EvaluationSet, *, trained: int) -> jax.Array:
     """Std of a row's scores, over all heads and the first `trained` rows, those of trained contexts."""
     tokens_EK, masked_E = examples.tokens_EK[:trained], examples.masked_E[:trained]
-    forward = apply(spec.model, params, tokens_EK, masked_E[:, None], scale=scale)
+    forward = apply(model, tokens_EK, masked_E[:, None])
     return jnp.sqrt(jnp.mean(attention_statistics(tokens_EK, forward).score_std_H ** 2))
 
 

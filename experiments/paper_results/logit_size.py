@@ -11,6 +11,7 @@ it, and the swept scale, kappa sqrt(d), is all that sets the size.
 Letters: A sizes kappa, L learning rates, S seeds.
 """
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -27,9 +28,8 @@ from experiments.paper_results.arms import CHUNKS, Arms, of_clauses, sweep
 from experiments.paper_results.config import LogitSizeConfig, PapersConfig
 from experiments.statistics.claims import Claim, above, between
 from experiments.statistics.intervals import Interval, bootstrap_interval, interquartile_mean, paired_ratio
-from experiments.training.hyperparameters import TrainingSpec
 from model.config import ModelConfig
-from model.functional import Params, apply
+from model.functional import Model, apply
 from model.loss import cross_entropy
 
 Floats = NDArray[np.float64]
@@ -73,21 +73,22 @@ class LogitSizeResult:
         return bootstrap_interval(lambda *arms: knee(self.kappas, *arms), *self.best_AS)
 
 
-def held(params: Params) -> Params:
-    """The parameters with the gain of QK-norm at 1, whatever it is."""
-    attention = params["attention"]
-    return {**params, "attention": {**attention, "gain": jnp.ones_like(attention["gain"])}}
+def held(model: Model) -> Model:
+    """The model with the gain of QK-norm at 1, whatever it is."""
+    attention = model.params["attention"]
+    params = {**model.params, "attention": {**attention, "gain": jnp.ones_like(attention["gain"])}}
+    return dataclasses.replace(model, params=params)
 
 
-def held_loss(spec: TrainingSpec, params: Params, batch: Batch, scale: jax.Array) -> jax.Array:
+def held_loss(model: Model, batch: Batch) -> jax.Array:
     """Mean cross-entropy of the masked words, for queries and keys of fixed length."""
-    forward = apply(spec.model, held(params), batch.tokens_BK, batch.masked_B[:, None], scale=scale)
+    forward = apply(held(model), batch.tokens_BK, batch.masked_B[:, None])
     return cross_entropy(forward.logits_BQV[:, 0], batch.target_B).mean()
 
 
-def held_excess(spec: TrainingSpec, examples: EvaluationSet, params: Params, scale: jax.Array) -> jax.Array:
+def held_excess(model: Model, examples: EvaluationSet) -> jax.Array:
     """Mean excess on trained contexts, nats."""
-    excess_G = evaluate(spec, examples, held(params), scale).excess_G
+    excess_G = evaluate(held(model), examples).excess_G
     return excess_G[: len(excess_G) // 2].mean()
 
 

@@ -1,5 +1,6 @@
 """The film of a sentence: a saved run's parameters at its recorded steps, through the model's forward pass."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import jax
@@ -10,16 +11,14 @@ from data.errors import InputError, printable
 from data.files import is_taken
 from data.posterior import relevant_words
 from data.vocabulary import PAD
-from data.world import World, load_world
+from data.world import load_world
 from experiments.measuring.probes import Probes, make_probes, masked_probe
-from experiments.measuring.row_gradients import flat_params
 from experiments.pictures.attention_map import MapLabels
 from experiments.pictures.film_strip import film_gif, film_strip
+from experiments.replay.saved_model import recorded_steps, saved_model
 from experiments.run_directory.saved_run import SavedRun, load_run
-from experiments.run_directory.step_arrays import check_stacked
-from experiments.training.hyperparameters import TrainingSpec, training_spec
 from experiments.training.schedule import pictured_steps
-from model.functional import Params, apply, init_params
+from model.functional import Model, apply
 
 
 def make_film(run: str, sentence: str, steps: int, out: str | None = None) -> list[Path]:
@@ -40,10 +39,10 @@ def make_film(run: str, sentence: str, steps: int, out: str | None = None) -> li
     if steps < 1:
         raise InputError(f"--steps: must be at least 1, not {steps}")
     rows = [masked_probe(world, sentence, saved.config.task.masked)]
-    recorded = _recorded_steps(saved, world)
+    recorded = recorded_steps(saved, world)
     chosen = pictured_steps(recorded, steps)
     probes = make_probes(world, rows)
-    maps = _maps(saved, training_spec(saved.config, world), probes, [recorded.index(step) for step in chosen])
+    maps = _maps((saved_model(saved, world, recorded.index(step)) for step in chosen), probes)
     tokens = probes.tokens_GK.copy()
     tokens[np.arange(len(tokens)), probes.masked_G] = probes.target_G
     words = tuple(world.vocabulary.words[token] for token in tokens[0] if token != PAD)
@@ -59,29 +58,15 @@ def make_film(run: str, sentence: str, steps: int, out: str | None = None) -> li
     return paths
 
 
-def _recorded_steps(saved: SavedRun, world: World) -> list[int]:
-    """The steps whose parameters are there, and fit the run's model in its world as it is now."""
-    arrays, path = saved.all_params, saved.folder / "params.npz"
-    words = arrays.get("token/embedding", np.zeros(0)).shape[1:2]
-    if words and words[0] != len(world.vocabulary):
-        raise InputError(f"{saved.folder}: was trained on {words[0]} words, its world has {len(world.vocabulary)} now")
-    model = training_spec(saved.config, world).model
-    params = jax.eval_shape(lambda: init_params(model, jax.random.key(0)))
-    check_stacked(path, arrays, {"/".join(name): leaf.shape for name, leaf in flat_params(params).items()})
-    return [int(step) for step in arrays["step"]]
-
-
-def _maps(saved: SavedRun, static: TrainingSpec, probes: Probes, at: list[int]) -> list[NDArray[np.float32]]:
-    """Attention [heads, rows, words] at each of the recorded steps number `at`."""
+def _maps(models: Iterable[Model], probes: Probes) -> list[NDArray[np.float32]]:
+    """Attention [heads, rows, words] of each of the models."""
 
     @jax.jit
-    def weights(params: Params) -> jax.Array:
-        scale = saved.config.model.scale_factor  # the program knows of no swept value
-        forward = apply(static.model, params, probes.tokens_GK, probes.masked_G[:, None], scale=scale)
-        return forward.weights_BHQK[:, :, 0]
+    def weights(model: Model) -> jax.Array:
+        return apply(model, probes.tokens_GK, probes.masked_G[:, None]).weights_BHQK[:, :, 0]
 
     length = int((probes.tokens_GK[0] != PAD).sum())
-    return [np.swapaxes(np.asarray(weights(saved.params(t))), 0, 1)[:, :, :length] for t in at]
+    return [np.swapaxes(np.asarray(weights(model)), 0, 1)[:, :, :length] for model in models]
 
 
 def _free_paths(saved: SavedRun, out: str | None, endings: list[str]) -> list[Path]:

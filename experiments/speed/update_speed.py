@@ -14,17 +14,17 @@ from experiments.training.ensemble import Ensemble
 from experiments.training.hyperparameters import Hyperparameters, TrainingSpec, hyperparameters, training_spec
 from experiments.training.state import TrainState, init_state
 from experiments.training.update import Loss, masked_row_loss, train_steps
-from model.functional import Params, apply
+from model.functional import Model, apply
 from model.loss import cross_entropy
 
 
-def every_row_loss(spec: TrainingSpec, params: Params, batch: Batch, scale: jax.Array) -> jax.Array:
+def every_row_loss(model: Model, batch: Batch) -> jax.Array:
     """The loss of `step.masked_row_loss`, as a transformer is usually written.
 
     Every position is a query and gets its logits; those of the masked ones are picked at the end.
     """
     every_BQ = jnp.broadcast_to(jnp.arange(batch.tokens_BK.shape[1]), batch.tokens_BK.shape)
-    logits_BQV = apply(spec.model, params, batch.tokens_BK, every_BQ, scale=scale).logits_BQV
+    logits_BQV = apply(model, batch.tokens_BK, every_BQ).logits_BQV
     masked_BV = jnp.take_along_axis(logits_BQV, batch.masked_B[:, None, None], axis=1)[:, 0]
     return cross_entropy(masked_BV, batch.target_B).mean()
 

@@ -1,6 +1,5 @@
 """What one run is made of: what is compiled in, and what may differ between the runs of one program."""
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +20,6 @@ class TrainingSpec:
     """What is compiled in: one compiled program serves all runs that share it."""
 
     model: TransformerConfig
-    """Without what may differ from run to run (see `training_spec`): its `scale_factor` is not the run's."""
     batch: int
     pieces: int
     beta2: float
@@ -48,9 +46,7 @@ class Hyperparameters:
 
 def training_spec(config: Config, world: World) -> TrainingSpec:
     """The spec of a training of `config` in `world`: the same for all configs that differ in hyperparameters alone."""
-    one = config.model if config.model.scale == "learned" else dataclasses.replace(config.model, scale="inverse_sqrt")
-    model = dataclasses.replace(one, query_start="none", folded="none").sized(len(world.vocabulary), world.max_length)
-    train = config.train
+    model, train = config.model.sized(len(world.vocabulary), world.max_length), config.train
     return TrainingSpec(model, train.batch, train.pieces, train.beta2, train.optimizer, train.sampling)
 
 

@@ -22,7 +22,7 @@ from experiments.training.program_cache import register_output_types
 from experiments.training.state import OPTIMIZER_STATES, TrainState, init_state
 from experiments.training.stopwatch import ChunkSize, Stopwatch, TrainingTime
 from experiments.training.update import Loss, train_steps
-from model.functional import Params
+from model.functional import Model, Params
 
 StopCallback = Callable[[int], bool]
 """Told the step between chunks of updates; True asks to stop."""
@@ -100,19 +100,17 @@ class Runner:
             start, stop = jnp.minimum(start, hyperparameters.steps), jnp.minimum(stop, hyperparameters.steps)
         return train_steps(self.spec, tables, hyperparameters, state, start, stop, self.ensemble.shards, self._loss)[0]
 
-    def measured_by(
-        self, measure: Callable[[Any, Params, jax.Array], Any], data: Any, cache_key: object = None
-    ) -> None:
+    def measured_by(self, measure: Callable[[Model, Any], Any], data: Any, cache_key: object = None) -> None:
         """Compile what is measured of a run at each recorded step.
 
         Args:
-          measure: takes (material, params, scale).
+          measure: takes (model, data).
           data: what it will be given, or just its shapes.
           cache_key: what it depends on beside these and the spec, as for `Ensemble.compile`.
         """
 
         def one_run(data: Any, one: tuple[Hyperparameters, TrainState]) -> Any:
-            return measure(data, one[1].params, one[0].scale)
+            return measure(Model(self.spec.model, one[1].params, one[0].scale), data)
 
         runs = (self._hyperparameters, self._init.shapes)
         known = None if cache_key is None else (measure.__qualname__, self.spec, cache_key)

@@ -17,7 +17,7 @@ from data.sampler import Batch, SamplerTables, sample, sample_evenly
 from experiments.training.hyperparameters import Hyperparameters, TrainingSpec, data_key, sequence_shift
 from experiments.training.optimizer import optimizer
 from experiments.training.state import TrainState
-from model.functional import Params, training_logits
+from model.functional import Model, Params, training_logits
 from model.loss import cross_entropy
 
 BATCH_AXIS = "batch"
@@ -67,8 +67,12 @@ def _update(
     loss: "Loss",
 ) -> TrainState:
     batch = batch_of(spec, tables, hyperparameters, step, shards)
-    value, gradient = jax.value_and_grad(loss, argnums=1)(spec, state.params, batch, hyperparameters.scale)
-    # One vector: an exchange for each parameter would cost as much as the update.
+
+    def loss_of(params: Params) -> jax.Array:
+        return loss(Model(spec.model, params, hyperparameters.scale), batch)
+
+    value, gradient = jax.value_and_grad(loss_of)(state.params)
+    # Flatten loss and gradients: one all-reduce instead of one per parameter, which would cost as much as the update.
     vector, unravel = jax.flatten_util.ravel_pytree((value, gradient))
     if shards > 1:
         vector = jax.lax.pmean(vector, BATCH_AXIS)
@@ -103,11 +107,11 @@ def batch_of(
     return jax.tree.map(lambda array: array.reshape(-1, *array.shape[2:]), jax.vmap(one)(piece))
 
 
-Loss = Callable[[TrainingSpec, Params, Batch, jax.Array], jax.Array]
-"""(spec, params, batch, scale) -> what is minimised."""
+Loss = Callable[[Model, Batch], jax.Array]
+"""What is minimised: a function of a model and a batch."""
 
 
-def masked_row_loss(spec: TrainingSpec, params: Params, batch: Batch, scale: jax.Array) -> jax.Array:
+def masked_row_loss(model: Model, batch: Batch) -> jax.Array:
     """Mean cross-entropy of the masked words; only their rows of attention are computed."""
-    logits_BQV = training_logits(spec.model, params, batch.tokens_BK, batch.masked_B[:, None], scale)
+    logits_BQV = training_logits(model, batch.tokens_BK, batch.masked_B[:, None])
     return cross_entropy(logits_BQV[:, 0], batch.target_B).mean()

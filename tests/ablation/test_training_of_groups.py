@@ -28,7 +28,7 @@ from experiments.training.state import TrainState, init_state
 from experiments.training.trainer import Runner
 from experiments.training.update import batch_of, masked_row_loss, train_steps
 from model.config import ModelConfig
-from model.functional import apply
+from model.functional import Model, apply
 
 STEPS = 100
 BASE = Config(
@@ -155,7 +155,7 @@ def test_one_step_of_gradient_descent_by_hand(world, tables, assert_close):
 
     def slope(params):
         batch = batch_of(static, tables, one_run(hyperparameters(config), 0), jnp.int32(0), 1)
-        return jax.grad(masked_row_loss, argnums=1)(static, params, batch, 3**-0.5)
+        return jax.grad(lambda params: masked_row_loss(Model(static.model, params, 3**-0.5), batch))(params)
 
     gradient = TrainState(fast_jit(slope)(before.params), None, None, None)
     rate = 0.7 / 10  # the first of ten updates of warm-up
@@ -173,7 +173,7 @@ def test_t5_starts_with_the_same_scores_from_smaller_weights(world, tables, asse
     def started(values):
         params = init_state(static, values).params
         batch = sample(tables, jax.random.key(5), 4)
-        forward = apply(static.model, params, batch.tokens_BK, batch.masked_B[:, None], scale=values.scale)
+        forward = apply(Model(static.model, params, values.scale), batch.tokens_BK, batch.masked_B[:, None])
         return params, forward.scores_BHQK
 
     (standard, scores), (t5, same) = (started(one_run(hyperparameters(config), 0)) for config in arms)

@@ -21,7 +21,7 @@ from experiments.training.compiler import Compiler
 from experiments.training.hyperparameters import hyperparameters, training_spec
 from experiments.training.state import init_state
 from experiments.training.update import train_steps
-from model.functional import apply
+from model.functional import Model, apply
 
 D, ROWS = 4, 8
 CONFIG = GradientConfig(
@@ -61,12 +61,12 @@ def measured(world, tables, rows):
 
 @pytest.fixture(scope="module")
 def lone(world, tables):
-    """The last seed's run of the arm under 1/d after its 3 updates, by itself: (model, parameters)."""
+    """The last seed's run of the arm under 1/d after its 3 updates, by itself."""
     config = train_config(CONFIG, D, "inverse")
     own, values = training_spec(config, world), one_run(hyperparameters(config), 1)
     state = init_state(own, values)
     state = jax.jit(lambda state: train_steps(own, tables, values, state, np.int32(0), np.int32(3))[0])(state)
-    return own.model, state.params
+    return Model(own.model, state.params, 1 / D)
 
 
 ARM, SEED = SCALES.index("inverse"), 1
@@ -75,11 +75,10 @@ ARM, SEED = SCALES.index("inverse"), 1
 @pytest.mark.long
 def test_an_arm_of_the_ensemble_is_the_lone_run(measured, lone, rows):
     """The gradient of W_Q of single rows, differentiated one by one, under each scale; all differ."""
-    model, params = lone
     assert measured.norms_PACSRT.shape == (2, 3, 3, len(ALL_STAGES), 2, ROWS)
-    gradients = jax.jit(jax.jacrev(lambda params, scale: row_losses(model, params, rows, scale)))
+    gradients = jax.jit(jax.jacrev(lambda params, scale: row_losses(Model(lone.config, params, scale), rows)))
     for c, scale in enumerate((1.0, D**-0.5, 1.0 / D)):
-        kernel = np.asarray(gradients(params, jnp.float32(scale))["attention"]["query"]["kernel"])
+        kernel = np.asarray(gradients(lone.params, jnp.float32(scale))["attention"]["query"]["kernel"])
         expected = np.linalg.norm(kernel.reshape(ROWS, -1), axis=1)
         found = measured.norms_PACSRT[1, ARM, c, ALL_STAGES.index("W_Q"), SEED]
         np.testing.assert_allclose(found, expected, rtol=2e-3, atol=1e-6)
@@ -87,8 +86,7 @@ def test_an_arm_of_the_ensemble_is_the_lone_run(measured, lone, rows):
 
 @pytest.mark.long
 def test_sigma_is_that_of_the_arms_own_scale(measured, lone, rows):
-    model, params = lone
-    forward = apply(model, params, rows.tokens_BK, rows.masked_B[:, None], scale=1 / D)
+    forward = apply(lone, rows.tokens_BK, rows.masked_B[:, None])
     dots = [np.asarray(row[0, 0])[np.asarray(tokens) != 0]
             for row, tokens in zip(forward.dot_products_BHQK, rows.tokens_BK, strict=True)]  # fmt: skip
     expected = np.sqrt(np.mean([np.var(row) for row in dots])) / D
@@ -97,9 +95,8 @@ def test_sigma_is_that_of_the_arms_own_scale(measured, lone, rows):
 
 @pytest.mark.long
 def test_excess_is_that_of_asked_contexts(measured, lone, world):
-    model, params = lone
     examples = make_evaluation_set(train_config(CONFIG, D, "none"), world)
-    forward = apply(model, params, examples.tokens_EK, examples.masked_E[:, None], scale=1 / D)
+    forward = apply(lone, examples.tokens_EK, examples.masked_E[:, None])
     log_EV = np.asarray(jax.nn.log_softmax(forward.logits_BQV[:, 0]))
     truth_EV = examples.posterior_EV
     divergence_E = np.sum(truth_EV * (np.log(np.maximum(truth_EV, 1e-30)) - log_EV), axis=1)

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from small_model import config_of, fast_jit, random_params
+from small_model import config_of, fast_jit, model_of, random_params
 
 from data.sampler import Batch
 from experiments.gradient_study.simulated_layer import simulated_block, softmax_rows
@@ -86,11 +86,10 @@ def params():
 
 def test_a_shift_of_zeros_changes_nothing_and_a_shift_is_added_to_the_context(params, assert_close):
     shape = (3, 1, CONFIG.heads, CONFIG.d_head)
-    plain = apply(CONFIG, params, BATCH.tokens_BK, BATCH.masked_B[:, None], scale=SCALE)
+    plain = apply(model_of(CONFIG, params, SCALE), BATCH.tokens_BK, BATCH.masked_B[:, None])
     for shift in (np.zeros(shape), normal(*shape)):
-        shifted = apply(
-            CONFIG, params, BATCH.tokens_BK, BATCH.masked_B[:, None], scale=SCALE, context_shift_BQHD=jnp.asarray(shift)
-        )
+        model = model_of(CONFIG, params, SCALE)
+        shifted = apply(model, BATCH.tokens_BK, BATCH.masked_B[:, None], context_shift_BQHD=jnp.asarray(shift))
         assert_close(shifted.context_BQHD, plain.context_BQHD + shift, 1e-13)
         through_output = np.einsum("bqhd,hdm->bqm", shift, params["attention"]["output"]["kernel"])
         assert_close(shifted.attention_BQM, plain.attention_BQM + through_output, 1e-13)
@@ -100,10 +99,10 @@ def test_a_shift_of_zeros_changes_nothing_and_a_shift_is_added_to_the_context(pa
 def test_the_stages_lead_to_what_differentiating_the_model_gives(params, assert_close):
     """dL/dW_Q of a row is input x dL/dq, dL/dW_K the sum of input x dL/dk, ...: both ends of the chain meet."""
     scale = jnp.float64(SCALE)
-    forward = apply(CONFIG, params, BATCH.tokens_BK, BATCH.masked_B[:, None], scale=scale)
-    g = context_gradient(CONFIG, params, BATCH, scale)
+    forward = apply(model_of(CONFIG, params, scale), BATCH.tokens_BK, BATCH.masked_B[:, None])
+    g = context_gradient(model_of(CONFIG, params, scale), BATCH)
     found = stage_gradients(forward.query_BQHD, forward.key_BKHD, forward.value_BKHD, BATCH.tokens_BK != 0, g, scale)
-    whole = jax.grad(lambda params: row_losses(CONFIG, params, BATCH, scale).sum())(params)["attention"]
+    whole = jax.grad(lambda params: row_losses(model_of(CONFIG, params, scale), BATCH).sum())(params)["attention"]
     normed = np.asarray(forward.embedding_BKM)
     normed = (normed - normed.mean(-1, keepdims=True)) / np.sqrt(normed.var(-1, keepdims=True) + 1e-6)
     x = normed * np.asarray(params["attention_norm"]["scale"]) + np.asarray(params["attention_norm"]["bias"])
@@ -116,13 +115,13 @@ def test_the_stages_lead_to_what_differentiating_the_model_gives(params, assert_
 @pytest.mark.long
 def test_the_norms_of_parameters_are_those_of_single_rows(params, assert_close):
     scale = jnp.float64(SCALE)
-    norms_4B = fast_jit(lambda params: kernel_norms(CONFIG, params, BATCH, scale))(params)
-    loss = fast_jit(jax.grad(lambda params, batch: row_losses(CONFIG, params, batch, scale)[0]))
+    norms_4B = fast_jit(lambda params: kernel_norms(model_of(CONFIG, params, scale), BATCH))(params)
+    loss = fast_jit(jax.grad(lambda params, batch: row_losses(model_of(CONFIG, params, scale), batch)[0]))
     for b in range(3):
         row = jax.tree.map(lambda array, b=b: array[b : b + 1], BATCH)
         gradient = loss(params, row)["attention"]
         assert_close(norms_4B[:, b], [np.linalg.norm(np.ravel(gradient[n]["kernel"])) for n in KERNELS.values()], 1e-12)
-    assert model_norms(CONFIG, params, BATCH, scale).shape == (len(ALL_STAGES), 3)
+    assert model_norms(model_of(CONFIG, params, scale), BATCH).shape == (len(ALL_STAGES), 3)
 
 
 def test_where_scores_are_small_only_the_query_and_key_feel_the_scale():

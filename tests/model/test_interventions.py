@@ -1,13 +1,12 @@
 """Cut edges: which ones, and that the model's guess changes as the two rules say."""
 
-import dataclasses
 import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from small_model import config_of, fast_jit, random_params
+from small_model import config_of, fast_jit, model_of, random_params
 
 from model.attention import Cut
 from model.functional import apply
@@ -28,7 +27,8 @@ def computed(config, rule):
         params = random_params(config)
 
         def both(params):
-            return apply(config, params, TOKENS, ASKED), cut_logits(config, params, TOKENS, ASKED, rule)
+            model = model_of(config, params)
+            return apply(model, TOKENS, ASKED), cut_logits(model, TOKENS, ASKED, rule)
 
         return params, *fast_jit(both)(params)
 
@@ -71,7 +71,7 @@ def test_a_cut_in_every_row_is_a_cut_in_each_row_alone(rule, assert_close):
     """One edge of one row, chosen by hand: that row is as in the table of all cuts, every other as if uncut."""
     params, out, logits = computed(WHOLE, rule)
     logits, uncut = np.asarray(logits), np.asarray(out.logits_BQV)
-    run = fast_jit(lambda edges: apply(WHOLE, params, TOKENS, ASKED, cut=Cut(edges, rule)).logits_BQV)
+    run = fast_jit(lambda edges: apply(model_of(WHOLE, params), TOKENS, ASKED, cut=Cut(edges, rule)).logits_BQV)
     for b, q, heads, j in [(0, 0, [0], 2), (0, 2, [2], 6), (1, 1, [0, 1, 2], 0), (1, 2, [1], 4)]:
         edges = np.zeros((B, H, Q, K), bool)
         edges[b, heads, q, j] = True
@@ -92,23 +92,22 @@ def test_a_cut_at_padding_changes_nothing_and_one_at_a_word_does(rule):
 
 def test_the_only_word_may_be_cut_where_a_sink_takes_the_weight():
     tokens, asked = jnp.asarray([[3, 0]]), jnp.asarray([[0]])
-    logits = fast_jit(functools.partial(cut_logits, WHOLE))(random_params(WHOLE), tokens, asked)
+    logits = fast_jit(cut_logits)(model_of(WHOLE, random_params(WHOLE)), tokens, asked)
     assert np.isfinite(logits).all()
 
 
 def test_scale_and_runs_are_traced(assert_close):
-    """Runs side by side, each with a scale of its own: as each alone, configured with that scale."""
+    """Runs side by side, each with a scale of its own: as each alone with that scale."""
     params = random_params(LINEAR)
     runs = [params, jax.tree.map(lambda leaf: 0.7 * leaf, params)]
 
     def one_run(params, scale):
-        return cut_logits(LINEAR, params, TOKENS, ASKED, scale=scale)
+        return cut_logits(model_of(LINEAR, params, scale), TOKENS, ASKED)
 
     together = fast_jit(jax.vmap(one_run))(
         jax.tree.map(lambda *leaves: jnp.stack(leaves), *runs), jnp.asarray([0.2, 1.5])
     )
     for run, scale in enumerate([0.2, 1.5]):
-        config = dataclasses.replace(LINEAR, scale=scale)
-        alone = fast_jit(functools.partial(cut_logits, config))(runs[run], TOKENS, ASKED)
+        alone = fast_jit(cut_logits)(model_of(LINEAR, runs[run], scale), TOKENS, ASKED)
         assert_close(together[run], alone, 1e-5)
     assert not np.allclose(together[0], together[1], atol=0.1)

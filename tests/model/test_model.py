@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from small_model import config_of, fast_jit, flat, random_params
+from small_model import config_of, fast_jit, flat, model_of, random_params
 
 from model.config import ModelConfig
 from model.functional import apply, init_params, training_logits
@@ -40,8 +40,8 @@ def computed(name):
         config, positions = config_of(**VARIANTS[name]), ROWS[name]
 
         def both(params):
-            trained = training_logits(config, params, TOKENS, positions, config.scale_factor)
-            return apply(config, params, TOKENS, positions), trained
+            model = model_of(config, params, VARIANTS[name].get("scale", "inverse_sqrt"))
+            return apply(model, TOKENS, positions), training_logits(model, TOKENS, positions)
 
         params = random_params(config)
         return config, params, positions, *fast_jit(both)(params)
@@ -50,8 +50,8 @@ def computed(name):
 class Oracle:
     """The forward pass once more, one row, head and key at a time, in NumPy: definitions, not efficiency."""
 
-    def __init__(self, config, params):
-        self.config = config
+    def __init__(self, config, params, scale="inverse_sqrt"):
+        self.config, self.scale = config, scale
         self.p = {path: np.asarray(leaf, np.float64) for path, leaf in flat(params).items()}
 
     def norm(self, x, name):
@@ -80,10 +80,10 @@ class Oracle:
 
     def score(self, dot):
         scale = {"inverse_sqrt": self.config.d_head**-0.5, "inverse": 1 / self.config.d_head, "none": 1}
-        if self.config.scale == "learned":
+        if self.scale == "learned":
             z = dot * math.exp(self.p["attention/log_scale"])
         else:
-            z = dot * scale.get(self.config.scale, self.config.scale)
+            z = dot * scale.get(self.scale, self.scale)
         return self.config.softcap * math.tanh(z / self.config.softcap) if self.config.softcap else z
 
     def row(self, tokens, position):
@@ -126,7 +126,7 @@ class Oracle:
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_field_is_what_its_definition_says(name, assert_close):
     config, params, positions, out, trained = computed(name)
-    oracle = Oracle(config, params)
+    oracle = Oracle(config, params, VARIANTS[name].get("scale", "inverse_sqrt"))
     names = [item.name for item in dataclasses.fields(out)]
     for b, q in np.ndindex(positions.shape):
         row = oracle.row(np.asarray(TOKENS)[b].tolist(), int(positions[b, q]))
@@ -148,13 +148,14 @@ def test_weighted_values_add_up_to_the_context(assert_close):
 @pytest.mark.parametrize("name", ["default", "position query", "content query", "constant query", "one head"])
 def test_training_path_has_the_gradients_of_the_shown_path(name, assert_close):
     config, params, positions, *_ = computed(name)
+    scale = VARIANTS[name].get("scale", "inverse_sqrt")
     mix = jnp.asarray(np.random.default_rng(1).normal(size=(*positions.shape, V)))
 
     def shown(params):
-        return (apply(config, params, TOKENS, positions).logits_BQV * mix).sum()
+        return (apply(model_of(config, params, scale), TOKENS, positions).logits_BQV * mix).sum()
 
     def trained(params):
-        return (training_logits(config, params, TOKENS, positions, config.scale_factor) * mix).sum()
+        return (training_logits(model_of(config, params, scale), TOKENS, positions) * mix).sum()
 
     expected, gradient = fast_jit(lambda params: [jax.grad(f)(params) for f in (shown, trained)])(params)
     assert sorted(flat(gradient)) == sorted(flat(params))
@@ -167,7 +168,7 @@ def test_padding_and_other_sentences_change_nothing(assert_close):
     """The second sentence alone and without its padding."""
     config, params, positions, out, _ = computed("content query")
     with jax.enable_x64(True):
-        alone = fast_jit(functools.partial(apply, config))(params, TOKENS[1:, :4], positions[1:])
+        alone = fast_jit(apply)(model_of(config, params, 0.3), TOKENS[1:, :4], positions[1:])
     assert (np.asarray(out.weights_BHQK)[1, :, :, 4:] == 0).all()
     assert_close(alone.logits_BQV[0], out.logits_BQV[1], 1e-13)
     assert_close(alone.weights_BHQK[0], out.weights_BHQK[1, :, :, :4], 1e-13)
@@ -181,7 +182,9 @@ def test_what_the_query_is_made_of(arm, of_token, of_position):
     """One sentence of fives and one of sevens: word and place of the query position are changed one at a time."""
     config = config_of(query=arm)
     tokens, positions = jnp.asarray([[5] * 4, [7] * 4, [5] * 4]), jnp.asarray([[1], [1], [3]])
-    queries = fast_jit(lambda params: apply(config, params, tokens, positions).query_BQHD)(random_params(config))
+    queries = fast_jit(lambda params: apply(model_of(config, params), tokens, positions).query_BQHD)(
+        random_params(config)
+    )
     start, other_word, other_place = queries
     assert (not np.array_equal(start, other_word)) == of_token
     assert (not np.array_equal(start, other_place)) == of_position
@@ -209,13 +212,13 @@ def test_a_traced_scale_multiplies_the_dot_products(assert_close):
     scales = [0.1, 0.5, 2.0]
 
     def run(scale):
-        trained = training_logits(config, params, TOKENS, THREE_ROWS, scale)
-        return apply(config, params, TOKENS, THREE_ROWS, scale=scale), trained
+        model = model_of(config, params, scale)
+        return apply(model, TOKENS, THREE_ROWS), training_logits(model, TOKENS, THREE_ROWS)
 
     out, trained = fast_jit(jax.vmap(run))(jnp.asarray(scales))
     for i, scale in enumerate(scales):
         assert_close(out.scores_BHQK[i], scale * np.asarray(out.dot_products_BHQK[0]), 1e-6)
-        row = Oracle(config_of(d_mlp=0, scale=scale), params).row(np.asarray(TOKENS)[0].tolist(), int(THREE_ROWS[0, 1]))
+        row = Oracle(config, params, scale).row(np.asarray(TOKENS)[0].tolist(), int(THREE_ROWS[0, 1]))
         assert_close(out.logits_BQV[i, 0, 1], row["logits_BQV"], 1e-5)
         assert_close(trained[i, 0, 1], row["logits_BQV"], 1e-5)
 
@@ -223,7 +226,7 @@ def test_a_traced_scale_multiplies_the_dot_products(assert_close):
 def test_a_learned_scale_is_a_parameter_and_not_an_argument(assert_close):
     config = config_of(scale="learned")
     params = random_params(config)
-    scores = fast_jit(lambda params, scale: apply(config, params, TOKENS, ONE_ROW, scale=scale).scores_BHQK)
+    scores = fast_jit(lambda params, scale: apply(model_of(config, params, scale), TOKENS, ONE_ROW).scores_BHQK)
     doubled = params | {
         "attention": params["attention"] | {"log_scale": params["attention"]["log_scale"] + math.log(2)}
     }
@@ -233,7 +236,7 @@ def test_a_learned_scale_is_a_parameter_and_not_an_argument(assert_close):
 
 def test_qk_norm_makes_dot_products_gain_times_cosine():
     config, params, positions, out, _ = computed("qk norm")
-    oracle = Oracle(config, params)
+    oracle = Oracle(config, params, "none")
     gain_H = oracle.p["attention/gain"]
     inputs = np.asarray([[oracle.norm(x, "attention_norm") for x in row] for row in np.asarray(out.embedding_BKM)])
     for b, h, j in np.ndindex(B, config.heads, K):
@@ -258,7 +261,7 @@ def test_prediction_2_scaling_shrinks_gradients_of_small_queries_and_keys(d_head
 
     def gradient_norms(params, scale):
         def loss(params):
-            logits = training_logits(config, params, TOKENS, THREE_ROWS, scale)
+            logits = training_logits(model_of(config, params, scale), TOKENS, THREE_ROWS)
             return optax.softmax_cross_entropy_with_integer_labels(logits, targets).mean()
 
         gradient = jax.grad(loss)(params)["attention"]
@@ -267,7 +270,7 @@ def test_prediction_2_scaling_shrinks_gradients_of_small_queries_and_keys(d_head
     params = fast_jit(functools.partial(init_params, config))(jax.random.key(0))
     for name in ("query", "key"):
         params["attention"][name]["kernel"] *= 1e-2
-    scales = [config_of(d_head=d_head, scale=scale).scale_factor for scale in ("none", "inverse_sqrt")]
+    scales = [1.0, d_head**-0.5]
     norms = fast_jit(jax.vmap(gradient_norms, in_axes=(None, 0)))(params, jnp.asarray(scales))
     for name, ratio in {"query": math.sqrt(d_head), "key": math.sqrt(d_head), "value": 1.0}.items():
         unscaled, scaled = norms[name]
@@ -331,7 +334,7 @@ def test_parameters_are_plain_dicts_of_float32():
 def initial():
     """A config with every kind of parameter, and fresh parameters of three keys: as an ensemble, and each alone."""
     config = config_of(d_model=64, heads=8, d_head=16, d_mlp=256, vocabulary_size=128, max_length=64, embedding_std=0.1)
-    config = dataclasses.replace(config, query="constant", scale="learned", sink="learned", qk_norm=True)
+    config = dataclasses.replace(config, query="constant", learned_scale=True, sink="learned", qk_norm=True)
     init, keys = functools.partial(init_params, config), jax.random.split(jax.random.key(3), 3)
     ensemble, lone = fast_jit(jax.vmap(init))(keys), fast_jit(init)
     return flat(ensemble), [flat(lone(key)) for key in keys]
@@ -391,7 +394,9 @@ def test_a_wrong_value_is_told_in_one_line(field, value, message):
 def test_config_is_frozen_hashable_and_knows_its_sizes():
     config = ModelConfig(heads=3, scale=0.5)
     sized = config.sized(19, 11)
-    assert (sized.heads, sized.scale, sized.vocabulary_size, sized.max_length) == (3, 0.5, 19, 11)
+    assert (sized.heads, sized.learned_scale, sized.vocabulary_size, sized.max_length) == (3, False, 19, 11)
+    assert config.sized(19, 11) == ModelConfig(heads=3, scale="none").sized(19, 11)
+    assert ModelConfig(heads=3, scale="learned").sized(19, 11).learned_scale
     assert hash(sized) == hash(ModelConfig(scale=0.5, heads=3).sized(19, 11))
     with pytest.raises(dataclasses.FrozenInstanceError):
         config.heads = 4

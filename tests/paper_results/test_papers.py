@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from rich.console import Console
-from small_model import config_of, fast_jit, random_params
+from small_model import config_of, fast_jit, model_of, random_params
 
 from data.errors import InputError
 from data.sampler import Batch
@@ -32,7 +32,7 @@ from experiments.statistics.claims import above, between
 from experiments.statistics.intervals import Interval
 from experiments.training.hyperparameters import training_spec
 from experiments.training.state import init_state
-from model.functional import apply
+from model.functional import Model, apply
 
 ROOT = Path(__file__).parents[2]
 
@@ -109,8 +109,8 @@ def test_a_row_below_the_bound_refutes_it():
 
 @pytest.fixture(scope="module")
 def qk_model():
-    """(program, params, batch) of a small model with QK-norm whose gain is far from 1."""
-    model = config_of(qk_norm=True)
+    """A small model with QK-norm whose gain is far from 1, and a batch."""
+    config = config_of(qk_norm=True)
     rng = np.random.default_rng(2)
     batch = Batch(
         tokens_BK=jnp.asarray(rng.integers(1, 19, (6, 7))),
@@ -118,19 +118,18 @@ def qk_model():
         target_B=jnp.asarray(rng.integers(1, 19, 6)),
         slot_B=jnp.zeros(6, int),
     )
-    return SimpleNamespace(model=model), random_params(model), batch
+    return model_of(config, random_params(config), jnp.float32(2.0)), batch
 
 
 def test_held_scores_are_kappa_sqrt_d_times_a_cosine(qk_model):
     """By g(z) itself, of the projections that the model makes of its inputs."""
-    static, params, batch = qk_model
-    kappa, d = 3.0, static.model.d_head
-    params = logit_size.held(params)
-    plain = dataclasses.replace(static.model, qk_norm=False)
-    attention = {name: value for name, value in params["attention"].items() if name != "gain"}
-    asked = batch.masked_B[:, None]
-    raw = fast_jit(lambda p: apply(plain, p, batch.tokens_BK, asked, scale=1.0))({**params, "attention": attention})
-    held = fast_jit(lambda p: apply(static.model, p, batch.tokens_BK, asked, scale=kappa * d**0.5))(params)
+    model, batch = qk_model
+    kappa, d = 3.0, model.config.d_head
+    held_model = dataclasses.replace(logit_size.held(model), scale=kappa * d**0.5)
+    attention = {name: value for name, value in held_model.params["attention"].items() if name != "gain"}
+    params = {**held_model.params, "attention": attention}
+    plain = model_of(dataclasses.replace(model.config, qk_norm=False), params, 1.0)
+    raw, held = (fast_jit(apply)(one, batch.tokens_BK, batch.masked_B[:, None]) for one in (plain, held_model))
 
     def g(z):
         z = np.asarray(z, float)
@@ -142,12 +141,17 @@ def test_held_scores_are_kappa_sqrt_d_times_a_cosine(qk_model):
 
 
 def test_no_gradient_reaches_the_held_gain(qk_model):
-    static, params, batch = qk_model
-    gradient = fast_jit(jax.grad(lambda p: logit_size.held_loss(static, p, batch, jnp.float32(2.0))))(params)
+    model, batch = qk_model
+    params = model.params
+
+    def loss_of(params):
+        return logit_size.held_loss(dataclasses.replace(model, params=params), batch)
+
+    gradient = fast_jit(jax.grad(loss_of))(params)
     assert not np.asarray(gradient["attention"]["gain"]).any()
     assert np.abs(gradient["attention"]["query"]["kernel"]).max() > 1e-6
     louder = {**params, "attention": {**params["attention"], "gain": 9 * params["attention"]["gain"]}}
-    loss = fast_jit(lambda p: logit_size.held_loss(static, p, batch, jnp.float32(2.0)))
+    loss = fast_jit(loss_of)
     assert loss(params) == loss(louder)
 
 
@@ -200,16 +204,16 @@ def test_verdicts_on_the_size_of_logits(levels, verdicts):
 
 
 def test_sigma_is_the_std_of_a_rows_scores():
-    model = config_of(max_length=7)
-    params, rng = random_params(model), np.random.default_rng(4)
+    config, rng = config_of(max_length=7), np.random.default_rng(4)
+    model = model_of(config, random_params(config), 0.7)
     tokens_EK, masked_E = rng.integers(1, 19, (10, 7)), rng.integers(0, 4, 10)
     tokens_EK[:4, 5:] = PAD
     examples = EvaluationSet(tokens_EK, masked_E, None, None)
-    found = fast_jit(lambda p: coordinate_check.sigma(SimpleNamespace(model=model), examples, p, 0.7, asked=5))(params)
-    scores = fast_jit(lambda p: apply(model, p, tokens_EK, masked_E[:, None], scale=0.7).scores_BHQK)(params)
+    found = fast_jit(lambda model: coordinate_check.sigma(model, examples, trained=5))(model)
+    scores = fast_jit(lambda model: apply(model, tokens_EK, masked_E[:, None]).scores_BHQK)(model)
     variances = [
         np.var(np.asarray(scores[e, h, 0], float)[tokens_EK[e] != PAD])
-        for e, h in itertools.product(range(5), range(model.heads))
+        for e, h in itertools.product(range(5), range(config.heads))
     ]
     assert float(found) == pytest.approx(np.sqrt(np.mean(variances)), rel=1e-5)
 
@@ -404,7 +408,7 @@ def test_the_reports_numbers_are_those_of_its_csv_files(report):
 
 @pytest.mark.long
 def test_sigma_at_the_start_is_that_of_fresh_models(report):
-    """Measurement anew from the seed, outside the ensemble."""
+    """Measured anew from the seed, outside the ensemble."""
     _, folder, _ = report
     config = load_papers(None, TINY)
     own, world = coordinate_check.experiment(config, config.mup, 8), of_clauses(load_world(config.world), 1)
@@ -413,9 +417,8 @@ def test_sigma_at_the_start_is_that_of_fresh_models(report):
     for seed in (0, 1):
         written = next(float(line[3]) for line in lines if line[:3] == ["8", "inverse", str(seed)])
         params = init_state(static, one_run(sweep(own, [(seed, 0.01, 1 / 8)]), 0)).params
-        assert float(coordinate_check.sigma(static, examples, params, 1 / 8, asked=64)) == pytest.approx(
-            written, rel=1e-4
-        )
+        found = coordinate_check.sigma(Model(static.model, params, 1 / 8), examples, trained=64)
+        assert float(found) == pytest.approx(written, rel=1e-4)
 
 
 @pytest.mark.long

@@ -11,9 +11,9 @@ from experiments.config.schema import Config
 from experiments.measuring.experiment import watched_sentences
 from experiments.measuring.probes import make_probes
 from experiments.replay.film import _free_paths, _maps
-from experiments.training.hyperparameters import training_spec
+from experiments.replay.saved_model import saved_model
 from model.config import ModelConfig
-from model.functional import apply, init_params
+from model.functional import Model, apply, init_params
 
 
 def test_the_maps_of_a_film_have_the_scale_of_the_run(assert_close):
@@ -23,8 +23,8 @@ def test_the_maps_of_a_film_have_the_scale_of_the_run(assert_close):
     sized = config.model.sized(len(world.vocabulary), world.max_length)
     params = init_params(sized, jax.random.key(0))
     saved = SimpleNamespace(config=config, params=lambda _: params)
-    (found,) = _maps(saved, training_spec(config, world), probes, [0])
-    weights = apply(sized, params, probes.tokens_GK, probes.masked_G[:, None]).weights_BHQK[:, :, 0]
+    (found,) = _maps([saved_model(saved, world)], probes)
+    weights = apply(Model(sized, params, 3.0), probes.tokens_GK, probes.masked_G[:, None]).weights_BHQK[:, :, 0]
     assert_close(found, np.swapaxes(np.asarray(weights), 0, 1)[:, :, : found.shape[2]], 1e-5)
 
 

@@ -38,6 +38,7 @@ from experiments.training.hyperparameters import Hyperparameters, hyperparameter
 from experiments.training.state import init_state
 from experiments.training.trainer import Runner
 from experiments.training.update import batch_of, train_steps
+from model.functional import Model
 
 SEEDS = 10
 
@@ -49,8 +50,8 @@ def runner_of(overrides, world, devices=None):
     tables = sampler_tables(world, config.task.masked)
     runner = Runner(training_spec(config, world), hyperparameters(config), tables, steps, devices)
 
-    def measured(examples, params, scale):
-        return evaluate(runner.spec, examples, params, scale, runner.ensemble.shards).excess_G
+    def measured(model, examples):
+        return evaluate(model, examples, runner.ensemble.shards).excess_G
 
     examples = make_evaluation_set(config, world)
     runner.measured_by(measured, examples)
@@ -187,7 +188,7 @@ def final_excess(config, world, static, values: Hyperparameters):
     def whole(shared, one):
         tables, examples = shared
         state, _ = train_steps(static, tables, one, init_state(static, one), 0, one.steps)
-        return evaluate(static, examples, state.params, one.scale).excess_G
+        return evaluate(Model(static.model, state.params, one.scale), examples).excess_G
 
     shared = ensemble.replicate((sampler_tables(world, config.task.masked), make_evaluation_set(config, world)))
     excess = ensemble.fetch(ensemble.each(whole)(shared, ensemble.place(values)))
