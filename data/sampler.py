@@ -232,3 +232,10 @@ def _thresholds(weight: Floats) -> NDArray[np.uint32]:
 
 def _ints(values: object) -> NDArray[np.int32]:
     return np.asarray(values, np.int32)
+
+
+def training_tables(world: World, masked: tuple[str, ...]) -> SamplerTables:
+    """Tables that draw trained contexts, which every world has."""
+    tables = sampler_tables(world, masked)
+    assert tables is not None  # noqa: S101  only held-out contexts can be missing from a world
+    return tables

@@ -11,8 +11,8 @@ from data.posterior import relevant_words
 from data.vocabulary import PAD
 from experiments.ablation.plan import Group
 from experiments.ablation.results import ATTENTION_STATISTICS, Results
+from experiments.measuring.excess import excess_values
 from experiments.measuring.measurement import EvaluationData
-from experiments.measuring.metrics import excess_values
 from experiments.measuring.relation import by_place, on_relevant
 
 EXCESS = "excess/trained/all"

@@ -7,7 +7,8 @@ from typing import Any
 
 import jax
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 
 from data.errors import InputError
 from experiments.ablation.answers import answers
@@ -28,6 +29,7 @@ from experiments.run_directory.files import write_text, writing
 from experiments.run_directory.folders import make_run_directory, resume_command
 from experiments.run_directory.lock import RunLock
 from experiments.tracking.event_writer import EventWriter, png_size
+from experiments.training.trainer import Progress, StopCallback
 
 MEMBERS, RESULTS = "members", "results"
 
@@ -77,11 +79,11 @@ def _check_single() -> None:
         raise InputError("experiments.ablate: works with one process; start it without JAX_COORDINATOR_ADDRESS")
 
 
-def _progress(console: Console) -> Progress:
+def _progress(console: Console) -> Bar:
     """A bar that counts updates; nothing is shown where the console is no terminal."""
     count = TextColumn("{task.completed:,}/{task.total:,} updates")
     columns = (TextColumn("{task.description}"), BarColumn(24), count, TimeRemainingColumn(compact=True))
-    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+    return Bar(*columns, console=console, disable=not console.is_terminal, transient=True)
 
 
 class _Session:
@@ -147,9 +149,9 @@ class _Session:
     def _prepared(self, groups: Sequence[Group]) -> GroupTraining | None:
         return GroupTraining(groups[0], self._materials) if groups else None
 
-    def _after_chunk(self, bar: Progress, task: TaskID, group: Group, done: int) -> Any:
-        def should_stop(step: int) -> bool:
-            own = sum(min(step, member.config.train.steps) for member in group.members)
+    def _after_chunk(self, bar: Bar, task: TaskID, group: Group, done: int) -> StopCallback:
+        def should_stop(progress: Progress) -> bool:
+            own = sum(min(progress.step, member.config.train.steps) for member in group.members)
             name = f"program {group.number} of {len(self._plan.groups)}"
             bar.update(task, completed=done + own, description=name)
             return self._stop.requested

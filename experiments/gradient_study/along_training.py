@@ -103,15 +103,15 @@ class Arms:
     ) -> None:
         arms = [train_config(config, d, scale) for scale in SCALES]
         self._config, self._d, self._program = config, d, training_spec(arms[0], world)
-        self._ensemble = Ensemble(len(SCALES) * config.seeds, 1)
+        self._ensemble = Ensemble(len(SCALES) * config.seeds, 1, compiler=compiler)
         stacked = jax.tree.map(lambda *parts: np.concatenate(parts), *(hyperparameters(arm) for arm in arms))
         self._hyperparameters = self._ensemble.place(stacked)
         self._tables, self._data = self._ensemble.replicate(tables), self._ensemble.replicate((examples, rows))
-        self._init = compiler.add(self._ensemble, lambda _, v: init_state(self._program, v), (), self._hyperparameters)
+        self._init = self._ensemble.compile(lambda _, v: init_state(self._program, v), (), self._hyperparameters)
         bounds = self._bounds(0, 0)
         both = (self._hyperparameters, self._init.shapes)
-        self._advance = compiler.add(self._ensemble, self._train, (self._tables, bounds), both)
-        self._measure = compiler.add(self._ensemble, self._measured, self._data, both)
+        self._advance = self._ensemble.compile(self._train, (self._tables, bounds), both)
+        self._measure = self._ensemble.compile(self._measured, self._data, both)
 
     def _bounds(self, start: int, stop: int) -> Any:
         return self._ensemble.replicate((np.int32(start), np.int32(stop)))

@@ -43,7 +43,7 @@ def measure(config: GradientConfig, world: World, done: Callable[[str], None]) -
     """Everything that the report needs; `done` is told the name of each piece."""
     tables = sampler_tables(world, TaskConfig().masked)
     assert tables is not None  # noqa: S101  only held-out contexts can be missing from a world
-    compiler = Compiler()
+    compiler = Compiler(wait=True)
     programs = LayerPrograms(config.layer, world, tables, config.seed, compiler)
     training = prepare_training(config, world, tables, compiler)
     compiler.start()  # while the simulated layer is measured

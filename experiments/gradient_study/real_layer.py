@@ -74,13 +74,13 @@ class LayerPrograms:
     """
 
     def __init__(self, config: LayerConfig, world: World, tables: SamplerTables, seed: int, compiler: Compiler) -> None:
-        self._sizes, self._ensemble = config.sizes, Ensemble(config.seeds, 1)
+        self._sizes, self._ensemble = config.sizes, Ensemble(config.seeds, 1, compiler=compiler)
         with jax.enable_x64(True):
             self._seed_R = self._ensemble.place(np.arange(seed, seed + config.seeds, dtype=np.uint32))
             self._tables = self._ensemble.replicate(tables)
             models = {(norm, d): layer_model(config, d, norm, world) for norm in NORMS for d in config.sizes}
             self._programs = {
-                which: _add(compiler, self._ensemble, model, config.rows, self._tables, self._seed_R)
+                which: _add(self._ensemble, model, config.rows, self._tables, self._seed_R)
                 for which, model in models.items()
             }
 
@@ -106,7 +106,6 @@ def _stacked(parts: list[Any]) -> LayerMeasurement:
 
 
 def _add(
-    compiler: Compiler,
     ensemble: Ensemble,
     config: TransformerConfig,
     rows: int,
@@ -122,7 +121,7 @@ def _add(
         )
         return norms_CST, *score_statistics(config, params, batch)
 
-    return compiler.add(ensemble, one_seed, tables, seed_R)
+    return ensemble.compile(one_seed, tables, seed_R)
 
 
 def score_statistics(

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from experiments.measuring.experiment import Record, Training
-from experiments.measuring.measurement import one_run
+from experiments.measuring.experiment import Experiment
+from experiments.measuring.measurement import Measurement
+from experiments.training.state import Array
+from experiments.training.trainer import RunRecord
 
 
 @dataclass(frozen=True)
@@ -17,24 +18,24 @@ class RowResult:
     masked: int
     """Position of the masked word."""
     words: tuple[str, ...]
-    weights_HK: NDArray[np.float32]
+    weights_HK: Array
     guess: tuple[str, float]
     """The most probable word and its probability, by the model."""
     exact: tuple[str, float]
     """The same, by the exact posterior."""
 
 
-def row_results(training: Training, record: Record, run: int) -> list[RowResult]:
-    """The rows of all watched sentences, for one run at one record."""
-    probes, words = training.data.probes, training.world.vocabulary.words
-    observation = one_run(record.measurement.observation, run)
+def row_results(experiment: Experiment, record: RunRecord[Measurement]) -> list[RowResult]:
+    """The rows of all watched sentences, for one run at one step."""
+    probes, words = experiment.data.probes, experiment.world.vocabulary.words
+    observation = record.measurement.observation
     logits_GV = observation.forward.logits_BQV[:, 0].astype(np.float64)
     with np.errstate(invalid="ignore"):  # a diverged run's logits can be infinite
         guess_GV = np.exp(logits_GV - logits_GV.max(axis=1, keepdims=True))
         guess_GV /= guess_GV.sum(axis=1, keepdims=True)
     results = []
     for g, sentence in enumerate(probes.sentence_G):
-        tokens = training.sentences[sentence][0]
+        tokens = experiment.sentences[sentence][0]
         length = len(tokens)
         best, true = int(guess_GV[g].argmax()), int(probes.posterior_GV[g].argmax())
         results.append(

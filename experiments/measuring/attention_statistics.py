@@ -4,6 +4,7 @@ Means over a fixed sample of rows, per head. Padding counts nowhere: entropy is 
 words that the row could look at, so 1 is uniform in a sentence of any length.
 """
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from data.vocabulary import PAD
+from experiments.training.state import Array
 from model.transformer import ForwardOutput
 
 SATURATED = 0.9
@@ -22,26 +24,38 @@ SATURATED = 0.9
 class AttentionStatistics:
     """One number a head, [H]."""
 
-    entropy_H: Any
+    entropy_H: Array
     """Entropy of a row over the log of the number of its words; 1 uniform, 0 one word. Mean over rows."""
-    effective_words_H: Any
+    effective_words_H: Array
     """1 / sum of squared weights: how many words share the weight. Mean over rows."""
-    max_weight_H: Any
+    max_weight_H: Array
     """Largest weight of a row. Mean over rows."""
-    saturated_rows_H: Any
+    saturated_rows_H: Array
     """Share of rows with a weight above 0.9."""
-    score_std_H: Any
+    score_std_H: Array
     """Root of the mean variance of a row's scores: what softmax's sharpness depends on."""
-    score_max_H: Any
+    score_max_H: Array
     """Largest absolute score."""
-    row_sum_error_H: Any
+    row_sum_error_H: Array
     """Largest |1 - sum of a row's weights|; about 1e-7 of rounding, or what a sink takes."""
-    query_norm_H: Any
+    query_norm_H: Array
     """Mean length of a query."""
-    key_norm_H: Any
+    key_norm_H: Array
     """Mean length of a key."""
-    cosine_H: Any
+    cosine_H: Array
     """Mean cosine of a query and the keys of its row."""
+
+    def named(self) -> dict[str, Any]:
+        """The numbers by name, each [H]: entropy, effective_words, ..."""
+        return {item.name.removesuffix("_H"): getattr(self, item.name) for item in dataclasses.fields(self)}
+
+    def metrics(self) -> dict[str, float]:
+        """`attention_statistics/entropy/head-1` and so on, of one run."""
+        return {
+            f"attention_statistics/{name}/head-{head + 1}": float(value)
+            for name, values_H in self.named().items()
+            for head, value in enumerate(values_H)
+        }
 
 
 MEANINGS = {
@@ -59,7 +73,7 @@ MEANINGS = {
 
 
 def attention_statistics(tokens_EK: jax.Array, forward: ForwardOutput) -> AttentionStatistics:
-    """The health of the rows of one forward pass (E rows, Q is 1)."""
+    """Statistics of the rows of one forward pass (E rows, Q is 1)."""
     word_E1K = (tokens_EK != PAD)[:, None]
     count_E1 = word_E1K.sum(axis=-1)
     weight_EHK, score_EHK = forward.weights_BHQK[:, :, 0], forward.scores_BHQK[:, :, 0]

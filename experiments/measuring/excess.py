@@ -5,23 +5,31 @@ seeds, per slot, on contexts that training asks for and on contexts that it neve
 """
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import NDArray
 
+from data.grammar import CONTENT
 from data.posterior import posterior
 from data.sampler import Batch, SamplerTables, sample, sampler_tables
 from data.vocabulary import PAD
 from data.world import World
 from experiments.config.schema import PIECES, Config
+from experiments.training.state import Array
 from experiments.training.update import BATCH_AXIS
 from model.functional import Model, apply
 from model.loss import excess
 
 KINDS = ("trained", "held_out")
+MEANINGS = {
+    "excess/trained": "KL(exact posterior || model) in nats on contexts that training draws; 0 is perfect.",
+    "excess/held_out": "The same on held-out contexts, which training never draws: understood, not remembered.",
+}
 BLOCK = 256
 """Sentences that are measured at a time: few enough for the cache (a third faster than all at once on 2 CPU cores)."""
 _KEY = 20_000_000
@@ -33,10 +41,10 @@ _KEY = 20_000_000
 class EvaluationSet:
     """Masked sentences and their exact answers, as NumPy or on the device; E examples, G groups (kind x slot)."""
 
-    tokens_EK: Any
-    masked_E: Any
-    posterior_EV: Any
-    share_EG: Any
+    tokens_EK: Array
+    masked_E: Array
+    posterior_EV: Array
+    share_EG: Array
     """What each example adds to the mean of each group: 1 / size of its group, or 0."""
 
 
@@ -90,9 +98,9 @@ def _draw(tables: SamplerTables, kind: Any, size: int) -> Batch:
 class Evaluation:
     """What the evaluation set says of a model."""
 
-    excess_G: jax.Array
+    excess_G: Array
     """Mean excess of each group in nats: all slots of trained contexts, then all slots of held-out ones."""
-    position_map_PHK: jax.Array
+    position_map_PHK: Array
     """Mean attention by position alone: blank at each place P, each head, key at each place; 0 where none stands.
 
     It is what a model would show if it looked at places and not at words: a baseline of relation scores."""
@@ -125,3 +133,21 @@ def _sums(model: Model, examples: EvaluationSet) -> tuple[jax.Array, jax.Array, 
     blank_EP = jax.nn.one_hot(examples.masked_E, examples.tokens_EK.shape[1]) * used_E[:, None]
     count_PK = blank_EP.T @ (examples.tokens_EK != PAD).astype(blank_EP.dtype)
     return excess_G, count_PK, jnp.einsum("EP,EHK->PHK", blank_EP, forward.weights_BHQK[:, :, 0])
+
+
+def slot_name(slot: str, number: int) -> str:
+    """A slot's name where no user's word may stand (tags, keys): its own for content slots, else its number."""
+    return slot if slot in CONTENT else f"slot-{number + 1}"
+
+
+def excess_values(masked: Sequence[str], examples: EvaluationSet, excess_G: NDArray[np.floating]) -> dict[str, float]:
+    """Excess of one run by kind of context and slot, in nats: `excess/trained/subject`, ..., `excess/held_out/all`."""
+    slots = [slot_name(slot, i) for i, slot in enumerate(masked)]
+    used_G = examples.share_EG.sum(axis=0) > 0
+    metrics: dict[str, float] = {}
+    for kind, values in zip(KINDS, np.split(np.where(used_G, excess_G, np.nan), len(KINDS)), strict=True):
+        known = {slot: float(value) for slot, value in zip(slots, values, strict=True) if np.isfinite(value)}
+        metrics |= {f"excess/{kind}/{slot}": value for slot, value in known.items()}
+        if known:
+            metrics[f"excess/{kind}/all"] = float(np.mean(list(known.values())))
+    return metrics

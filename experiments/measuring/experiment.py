@@ -1,65 +1,89 @@
-"""One experiment made ready to be trained: its world, what it is measured on, and the loop of `runner`."""
+"""An experiment: a config in its world, and everything that its models are measured on."""
 
-from functools import cached_property
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 import numpy as np
 
 from data.errors import InputError
-from data.sampler import sampler_tables
+from data.sampler import training_tables
 from data.world import World
 from experiments.config.schema import Config
 from experiments.measuring.excess import KINDS, evaluation_shapes, make_evaluation_set
 from experiments.measuring.measurement import EvaluationData, Measurement, measure
-from experiments.measuring.probes import OtherRows, Probes, make_probes, masked_probe, other_rows, probe_tokens
+from experiments.measuring.probes import (
+    OtherRows,
+    Probes,
+    make_probes,
+    masked_probe,
+    other_rows,
+    probe_tokens,
+)
 from experiments.measuring.row_gradients import Sample
 from experiments.training.hyperparameters import hyperparameters, training_spec
 from experiments.training.schedule import record_steps
-from experiments.training.trainer import Record, Runner, StopCallback
-from model.functional import Model
+from experiments.training.trainer import Trainer
 
-__all__ = ["Record", "StopCallback", "Training", "make_evaluation_data", "record_steps", "watched_sentences"]
 _OTHER_ROWS = 24
 _SAMPLE_ROWS = 128
+Sentences = list[tuple[list[int], list[int]]]
+"""(tokens, positions to mask) of each sentence."""
 
 
-class Training(Runner):
-    """A config in its world, ready to be trained: `for record in training.run(): ...`.
+@dataclass(frozen=True)
+class Experiment:
+    """What is trained and measured; made by `prepare`."""
 
-    Raises:
-      InputError: the config asks for what the world does not have.
-    """
+    config: Config
+    world: World
+    sentences: Sentences
+    """The sentences that are watched."""
+    data: EvaluationData
 
-    def __init__(self, config: Config, world: World, devices: list[jax.Device] | None = None) -> None:
-        world.check_masked(config.task.masked)
-        self.config, self.world = config, world
-        self.sentences = watched_sentences(config, world)
-        tables = sampler_tables(world, config.task.masked)
-        steps = record_steps(config.train.steps, config.track.records)
-        # The longest compilations: they go on while the host works out the exact answers.
-        super().__init__(training_spec(config, world), hyperparameters(config), tables, steps, devices)
-        probes = make_probes(world, self.sentences)
-        self.measured_by(self._measured, evaluation_data_shapes(config, world, probes), cache_key=())
-        self.data = make_evaluation_data(config, world, probes)
-        self.measured_on(self.data)
-
-    def _measured(self, model: Model, data: EvaluationData) -> Measurement:
-        return measure(model, data, self.ensemble.shards)
-
-    @cached_property
+    @property
     def groups(self) -> list[str]:
         """Names of the groups of `excess_G`: "trained/subject", ..., "held_out/object"."""
         return [f"{kind}/{slot}" for kind in KINDS for slot in self.config.task.masked]
 
 
-def watched_sentences(config: Config, world: World) -> list[tuple[list[int], list[int]]]:
-    """(tokens, positions to mask) of the sentences that are watched: the world's examples and the config's own.
+def prepare(
+    config: Config, world: World, make_trainer: Callable[..., Trainer[EvaluationData, Measurement]] = Trainer
+) -> tuple[Experiment, Trainer[EvaluationData, Measurement]]:
+    """An experiment, and its trainer, which compiles while the exact answers are worked out.
 
-    Of the examples, those in which a word is masked.
+        experiment, trainer = prepare(config, load_world(config.world))
+        for record in trainer.run(experiment.data): ...
+
+    Args:
+      config: what to train.
+      world: its world.
+      make_trainer: makes the trainer; by default one that uses all devices.
 
     Raises:
-      InputError: there is none, or one that this world cannot say, or one of the config's in which nothing is masked.
+      InputError: the config asks for what the world does not have.
+    """
+    world.check_masked(config.task.masked)
+    sentences = watched_sentences(config, world)
+    probes = make_probes(world, sentences)
+    trainer = make_trainer(
+        training_spec(config, world),
+        hyperparameters(config),
+        training_tables(world, config.task.masked),
+        record_steps(config.train.steps, config.track.records),
+        measure,
+        evaluation_data_shapes(config, world, probes),
+        cache_measurement=True,
+    )
+    return Experiment(config, world, sentences, make_evaluation_data(config, world, probes)), trainer
+
+
+def watched_sentences(config: Config, world: World) -> Sentences:
+    """The sentences that are watched: the world's examples in which a word is masked, and the config's own.
+
+    Raises:
+      InputError: there is none, one that this world cannot say, or one of the config's in which nothing is masked.
     """
     masked = config.task.masked
     examples = [probe_tokens(world, sentence, masked, place) for sentence, place in world.examples.items()]

@@ -11,6 +11,7 @@ from experiments.measuring.excess import Evaluation, EvaluationSet, evaluate
 from experiments.measuring.probes import Observation, OtherRows, Probes, observe
 from experiments.measuring.row_gradients import Sample, row_norms
 from experiments.training.program_cache import register_output_types
+from experiments.training.state import Array
 from model.functional import Model, apply
 from model.transformer import ForwardOutput
 
@@ -33,11 +34,11 @@ class Measurement:
 
     evaluation: Evaluation
     observation: Observation
-    other_weights_OHK: Any
+    other_weights_OHK: Array
     """Attention in the rows beside the probes."""
     attention_statistics: AttentionStatistics
     """Of the sample's rows."""
-    gradient_norm_EG: Any
+    gradient_norm_EG: Array
     """Norm of each sample row's gradient in each parameter group (G: groups, see `gradient_norms`)."""
 
     @property
@@ -52,7 +53,7 @@ class SweepMeasurement:
     """The cheap subset of Measurement, recorded for every run of an ablation."""
 
     evaluation: Evaluation
-    weights_GHK: Any
+    weights_GHK: Array
     """Attention in the probe rows."""
     attention_statistics: AttentionStatistics
 
@@ -96,8 +97,3 @@ def _forward(model: Model, *rows: tuple[jax.Array, jax.Array]) -> list[ForwardOu
         start, end = end, end + len(masked)
         parts.append(jax.tree.map(lambda array, rows=slice(start, end): array[rows], whole))
     return parts
-
-
-def one_run(stacked: Any, run: int) -> Any:
-    """Run number `run` of arrays stacked [R]."""
-    return jax.tree.map(lambda array: array[run], stacked)

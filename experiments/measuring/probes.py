@@ -7,7 +7,6 @@ of all of them, C substitutions (see `Probes.tokens_CK`).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,13 +17,11 @@ from data.errors import InputError
 from data.posterior import pair_posterior, posterior, relevance, relevant_words, template_of
 from data.vocabulary import MASK, PAD
 from data.world import World
+from experiments.training.state import Array
 from model.functional import Model, apply
 from model.interventions import cut_logits
 from model.loss import excess
 from model.transformer import ForwardOutput
-
-Array = Any
-"""NumPy on the host, `jax.Array` on the device."""
 
 
 @jax.tree_util.register_dataclass
@@ -54,11 +51,11 @@ class Observation:
 
     forward: ForwardOutput
     """The forward pass of the masked copies; B is G, Q is 1."""
-    excess_G: jax.Array
+    excess_G: Array
     """KL(posterior || guess), nats."""
-    cut_cost_GJK: jax.Array
+    cut_cost_GJK: Array
     """Rise of the excess when the edge to key K is cut, in head J (the last J: in all heads)."""
-    model_relevance_GK: jax.Array
+    model_relevance_GK: Array
     """KL(guess || guess without word K), the word averaged out over the exact P(word | the others)."""
 
 

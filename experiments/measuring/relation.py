@@ -11,11 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.posterior import relevant_words
-from data.vocabulary import PAD
+from data.vocabulary import MASK, PAD
 from experiments.measuring.measurement import Measurement
 from experiments.measuring.probes import OtherRows, Probes
 
 Floats = NDArray[np.float32]
+MEANINGS = {
+    "relation/weight": "Attention on the relevant words (at least 20 % of the row's largest exact relevance), mean "
+    "over the watched rows. Its level means something only beside the baselines.",
+    "relation/weight/best_head": "The same for the head that is best on other sentences than these.",
+    "relation/untrained": "Baseline: the same weight before the first update.",
+    "relation/position_only": "Baseline: the same weight if every head looked at places as it does on average.",
+    "relation/uniform": "Baseline: the same weight if all words got the same.",
+    "cut_cost": "Share of watched rows in which the words whose removal costs most are the relevant ones.",
+    "relevance/mean_error": "Mean |model relevance - exact relevance| over the words of the watched rows, in nats.",
+    "relevance/largest_error": "Largest |model relevance - exact relevance| of any word in the watched rows, in nats.",
+    "relevance/model": "Model relevance of the relevant words, mean, in nats; compare `relevance/exact`.",
+    "relevance/exact": "Exact relevance of the relevant words, mean, in nats: what a perfect model shows.",
+}
 
 
 @dataclass(frozen=True)
@@ -80,3 +93,25 @@ def _costliest_are(relevant_GK: NDArray[np.bool_], cost_GK: Any) -> NDArray[np.b
 def most_costly(cost_GK: Any, count: int = 2) -> NDArray[np.int64]:
     """The `count` keys of each row whose removal costs most [G, count], the most costly first."""
     return np.argsort(-cost_GK, axis=1, kind="stable")[:, :count]
+
+
+def relation_metrics(probes: Probes, scores: RelationScores, trained: Measurement) -> dict[str, float]:
+    """Over the watched rows of one run: weight on the relevant words beside its baselines; cuts; relevance."""
+    model_GK = trained.observation.model_relevance_GK
+    error_GK = np.abs(model_GK - probes.relevance_GK)
+    visible_GK = (probes.tokens_GK != PAD) & (probes.tokens_GK != MASK)
+    relevant_GK = relevant_words(probes.relevance_GK.astype(np.float64))
+    heads = {f"relation/weight/head-{h + 1}": float(score) for h, score in enumerate(scores.weight_GH.mean(axis=0))}
+    return {
+        "relation/weight/all": float(scores.weight_GH.mean()),
+        **heads,
+        "relation/weight/best_head": float(scores.weight_GH[:, scores.best_head].mean()),
+        "relation/untrained": float(scores.untrained_GH.mean()),
+        "relation/position_only": float(scores.position_GH.mean()),
+        "relation/uniform": float(scores.uniform_G.mean()),
+        "cut_cost/right_words": float(scores.costliest_G.mean()),
+        "relevance/mean_error": float(error_GK[visible_GK].mean()),
+        "relevance/largest_error": float(error_GK.max()),
+        "relevance/model": float(model_GK[relevant_GK].mean()) if relevant_GK.any() else 0.0,
+        "relevance/exact": float(probes.relevance_GK[relevant_GK].mean()) if relevant_GK.any() else 0.0,
+    }

@@ -14,11 +14,17 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.training.state import Array
 from model.functional import Model, Params, apply
 from model.loss import excess
 
 DEAD = 1e-3
 """A row is dead in a group if its gradient is smaller than this share of the median row's before the first update."""
+MEANINGS = {
+    "gradient/rms": "Root mean square over rows of the norm of one row's gradient in this group of parameters.",
+    "gradient/median": "Median over rows of that norm: where few rows carry all, it is far below the RMS.",
+    "gradient/dead_rows": "Share of rows whose gradient is below 1/1000 of the median row's before the first update.",
+}
 
 
 @jax.tree_util.register_dataclass
@@ -26,9 +32,9 @@ DEAD = 1e-3
 class Sample:
     """A few rows of the evaluation set, for what is too costly on all of it; E rows."""
 
-    tokens_EK: Any
-    masked_E: Any
-    posterior_EV: Any
+    tokens_EK: Array
+    masked_E: Array
+    posterior_EV: Array
 
 
 def group_of(path: tuple[str, ...]) -> str:

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import InputError
-from data.sampler import sampler_tables
+from data.sampler import training_tables
 from data.world import World
 from experiments.config.schema import Config
 from experiments.measuring.excess import EvaluationSet, make_evaluation_set
 from experiments.training.hyperparameters import Hyperparameters, hyperparameters, training_spec
-from experiments.training.trainer import Runner
-from experiments.training.update import Loss
+from experiments.training.trainer import Trainer
+from experiments.training.update import Loss, masked_row_loss
 from model.functional import Model
 
 CHUNKS = 10
@@ -71,26 +71,30 @@ class Arms:
     """The runs of one program; compiled in the background as soon as it is made."""
 
     def __init__(
-        self, config: Config, world: World, values: Hyperparameters, measure: Measure, loss: Loss | None = None
+        self, config: Config, world: World, values: Hyperparameters, measure: Measure, loss: Loss = masked_row_loss
     ) -> None:
-        self.examples = make_evaluation_set(config, world)
-        static, tables = training_spec(config, world), sampler_tables(world, config.task.masked)
-        self._steps = config.train.steps
-        self._runner = Runner(static, values, tables, [0, self._steps], loss=loss)
-        self._runner.measured_by(measure, self.examples)
-        self._runner.measured_on(self.examples)
+        self.examples, self._steps = make_evaluation_set(config, world), config.train.steps
+        self._trainer = Trainer(
+            training_spec(config, world),
+            values,
+            training_tables(world, config.task.masked),
+            [0, self._steps],
+            lambda model, examples, _: measure(model, examples),
+            self.examples,
+            loss=loss,
+        )
 
     def run(self, done: Callable[[], None]) -> Trained:
         """Train; `done` is called CHUNKS times on the way."""
         told = 0
 
-        def should_stop(step: int) -> bool:
+        def tell(step: int) -> bool:
             nonlocal told
             for _ in range(told, CHUNKS * step // self._steps):
                 done()
                 told += 1
             return False
 
-        before, after = self._runner.run(should_stop)
-        should_stop(self._steps)  # where every run diverged, training ended early
+        before, after = self._trainer.run(self.examples, lambda progress: tell(progress.step))
+        tell(self._steps)  # where every run diverged, training ended early
         return Trained(before.measurement, after.measurement, after.diverged_at_R >= 0)

@@ -23,9 +23,11 @@ from numpy.typing import NDArray
 from data.vocabulary import PAD
 from data.world import World
 from experiments.config.schema import Config, EvaluateConfig, TrackConfig, TrainConfig
-from experiments.measuring.experiment import Record, Training
+from experiments.measuring.experiment import Experiment, prepare
+from experiments.measuring.measurement import Measurement
 from experiments.paper_results.config import EntropyConfig, PapersConfig
 from experiments.statistics.claims import Claim, exact
+from experiments.training.trainer import Record
 from model.attention import softmax
 from model.config import ModelConfig
 
@@ -101,9 +103,9 @@ def measure(config: PapersConfig, world: World, done: Callable[[], None]) -> Ent
     done()
     recorded = {}
     for scale in SCALES:
-        training = Training(_real_run(config, own, scale), world)
+        experiment, trainer = prepare(_real_run(config, own, scale), world)
         done()
-        recorded[scale] = joined([recorded_rows(training, record) for record in training.run()])
+        recorded[scale] = joined([recorded_rows(experiment, record) for record in trainer.run(experiment.data)])
         done()
     return EntropyResult(extremal, random, recorded)
 
@@ -160,9 +162,9 @@ def _real_run(config: PapersConfig, own: EntropyConfig, scale: str) -> Config:
     )
 
 
-def recorded_rows(training: Training, record: Record) -> Rows:
+def recorded_rows(experiment: Experiment, record: Record[Measurement]) -> Rows:
     """Every row of a record, of all runs and heads, without its padding."""
-    tokens_GK = np.asarray(training.data.probes.tokens_GK)
+    tokens_GK = np.asarray(experiment.data.probes.tokens_GK)
     forward = record.measurement.observation.forward
     parts = []
     for g, tokens_K in enumerate(tokens_GK):

@@ -38,26 +38,26 @@ class RecordFile:
         """Whether anything was recorded."""
         return self.path.exists() or self._fixed.exists()
 
-    def begin(self, fixed: Mapping[str, NDArray[Any]], after: int = -1, again: int | None = None) -> None:
-        """Make ready to append steps beyond `after`; what stands there of later steps is dropped.
+    def begin(self, fixed: Mapping[str, NDArray[Any]], start: int = 0) -> None:
+        """Make ready to append steps from `start` on; what was recorded of later steps is dropped.
+
+        What was recorded of `start` itself stays until it is written anew: the run may die before that.
 
         Args:
           fixed: the arrays that are the same at every step.
-          after: the step from which training goes on; -1 for a new run.
-          again: a later step that stays until it is recorded again: that of the checkpoint that a run goes on from,
-            which may die before it has done so.
+          start: the step from which training goes on; 0 for a new run.
 
         Raises:
-          InputError: `after` is given, and what stands there cannot be read.
+          InputError: a run goes on, and what it recorded cannot be read.
         """
-        before = self.read() if after >= 0 and not self._fixed.exists() else {}
+        before = self.read() if start and not self._fixed.exists() else {}
         self._parts.mkdir(exist_ok=True)
         for t, step in enumerate(before.get("step", ())):
             self.append(
                 int(step), {name: array[t] for name, array in before.items() if name not in {*fixed, "version"}}
             )
         for step in self._steps():
-            if step > after and step != again:
+            if step > start:
                 self._part(step).unlink()
         # From here on the parts are what is read, see `read`.
         write_npz(self._fixed, {"version": np.int64(FORMAT), **fixed})

@@ -1,19 +1,18 @@
-"""What is needed to go on with a run: its last whole checkpoint, and what it recorded until then."""
+"""Where a stopped run goes on: its last whole checkpoint, and what it recorded until then."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.console import Console
 
 from data.errors import InputError
 from data.files import is_file
-from experiments.commands.console import say
 from experiments.config.fields import config_fields
 from experiments.config.loader import load_config
 from experiments.config.schema import Config
-from experiments.measuring.experiment import Training
+from experiments.measuring.experiment import Experiment
+from experiments.measuring.measurement import EvaluationData, Measurement
 from experiments.measuring.row_gradients import flat_params
 from experiments.run_directory.files import NewerFileError
 from experiments.run_directory.folders import check_place, run_folders
@@ -21,21 +20,18 @@ from experiments.run_directory.saved_run import load_run
 from experiments.run_directory.step_arrays import Arrays, RecordFile, check_stacked
 from experiments.run_directory.summary_file import read_summary
 from experiments.tracking.recorded_arrays import fixed_arrays
-from experiments.training.state import TrainState
+from experiments.training.trainer import ResumePoint, Trainer
+from model.functional import Params
 
 if TYPE_CHECKING:
     from experiments.training.checkpoints import Checkpoints
 
 
 @dataclass(frozen=True)
-class Resumed:
-    """Where a run goes on; or, in `done`, why it does not."""
+class Finished:
+    """Why a run does not go on."""
 
-    step: int
-    states: TrainState
-    after: int = -1
-    """The last step whose records stay as they are; a recorded step that the run goes on from is recorded again."""
-    done: str | None = None
+    message: str
     diverged: bool = False
 
 
@@ -70,62 +66,65 @@ def _value(config: Config, field: str) -> object:
     return value
 
 
-def find_resumed(training: Training, folder: Path, checkpoints: "Checkpoints", console: Console) -> Resumed | None:
-    """Where the run in `folder` goes on; None where it has no whole checkpoint and starts again at step 0.
+def find_resume_point(
+    experiment: Experiment, trainer: Trainer[EvaluationData, Measurement], folder: Path, checkpoints: "Checkpoints"
+) -> tuple[ResumePoint | Finished, list[str]]:
+    """Where the run in `folder` goes on, and what there is to say about that; nothing is changed yet.
+
+    A run without a whole checkpoint starts again at step 0.
 
     Raises:
-      InputError: its checkpoints or what it recorded cannot be read, or it has more steps than are wanted; nothing was
-        changed yet.
+      InputError: its checkpoints or what it recorded cannot be read, or it has more steps than are wanted.
     """
-    found, damaged = checkpoints.restore(training.like())
-    steps = training.config.train.steps
-    runs = run_folders(folder, training.config.seed, training.config.seeds)
+    found, damaged = checkpoints.restore(trainer.empty_states())
+    steps = experiment.config.train.steps
+    runs = run_folders(folder, experiment.config.seed, experiment.config.seeds)
     if found is None and damaged:
         raise InputError(f"{folder}: no checkpoint of it can be read; restore them, or start a new run")
-    if found is None and any(_is_finished(member) for member in runs):
+    if found is None and any(_is_finished(run) for run in runs):
         raise InputError(f"{folder}: is finished, and has no checkpoint to go on from; start a new run")
+    expected = fixed_arrays(experiment, trainer.empty_states().params)
     if found is None:
-        for member in runs:
-            _check_start(training, member)
-        say(console, f"{folder}: has no whole checkpoint; starting again at step 0")
-        return None
+        for run in runs:
+            _check_start(expected, run)
+        return trainer.beginning, [f"{folder}: has no whole checkpoint; starting again at step 0"]
     step, states = found
     # Its last checkpoint is on disk before a run writes its end: one that died in between has that left to write.
-    finished = all(_is_finished(member, step) for member in runs)
+    finished = all(_is_finished(run, step) for run in runs)
     if finished and (states.diverged_at >= 0).all():
         at = int(states.diverged_at.max())
-        return Resumed(step, states, done=f"{folder}: diverged at update {at:,}; start a new run", diverged=True)
+        return Finished(f"{folder}: diverged at update {at:,}; start a new run", diverged=True), []
     if step > steps:
         raise InputError(f"--train.steps: the run has made {step:,} already; ask for more, not {steps:,}")
     if step == steps and finished:
-        return Resumed(step, states, done=f"{folder}: is finished; raise --train.steps to go on with it")
-    recorded = [_recorded_steps(training, member, step) for member in runs]
+        return Finished(f"{folder}: is finished; raise --train.steps to go on with it"), []
+    recorded = [_recorded_steps(expected, states.params, run, step) for run in runs]
     if any(one != recorded[0] for one in recorded):
         raise InputError(f"{folder}: its runs did not record the same steps; restore their files, or start a new run")
-    for one in damaged:
-        say(console, f"the checkpoint of step {one:,} is damaged; going back to the one before")
-    training.go_on_from(step, recorded[0])
-    return Resumed(step, states, after=step - 1 if step in training.steps else step)
+    said = [f"the checkpoint of step {one:,} is damaged; going back to the one before" for one in damaged]
+    # With the same config these are the planned steps; they differ where the number of steps was raised.
+    planned = sorted({*recorded[0], *(later for later in trainer.steps if later >= step)})
+    return ResumePoint(step, tuple(planned), states, checkpoints.spent(step)), said
 
 
-def _recorded_steps(training: Training, folder: Path, last: int) -> list[int]:
+def _recorded_steps(expected: Arrays, params: Params, folder: Path, last: int) -> list[int]:
     """The steps up to `last`, that of a checkpoint, which the run in `folder` recorded.
 
     Raises:
       InputError: what it recorded cannot be read, is not whole, or is that of another training.
     """
-    record, params = (RecordFile(folder, name) for name in ("record", "params"))
-    arrays = {"record": record.read(last), "params": params.read(last)}  # training writes the later ones anew
-    _check_record(training, record.path, arrays["record"])
-    like = flat_params(training.like().params)
-    check_stacked(params.path, arrays["params"], {"/".join(path): leaf.shape[1:] for path, leaf in like.items()})
+    record, saved = (RecordFile(folder, name) for name in ("record", "params"))
+    arrays = {"record": record.read(last), "params": saved.read(last)}  # training writes the later ones anew
+    _check_record(expected, record.path, arrays["record"])
+    shapes = {"/".join(path): leaf.shape[1:] for path, leaf in flat_params(params).items()}
+    check_stacked(saved.path, arrays["params"], shapes)
     steps = [[int(step) for step in np.ravel(one.get("step", ())) if step <= last] for one in arrays.values()]
     if steps[0] != steps[1] or steps[0][:1] != [0] or steps[0] != sorted(set(steps[0])):
         raise InputError(f"{folder}: record and params hold different steps; restore them, or start a new run")
     return steps[0]
 
 
-def _check_start(training: Training, folder: Path) -> None:
+def _check_start(expected: Arrays, folder: Path) -> None:
     """Make sure that what a run recorded before its first checkpoint is its own; there need be nothing.
 
     Raises:
@@ -135,12 +134,12 @@ def _check_start(training: Training, folder: Path) -> None:
         if file.exists():
             arrays = file.read(until=-1)  # training writes all steps anew
             if "words" in arrays:
-                _check_record(training, file.path, arrays)
+                _check_record(expected, file.path, arrays)
 
 
-def _check_record(training: Training, path: Path, record: Arrays) -> None:
-    """Make sure that a record watches the sentences of `training`, and is of its world."""
-    for name, array in fixed_arrays(training, training.like().params).items():
+def _check_record(expected: Arrays, path: Path, record: Arrays) -> None:
+    """Make sure that a record watches the expected sentences, and is of their world."""
+    for name, array in expected.items():
         # Exact answers may differ in the last bit between versions of the libraries.
         if array.dtype.kind != "f" and not np.array_equal(record.get(name, np.nan), array):
             raise InputError(f"{path}: does not fit the run's config and world; restore it, or start a new run")

@@ -14,39 +14,43 @@ from rich.text import Text
 
 from data.errors import printable
 from experiments.measuring.answers import RowResult, row_results
-from experiments.measuring.experiment import Record, Training
+from experiments.measuring.experiment import Experiment
+from experiments.measuring.measurement import Measurement
 from experiments.measuring.metrics import excess_metrics, relation_metrics
+from experiments.training.trainer import Record
 
 _PALE, _DARK = np.array([235, 241, 250]), np.array([8, 81, 156])
 """Background of a weight of 0 and of 1, as in the pictures."""
 
 
-def report(training: Training, first: Record, last: Record, folder: Path, console: Console) -> None:
+def report(
+    experiment: Experiment, first: Record[Measurement], last: Record[Measurement], folder: Path, console: Console
+) -> None:
     """Print the result: sentences word by word, the figures of the runs, and where everything lies."""
-    seed = f", seed {training.config.seed}" if training.config.seeds > 1 else ""
+    seed = f", seed {experiment.config.seed}" if experiment.config.seeds > 1 else ""
     console.print()
     console.print(Text(f"What a masked word looks at (mean of the heads{seed}; [ ]: the masked place)", style="bold"))
-    rows = row_results(training, last, 0)
-    for sentence in _shown(training):
+    rows = row_results(experiment, last.of(0))
+    for sentence in _shown(experiment):
         console.print(_attention_table([row for row in rows if row.sentence == sentence]))
         console.print()
-    console.print(_figures(training, first, last))
+    console.print(_figures(experiment, first, last))
     shown = shlex.quote(printable(str(folder)))
     logs = shlex.quote(printable(str(folder.parent)))
     console.print(Text.assemble("\nThis run lies in  ", (shown, "bold")), soft_wrap=True)
-    if training.config.track.images:
-        where = folder if training.config.seeds == 1 else folder / f"seed-{training.config.seed}"
+    if experiment.config.track.images:
+        where = folder if experiment.config.seeds == 1 else folder / f"seed-{experiment.config.seed}"
         console.print(Text(f"Pictures          {shlex.quote(printable(str(where / 'attention.png')))}"), soft_wrap=True)
     console.print(Text.assemble("Watch it with     ", (f"tensorboard --logdir {logs}", "bold")), soft_wrap=True)
-    if training.config.seeds > 1:  # hundreds of runs in one dashboard are a thicket
+    if experiment.config.seeds > 1:  # hundreds of runs in one dashboard are a thicket
         overview = shlex.quote(printable(str(folder / "overview")))
         console.print(Text(f"At a measure_sweep       tensorboard --logdir {overview}"), soft_wrap=True)
 
 
-def _shown(training: Training) -> list[int]:
+def _shown(experiment: Experiment) -> list[int]:
     """The first sentence, and those that the config adds, which come last."""
-    count = len(training.sentences)
-    return sorted({0, *range(count - len(training.config.probes), count)})
+    count = len(experiment.sentences)
+    return sorted({0, *range(count - len(experiment.config.probes), count)})
 
 
 def _attention_table(rows: list[RowResult]) -> Table:
@@ -78,12 +82,12 @@ def _answer(word: str, probability: float) -> Text:
     return Text(f"  {printable(word)} {100 * probability:.0f} %")
 
 
-def _figures(training: Training, first: Record, last: Record) -> Table:
+def _figures(experiment: Experiment, first: Record[Measurement], last: Record[Measurement]) -> Table:
     """Excess and relation beside their baselines: the value of one run, or the median and range of several."""
-    runs = range(training.config.seeds)
-    excess = [excess_metrics(training, last, run) for run in runs]
-    before = [excess_metrics(training, first, run) for run in runs]
-    relation = [relation_metrics(training, first, last, run) for run in runs]
+    runs = list(zip(first.runs(), last.runs(), strict=True))
+    excess = [excess_metrics(experiment, now) for _, now in runs]
+    before = [excess_metrics(experiment, start) for start, _ in runs]
+    relation = [relation_metrics(experiment, start, now) for start, now in runs]
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(justify="left")
     table.add_column(justify="right", style="bold", no_wrap=True)
@@ -109,5 +113,5 @@ def _figures(training: Training, first: Record, last: Record) -> Table:
     names = {"untrained": "untrained", "position_only": "by position", "uniform": "uniform"}
     note = spread(relation, key, 2) + ", ".join(f"{names[n]} {value(relation, f'relation/{n}', 2)}" for n in names)
     table.add_row("Weight on relevant words", value(relation, key, 2), note)
-    table.add_row("Training", f"{last.seconds:.1f} s", f"{last.rate * len(runs):,.0f} updates/s")
+    table.add_row("Training", f"{last.time.seconds:.1f} s", f"{last.time.rate * len(runs):,.0f} updates/s")
     return table

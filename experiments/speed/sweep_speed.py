@@ -13,11 +13,11 @@ import numpy as np
 
 from data.sampler import sampler_tables
 from experiments.ablation.plan import Group
-from experiments.measuring.measurement import one_run
 from experiments.speed.update_speed import every_row_loss
 from experiments.training.ensemble import Ensemble
 from experiments.training.hyperparameters import Hyperparameters, hyperparameters
 from experiments.training.state import TrainState, init_state
+from experiments.training.trainer import one_run
 from experiments.training.update import train_steps
 
 Run = Callable[[int], None]

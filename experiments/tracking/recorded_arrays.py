@@ -1,4 +1,4 @@
-"""What a record of training holds, as plain arrays under stable names: the format of `record.npz`, version 1.
+"""What a record of training holds, as plain arrays under stable names: the format of `record.npz`, version 2.
 
 Rows are arranged by sentence, [N, R]: sentence n, its r-th masked word. Sentences with fewer masked words than others
 have rows of nan (floats), -1 (`row`) or 0. The same at every step:
@@ -17,8 +17,8 @@ and at each recorded step, stacked [T, ...]:
     cut_cost [N, R, H + 1, K]                  rise of the excess without key K in one head; the last: in all heads
     model_relevance [N, R, K], row_excess [N, R]
     position_map [K, H, K]                     mean attention by position alone: blank at, head, key at
-    attention_statistics/... [H]                             see `health`
-    gradient_norm [E, P]                       of the sample's rows, see `gradient_norms`
+    attention_statistics/... [H]                             see `attention_statistics`
+    gradient_norm [E, P]                       of the sample's rows, see `row_gradients`
 """
 
 import dataclasses
@@ -28,10 +28,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.contexts import training_fingerprint
-from experiments.measuring.experiment import Record, Training
-from experiments.measuring.measurement import one_run
+from experiments.measuring.experiment import Experiment
+from experiments.measuring.measurement import Measurement
 from experiments.measuring.row_gradients import flat_params, groups
 from experiments.run_directory.step_arrays import Arrays
+from experiments.training.trainer import RunRecord
 from model.functional import Params
 from model.transformer import ForwardOutput
 
@@ -52,55 +53,51 @@ def by_sentence(array_G: NDArray[Any], table_NR: NDArray[np.int64], missing: flo
     return taken
 
 
-def fixed_arrays(training: Training, params: Params) -> Arrays:
+def fixed_arrays(experiment: Experiment, params: Params) -> Arrays:
     """What is the same at every step."""
-    probes, table_NR = training.data.probes, row_table(training.data.probes.sentence_G)
-    tokens_NK = np.zeros((len(training.sentences), probes.tokens_GK.shape[1]), np.int32)
-    for n, (tokens, _) in enumerate(training.sentences):
+    probes, world = experiment.data.probes, experiment.world
+    table_NR = row_table(probes.sentence_G)
+    tokens_NK = np.zeros((len(experiment.sentences), probes.tokens_GK.shape[1]), np.int32)
+    for n, (tokens, _) in enumerate(experiment.sentences):
         tokens_NK[n, : len(tokens)] = tokens
     return {
         "tokens": tokens_NK,
-        "world": np.asarray(training_fingerprint(training.world)),
-        "words": np.asarray(training.world.vocabulary.words),
+        "world": np.asarray(training_fingerprint(world)),
+        "words": np.asarray(world.vocabulary.words),
         "row": by_sentence(probes.masked_G, table_NR, -1),
         "exact_relevance": by_sentence(probes.relevance_GK, table_NR),
         "exact_posterior": by_sentence(probes.posterior_GV, table_NR),
-        "excess_groups": np.asarray(training.groups),
+        "excess_groups": np.asarray(experiment.groups),
         "parameter_groups": np.asarray(groups(params)),
     }
 
 
-def step_arrays(training: Training, record: Record, run: int) -> Arrays:
+def step_arrays(experiment: Experiment, record: RunRecord[Measurement]) -> Arrays:
     """What was measured of one run at one step."""
-    measured = one_run(record.measurement, run)
-    table_NR = row_table(training.data.probes.sentence_G)
-    observation = measured.observation
+    measurement, observation = record.measurement, record.measurement.observation
+    table_NR = row_table(experiment.data.probes.sentence_G)
     forward = {
         field.name.rpartition("_")[0]: by_sentence(_without_query_axis(field.name, observation.forward), table_NR)
         for field in dataclasses.fields(ForwardOutput)
     }
-    statistics = measured.attention_statistics
-    of_attention = {
-        f"attention_statistics/{field.name.removesuffix('_H')}": getattr(statistics, field.name)
-        for field in dataclasses.fields(statistics)
-    }
-    used_G = training.data.examples.share_EG.sum(axis=0) > 0
+    statistics = measurement.attention_statistics.named()
+    used_G = experiment.data.examples.share_EG.sum(axis=0) > 0
     return {
-        "loss": record.loss_R[run],
-        "excess": np.where(used_G, measured.evaluation.excess_G, np.float32(np.nan)),
+        "loss": np.asarray(record.loss, np.float32),
+        "excess": np.where(used_G, measurement.evaluation.excess_G, np.float32(np.nan)),
         **forward,
         "cut_cost": by_sentence(observation.cut_cost_GJK, table_NR),
         "model_relevance": by_sentence(observation.model_relevance_GK, table_NR),
         "row_excess": by_sentence(observation.excess_G, table_NR),
-        "position_map": measured.evaluation.position_map_PHK,
-        **of_attention,
-        "gradient_norm": measured.gradient_norm_EG,
+        "position_map": measurement.evaluation.position_map_PHK,
+        **{f"attention_statistics/{name}": values_H for name, values_H in statistics.items()},
+        "gradient_norm": measurement.gradient_norm_EG,
     }
 
 
-def params_arrays(record: Record, run: int) -> Arrays:
+def params_arrays(record: RunRecord[Measurement]) -> Arrays:
     """The parameters of one run: `attention/query/kernel` and so on, for `params.npz`."""
-    return {"/".join(path): leaf[run] for path, leaf in flat_params(record.params).items()}
+    return {"/".join(path): leaf for path, leaf in flat_params(record.params).items()}
 
 
 def _without_query_axis(name: str, forward: ForwardOutput) -> NDArray[Any]:

@@ -1,16 +1,17 @@
-"""What is written of one run as it trains: `record.npz`, `params.npz`, TensorBoard's events, at the end the summary."""
+"""The files of one run: `record.npz`, `params.npz` and TensorBoard's events as it trains, the summary at its end."""
 
 import dataclasses
 import json
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
 from data.errors import printable
 from experiments.config.schema import Config
-from experiments.measuring.experiment import Record, Training
+from experiments.measuring.experiment import Experiment
+from experiments.measuring.measurement import Measurement
 from experiments.measuring.metrics import COMPARED, meaning, step_metrics
-from experiments.run_directory.saved_run import nested_params
 from experiments.run_directory.step_arrays import Arrays, RecordFile
 from experiments.run_directory.summary_file import write_summary
 from experiments.tracking.event_writer import EventWriter, png_size
@@ -19,6 +20,7 @@ from experiments.tracking.recorded_arrays import params_arrays, step_arrays
 from experiments.tracking.run_page import run_page
 from experiments.tracking.sentence_pictures import SentencePictures
 from experiments.tracking.summary import summary
+from experiments.training.trainer import ResumePoint, RunRecord
 
 TENSOR_VERSION = 2
 """Version of the tags of the plugin `catmat`."""
@@ -31,41 +33,46 @@ _MATRICES = ("query", "key", "value", "output")
 class RunLog:
     """The folder of one run; use it in a `with`, so that its files are closed on any way out."""
 
-    def __init__(self, training: Training, run: int, folder: Path, after: int) -> None:
-        self._training, self._run, self.folder, self._after = training, run, folder, after
+    def __init__(
+        self,
+        experiment: Experiment,
+        folder: Path,
+        first: RunRecord[Measurement],
+        pictures: SentencePictures,
+        fixed: Arrays,
+        point: ResumePoint,
+        versions: dict[str, str],
+    ) -> None:
+        """Make the folder and open its files; `first` is the record of step 0, the rest as for `Tracker`."""
+        self._experiment, self._folder, self._first, self._pictures = experiment, folder, first, pictures
+        self._last_step, self._versions = point.steps[-1], versions
+        folder.mkdir(exist_ok=True)
         self._record, self._params = RecordFile(folder, "record"), RecordFile(folder, "params")
+        self._record.begin(fixed, point.step)
+        self._params.begin({}, point.step)
+        self._events = EventWriter(folder, point.step)
+        if point.step == 0:
+            self._events.hparams(hparams(experiment.config, first.run), COMPARED, printable(str(folder)))
+            for n, _ in enumerate(pictures.labels):
+                self._image(0, f"attention/sentence-{n + 1}/exact_relevance", pictures.relevance_png(n), _RELEVANCE)
 
-    def __enter__(self) -> "RunLog":
-        self._events = EventWriter(self.folder, self._after + 1)
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._events.close()
 
-    def begin(self, first: Record, pictures: SentencePictures, fixed: Arrays) -> None:
-        """Start the files; `first` is the record of step 0, which a run that goes on has already."""
-        self._first, self._pictures = first, pictures
-        # Where the step of the checkpoint is one to record, it is the first that is recorded again.
-        again = self._after + 1 if self._after + 1 in self._training.steps else None
-        self._record.begin(fixed, self._after, again)
-        self._params.begin({}, self._after, again)
-        if self._after < 0:
-            self._events.hparams(hparams(self._training.config, self._run), COMPARED, printable(str(self.folder)))
-            for n, _ in enumerate(pictures.labels):
-                self._image(0, f"attention/sentence-{n + 1}/exact_relevance", pictures.relevance_png(n), _RELEVANCE)
-
-    def write(self, record: Record, pictured: bool) -> dict[str, float]:
+    def write(self, record: RunRecord[Measurement], pictured: bool) -> dict[str, float]:
         """Write one record, and its maps if it is `pictured`; gives its metrics."""
-        step, arrays = record.step, step_arrays(self._training, record, self._run)
-        params = params_arrays(record, self._run)
+        step, arrays, params = record.step, step_arrays(self._experiment, record), params_arrays(record)
         self._record.append(step, arrays)
         self._params.append(step, params)
-        metrics = step_metrics(self._training, self._first, record, self._run)
+        metrics = step_metrics(self._experiment, self._first, record)
         self._events.scalars(step, metrics, {name: meaning(name) for name in metrics})
         self._write_tensors(step, arrays)
         self._write_histograms(step, arrays, params)
-        if step in (0, self._training.steps[-1]):
-            self._events.text(step, "about", run_page(self._training, self._first, record, self._run))
+        if step in (0, self._last_step):
+            self._events.text(step, "about", run_page(self._experiment, self._first, record))
         if pictured:
             self._write_maps(step, arrays)
         self._events.flush()
@@ -98,13 +105,13 @@ class RunLog:
     def _image(self, step: int, tag: str, picture: bytes, about: str) -> None:
         self._events.image(step, tag, picture, png_size(picture), about)
 
-    def write_summary(self, last: Record, versions: dict[str, str]) -> None:
+    def write_summary(self, last: RunRecord[Measurement]) -> None:
         """Write the summary as things stand at `last`."""
-        write_summary(self.folder, summary(self._training, self._first, last, self._run, versions))
+        finished = last.step == self._last_step
+        write_summary(self._folder, summary(self._experiment, self._first, last, finished, self._versions))
 
-    def finish(self, last: Record, film: list[int], versions: dict[str, str]) -> None:
-        """Write what stands at the end; `film` are the steps of the film strips."""
-        training, run = self._training, self._run
+    def finish(self, last: RunRecord[Measurement], film: list[int]) -> None:
+        """Write what belongs to the end; `film` are the steps of the film strips."""
         for file in (self._record, self._params):
             file.merge()
         recorded = self._record.read()
@@ -113,11 +120,11 @@ class RunLog:
             strip = self._pictures.strip_png(n, [*recorded["weights"][at]], recorded["step"][at].tolist())
             self._image(last.step, f"film/sentence-{n + 1}", strip, _FILM)
             if n == 0:
-                (self.folder / "attention.png").write_bytes(strip)
-        write_projector(self.folder, training.world, nested_params(params_arrays(last, run)))
-        self._events.hparams_end(bool(last.diverged_at_R[run] < 0))
+                (self._folder / "attention.png").write_bytes(strip)
+        write_projector(self._folder, self._experiment.world, last.params)
+        self._events.hparams_end(last.diverged_at < 0)
         self._events.flush()
-        self.write_summary(last, versions)  # last: a run with a summary of its last step has all the rest
+        self.write_summary(last)  # last: a run with a summary of its last step has all the rest
 
 
 def hparams(config: Config, run: int) -> dict[str, bool | float | str]:

@@ -1,9 +1,11 @@
 """The page of a run in TensorBoard's text dashboard: what is seen in the other dashboards, with this run's numbers."""
 
 from experiments.measuring.answers import RowResult, row_results
-from experiments.measuring.experiment import Record, Training
+from experiments.measuring.experiment import Experiment
+from experiments.measuring.measurement import Measurement
 from experiments.measuring.metrics import excess_metrics, relation_metrics
 from experiments.reports.report import escaped
+from experiments.training.trainer import RunRecord
 
 _HOW_TO_READ = """\
 ### How to read the dashboards
@@ -24,29 +26,29 @@ that it brings. That is why exact relevance, model relevance and the cost of a c
 """
 
 
-def run_page(training: Training, first: Record, last: Record, run: int) -> str:
-    """The page as Markdown; at step 0 it says what will be seen, later what was."""
-    config = training.config
+def run_page(experiment: Experiment, first: RunRecord[Measurement], last: RunRecord[Measurement]) -> str:
+    """The page as Markdown."""
+    config = experiment.config
     model = f"{config.model.heads} heads of {config.model.d_head} components, scale {config.model.scale}"
     lines = [
-        f"## A run in the world '{escaped(training.world.name)}', seed {config.seed + run}, step {last.step:,}",
+        f"## A run in the world '{escaped(experiment.world.name)}', seed {config.seed + last.run}, step {last.step:,}",
         "",
         f"{model}, {config.train.steps:,} updates of {config.train.batch:,} sentences.",
         "",
-        *_numbers(training, first, last, run),
+        *_numbers(experiment, first, last),
         "",
         "### What each masked word of the first sentence looks at (mean of the heads)",
         "",
-        *_table([row for row in row_results(training, last, run) if row.sentence == 0]),
+        *_table([row for row in row_results(experiment, last) if row.sentence == 0]),
         "",
         _HOW_TO_READ,
     ]
     return "\n".join(lines)
 
 
-def _numbers(training: Training, first: Record, last: Record, run: int) -> list[str]:
-    excess, before = excess_metrics(training, last, run), excess_metrics(training, first, run)
-    relation = relation_metrics(training, first, last, run)
+def _numbers(experiment: Experiment, first: RunRecord[Measurement], last: RunRecord[Measurement]) -> list[str]:
+    excess, before = excess_metrics(experiment, last), excess_metrics(experiment, first)
+    relation = relation_metrics(experiment, first, last)
     names = {
         "excess/trained/all": "Excess, trained contexts (nats)",
         "excess/held_out/all": "Excess, held-out contexts",

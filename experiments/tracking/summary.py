@@ -3,35 +3,41 @@
 from typing import Any
 
 from experiments.measuring.answers import row_results
-from experiments.measuring.experiment import Record, Training
+from experiments.measuring.experiment import Experiment
+from experiments.measuring.measurement import Measurement
 from experiments.measuring.metrics import excess_metrics, relation_metrics, scores
+from experiments.training.trainer import RunRecord
 
 
-def summary(training: Training, first: Record, last: Record, run: int, versions: dict[str, str]) -> dict[str, Any]:
-    """What `summary.json` says of one run; `relation/weight/<word>` is of the first watched sentence.
+def summary(
+    experiment: Experiment,
+    first: RunRecord[Measurement],
+    last: RunRecord[Measurement],
+    finished: bool,
+    versions: dict[str, str],
+) -> dict[str, Any]:
+    """The final results of a run; `relation/weight/<word>` is that of the first watched sentence.
 
     A word that is called as one of the names that every run has (`all`, `head-1`) is left out.
     """
-    config, diverged_at = training.config, int(last.diverged_at_R[run])
-    status = "diverged" if diverged_at >= 0 else "finished" if last.step == training.steps[-1] else "interrupted"
+    diverged = last.diverged_at >= 0
+    rows = zip(row_results(experiment, last), scores(experiment, first, last).weight_GH, strict=True)
     words: dict[str, float] = {}
-    for row, weight_H in zip(
-        row_results(training, last, run), scores(training, first, last, run).weight_GH, strict=True
-    ):
+    for row, weight_H in rows:
         if row.sentence == 0:
             words.setdefault(f"relation/weight/{row.words[row.masked]}", float(weight_H.mean()))
     return {
-        "status": status,
-        **({"diverged_at": diverged_at} if diverged_at >= 0 else {}),
-        "seed": config.seed + run,
+        "status": "diverged" if diverged else "finished" if finished else "interrupted",
+        **({"diverged_at": last.diverged_at} if diverged else {}),
+        "seed": experiment.config.seed + last.run,
         "steps": last.step,
-        "loss": float(last.loss_R[run]),
-        **excess_metrics(training, last, run),
+        "loss": last.loss,
+        **excess_metrics(experiment, last),
         **words,  # before the names that every world has: a word may be called `all`
-        **relation_metrics(training, first, last, run),
-        "seconds/training": round(last.seconds, 3),
-        "updates_per_second": round(last.rate * config.seeds, 1),
-        "world": training.world.name,
-        "world_fingerprint": training.world.fingerprint,
+        **relation_metrics(experiment, first, last),
+        "seconds/training": round(last.time.seconds, 3),
+        "updates_per_second": round(last.time.rate * experiment.config.seeds, 1),
+        "world": experiment.world.name,
+        "world_fingerprint": experiment.world.fingerprint,
         "versions": versions,
     }

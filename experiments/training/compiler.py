@@ -1,47 +1,44 @@
-"""Programs that are all lowered first and compiled afterwards, two at a time, while something else is measured.
+"""Compiles lowered programs in the background, two at a time, in the order in which they come.
 
-Lowering is Python, and slows down tenfold while compilers keep every core busy; compiling is not, and overlaps.
+Lowering is Python, and slows down tenfold while compilers keep every core busy; compiling is not, and overlaps. Where
+many programs are lowered one after the other, a compiler that waits for `start` leaves them the cores.
 """
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
 import jax
 
-from experiments.training.ensemble import Compiled, Ensemble
-
-_Waiting = tuple["jax.stages.Lowered", dict[str, str | bool] | None, "Future[jax.stages.Compiled]"]
+Options = dict[str, str | bool] | None
+_Waiting = tuple["jax.stages.Lowered", Options, "Future[jax.stages.Compiled]"]
 _WORKERS = 2
 
 
 class Compiler:
-    """Collects programs, and compiles them once `start` is called."""
+    """Compiles what is submitted: at once, or, if it is made with `wait`, from `start` on."""
 
-    def __init__(self) -> None:
+    def __init__(self, wait: bool = False) -> None:
+        self._pool = ThreadPoolExecutor(max_workers=_WORKERS)
         self._waiting: list[_Waiting] = []
+        self._submit: Callable[[_Waiting], object] = self._waiting.append if wait else self._begin
 
-    def add(self, ensemble: Ensemble, function: Callable[[Any, Any], Any], shared: Any, stacked: Any) -> Compiled:
-        """`ensemble.each(function)` for such arguments; the first call waits until it is compiled."""
-        lowered = ensemble.each(function).lower(shared, stacked)
-        options = ensemble.compiler_options(optimization_level=1)
+    def submit(self, lowered: "jax.stages.Lowered", options: Options) -> "Future[jax.stages.Compiled]":
+        """The program, as soon as it is compiled; what the compiler raises is raised where the result is asked for."""
         future: Future[jax.stages.Compiled] = Future()
-        self._waiting.append((lowered, options, future))
-        return Compiled(future, lowered.out_info, ensemble.by_run)
+        self._submit((lowered, options, future))
+        return future
 
     def start(self) -> None:
-        """Compile, in the order of `add`."""
-        pool = ThreadPoolExecutor(max_workers=_WORKERS)
-        for program in self._waiting:
-            pool.submit(_compile, *program)
-        self._waiting = []
-        pool.shutdown(wait=False)
+        """Compile what waits."""
+        while self._waiting:
+            self._begin(self._waiting.pop(0))
+
+    def _begin(self, waiting: _Waiting) -> None:
+        self._pool.submit(_compile, *waiting)
 
 
-def _compile(
-    lowered: "jax.stages.Lowered", options: dict[str, str | bool] | None, future: "Future[jax.stages.Compiled]"
-) -> None:
+def _compile(lowered: "jax.stages.Lowered", options: Options, future: "Future[jax.stages.Compiled]") -> None:
     try:
         future.set_result(lowered.compile(options))
-    except BaseException as error:  # told where the program is called
+    except BaseException as error:  # raised where the program is called
         future.set_exception(error)

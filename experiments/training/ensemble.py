@@ -5,7 +5,7 @@ its runs one after the other (`lax.map`), on an accelerator all at once (`vmap`)
 """
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
 import jax
@@ -14,6 +14,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
+from experiments.training.compiler import Compiler, Options
 from experiments.training.program_cache import load_or_trace
 from experiments.training.update import BATCH_AXIS
 
@@ -43,7 +44,9 @@ class Ensemble:
     padding.
     """
 
-    def __init__(self, runs: int, pieces: int, devices: list[jax.Device] | None = None) -> None:
+    def __init__(
+        self, runs: int, pieces: int, devices: list[jax.Device] | None = None, compiler: Compiler | None = None
+    ) -> None:
         devices = jax.devices() if devices is None else devices
         shape = (min(runs, len(devices)), 1) if runs > 1 else (1, _sharers(pieces, len(devices)))
         used = devices[: shape[0] * shape[1]]
@@ -51,7 +54,7 @@ class Ensemble:
         self.mesh = jax.make_mesh(shape, (RUN_AXIS, BATCH_AXIS), axis_types=(AxisType.Auto,) * 2, devices=used)
         self._on_cpu = used[0].platform == "cpu"
         self.by_run = NamedSharding(self.mesh, PartitionSpec(RUN_AXIS))
-        self._compiler = ThreadPoolExecutor(max_workers=2)
+        self._compiler = compiler or Compiler()
 
     def compile(
         self,
@@ -78,9 +81,9 @@ class Ensemble:
             program = load_or_trace(program, (shared, stacked), (function.__qualname__, self.mesh, cache_key))
         lowered = program.lower(shared, stacked)
         options = self.compiler_options(optimization_level)
-        return Compiled(self._compiler.submit(lowered.compile, options), lowered.out_info, self.by_run)
+        return Compiled(self._compiler.submit(lowered, options), lowered.out_info, self.by_run)
 
-    def compiler_options(self, optimization_level: int) -> dict[str, str | bool] | None:
+    def compiler_options(self, optimization_level: int) -> Options:
         """Options for XLA; see `compile`. Where JAX is told to optimise nothing, the level is 0."""
         if not self._on_cpu:
             return None

@@ -11,6 +11,9 @@ from experiments.training.hyperparameters import START, Hyperparameters, Trainin
 from experiments.training.optimizer import optimizer, with_factors
 from model.functional import Params, init_params
 
+Array = Any
+"""NumPy on the host, `jax.Array` on the device, a shape where something is compiled for it."""
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
@@ -18,10 +21,10 @@ class TrainState:
     """What an update changes."""
 
     params: Params
-    optimizer: Any
-    loss_sum: Any
+    optimizer: Array
+    loss_sum: Array
     """Sum of the losses since the last recorded step; part of the state, so that it survives a stop in between."""
-    diverged_at: Any
+    diverged_at: Array
     """The update whose loss or gradient was not finite, from which on nothing changes; -1 while there is none."""
 
 

@@ -1,10 +1,13 @@
-"""How long a training has taken, over all the processes that worked on it, and how much of it is made at a time."""
+"""How long a training has taken, over all processes that worked on it, and how many updates make up a chunk."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
-_STRIDE_SECONDS = 0.5
-"""About how long a chunk runs, so that a wish to stop is heard and the progress bar moves."""
+CHUNK_SECONDS = 0.5
+"""About how long a chunk runs, so that a request to stop is noticed and the progress bar moves."""
+Clock = Callable[[], float]
+"""Gives the time in seconds, from any origin."""
 
 
 @dataclass(frozen=True)
@@ -13,7 +16,7 @@ class TrainingTime:
 
     seconds: float = 0.0
     updates: int = 0
-    """Updates of a run made in these seconds: all, unless it goes on from a checkpoint that does not tell its time."""
+    """Updates of a run made in these seconds: all, unless it goes on from a checkpoint that does not know its time."""
 
     @property
     def rate(self) -> float:
@@ -22,24 +25,24 @@ class TrainingTime:
 
 
 class Stopwatch:
-    """Runs from when it is made, as the training is at `step` and has taken `before`."""
+    """Runs from when it is made, as the training is at `step` and has taken the time `before`."""
 
-    def __init__(self, step: int, before: TrainingTime) -> None:
-        self._began, self._step, self._before = time.perf_counter(), step, before
+    def __init__(self, step: int, before: TrainingTime, clock: Clock = time.perf_counter) -> None:
+        self._step, self._before, self._clock, self._began = step, before, clock, clock()
 
     def read(self, step: int) -> TrainingTime:
-        """What the training has taken until `step`, to which it has just come."""
-        seconds = time.perf_counter() - self._began
+        """The time that the training has taken until `step`, which it has just reached."""
+        seconds = self._clock() - self._began
         return TrainingTime(self._before.seconds + seconds, self._before.updates + step - self._step)
 
 
 class ChunkSize:
-    """How many updates the next chunk has: one at first, then what took about `_STRIDE_SECONDS`."""
+    """How many updates the next chunk has: one at first, then what takes about `seconds`."""
 
-    def __init__(self) -> None:
-        self.updates, self._began = 1, time.perf_counter()
+    def __init__(self, seconds: float = CHUNK_SECONDS, clock: Clock = time.perf_counter) -> None:
+        self.updates, self._seconds, self._clock, self._began = 1, seconds, clock, clock()
 
     def made(self, updates: int) -> None:
-        """So many updates have been made since this was said last."""
-        seconds, self._began = time.perf_counter() - self._began, time.perf_counter()
-        self.updates = max(1, min(4 * self.updates, round(updates * _STRIDE_SECONDS / max(seconds, 1e-9))))
+        """Adapt to `updates` having been made since the last call."""
+        took, self._began = self._clock() - self._began, self._clock()
+        self.updates = max(1, min(4 * self.updates, round(updates * self._seconds / max(took, 1e-9))))

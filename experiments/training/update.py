@@ -17,11 +17,14 @@ from data.sampler import Batch, SamplerTables, sample, sample_evenly
 from experiments.training.hyperparameters import Hyperparameters, TrainingSpec, data_key, sequence_shift
 from experiments.training.optimizer import optimizer
 from experiments.training.state import TrainState
-from model.functional import Model, Params, training_logits
+from model.functional import Model, Params, apply, training_logits
 from model.loss import cross_entropy
+from model.transformer import can_reassociate
 
 BATCH_AXIS = "batch"
 """Name of the mesh axis over which devices share a batch."""
+_COMPARED = 32
+"""Sentences on which the two paths to the logits are compared."""
 
 
 def train_steps(
@@ -115,3 +118,22 @@ def masked_row_loss(model: Model, batch: Batch) -> jax.Array:
     """Mean cross-entropy of the masked words; only their rows of attention are computed."""
     logits_BQV = training_logits(model, batch.tokens_BK, batch.masked_B[:, None])
     return cross_entropy(logits_BQV[:, 0], batch.target_B).mean()
+
+
+def path_difference(tables: SamplerTables, hyperparameters: Hyperparameters, model: Model) -> jax.Array:
+    """How far the logits of the training path are from those that are measured, as a share of the largest.
+
+    Of a few sentences of the run's own. Exactly 0 where both paths are one, see `model.transformer.can_reassociate`.
+    """
+    if not can_reassociate(model.config):
+        return jnp.float32(0)
+    batch = sample(tables, data_key(hyperparameters), _COMPARED)
+    with jax.default_matmul_precision("highest"):
+        shown, trained = (
+            logits.astype(jnp.float32)
+            for logits in (
+                apply(model, batch.tokens_BK, batch.masked_B[:, None]).logits_BQV,
+                training_logits(model, batch.tokens_BK, batch.masked_B[:, None]),
+            )
+        )
+    return jnp.abs(shown - trained).max() / jnp.abs(shown).max()
