@@ -93,7 +93,7 @@ def test_the_table_says_what_the_summaries_say(run):
     assert len(rows) == len(list((folder / "members").iterdir())) == 2 * 2 * 2 * 2
     for row in rows:
         summary = json.loads((folder / "members" / row["run"] / "summary.json").read_text())
-        assert summary.pop("version") == 1
+        assert summary.pop("version") == 2
         assert set(summary) <= set(row)
         for name in set(row) - {"run"}:
             value = summary.get(name)
@@ -168,7 +168,7 @@ class Stop:
         self._wanted = wanted
 
     @property
-    def asked(self):
+    def requested(self):
         return self._wanted()
 
     def __enter__(self):
@@ -254,7 +254,7 @@ def other_config(folder):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (newer_results, "has version 9, this program reads 2; go on with the version of catmat that made it, or start"),
+        (newer_results, "has version 9, this program reads 3; go on with the version of catmat that made it, or start"),
         (other_config, "holds runs of another config or world; restore its config.yaml and its world file, or start"),
     ],
 )

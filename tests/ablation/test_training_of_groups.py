@@ -254,8 +254,8 @@ def _only_whole_results_of_these_runs_count(folder, group, found):
             load_results(path, group)
     np.savez(path, **arrays, one_more=np.zeros(2))
     assert _whole(path, group) is None
-    np.savez(path, **arrays | {"version": 3}, one_more=np.zeros(2))
-    with pytest.raises(InputError, match=r"has version 3, this program reads 2; go on with the version of catmat that"):
+    np.savez(path, **arrays | {"version": 4}, one_more=np.zeros(2))
+    with pytest.raises(InputError, match=r"has version 4, this program reads 3; go on with the version of catmat that"):
         load_results(path, group)
 
 

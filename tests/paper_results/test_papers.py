@@ -86,7 +86,7 @@ def test_recorded_rows_are_those_of_every_run_row_and_head():
     weights /= weights.sum(axis=-1, keepdims=True)
     training = SimpleNamespace(data=SimpleNamespace(probes=SimpleNamespace(tokens_GK=tokens_GK)))
     forward = SimpleNamespace(scores_BHQK=scores, weights_BHQK=weights)
-    record = SimpleNamespace(measured=SimpleNamespace(observation=SimpleNamespace(forward=forward)))
+    record = SimpleNamespace(measurement=SimpleNamespace(observation=SimpleNamespace(forward=forward)))
     rows = entropy_bound.recorded_rows(training, record)
     expected = []
     for g, r, h in itertools.product(range(3), range(2), range(2)):

@@ -52,7 +52,7 @@ def clock(monkeypatch):
 def test_a_resumed_run_has_its_own_speed_and_time_left(clock):
     """The first 900 updates took 30 s; then there are 10 in a second."""
     console = terminal(get_time=lambda: clock[0])
-    training = SimpleNamespace(config=small_config(steps=1000, seeds=2), watch=Stopwatch(900, TrainingTime(30.0, 900)))
+    training = SimpleNamespace(config=small_config(steps=1000, seeds=2), clock=Stopwatch(900, TrainingTime(30.0, 900)))
     with TrainingBar(training, console, 900) as bar:
         assert "900/1,000 compiling" in drawn(console)[-1]
         for clock[0] in (1.0, 2.0, 3.0):
@@ -74,7 +74,7 @@ def test_the_loss_is_that_of_runs_that_have_one(monkeypatch, loss_R, shown):
 def test_all_stands_in_one_line(clock, monkeypatch, width, bar):
     monkeypatch.setattr(progress_bar, "excess_metrics", lambda *_: {"excess/trained/all": 0.25})
     console = terminal(width=width, get_time=lambda: clock[0])
-    training = SimpleNamespace(config=small_config(steps=100_000), watch=Stopwatch(0, TrainingTime()))
+    training = SimpleNamespace(config=small_config(steps=100_000), clock=Stopwatch(0, TrainingTime()))
     with TrainingBar(training, console) as shown:
         shown.record(SimpleNamespace(step=1, loss_R=np.ones(1, np.float32)))
         for clock[0] in (1.0, 2.0):

@@ -23,7 +23,7 @@ FLAGS += " --disable-component-update --disable-sync --window-size=1400,1000"
 # What each dashboard must show of the two runs (in any of its shadow roots).
 EXPECTED = {
     "timeseries": ["cut_cost", "excess", "toy-001", "toy-002"],
-    "scalars": ["excess/trained/all", "cut_cost/right_words", "toy-001", "toy-002"],
+    "scalars": ["attention_statistics/entropy/head-1", "cut_cost/right_words", "excess", "toy-001", "toy-002"],
     "images": ["attention/sentence-1/head-1", "attention/sentence-1/exact_relevance", "toy-002"],
     "histograms": ["attention/scores", "parameters/query"],
     "text": ["A run in the world 'english', seed 1", "How to read the dashboards"],

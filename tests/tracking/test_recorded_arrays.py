@@ -168,7 +168,7 @@ def test_model_relevance(run, world, assert_close):
     assert_close(np.asarray(found), np.asarray(expected), TOLERANCE)
 
 
-def test_excess_health_and_position_map_over_the_evaluation_sets(run, world, assert_close):
+def test_excess_attention_statistics_and_position_map_over_the_evaluation_sets(run, world, assert_close):
     record, t = run.record, 2
     examples = make_evaluation_set(WHOLE, world)
     used = np.flatnonzero(examples.share_EG.sum(axis=1) > 0)

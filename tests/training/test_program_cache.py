@@ -71,7 +71,7 @@ def test_it_is_traced_once_and_gives_the_same(cache):
 
 def test_what_it_depends_on_asks_for_another(cache, monkeypatch):
     Counted().load_or_trace()
-    for number, changed in enumerate([{"holds": (1,)}, {"x": X[:2]}, {"x": X.astype(np.int32)}], start=2):
+    for number, changed in enumerate([{"cache_key": (1,)}, {"x": X[:2]}, {"x": X.astype(np.int32)}], start=2):
         one = Counted()
         one.load_or_trace(**changed)
         assert (one.times, len(cache())) == (1, number)
@@ -137,7 +137,7 @@ program_cache._ROOT = Path(sys.argv[1])
 sys.path.insert(0, str(Path(sys.argv[1], "model")))
 from inner.nested import function
 program_cache.cache_programs_in(Path(sys.argv[2]))
-print(program_cache.kept(jax.jit(function), (jnp.ones(()),), "always the same")(jnp.ones(())))
+print(program_cache.load_or_trace(jax.jit(function), (jnp.ones(()),), "always the same")(jnp.ones(())))
 """
 
 

@@ -18,12 +18,12 @@ cache = Path(sys.argv[1])
 runtime.prepare(cache)
 import jax
 import numpy as np
-from experiments.training.program_cache import kept
+from experiments.training.program_cache import load_or_trace
 
 def answer():
     jax.clear_caches()
     one = jax.jit(lambda x: x + 1)
-    return int(kept(one, (np.int32(41),), ())(np.int32(41)))
+    return int(load_or_trace(one, (np.int32(41),), ())(np.int32(41)))
 """
 DAMAGED = """
 assert answer() == 42
