@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from mutations import assert_told_well
+from refusals import assert_told_well
 from rich.console import Console
 
 from data.errors import InputError

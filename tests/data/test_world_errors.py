@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from mutations import assert_told_well, mutated
+from mutations import mutated
+from refusals import assert_told_well
 from small_world import SMALL, world_from
 
 import data.yaml_file

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from mutations import assert_told_well
+from refusals import assert_told_well
 from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

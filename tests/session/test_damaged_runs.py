@@ -10,7 +10,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from damaged_runs import newer
-from mutations import assert_told_well
+from refusals import assert_told_well
 from rich.console import Console
 from small_world import SMALL
 
