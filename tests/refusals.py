@@ -32,13 +32,13 @@ def assert_refused(error, place, *named):
     told = assert_told_well(told)
     assert re.match(rf"{re.escape(place)}(?![\w.])", told), told
     rest = told[len(place) :]
-    missing = [name for name in named if not re.search(rf"(?<!\w){re.escape(str(name))}(?!\w)", rest)]
+    missing = [name for name in named if not re.search(rf"(?<![\w.-]){re.escape(str(name))}(?!\w)", rest)]
     assert not missing, f"{missing} of: {told}"
 
 
 @contextmanager
-def refused(place, *named):
+def refused(place, *named, kind=InputError):
     """`with refused("--seed", "five"): ...`: what is done there raises such a refusal."""
-    with pytest.raises(InputError) as error:
+    with pytest.raises(kind) as error:
         yield
     assert_refused(error.value, place, *named)
