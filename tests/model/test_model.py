@@ -3,13 +3,13 @@
 import dataclasses
 import functools
 import math
-import re
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from refusals import refused
 from small_model import config_of, fast_jit, flat, model_of, random_params
 
 from model.config import ModelConfig
@@ -369,25 +369,25 @@ def test_spread_of_initial_parameters():
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "message"),
+    ("field", "value", "named"),
     [
-        ("d_model", 0, "d_model: must be from 1 to 4096, not 0"),
-        ("heads", 65, "heads: must be from 1 to 64, not 65"),
-        ("d_head", -3, "d_head: must be from 1 to 4096, not -3"),
-        ("d_mlp", -1, "d_mlp: must be from 0 to 16384, not -1"),
-        ("norm", "batch", "norm: must be layer, rms, none, not batch"),
-        ("embedding_std", -0.5, "embedding_std: must be from 0.0 to 100.0, not -0.5"),
-        ("embedding_std", math.nan, "embedding_std: must be from 0.0 to 100.0, not nan"),
-        ("query", "both", "query: must be full, position, content, constant, not both"),
-        ("scale", "sqrt", "scale: must be inverse_sqrt, inverse, none, learned or a number, not sqrt"),
-        ("scale", -1.0, "scale: must be from 0.0 to 1000000.0, not -1.0"),
-        ("scale", math.inf, "scale: must be from 0.0 to 1000000.0, not inf"),
-        ("softcap", -2.0, "softcap: must be from 0.0 to 1000000.0, not -2.0"),
-        ("sink", "one", "sink: must be none, zero, learned, not one"),
+        ("d_model", 0, ["1", "4096"]),
+        ("heads", 65, ["1", "64"]),
+        ("d_head", -3, ["1", "4096"]),
+        ("d_mlp", -1, ["0", "16384"]),
+        ("norm", "batch", ["layer", "rms", "none"]),
+        ("embedding_std", -0.5, ["0.0", "100.0"]),
+        ("embedding_std", math.nan, ["0.0", "100.0"]),
+        ("query", "both", ["full", "position", "content", "constant"]),
+        ("scale", "sqrt", ["inverse_sqrt", "inverse", "none", "learned", "number"]),
+        ("scale", -1.0, ["0.0", "1000000.0"]),
+        ("scale", math.inf, ["0.0", "1000000.0"]),
+        ("softcap", -2.0, ["0.0", "1000000.0"]),
+        ("sink", "one", ["none", "zero", "learned"]),
     ],
 )
-def test_a_wrong_value_is_told_in_one_line(field, value, message):
-    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+def test_a_wrong_value_is_told_in_one_line(field, value, named):
+    with refused(field, *named, value, kind=ValueError):
         ModelConfig(**{field: value})
 
 
