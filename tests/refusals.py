@@ -32,8 +32,14 @@ def assert_refused(error, place, *named):
     told = assert_told_well(told)
     assert re.match(rf"{re.escape(place)}(?![\w.])", told), told
     rest = told[len(place) :]
-    missing = [name for name in named if not re.search(rf"(?<![\w.-]){re.escape(str(name))}(?!\w)", rest)]
+    missing = [name for name in named if not _stands_in(str(name), rest)]
     assert not missing, f"{missing} of: {told}"
+
+
+def _stands_in(name, line):
+    """As whole words, and a number as itself: 5 does not stand in 0.5, 5.5, -5 or d5."""
+    before, after = (r"(?<!\d\.)", r"(?!\.\d)") if name[:1].isdigit() else ("", "")
+    return re.search(rf"(?<![\w-]){before}{re.escape(name)}(?!\w){after}", line)
 
 
 @contextmanager
