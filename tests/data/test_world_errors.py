@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from mutations import mutated
-from refusals import assert_told_well
+from refusals import assert_told_well, refused
 from small_world import SMALL, world_from
 
 import data.yaml_file
@@ -18,112 +18,113 @@ from data.yaml_file import MAX_BYTES, parse_yaml, read_yaml
 MANY = ", ".join(f"x{i}" for i in range(2000))
 OPTIONAL = "{slot: adjective, chance: 0.25}"
 
-# (old, new, what the message says): the mistake stands in the line of `new` that is marked with HERE.
+# (old, new, what the message names): the mistake stands in the line of `new` that is marked with HERE.
 MISTAKES = [
     # What the file is made of.
-    ("{word: .}]\n  - chance", "{word: .]\n  - chance", "not valid YAML: .*; check brackets, .* since line"),
-    ("strength: 1.5", "strength: 1.5\n    strength: 2 # HERE", "strength: stands twice .first in line 24.; remove one"),
-    ("pet: [cat, dog]", "pet: &all [cat, dog] # HERE", "anchors and aliases .* write the value out"),
-    ("pet: [sat]", "pet: *all # HERE", "anchors and aliases .* write the value out"),
-    ("strength: 1.5", "strength: !!str 1.5 # HERE", "the tag .* is not used here; remove it"),
-    ("strength: 1.5", "strength: !mine 1.5 # HERE", "the tag !mine is not used here; remove it"),
-    ("groups:", "--- # HERE\ngroups:", "a second document starts here; keep one document in a file"),
-    ("mat: [sat]", "[mat, roof]: [sat] # HERE", "a key must be one word"),
-    ("pairs: {girl: [mat]}", f"pairs: {'[' * 30}{']' * 30} # HERE", "nested more than 20 deep; flatten it"),
-    ("title: A world", "title: A\x07 world # HERE", r"U\+0007 cannot stand in a file; remove it"),
+    ("{word: .}]\n  - chance", "{word: .]\n  - chance", ["YAML", "brackets"]),
+    ("strength: 1.5", "strength: 1.5\n    strength: 2 # HERE", ["strength", "line 24", "remove"]),
+    ("pet: [cat, dog]", "pet: &all [cat, dog] # HERE", ["anchors", "aliases"]),
+    ("pet: [sat]", "pet: *all # HERE", ["anchors", "aliases"]),
+    ("strength: 1.5", "strength: !!str 1.5 # HERE", ["tag", "remove"]),
+    ("strength: 1.5", "strength: !mine 1.5 # HERE", ["!mine"]),
+    ("groups:", "--- # HERE\ngroups:", ["second document"]),
+    ("mat: [sat]", "[mat, roof]: [sat] # HERE", ["key", "one word"]),
+    ("pairs: {girl: [mat]}", f"pairs: {'[' * 30}{']' * 30} # HERE", ["20"]),
+    ("title: A world", "title: A\x07 world # HERE", ["U+0007", "remove"]),
     # Keys and kinds of values.
-    ("examples:", "exampels: # HERE", "unknown key; did you mean examples?"),
-    ("chance: 0.375", "chanse: 0.375 # HERE", "unknown key; did you mean chance?"),
-    ("{slot: subject}\n    - {slot: verb}", "{slot: subject}\n    - {slto: verb} # HERE", "did you mean slot?"),
-    ("share: 0.25", "shear: 0.25 # HERE", "unknown key; did you mean share?"),
-    ("format: 1", "format: 2 # HERE", "reads format 1; update catmat, or write format: 1"),
-    ("format: 1", "format: true # HERE", "reads format 1"),
-    ("pet: [cat, dog]", "pet: cat # HERE", r"must be a list, such as \[a, b\], not text"),
-    ("pairs:\n      pet: [sat]\n      girl: [slept]", "pairs: [] # HERE", "must be a mapping .*, not a list"),
-    ("strength: 1.5", "strength: strong # HERE", "must be a number, not text"),
-    ("strength: 1.5", "strength: true # HERE", "must be a number, not true"),
-    ("strength: 1.5", "strength: 1e400 # HERE", "must be a finite number, not inf"),
-    ("strength: 1.5", "strength: .nan # HERE", "must be a finite number, not nan"),
-    ("strength: 1.5", "strength: 21 # HERE", "must be from -20 to 20, not 21"),
-    ("title: A world in a nutshell", "title: 5 # HERE", "must be text, not the number 5; put it in quotes"),
-    ("- the cat sat on mat .", "- 5 # HERE", "must be text, not the number 5; put it in quotes"),
+    ("examples:", "exampels: # HERE", ["examples"]),
+    ("chance: 0.375", "chanse: 0.375 # HERE", ["chance"]),
+    ("{slot: subject}\n    - {slot: verb}", "{slot: subject}\n    - {slto: verb} # HERE", ["slot"]),
+    ("share: 0.25", "shear: 0.25 # HERE", ["share"]),
+    ("format: 1", "format: 2 # HERE", ["update", "format: 1"]),
+    ("format: 1", "format: true # HERE", ["format 1"]),
+    ("pet: [cat, dog]", "pet: cat # HERE", ["pet", "[a, b]"]),
+    ("pairs:\n      pet: [sat]\n      girl: [slept]", "pairs: [] # HERE", ["pairs", "key: value"]),
+    ("strength: 1.5", "strength: strong # HERE", ["strength", "number", "text"]),
+    ("strength: 1.5", "strength: true # HERE", ["strength", "true"]),
+    ("strength: 1.5", "strength: 1e400 # HERE", ["strength", "finite", "inf"]),
+    ("strength: 1.5", "strength: .nan # HERE", ["strength", "nan"]),
+    ("strength: 1.5", "strength: 21 # HERE", ["strength", "-20", "20", "21"]),
+    ("title: A world in a nutshell", "title: 5 # HERE", ["title", "5", "quotes"]),
+    ("- the cat sat on mat .", "- 5 # HERE", ["examples", "5"]),
     # Words.
-    ("[cat, dog]", "[cat, dog, cat] # HERE", "'cat' stands twice .also a subject.; a word belongs to one slot, once"),
-    ("[sat, slept]", "[sat, dog] # HERE", "'dog' stands twice .also a subject.; a word belongs to one slot, once"),
-    ("[old, small]", "[] # HERE", "is an empty list; put at least one item in it"),
-    ("[old, small]", "{} # HERE", "is empty; give it words"),
-    ("[old, small]", "[old, very small] # HERE", "no blank in it and is not empty; join its parts with _ or -"),
-    ("[old, small]", "[old, ''] # HERE", "no blank in it and is not empty"),
-    ("[old, small]", "[old, '[MASK]'] # HERE", "cannot be a word: it is reserved, .*; choose another"),
-    ("[old, small]", '[old, "s\\u202Emall"] # HERE', "cannot be a word: .*invisible.*; choose another"),
-    ("[old, small]", f"[old, {'x' * 41}] # HERE", "cannot be a word: .*too long; choose another"),
-    ("[old, small]", "[old, 5] # HERE", "must be text, not the number 5; put it in quotes"),
-    ("[old, small]", "[old, null] # HERE", "must be text, not nothing; put it in quotes"),
-    ("person: [girl]", "pet: [girl] # HERE", "pet: stands twice"),
-    ("person: [girl]", "girl: [girl] # HERE", "'girl' names both a class and a word; rename the class"),
-    ("person: [girl]", "subject: [girl] # HERE", "the name 'subject' is taken; choose another"),
-    ("words:", "words: # HERE", "verb is missing; add it", "  verb: [sat, slept]\n", ""),
-    ("words:", "words: # HERE", "more than 2,000; use fewer", "[old, small]", f"[{MANY}]"),
+    ("[cat, dog]", "[cat, dog, cat] # HERE", ["cat", "subject", "twice"]),
+    ("[sat, slept]", "[sat, dog] # HERE", ["dog", "subject"]),
+    ("[old, small]", "[] # HERE", ["adjective", "empty"]),
+    ("[old, small]", "{} # HERE", ["adjective", "words"]),
+    ("[old, small]", "[old, very small] # HERE", ["blank", "_", "-"]),
+    ("[old, small]", "[old, ''] # HERE", ["adjective"]),
+    ("[old, small]", "[old, '[MASK]'] # HERE", ["reserved"]),
+    ("[old, small]", '[old, "s\\u202Emall"] # HERE', ["invisible", r"s\u202emall"]),
+    ("[old, small]", f"[old, {'x' * 41}] # HERE", ["too long"]),
+    ("[old, small]", "[old, 5] # HERE", ["adjective", "5"]),
+    ("[old, small]", "[old, null] # HERE", ["adjective", "nothing"]),
+    ("person: [girl]", "pet: [girl] # HERE", ["pet", "line 5"]),
+    ("person: [girl]", "girl: [girl] # HERE", ["girl", "class", "word", "rename"]),
+    ("person: [girl]", "subject: [girl] # HERE", ["subject"]),
+    ("words:", "words: # HERE", ["verb", "missing"], "  verb: [sat, slept]\n", ""),
+    ("words:", "words: # HERE", ["2,000", "fewer"], "[old, small]", f"[{MANY}]"),
     # Names.
-    ("pet: [cat, dog]", '"p\\net": [cat, dog] # HERE', "cannot be a name: .*invisible or too long; choose another"),
-    ("adjective: [old", '"adjec\\ttive": [old # HERE\n', "cannot be a name: .*invisible"),
-    ("anyone: [dog", '"any\\u202Eone": [dog # HERE\n', "cannot be a name: .*invisible"),
-    ("determiner:\n", f"{'x' * 41}: # HERE\n", "cannot be a name: .*too long"),
-    ("anyone: [dog, girl]", "anyone: [dog, grl] # HERE", "'grl' is no word, class or group of .*did you mean girl?"),
-    ("anyone: [dog", "pet: [dog] # HERE\n  anyone: [dog", "the name 'pet' is taken; choose another"),
-    ("pet: [sat]", "pett: [sat] # HERE", "'pett' is no word, class or group of subject; did you mean pet?"),
-    ("girl: [slept]", "girl: [hid] # HERE", "'hid' is no word, class or group of verb; known: sat, slept"),
-    ("girl: [slept]", "girl: [mat] # HERE", "'mat' is no word, class or group of verb; did you mean sat?"),
-    ("[object, verb]", "[object, object] # HERE", "must name two of subject, verb, object"),
-    ("[object, verb]", "[object, adjective] # HERE", "must name two of subject, verb, object"),
-    ("[object, verb]", "[object] # HERE", "must name two of subject, verb, object"),
+    ("pet: [cat, dog]", '"p\\net": [cat, dog] # HERE', [r"p\net", "name"]),
+    ("adjective: [old", '"adjec\\ttive": [old # HERE\n', [r"adjec\ttive"]),
+    ("anyone: [dog", '"any\\u202Eone": [dog # HERE\n', [r"any\u202eone"]),
+    ("determiner:\n", f"{'x' * 41}: # HERE\n", ["name", "too long"]),
+    ("anyone: [dog, girl]", "anyone: [dog, grl] # HERE", ["grl", "girl"]),
+    ("anyone: [dog", "pet: [dog] # HERE\n  anyone: [dog", ["pet", "taken"]),
+    ("pet: [sat]", "pett: [sat] # HERE", ["pett", "subject", "pet"]),
+    ("girl: [slept]", "girl: [hid] # HERE", ["hid", "verb", "sat", "slept"]),
+    ("girl: [slept]", "girl: [mat] # HERE", ["mat", "verb", "sat"]),
+    ("[object, verb]", "[object, object] # HERE", ["two", "subject", "verb", "object"]),
+    ("[object, verb]", "[object, adjective] # HERE", ["subject", "verb", "object"]),
+    ("[object, verb]", "[object] # HERE", ["subject", "verb", "object"]),
     # Forms.
-    ("{the: 2, a: 1}", "{} # HERE", "is empty; give it at least one word, such as"),
-    ("{the: 2, a: 1}", "{the: 0, a: 1} # HERE", "must be from 1e-06 to 1e.06, not 0"),
-    ("{the: 2, a: 1}", "{old: 1} # HERE", "'old' is already a word of another slot"),
-    ("default: {the: 1}", "cat: {the: 1} # HERE", "'cat' has its determiner already; name it once"),
-    ("default: {the: 1}", "cta: {the: 1} # HERE", "'cta' is no word, class or group of .*did you mean cat?"),
-    ("determiner:\n", "verb: # HERE\n", "the name 'verb' is taken; choose another"),
+    ("{the: 2, a: 1}", "{} # HERE", ["pet", "empty"]),
+    ("{the: 2, a: 1}", "{the: 0, a: 1} # HERE", ["1e-06", "1e+06", "0"]),
+    ("{the: 2, a: 1}", "{old: 1} # HERE", ["old", "slot"]),
+    ("default: {the: 1}", "cat: {the: 1} # HERE", ["cat", "determiner", "once"]),
+    ("default: {the: 1}", "cta: {the: 1} # HERE", ["cta", "cat"]),
+    ("determiner:\n", "verb: # HERE\n", ["verb"]),
     ("{slot: preposition, of: object}\n    - {slot: object}\n  b", "{slot: preposition, of: subject} # HERE\n  b",
-     "'cat' has no preposition; add it under forms, or add default"),
+     ["cat", "preposition", "forms", "default"]),
     # Clauses and sentences.
-    (OPTIONAL, "{slot: adjectiv, chance: 0.25} # HERE", "unknown slot.*did you mean adjective?"),
-    (OPTIONAL, "{slot: adjective, chance: 1.5} # HERE", "above 0 and at most 1, not 1.5"),
-    (OPTIONAL, "{slot: adjective, chance: 0} # HERE", "above 0 and at most 1, not 0"),
-    (OPTIONAL, "{slot: adjective, chance: -.inf} # HERE", "a finite number, not -inf"),
-    (OPTIONAL, "{slot: adjective, word: x} # HERE", "exactly one of slot, word$"),
-    (OPTIONAL, "{chance: 0.25} # HERE", "exactly one of slot, word$"),
-    (OPTIONAL, "{slot: adjective, of: subject} # HERE", "only such a slot, needs `of`"),
-    (OPTIONAL, "{slot: determiner} # HERE", "needs `of`; see the entry 'determiner'"),
-    (OPTIONAL, "{slot: determiner, of: adjective} # HERE", "must be one of subject, verb"),
-    (OPTIONAL, "{word: cat} # HERE", "'cat' is a word of a slot; write slot: "),
-    (OPTIONAL, "{word: two words} # HERE", "a word has no blank"),
-    ("{slot: subject}\n    - {slot: verb}", "{slot: subject, chance: .5} # HERE\n    - {slot: verb}", "never optional"),
-    ("  main:", "  main: # HERE", "a clause has exactly one verb; add or remove",
+    (OPTIONAL, "{slot: adjectiv, chance: 0.25} # HERE", ["adjectiv", "adjective"]),
+    (OPTIONAL, "{slot: adjective, chance: 1.5} # HERE", ["0", "1", "1.5"]),
+    (OPTIONAL, "{slot: adjective, chance: 0} # HERE", ["chance", "0", "1"]),
+    (OPTIONAL, "{slot: adjective, chance: -.inf} # HERE", ["chance", "-inf"]),
+    (OPTIONAL, "{slot: adjective, word: x} # HERE", ["one", "slot", "word"]),
+    (OPTIONAL, "{chance: 0.25} # HERE", ["slot", "word"]),
+    (OPTIONAL, "{slot: adjective, of: subject} # HERE", ["of"]),
+    (OPTIONAL, "{slot: determiner} # HERE", ["of", "determiner"]),
+    (OPTIONAL, "{slot: determiner, of: adjective} # HERE", ["subject", "verb"]),
+    (OPTIONAL, "{word: cat} # HERE", ["cat", "slot"]),
+    (OPTIONAL, "{word: two words} # HERE", ["word", "blank"]),
+    ("{slot: subject}\n    - {slot: verb}", "{slot: subject, chance: .5} # HERE\n    - {slot: verb}",
+     ["subject", "optional"]),
+    ("  main:", "  main: # HERE", ["clause", "one verb"],
      "{slot: subject}\n    - {slot: verb}\n", "{slot: subject}\n"),
-    ("{clause: back}", "{clause: bak} # HERE\n", "unknown clause 'bak'; did you mean back?"),
-    ("{clause: back}", "{clause: back, chance: 0.5} # HERE\n", "a clause is not optional; write a second sentence"),
-    ("{clause: back}", "{slot: verb} # HERE\n", "a verb stands in a clause and is never optional"),
-    ("parts: [{word: so, chance: 0.25}, {clause: slow}, {word: .}]", "parts: [{word: so}] # HERE", "one clause; add"),
-    ("sentences:", "sentences: # HERE", "the chances sum to 0.875; make them sum to 1",
+    ("{clause: back}", "{clause: bak} # HERE\n", ["bak", "back"]),
+    ("{clause: back}", "{clause: back, chance: 0.5} # HERE\n", ["optional", "second sentence"]),
+    ("{clause: back}", "{slot: verb} # HERE\n", ["verb", "clause"]),
+    ("parts: [{word: so, chance: 0.25}, {clause: slow}, {word: .}]", "parts: [{word: so}] # HERE", ["clause", "add"]),
+    ("sentences:", "sentences: # HERE", ["0.875", "1"],
      "chance: 0.375", "chance: 0.25"),
-    ("sentences:", "sentences: # HERE", "two templates cannot be told apart: '.*'; give one a word of its own",
+    ("sentences:", "sentences: # HERE", ["two", "word"],
      OPTIONAL, f"{OPTIONAL}\n    - {OPTIONAL}"),
-    ("sentences:", "sentences: # HERE", "more than 300 sentence forms; make fewer parts optional",
+    ("sentences:", "sentences: # HERE", ["300", "optional"],
      "{clause: back}", "{clause: back}" + ", {word: so, chance: 0.5}" * 9),
-    ("sentences:", "sentences: # HERE", "of 107 parts, more than 100; make it shorter",
+    ("sentences:", "sentences: # HERE", ["107", "100", "shorter"],
      "{clause: back}", "{clause: back}" + ", {word: so}" * 94),
     # Held-out contexts.
-    ("share: 0.25", "share: 0.75 # HERE", "must be from 0 to 0.5, not 0.75"),
-    ("subject: cat, verb", "subject: pet, verb", "must be one subject, not a class"),
-    ("object: mat}", "object: matt} # HERE", "'matt' is no word, class or group of object; did you mean mat?"),
-    ("verb: sat, object: mat}", "object: mat} # HERE", "verb is missing; add it"),
+    ("share: 0.25", "share: 0.75 # HERE", ["0", "0.5", "0.75"]),
+    ("subject: cat, verb", "subject: pet, verb", ["subject", "class"]),
+    ("object: mat}", "object: matt} # HERE", ["matt", "object", "mat"]),
+    ("verb: sat, object: mat}", "object: mat} # HERE", ["verb"]),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("row", MISTAKES, ids=[f"{i}-{row[2][:40]}" for i, row in enumerate(MISTAKES)])
+@pytest.mark.parametrize("row", MISTAKES, ids=[f"{i}-{row[1][:40]!a}" for i, row in enumerate(MISTAKES)])
 def test_a_mistake_is_told_with_its_line_and_remedy(row):
-    old, new, says, *further = row
+    old, new, named, *further = row
     assert SMALL.count(old) == 1
     text = SMALL.replace(old, new)
     if further:
@@ -131,38 +132,37 @@ def test_a_mistake_is_told_with_its_line_and_remedy(row):
         text = text.replace(*further)
     marked = text if "HERE" in text else SMALL.replace(old, new.replace("\n", " # HERE\n", 1) + "# HERE")
     line = 1 + marked[: marked.index("HERE")].count("\n")
-    with pytest.raises(InputError) as error:
+    with refused(f"test.yaml:{line}", *named):
         world_from(text, "test")
-    message = assert_told_well(error.value)
-    assert message.startswith(f"test.yaml:{line}: "), message
-    assert re.search(says, message), message
 
 
-def raw_error(tmp_path, raw):
+@pytest.mark.parametrize(
+    ("raw", "place", "named"),
+    [
+        (b"a: 1\nb: \xff\n", "raw.yaml:2", ["UTF-8"]),
+        (SMALL.encode("utf-16"), "raw.yaml:1", []),
+        (b"a: 1\nb: \x00\n", "raw.yaml:2", ["U+0000"]),
+        (b"#" * (MAX_BYTES + 1), "raw.yaml", ["1,000,000"]),
+    ],
+    ids=["latin", "utf-16", "nul", "large"],
+)
+def test_a_file_that_is_not_text(tmp_path, raw, place, named):
     path = tmp_path / "raw.yaml"
     path.write_bytes(raw)
-    with pytest.raises(InputError) as error:
+    with refused(place, *named):
         read_yaml(path, "raw.yaml")
-    return assert_told_well(error.value)
-
-
-def test_a_file_that_is_not_text(tmp_path):
-    assert raw_error(tmp_path, b"a: 1\nb: \xff\n") == "raw.yaml:2: not UTF-8 text; save the file as UTF-8"
-    assert raw_error(tmp_path, SMALL.encode("utf-16")).startswith("raw.yaml:1: not UTF-8 text")
-    assert raw_error(tmp_path, b"a: 1\nb: \x00\n").startswith("raw.yaml:2: the character U+0000")
-    assert "larger than 1,000,000 bytes" in raw_error(tmp_path, b"#" * (MAX_BYTES + 1))
 
 
 def test_a_file_that_cannot_be_read(tmp_path):
-    with pytest.raises(InputError, match=r"gone.yaml: cannot be read: No such file"):
+    with refused(str(tmp_path / "gone.yaml"), "No such file"):
         read_yaml(tmp_path / "gone.yaml")
-    with pytest.raises(InputError, match=r"cannot be read: Is a directory"):
+    with refused(str(tmp_path), "directory"):
         read_yaml(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "# only a comment\n", "---\n...\n", "null"])
 def test_an_empty_file(text):
-    with pytest.raises(InputError, match=r"test.yaml:[12]: must be a mapping .key: value., not nothing"):
+    with refused(f"test.yaml:{2 if '---' in text else 1}", "key: value", "nothing"):
         world_from(text)
 
 
