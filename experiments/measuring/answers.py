@@ -6,7 +6,7 @@ import numpy as np
 
 from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import Measurement
-from experiments.training.state import Array
+from experiments.training.arrays import Array
 from experiments.training.trainer import RunRecord
 
 

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from data.vocabulary import PAD
-from experiments.training.state import Array
+from experiments.training.arrays import Array
 from model.transformer import ForwardOutput
 
 SATURATED = 0.9

@@ -7,7 +7,6 @@ seeds, per slot, on contexts that training asks for and on contexts that it neve
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +19,7 @@ from data.sampler import Batch, SamplerTables, sample, sampler_tables
 from data.vocabulary import PAD
 from data.world import World
 from experiments.config.schema import PIECES, Config
-from experiments.training.state import Array
+from experiments.training.arrays import Array
 from experiments.training.update import BATCH_AXIS
 from model.functional import Model, apply
 from model.loss import excess
@@ -88,7 +87,7 @@ def _padding(count: int) -> int:
 
 
 @functools.partial(jax.jit, static_argnums=2)
-def _draw(tables: SamplerTables, kind: Any, size: int) -> Batch:
+def _draw(tables: SamplerTables, kind: Array, size: int) -> Batch:
     """The sentences of one kind; the key is made in here, since each operation outside is a program to be compiled."""
     return sample(tables, jax.random.fold_in(jax.random.key(_KEY), kind), size)
 

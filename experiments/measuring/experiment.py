@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import numpy as np
@@ -111,7 +110,7 @@ def evaluation_data_shapes(config: Config, world: World, probes: Probes) -> Eval
     """The shapes of `make_evaluation_data`, without the exact answers."""
     examples = evaluation_shapes(config, world)
 
-    def rows(like: jax.ShapeDtypeStruct, count: int, dtype: Any = None) -> jax.ShapeDtypeStruct:
+    def rows(like: jax.ShapeDtypeStruct, count: int, dtype: type | None = None) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct((_count(count, config), *like.shape[1:]), dtype or like.dtype)
 
     tokens_EK, masked_E, posterior_EV = examples.tokens_EK, examples.masked_E, examples.posterior_EV

@@ -10,8 +10,8 @@ from experiments.measuring.attention_statistics import AttentionStatistics, atte
 from experiments.measuring.excess import Evaluation, EvaluationSet, evaluate
 from experiments.measuring.probes import Observation, OtherRows, Probes, observe
 from experiments.measuring.row_gradients import Sample, row_norms
+from experiments.training.arrays import Array
 from experiments.training.program_cache import register_output_types
-from experiments.training.state import Array
 from model.functional import Model, apply
 from model.transformer import ForwardOutput
 

@@ -17,7 +17,7 @@ from data.errors import InputError
 from data.posterior import pair_posterior, posterior, relevance, relevant_words, template_of
 from data.vocabulary import MASK, PAD
 from data.world import World
-from experiments.training.state import Array
+from experiments.training.arrays import Array
 from model.functional import Model, apply
 from model.interventions import cut_logits
 from model.loss import excess

@@ -5,7 +5,6 @@ means something only beside its baselines: the untrained model, uniform attentio
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from data.posterior import relevant_words
 from data.vocabulary import MASK, PAD
 from experiments.measuring.measurement import Measurement
 from experiments.measuring.probes import OtherRows, Probes
+from experiments.training.arrays import Array
 
 Floats = NDArray[np.float32]
 MEANINGS = {
@@ -70,7 +70,7 @@ def relation_scores(probes: Probes, other: OtherRows, trained: Measurement, untr
     )
 
 
-def by_place(probes: Probes, position_map_PHK: Any) -> Floats:
+def by_place(probes: Probes, position_map_PHK: Array) -> Floats:
     """The maps of the probe rows [G, H, K], if each head looked at places as it does on average."""
     words_GK = probes.tokens_GK != PAD
     by_place_GHK = position_map_PHK[probes.masked_G] * words_GK[:, None]
@@ -82,7 +82,7 @@ def on_relevant(weights_GHK: Floats, relevant_GK: NDArray[np.bool_]) -> NDArray[
     return np.asarray((weights_GHK.astype(np.float64) * relevant_GK[:, None]).sum(axis=2))
 
 
-def _costliest_are(relevant_GK: NDArray[np.bool_], cost_GK: Any) -> NDArray[np.bool_]:
+def _costliest_are(relevant_GK: NDArray[np.bool_], cost_GK: Array) -> NDArray[np.bool_]:
     rows = [
         set(most_costly(cost_GK, count)[g]) == set(np.flatnonzero(relevant_GK[g]))
         for g, count in enumerate(relevant_GK.sum(axis=1))
@@ -90,7 +90,7 @@ def _costliest_are(relevant_GK: NDArray[np.bool_], cost_GK: Any) -> NDArray[np.b
     return np.asarray(rows)
 
 
-def most_costly(cost_GK: Any, count: int = 2) -> NDArray[np.int64]:
+def most_costly(cost_GK: Array, count: int = 2) -> NDArray[np.int64]:
     """The `count` keys of each row whose removal costs most [G, count], the most costly first."""
     return np.argsort(-cost_GK, axis=1, kind="stable")[:, :count]
 

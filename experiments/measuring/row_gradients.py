@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.training.state import Array
+from experiments.training.arrays import Array
 from model.functional import Model, Params, apply
 from model.loss import excess
 

@@ -1,4 +1,4 @@
-"""What a person sees in the terminal at the end of a training: what the model does with the masked words.
+"""The result of a training in the terminal: what the model does with the masked words, and how well.
 
 Words come from users: they are shown as text, never as markup, and without control characters.
 """
@@ -23,18 +23,35 @@ _PALE, _DARK = np.array([235, 241, 250]), np.array([8, 81, 156])
 """Background of a weight of 0 and of 1, as in the pictures."""
 
 
+_ROWS = (
+    "Each row masks one word. Its numbers are attention weights, means over the heads; they sum to 1. [ ] is the masked"
+    " place. guess: the model's most probable word and its probability; exact: the same by the rules of this world."
+)
+_EXCESS = (
+    "Excess: how far the guessed probabilities are from the exact ones (their KL divergence) in nats, the natural unit"
+    " of information: tossing a coin brings 0.69 nats. 0 is perfect. Trained contexts are combinations of words around"
+    " the masked one that training shows; held-out contexts are combinations that it never shows."
+)
+_WEIGHT = (
+    "Weight on relevant words: the share of attention on the words that change the exact answer most. Beside it, what"
+    " an untrained model, attention by position alone and uniform attention give."
+)
+
+
 def report(
     experiment: Experiment, first: Record[Measurement], last: Record[Measurement], folder: Path, console: Console
 ) -> None:
     """Print the result: sentences word by word, the figures of the runs, and where everything lies."""
     seed = f", seed {experiment.config.seed}" if experiment.config.seeds > 1 else ""
     console.print()
-    console.print(Text(f"What a masked word looks at (mean of the heads{seed}; [ ]: the masked place)", style="bold"))
+    console.print(Text(f"What the model looks at to guess each masked word{seed}", style="bold"))
+    console.print(Text(_ROWS, style="dim"))
     rows = row_results(experiment, last.of(0))
     for sentence in _shown(experiment):
         console.print(_attention_table([row for row in rows if row.sentence == sentence]))
         console.print()
     console.print(_figures(experiment, first, last))
+    console.print(Text(f"\n{_EXCESS}\n\n{_WEIGHT}", style="dim"))
     shown = shlex.quote(printable(str(folder)))
     logs = shlex.quote(printable(str(folder.parent)))
     console.print(Text.assemble("\nThis run lies in  ", (shown, "bold")), soft_wrap=True)
@@ -98,11 +115,8 @@ def _figures(experiment: Experiment, first: Record[Measurement], last: Record[Me
 
     def spread(found: list[dict[str, float]], name: str, digits: int) -> str:
         values = [metrics[name] for metrics in found]
-        return (
-            f"median of {len(values)}, {min(values):.{digits}f} to {max(values):.{digits}f}; "
-            if len(values) > 1
-            else ""
-        )
+        several = f"median of {len(values)}, {min(values):.{digits}f} to {max(values):.{digits}f}; "
+        return several if len(values) > 1 else ""
 
     for kind, label in (("trained", "Excess, trained contexts"), ("held_out", "Excess, held-out contexts")):
         key = f"excess/{kind}/all"

@@ -5,7 +5,6 @@ Usually: one training after the other, in a Python loop over a jitted update of 
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +13,7 @@ import numpy as np
 from data.sampler import sampler_tables
 from experiments.ablation.plan import Group
 from experiments.speed.update_speed import every_row_loss
+from experiments.training.arrays import Tree
 from experiments.training.ensemble import Ensemble
 from experiments.training.hyperparameters import Hyperparameters, hyperparameters
 from experiments.training.state import TrainState, init_state
@@ -49,7 +49,7 @@ def _ensemble(group: Group, values: Hyperparameters) -> Run:
     placed = ensemble.place(values)
     states = jax.block_until_ready(ensemble.each(lambda _, one: init_state(static, one))((), placed))
 
-    def updated(shared: Any, one: tuple[Hyperparameters, TrainState]) -> TrainState:
+    def updated(shared: Tree, one: tuple[Hyperparameters, TrainState]) -> TrainState:
         return train_steps(static, shared[0], *one, jnp.int32(0), shared[1], ensemble.shards)[0]
 
     compiled = ensemble.each(updated)
@@ -64,7 +64,7 @@ def _plain_loop(group: Group, values: Hyperparameters) -> Run:
     init = jax.jit(lambda one: init_state(static, one))
 
     @jax.jit
-    def update(tables: Any, one: Hyperparameters, state: TrainState, step: jax.Array) -> TrainState:
+    def update(tables: Tree, one: Hyperparameters, state: TrainState, step: jax.Array) -> TrainState:
         return train_steps(static, tables, one, state, step, step + 1, loss=every_row_loss)[0]
 
     placed = [jax.device_put(one_run(values, number)) for number in range(len(values.seed))]

@@ -10,6 +10,7 @@ import numpy as np
 from data.sampler import Batch, sampler_tables
 from data.world import World
 from experiments.config.schema import Config
+from experiments.training.arrays import Tree
 from experiments.training.ensemble import Ensemble
 from experiments.training.hyperparameters import Hyperparameters, TrainingSpec, hyperparameters, training_spec
 from experiments.training.state import TrainState, init_state
@@ -50,7 +51,7 @@ def measure_update_speed(config: Config, world: World, updates: int, repeats: in
 
 
 def _program(ensemble: Ensemble, static: TrainingSpec, loss: Loss) -> Any:
-    def run(shared: Any, one: tuple[Hyperparameters, TrainState]) -> jax.Array:
+    def run(shared: Tree, one: tuple[Hyperparameters, TrainState]) -> jax.Array:
         tables, stop = shared
         return train_steps(static, tables, *one, jnp.int32(0), stop, ensemble.shards, loss)[1]
 

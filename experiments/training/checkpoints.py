@@ -24,6 +24,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as policies
 
+from experiments.training.arrays import Tree
 from experiments.training.stopwatch import TrainingTime
 
 FOLDER = "checkpoints"
@@ -68,7 +69,7 @@ class Checkpoints:
         )
         return ocp.CheckpointManager(self._folder, options=options)
 
-    def save(self, step: int, states: Any, excess: float, spent: TrainingTime) -> None:
+    def save(self, step: int, states: Tree, excess: float, spent: TrainingTime) -> None:
         """Save the states (NumPy) at `step`, in the background; `excess` is what the best one is chosen by."""
         metrics = {"excess": excess if np.isfinite(excess) else 1e30, "digest": _digest(states), **vars(spent)}
         with _system_errors():
@@ -81,7 +82,7 @@ class Checkpoints:
             if "_manager" in vars(self):
                 self._manager.wait_until_finished()
 
-    def restore(self, like: Any) -> tuple[tuple[int, Any] | None, list[int]]:
+    def restore(self, like: Tree) -> tuple[tuple[int, Any] | None, list[int]]:
         """The last whole checkpoint (step, states), or None; and the steps of those that were damaged.
 
         Args:
@@ -123,7 +124,7 @@ class Checkpoints:
         sound = isinstance(metrics, dict) and isinstance(metrics.get("excess"), float) and "digest" in metrics
         return metrics if sound else None
 
-    def _read(self, step: int, like: Any) -> Any:
+    def _read(self, step: int, like: Tree) -> Any:
         """The states of a step; None if they are not what was saved."""
         metrics, named = self._metrics(step), _named(like)
         if metrics is None:
@@ -155,12 +156,12 @@ def _without_closed_loops(about: "sys.UnraisableHookArgs") -> None:
         sys.__unraisablehook__(about)
 
 
-def _named(states: Any) -> dict[str, Any]:
+def _named(states: Tree) -> dict[str, Any]:
     """The leaves of `states` by their place: plain names, whatever the optimiser's own types are."""
     return {f"{i:04d}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(states))}
 
 
-def _digest(states: Any) -> str:
+def _digest(states: Tree) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for leaf in jax.tree.leaves(states):
         array = np.ascontiguousarray(leaf)

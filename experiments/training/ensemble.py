@@ -14,6 +14,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
+from experiments.training.arrays import Tree
 from experiments.training.compiler import Compiler, Options
 from experiments.training.program_cache import load_or_trace
 from experiments.training.update import BATCH_AXIS
@@ -28,12 +29,12 @@ _OTHER_OPTIONS: dict[str, str | bool] = (
 class Compiled:
     """A function of all runs that is being compiled: takes (shared, stacked), gives stacked."""
 
-    def __init__(self, program: "Future[jax.stages.Compiled]", shapes: Any, sharding: NamedSharding) -> None:
+    def __init__(self, program: "Future[jax.stages.Compiled]", shapes: Tree, sharding: NamedSharding) -> None:
         self._program = program
         self.shapes = jax.tree.map(lambda s: jax.ShapeDtypeStruct(s.shape, s.dtype, sharding=sharding), shapes)
         """What it gives, as shapes: enough to compile what comes after it."""
 
-    def __call__(self, shared: Any, stacked: Any) -> Any:
+    def __call__(self, shared: Tree, stacked: Tree) -> Tree:
         return self._program.result()(shared, stacked)
 
 
@@ -59,8 +60,8 @@ class Ensemble:
     def compile(
         self,
         function: Callable[[Any, Any], Any],
-        shared: Any,
-        stacked: Any,
+        shared: Tree,
+        stacked: Tree,
         optimization_level: int = 1,
         cache_key: object = None,
     ) -> "Compiled":
@@ -93,7 +94,7 @@ class Ensemble:
     def each(self, function: Callable[[Any, Any], Any]) -> jax.stages.Wrapped:
         """`function(shared, one run's arrays)` for every run, compiled: takes (shared, stacked), gives stacked."""
 
-        def local(shared: Any, stacked: Any) -> Any:
+        def local(shared: Tree, stacked: Tree) -> Any:
             if self._on_cpu:
                 return jax.lax.map(lambda one: function(shared, one), stacked)
             return jax.vmap(lambda one: function(shared, one))(stacked)
@@ -101,22 +102,22 @@ class Ensemble:
         specs = (PartitionSpec(), PartitionSpec(RUN_AXIS))
         return jax.jit(jax.shard_map(local, mesh=self.mesh, in_specs=specs, out_specs=specs[1], check_vma=False))
 
-    def place(self, stacked: Any) -> Any:
+    def place(self, stacked: Tree) -> Any:
         """`stacked` (NumPy, [R] first) on the devices of its runs."""
         padding = -self.runs % self.mesh.shape[RUN_AXIS]
         padded = jax.tree.map(lambda x: np.concatenate([x, np.repeat(x[-1:], padding, axis=0)]), stacked)
         return jax.device_put(padded, self.by_run)
 
-    def replicate(self, tree: Any) -> Any:
+    def replicate(self, tree: Tree) -> Any:
         """`tree` on every device."""
         return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec()))
 
-    def replicated(self, tree: Any) -> Any:
+    def replicated(self, tree: Tree) -> Any:
         """The shapes that `replicate(tree)` has; `tree` may itself be shapes alone."""
         everywhere = NamedSharding(self.mesh, PartitionSpec())
         return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=everywhere), tree)
 
-    def fetch(self, stacked: Any) -> Any:
+    def fetch(self, stacked: Tree) -> Any:
         """`stacked` as NumPy arrays, without padding; waits for the devices."""
         if jax.process_count() > 1:
             stacked = multihost_utils.process_allgather(stacked, tiled=True)

@@ -1,7 +1,6 @@
 """What one run is made of: what is compiled in, and what may differ between the runs of one program."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +8,7 @@ import numpy as np
 
 from data.world import World
 from experiments.config.schema import Config
+from experiments.training.arrays import Array
 from model.config import TransformerConfig
 
 START, _BATCHES, _SEQUENCE = range(3)
@@ -32,15 +32,15 @@ class TrainingSpec:
 class Hyperparameters:
     """What may differ between the runs of one compiled program: traced scalars, stacked [R] where runs are."""
 
-    seed: Any
-    learning_rate: Any
-    scale: Any
-    weight_decay: Any
-    steps: Any
-    warmup: Any
-    query_start: Any
+    seed: Array
+    learning_rate: Array
+    scale: Array
+    weight_decay: Array
+    steps: Array
+    warmup: Array
+    query_start: Array
     """What W_Q is multiplied by before the first update."""
-    folded: Any
+    folded: Array
     """The factor that W_Q and W_K take over from the scale, each its root; see `optimizer`."""
 
 
@@ -53,7 +53,7 @@ def training_spec(config: Config, world: World) -> TrainingSpec:
 def hyperparameters(*configs: Config) -> Hyperparameters:
     """The hyperparameters of the configs' runs, stacked [R]: for each config in turn, one for each of its seeds."""
 
-    def stacked(values: list[float], dtype: Any = np.float32) -> np.ndarray:
+    def stacked(values: list[float], dtype: type = np.float32) -> np.ndarray:
         return np.repeat(np.asarray(values, dtype), [config.seeds for config in configs])
 
     return Hyperparameters(

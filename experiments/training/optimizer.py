@@ -1,11 +1,10 @@
 """The optimiser of a run, with its own learning rate and decay."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import optax
 
+from experiments.training.arrays import Tree
 from experiments.training.hyperparameters import Hyperparameters, TrainingSpec
 from model.functional import Params
 
@@ -28,7 +27,7 @@ def optimizer(spec: TrainingSpec, hyperparameters: Hyperparameters) -> optax.Gra
     """
     root = jnp.sqrt(hyperparameters.folded)
 
-    def as_folded(updates: Params, _: Any) -> Params:
+    def as_folded(updates: Params, _: Tree) -> Params:
         return with_factors(updates, root, root)
 
     return optax.chain(

@@ -22,6 +22,8 @@ from typing import Any
 import jax
 from jax import export
 
+from experiments.training.arrays import Tree
+
 _ROOT = Path(__file__).parents[2]
 _DIGEST_BYTES = 32
 _MOST_FILES = 200
@@ -57,7 +59,7 @@ def register_output_types(kinds: Iterable[type]) -> None:
             )
 
 
-def load_or_trace(function: jax.stages.Wrapped, arguments: Any, cache_key: object) -> jax.stages.Wrapped:
+def load_or_trace(function: jax.stages.Wrapped, arguments: Tree, cache_key: object) -> jax.stages.Wrapped:
     """`function` as it was traced before for such arguments, or as it is traced now.
 
     Args:

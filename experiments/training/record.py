@@ -1,18 +1,19 @@
 """What a training gives to its caller: records at recorded steps, its progress in between, and where it can go on."""
 
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.training.arrays import Tree
 from experiments.training.state import TrainState
 from experiments.training.stopwatch import TrainingTime
 from model.functional import Params
 
 M = TypeVar("M")
-Tree = TypeVar("Tree")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class ResumePoint:
     """The time that it has taken until then."""
 
 
-def one_run(stacked: Tree, run: int) -> Tree:
+def one_run(stacked: T, run: int) -> T:
     """Run number `run` of arrays stacked [R]."""
-    one: Any = jax.tree.map(lambda array: array[run], stacked)
+    one: Tree = jax.tree.map(lambda array: array[run], stacked)
     return one

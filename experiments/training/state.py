@@ -1,18 +1,15 @@
 """What training changes: the parameters and the optimiser's state, as they are before the first update."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from experiments.training.arrays import Array, Tree
 from experiments.training.hyperparameters import START, Hyperparameters, TrainingSpec
 from experiments.training.optimizer import optimizer, with_factors
 from model.functional import Params, init_params
-
-Array = Any
-"""NumPy on the host, `jax.Array` on the device, a shape where something is compiled for it."""
 
 
 @jax.tree_util.register_dataclass
@@ -21,7 +18,7 @@ class TrainState:
     """What an update changes."""
 
     params: Params
-    optimizer: Array
+    optimizer: Tree
     loss_sum: Array
     """Sum of the losses since the last recorded step; part of the state, so that it survives a stop in between."""
     diverged_at: Array

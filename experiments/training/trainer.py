@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from data.errors import InputError
 from data.sampler import SamplerTables
+from experiments.training.arrays import Tree
 from experiments.training.compiler import Compiler
 from experiments.training.ensemble import Ensemble
 from experiments.training.hyperparameters import Hyperparameters, TrainingSpec
@@ -108,7 +109,7 @@ class Trainer(Generic[Data, M]):
         shared = (self._tables, self.ensemble.replicated(data))
         self._measure = self.ensemble.compile(self._measured, shared, runs, cache_key=known)
 
-    def _chunk(self, shared: Any, run: tuple[Hyperparameters, TrainState]) -> TrainState:
+    def _chunk(self, shared: Tree, run: tuple[Hyperparameters, TrainState]) -> TrainState:
         """A chunk of one run's updates."""
         tables, (start, stop, since) = shared
         hyperparameters, state = run
@@ -118,7 +119,7 @@ class Trainer(Generic[Data, M]):
             start, stop = jnp.minimum(start, hyperparameters.steps), jnp.minimum(stop, hyperparameters.steps)
         return train_steps(self.spec, tables, hyperparameters, state, start, stop, self.ensemble.shards, self._loss)[0]
 
-    def _measured(self, shared: Any, run: tuple[Hyperparameters, TrainState]) -> tuple[M, jax.Array]:
+    def _measured(self, shared: Tree, run: tuple[Hyperparameters, TrainState]) -> tuple[M, jax.Array]:
         """What is measured of one run, and how far its two paths to the logits are apart."""
         (tables, data), (hyperparameters, state) = shared, run
         model = Model(self.spec.model, state.params, hyperparameters.scale)
