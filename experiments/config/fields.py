@@ -3,9 +3,13 @@
 import dataclasses
 import typing
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any
 
 from experiments.config.schema import Config
+
+Value = bool | int | float | str | tuple[str, ...]
+"""Of a config; a list in a config file is a tuple here."""
 
 
 def config_fields(schema: type = Config, prefix: str = "") -> Iterator[tuple[str, "dataclasses.Field[Any]"]]:
@@ -18,3 +22,13 @@ def config_fields(schema: type = Config, prefix: str = "") -> Iterator[tuple[str
             yield from config_fields(typing.cast(type, declared[item.name]), f"{prefix}{item.name}.")
         else:
             yield prefix + item.name, item
+
+
+def value_of(config: object, name: str) -> Value:
+    """The value of a config by its dotted name: `value_of(config, "model.d_head")`."""
+    return typing.cast(Value, attrgetter(name)(config))
+
+
+def values_of(config: object) -> dict[str, Value]:
+    """Every value of a config, by its dotted name."""
+    return {name: value_of(config, name) for name, _ in config_fields(type(config))}
