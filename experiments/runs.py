@@ -28,7 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "in nats (a guess of probability p costs -ln p nats); 0 is perfect. Relation is the attention weight on the "
         "relevant words. Of several seeds the median is shown.",
     )
-    parser.add_argument("--root", default=str(ROOT), metavar="DIR", help=f"the folder that holds the runs (default: {ROOT})")
+    parser.add_argument(
+        "--root", default=str(ROOT), metavar="DIR", help=f"the folder that holds the runs (default: {ROOT})"
+    )
     parser.add_argument(
         "--sort", choices=("name", "excess", "age"), default="name", help="order of the rows (default: name)"
     )

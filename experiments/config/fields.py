@@ -16,7 +16,8 @@ def config_fields(schema: type = Config, prefix: str = "") -> Iterator[tuple[str
     """(dotted name, field) of every value of the config."""
     declared = typing.get_type_hints(schema)
     for item in dataclasses.fields(schema):
-        if hasattr(declared[item.name], "from_yaml"):
+        types = (declared[item.name], *typing.get_args(declared[item.name]))
+        if any(hasattr(one, "from_yaml") for one in types):
             continue  # no fixed set of names: it is no option
         if dataclasses.is_dataclass(declared[item.name]):
             yield from config_fields(typing.cast(type, declared[item.name]), f"{prefix}{item.name}.")
