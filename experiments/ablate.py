@@ -1,4 +1,4 @@
-"""Vary any value of a config, train every combination with paired seeds, and compare what comes out.
+"""Vary any values of a config, train every combination with paired seeds, and compare the results.
 
 python -m experiments.ablate --config scaling.yaml
 python -m experiments.ablate --config scaling.yaml --grid model.d_head=4,16 --dry-run
@@ -24,20 +24,28 @@ examples:
   python -m experiments.ablate --config scaling_full.yaml --grid variant=standard,qk_norm
   python -m experiments.ablate --resume runs/scaling-001
 
-exit codes: 0 finished (a run that diverged is a result), 2 a mistake in what was given, 130 interrupted"""
+exit codes: 0 finished (a run that diverged is a result), 2 a mistake in the options or files, 130 interrupted"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (by default the process's); gives the exit code."""
-    about = "Vary any value of a config, train every combination with paired seeds, and compare what comes out."
+    about = "Vary any values of a config, train every combination with paired seeds, and compare the results."
     parser = config_parser("python -m experiments.ablate", about, EPILOG, AblationConfig, DEFAULT)
     parser.add_argument(
-        "--grid", action="append", default=[], metavar="NAME=VALUES", help="an axis: added, or in place of the config's"
+        "--grid",
+        action="append",
+        default=[],
+        metavar="NAME=VALUES",
+        help="an axis, which is added to those of the config or replaces one: model.d_head=4,16",
     )
     add_run_options(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the plan, and stop")
     parser.add_argument(
-        "--resume", nargs="?", const="", metavar="RUN", help="go on with one that was stopped (default: the newest)"
+        "--resume",
+        nargs="?",
+        const="",
+        metavar="RUN",
+        help="continue an ablation that was stopped (default: the newest)",
     )
     parser.set_defaults(config=None)
     options, overrides = parse(parser, arguments, AblationConfig)
@@ -50,9 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = Path(options.resume) if options.resume else newest_run(command="ablate")
         if not is_file(folder / "config.yaml"):
             raise InputError(f"{folder}: no ablation lies here (there is no config.yaml); name its folder")
-    config = load_ablation(
-        str(folder / "config.yaml") if folder else options.config or DEFAULT, overrides, options.grid
-    )
+    name = str(folder / "config.yaml") if folder else options.config or DEFAULT
+    config = load_ablation(name, overrides, options.grid)
     if options.grid:  # the predictions are about the file's own grid
         config = without_unmeasured(config)
     if only_printed(options, config):
@@ -62,10 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from experiments.training import runtime
 
     runtime.prepare()
-    if folder is not None:
-        return ablation_session.resume(config, folder, options.dry_run)
-    name = Path(options.config or DEFAULT).stem
-    return ablation_session.ablate(config, name, options.run_dir, options.dry_run)
+    return ablation_session.ablate(config, Path(name).stem, options.run_dir, options.dry_run, resumed=folder)
 
 
 if __name__ == "__main__":

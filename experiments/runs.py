@@ -1,4 +1,4 @@
-"""List all runs: status, age, excess, relation, and in what their configs differ.
+"""List all runs: status, age, excess, relation, and the config values in which they differ.
 
 python -m experiments.runs
 python -m experiments.runs --root runs --sort excess
@@ -23,10 +23,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (by default the process's); gives the exit code."""
     parser = OneLineParser(
         prog="python -m experiments.runs",
-        description="List all runs of a folder: status, excess in nats, relation (weight on the words that truly "
-        "matter), and the settings in which they differ. Of several seeds the median is shown.",
+        description="List all runs of a folder: status, age, updates, excess, relation, and the config values in which "
+        "the runs differ. Excess is how much worse the model predicts a masked word than the exact probabilities do, "
+        "in nats (a guess of probability p costs -ln p nats); 0 is perfect. Relation is the attention weight on the "
+        "relevant words. Of several seeds the median is shown.",
     )
-    parser.add_argument("--root", default=str(ROOT), metavar="DIR", help=f"where the runs lie (default: {ROOT})")
+    parser.add_argument(
+        "--root", default=str(ROOT), metavar="DIR", help=f"the folder that holds the runs (default: {ROOT})"
+    )
     parser.add_argument(
         "--sort", choices=("name", "excess", "age"), default="name", help="order of the rows (default: name)"
     )
@@ -39,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not runs:
         say(console, f"no runs in {root}; python -m experiments.train --config toy.yaml makes one")
         return 0
-    keys = {"name": lambda r: r["run"], "excess": lambda r: r["excess"] or np.inf, "age": lambda r: r["age"]}
+    keys = {"name": lambda row: row.run, "excess": lambda row: row.metrics.get("excess", np.inf),
+            "age": lambda row: row.age}  # fmt: skip
     console.print(run_table(sorted(runs, key=keys[options.sort])))
     return 0
 

@@ -1,1 +1,1 @@
-"""Any value of a config varied, every combination trained with paired seeds, and compared."""
+"""Ablations: any values of a config are varied, every combination is trained with paired seeds, and compared."""

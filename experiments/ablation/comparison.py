@@ -1,50 +1,60 @@
-"""The runs of an ablation arranged for comparison: each variant at its best value of what is tuned, seeds paired.
+"""The runs of an ablation arranged for comparison: each variant at its best tuned value, seeds paired.
 
-Letters: V variants, X values along x, L tuned values, S seeds. What the grid does not vary has one value, "".
+Letters: V variants, X values along x, L tuned values, S seeds. An axis that the grid does not have has one value, "".
 
-The value that counts (say, the learning rate) is the one with the lowest interquartile mean over the seeds. An interval
-chooses it anew in every resample, so it holds the luck of that choice too; a p-value takes it as given. A run counts
-with its excess at the end, but with no more than it had before its first update, whether it diverged (its end is then
-its state before that), ends at 1e30 or at no number: leaving it out would favour what diverges.
+The best tuned value (say, of the learning rate) is the one with the lowest interquartile mean over the seeds. An
+interval chooses it anew in every resample, so it includes the luck of that choice; a p-value takes it as given. A run
+counts with its excess at the end, but with no more than it had before its first update, whether it diverged (its end
+is then its state before that), ends at 1e30 or at no number: leaving it out would favour what diverges.
 """
 
+import dataclasses
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.ablation.metrics import EXCESS
+from experiments.ablation.grid import short_name
+from experiments.ablation.metrics import EXCESS, Summary
 from experiments.ablation.plan import Plan
 from experiments.ablation.roles import SEED
-from experiments.statistics.intervals import Interval, bootstrap_interval, interquartile_mean
+from experiments.statistics.intervals import Interval, Statistic, bootstrap_interval, interquartile_mean
 from experiments.statistics.significance import holm, sign_flip_p, smallest_p
 
 Floats = NDArray[np.float64]
 SURE = 0.05
-"""A difference is shown where its corrected p-value is below."""
+"""A difference is shown if its corrected p-value is below this."""
 
 
 @dataclass(frozen=True)
 class Comparison:
     """A variant beside the baseline, at one x."""
 
+    setting: "Setting"
     variant: int
     x: int
     difference: Interval
     """Excess of the variant less that of the baseline, nats."""
     ratio: Interval
     p: float
-    """Of sign flips of the paired differences, at the tuned values that count; nan for a single seed."""
+    """Of sign flips of the paired differences, at the best tuned values; nan for a single seed."""
+    p_holm: float = math.nan
+    """The same, corrected for all comparisons of the report."""
+
+    @property
+    def kind(self) -> str:
+        """Worse or better than the baseline, if a difference is shown."""
+        shown = self.p_holm < SURE and (self.difference.low > 0 or self.difference.high < 0)
+        return "No difference shown" if not shown else "Worse" if self.difference.estimate > 0 else "Better"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Setting:
-    """All arms under one combination of the axes beside variant, tuned and x."""
+    """All arms under one combination of the axes other than variant, tuned, x and seed."""
 
     labels: dict[str, str]
     variants: list[str]
@@ -56,47 +66,63 @@ class Setting:
     """Number of the run."""
     diverged_VXLS: NDArray[np.bool_]
 
+    @property
+    def name(self) -> str:
+        """Its values on the other axes: "norm layer, optimizer sgd"; empty if there are no other axes."""
+        return ", ".join(f"{short_name(name)} {value}" for name, value in self.labels.items())
+
+    @property
+    def prefix(self) -> str:
+        """The name, to stand before what is said of this setting."""
+        return f"{self.name}: " if self.labels else ""
+
     @cached_property
     def best_VX(self) -> NDArray[np.int64]:
-        """Which tuned value counts."""
+        """The place of the best tuned value."""
         return np.asarray(interquartile_mean(self.excess_VXLS).argmin(axis=2))
 
     def at_best(self, variant: int, x: int) -> Floats:
-        """The excess [S] of an arm at the tuned value that counts."""
+        """The excess [S] of an arm at its best tuned value."""
         return np.asarray(self.excess_VXLS[variant, x, self.best_VX[variant, x]])
 
-    def excess(self, variant: int, x: int) -> Interval:
-        """The excess of an arm, tuned."""
-        return tuned(lambda a: a, self.excess_VXLS[variant, x])
+    def excess(self, variant: int, x: int, tuned: int | None = None) -> Interval:
+        """The excess of an arm, at the given tuned value or, without one, at its best."""
+        excess_LS = self.excess_VXLS[variant, x]
+        return at_best_interval(lambda a: a, excess_LS if tuned is None else excess_LS[[tuned]])
 
     def ratio(self, variant: int, other: int, x: int) -> Interval:
-        """Excess of a variant over that of another, each tuned."""
-        return tuned(lambda a, b: a / b, self.excess_VXLS[variant, x], self.excess_VXLS[other, x])
+        """Excess of a variant over that of another, each at its best."""
+        return at_best_interval(lambda a, b: a / b, self.excess_VXLS[variant, x], self.excess_VXLS[other, x])
 
     def difference(self, variant: int, other: int, x: int) -> Interval:
-        """Excess of a variant less that of another, each tuned."""
-        return tuned(lambda a, b: a - b, self.excess_VXLS[variant, x], self.excess_VXLS[other, x])
+        """Excess of a variant less that of another, each at its best."""
+        return at_best_interval(lambda a, b: a - b, self.excess_VXLS[variant, x], self.excess_VXLS[other, x])
 
     def growth(self, variant: int, other: int) -> Interval:
         """How many times larger `ratio` is at the last x than at the first."""
-        excess_VXLS = self.excess_VXLS
-        ends = [excess_VXLS[v, x] for x in (-1, 0) for v in (variant, other)]
-        return tuned(lambda a, b, c, d: (a / b) / (c / d), *ends)
+        ends = [self.excess_VXLS[v, x] for x in (-1, 0) for v in (variant, other)]
+        return at_best_interval(lambda a, b, c, d: (a / b) / (c / d), *ends)
+
+    def compared(self, variant: int, base: int, x: int) -> Comparison:
+        """A variant beside the baseline; its p-value is not corrected yet."""
+        pair = self.at_best(variant, x), self.at_best(base, x)
+        p = sign_flip_p(*pair) if len(pair[0]) > 1 else math.nan
+        return Comparison(self, variant, x, self.difference(variant, base, x), self.ratio(variant, base, x), p)
 
     def median_run(self, variant: int, x: int) -> int:
-        """Number of the run whose excess is the (lower) median of its arm, tuned."""
+        """Number of the run with the (lower) median excess of its arm, at the best tuned value."""
         order_S = np.argsort(self.at_best(variant, x), kind="stable")
         best = self.best_VX[variant, x]
         return int(self.number_VXLS[variant, x, best, order_S[(len(order_S) - 1) // 2]])
 
 
-def tuned(function: Any, *arms_LS: Floats) -> Interval:
-    """A function of arms, each the interquartile mean [...] at its best tuned value, with its 95 % interval."""
+def at_best_interval(function: Statistic, *arms_LS: Floats) -> Interval:
+    """A function of arms, each an interquartile mean [...] at its best tuned value, with its 95 % interval."""
     ends = np.cumsum([len(arm_LS) for arm_LS in arms_LS])[:-1]
 
-    def statistic(*rows_S: Floats) -> Any:
+    def statistic(*rows_S: Floats) -> Floats:
         parts = np.split(np.stack([interquartile_mean(row_S) for row_S in rows_S]), ends)
-        return function(*(part.min(axis=0) for part in parts))
+        return np.asarray(function(*(part.min(axis=0) for part in parts)))
 
     rows = [row_S for arm_LS in arms_LS for row_S in arm_LS]
     if len(rows[0]) < 2:  # one seed: no interval
@@ -104,58 +130,51 @@ def tuned(function: Any, *arms_LS: Floats) -> Interval:
     return bootstrap_interval(statistic, *rows)
 
 
-def settings_of(plan: Plan, summaries: Sequence[Mapping[str, Any]]) -> list[Setting]:
+def settings_of(plan: Plan, summaries: Sequence[Summary]) -> list[Setting]:
     """Every setting of a plan, from the summaries of its runs in order."""
     roles, labels = plan.roles, plan.labels
-    axes = [labels.get(name, [""]) for name in (roles.variant, roles.x, roles.tuned, SEED)]
-    found = {tuple(member.labels.items()): member.number for member in plan.members}
-    names = list(plan.members[0].labels)
-    result = []
+    names = (roles.variant, roles.x, roles.tuned, SEED)
+    variants, sizes, tuned, _ = axes = [labels.get(name, [""]) for name in names]
+    number_of = {frozenset(run.labels.items()): run.number for run in plan.runs}
+    excess_R = np.asarray([counted_excess(summary) for summary in summaries])
+    diverged_R = np.asarray([summary["diverged_at"] is not None for summary in summaries])
+    settings = []
     for values in itertools.product(*(labels[name] for name in roles.others)):
-        other = dict(zip(roles.others, values, strict=True))
-
-        def number(place: tuple[str, ...], other: dict[str, str] = other) -> int:
-            own = {**other, **dict(zip((roles.variant, roles.x, roles.tuned, SEED), place, strict=True))}
-            return found[tuple((name, own[name]) for name in names)]
-
-        shape = tuple(len(axis) for axis in axes)
-        numbers = [number(place) for place in itertools.product(*axes)]
-        excess_VXLS = np.reshape([_excess(summaries[n]) for n in numbers], shape)
-        diverged_VXLS = np.reshape([summaries[n]["diverged_at"] is not None for n in numbers], shape)
-        number_VXLS = np.reshape(numbers, shape)
-        result.append(Setting(other, axes[0], axes[1], axes[2], excess_VXLS, number_VXLS, diverged_VXLS))
-    return result
+        own = dict(zip(roles.others, values, strict=True))
+        places = (dict(zip(names, place, strict=True)) for place in itertools.product(*axes))
+        arms = ({name: label for name, label in (own | place).items() if name} for place in places)
+        numbers = [number_of[frozenset(arm.items())] for arm in arms]
+        at_VXLS = np.reshape(numbers, [len(axis) for axis in axes])
+        settings.append(Setting(own, variants, sizes, tuned, excess_R[at_VXLS], at_VXLS, diverged_R[at_VXLS]))
+    return settings
 
 
-def _excess(summary: Mapping[str, Any]) -> float:
-    found, before = float(summary.get(EXCESS, math.nan)), float(summary[f"start/{EXCESS}"])
-    return min(found, before) if math.isfinite(found) else before
+def counted_excess(summary: Summary) -> float:
+    """The excess that a run counts with, nats."""
+    end, start = float(summary.get(EXCESS, math.nan)), float(summary[f"start/{EXCESS}"])
+    return min(end, start) if math.isfinite(end) else start
 
 
-def comparisons(plan: Plan, setting: Setting) -> list[Comparison]:
-    """Every variant beside the baseline, at every x."""
-    if not plan.roles.variant:
-        return []
-    base = setting.variants.index(plan.roles.baseline)
-    found = []
-    for variant, x in itertools.product(range(len(setting.variants)), range(len(setting.sizes))):
-        if variant != base:
-            pair = setting.at_best(variant, x), setting.at_best(base, x)
-            p = sign_flip_p(*pair) if len(pair[0]) > 1 else math.nan
-            found.append(
-                Comparison(variant, x, setting.difference(variant, base, x), setting.ratio(variant, base, x), p)
-            )
-    return found
+def comparisons(plan: Plan, settings: Sequence[Setting]) -> list[Comparison]:
+    """Every variant beside the baseline, at every x of every setting, the p-values corrected for all of them."""
+    variants = plan.labels.get(plan.roles.variant, [])
+    base = variants.index(plan.roles.baseline) if variants else 0
+    others = [variant for variant in range(len(variants)) if variant != base]
+    return corrected([one.compared(v, base, x) for one in settings for v in others for x in range(len(one.sizes))])
+
+
+def corrected(found: Sequence[Comparison]) -> list[Comparison]:
+    """The comparisons with their p-values corrected by Holm's method; nan if there are none to correct."""
+    p = [one.p for one in found]
+    p_holm = holm(p).tolist() if np.isfinite(p).all() else p
+    return [dataclasses.replace(one, p_holm=value) for one, value in zip(found, p_holm, strict=True)]
 
 
 def number_of_comparisons(plan: Plan) -> int:
-    """How many comparisons all settings have together: as many as Holm's method corrects for."""
-    roles = plan.roles
-    if not roles.variant:
-        return 0
-    return (len(plan.labels[roles.variant]) - 1) * math.prod(
-        len(plan.labels.get(n, [""])) for n in (*roles.others, roles.x)
-    )
+    """The number of comparisons of all settings together, which Holm's method corrects for."""
+    lengths = {name: len(labels) for name, labels in plan.labels.items() if name not in (plan.roles.tuned, SEED)}
+    variants = lengths.get(plan.roles.variant, 1)
+    return math.prod(lengths.values()) // variants * (variants - 1)
 
 
 def lowest_p(plan: Plan) -> float:
@@ -166,10 +185,3 @@ def lowest_p(plan: Plan) -> float:
 def can_show(plan: Plan) -> bool:
     """Whether any difference can be shown with a plan's seeds, at the level SURE."""
     return lowest_p(plan) < SURE
-
-
-def corrected(found: Sequence[Sequence[Comparison]]) -> list[list[float]]:
-    """The p-values of all comparisons of all settings by Holm's method, arranged as they were."""
-    flat = [one.p for own in found for one in own]
-    values = iter(holm(flat).tolist() if flat and np.isfinite(flat).all() else [math.nan] * len(flat))
-    return [[next(values) for _ in own] for own in found]

@@ -1,9 +1,9 @@
-"""What an ablation varies and compares: the schema of its config files. Imports no jax.
+"""The config of an ablation: what it varies and what it compares. Imports no jax.
 
-base:                               keys of a config of experiments.train; what is not said has its default
-  seeds: 10                         every point of the grid is trained with these seeds
+base:                               keys of a config of experiments.train; a key that is left out has its default
+  seeds: 10                         every point of the grid is trained with each of these seeds
 grid:                               one run for every combination of values and seed
-  model.d_head: [4, 16, 64]         a config value and its values
+  model.d_head: [4, 16, 64]         a config value and the values that it takes
   variant:                          or a name of your own, whose values set several config values at once
     standard: {model.scale: inverse_sqrt}
     qk_norm: {model.qk_norm: true, model.scale: none}
@@ -13,10 +13,10 @@ predictions:
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from data.reader import Reader, kind
 from experiments.ablation.grid import Grid, label_of
@@ -29,55 +29,63 @@ MAX_RUNS = 10_000
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a ratio of two arms' excess is expected to be, each arm at its best value of what is tuned."""
+    """A prediction about the ratio of two arms' excess, each arm at its best tuned value."""
 
     of: str
     over: str
     at: str = ""
-    """The value of x; empty where the whole range is meant."""
+    """The value of x; empty for a prediction about the whole range."""
     at_least: float = 0.0
-    at_most: float = float("inf")
+    at_most: float = math.inf
     grows: bool = False
-    """That the ratio at the largest x is larger than at the smallest."""
+    """Whether it says that the ratio is larger at the largest x than at the smallest."""
     where: tuple[tuple[str, str], ...] = ()
-    """(axis, label) of the settings that it is about; all of them where nothing is said."""
+    """(axis, label) of the settings that it is about; empty for all of them."""
     place: Reader | None = field(default=None, compare=False, repr=False)
 
-    def plain(self) -> dict[str, Any]:
-        """As it stands in a file."""
-        said = {name: getattr(self, name) for name in ("of", "over", "at", "at_least", "at_most", "grows")}
-        default = {item.name: item.default for item in dataclasses.fields(self)}
-        kept = {name: value for name, value in said.items() if value != default[name]}
-        return kept | ({"where": dict(self.where)} if self.where else {})
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What is expected, in the order of the file."""
-
-    items: tuple[Prediction, ...] = ()
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The predicted range: of the ratio, or, if it `grows`, of the ratio at the largest x over the smallest x."""
+        return (1.0, math.inf) if self.grows else (self.at_least, self.at_most)
 
     @classmethod
-    def from_yaml(cls, item: Reader) -> "Predictions":
-        """The predictions of a config file."""
-        return cls(tuple(_prediction(one) for one in item.items(empty=True)))
+    def from_yaml(cls, item: Reader) -> "Prediction":
+        """A prediction of a config file."""
+        entries = item.mapping(("at", "at_least", "at_most", "grows", "where"), required=("of", "over"))
+        of, over, at = (label_of(entries[name].value) if name in entries else "" for name in ("of", "over", "at"))
+        bounds = {name: entry.number(0.0, 1e12) for name, entry in entries.items() if name in ("at_least", "at_most")}
+        grows = "grows" in entries
+        if grows and entries["grows"].value is not True:
+            raise entries["grows"].fail(f"must be true, or left out, not {kind(entries['grows'].value)}")
+        where = entries["where"].mapping() if "where" in entries else {}
+        if grows == bool(bounds):
+            raise item.fail("must say at_least, at_most or both, or else grows: true")
+        if of == over:
+            raise entries["over"].fail(f"is {of} as of is, and their ratio always 1; name another value")
+        low, high = bounds.get("at_least", 0.0), bounds.get("at_most", math.inf)
+        if low > high:
+            raise entries["at_least"].fail(f"is {low:g}, above at_most, {high:g}: nothing is both; exchange them")
+        settings = tuple((axis, label_of(entry.value)) for axis, entry in where.items())
+        return cls(of, over, at, low, high, grows, settings, item)
 
-    def plain(self) -> Any:
-        """As it stands in a file."""
-        return [one.plain() for one in self.items]
+    def plain(self) -> dict[str, object]:
+        """The prediction as written in a file."""
+        fields = [one for one in dataclasses.fields(self) if one.compare]
+        given = {one.name: getattr(self, one.name) for one in fields if getattr(self, one.name) != one.default}
+        return given | ({"where": dict(self.where)} if self.where else {})
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportConfig:
-    """What the report compares: names of axes; by default it is guessed from the grid."""
+    """What the report compares, by the names of the axes; what is left out is chosen from the grid."""
 
-    variant: str = setting(
-        "", "the axis whose values are compared (default: the first that is neither of the next two)"
-    )
+    variant: str = setting("", "the axis whose values are compared (default: the first that is neither tuned nor x)")
     baseline: str = setting("", "the value that the others are compared with (default: the first)")
-    tuned: str = setting("", "the axis of which each variant gets its best value (default: train.learning_rate)")
-    x: str = setting("", "the axis along which excess is drawn (default: model.d_head)")
-    predictions_made: str = setting("", "how the predictions were made, for their heading in the report")
+    tuned: str = setting(
+        "", "the axis that is tuned: each variant counts with its best value (default: train.learning_rate)"
+    )
+    x: str = setting("", "the horizontal axis of the figures of excess (default: model.d_head)")
+    predictions_made: str = setting("", "how the predictions were made, shown in their heading in the report")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +97,7 @@ class AblationConfig:
     base: Config = field(default_factory=Config)
     grid: Grid = field(default_factory=Grid)
     report: ReportConfig = field(default_factory=ReportConfig)
-    predictions: Predictions = field(default_factory=Predictions)
+    predictions: tuple[Prediction, ...] = ()
 
     def __post_init__(self) -> None:
         check(self)
@@ -102,29 +110,4 @@ def load_ablation(name: str | None, overrides: dict[str, str], axes: Sequence[st
       InputError: no such file, or a wrong value, with file and line, or the option.
     """
     config = load_as(AblationConfig, name, overrides)
-    for text in axes:
-        config = dataclasses.replace(config, grid=config.grid.changed(text))
-    return config
-
-
-def _prediction(item: Reader) -> Prediction:
-    entries = item.mapping(("at", "at_least", "at_most", "grows", "where"), required=("of", "over"))
-    values: dict[str, Any] = {name: label_of(entries[name].value) for name in ("of", "over", "at") if name in entries}
-    for name in ("at_least", "at_most"):
-        if name in entries:
-            values[name] = entries[name].number(0.0, 1e12)
-    if "grows" in entries:
-        if entries["grows"].value is not True:
-            raise entries["grows"].fail(f"must be true, or left out, not {kind(entries['grows'].value)}")
-        values["grows"] = True
-    if "where" in entries:
-        values["where"] = tuple((axis, label_of(label.value)) for axis, label in entries["where"].mapping().items())
-    bounds = [name for name in ("at_least", "at_most") if name in entries]
-    if bool(values.get("grows")) == bool(bounds):
-        raise item.fail("must say at_least, at_most or both, or else grows: true")
-    if values["of"] == values["over"]:
-        raise entries["over"].fail(f"is {values['of']} as of is, and their ratio always 1; name another value")
-    if values.get("at_least", 0.0) > values.get("at_most", math.inf):
-        low, high = (f"{values[name]:g}" for name in ("at_least", "at_most"))
-        raise entries["at_least"].fail(f"is {low}, above at_most, {high}: nothing is both; exchange them")
-    return Prediction(**values, place=item)
+    return dataclasses.replace(config, grid=functools.reduce(Grid.changed, axes, config.grid))

@@ -1,12 +1,12 @@
-"""The grid of an ablation: axes and their values, as they stand in a file or on the command line. Imports no jax."""
+"""The grid of an ablation: axes and their values, as written in a file or on the command line. Imports no jax."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any
 
 from data.errors import InputError, suggestion
 from data.reader import Reader
-from experiments.config.fields import config_fields
+from experiments.config.fields import Value, config_fields
 from experiments.config.loader import option_document, read_value
 from experiments.config.schema import Config
 
@@ -17,10 +17,12 @@ _FIXED = {
     "track": "it changes no model; set it under base:",
     "format": "it is no value of a config",
 }
-"""Config values that are no axis, and what to do instead."""
+"""Config values that cannot be an axis, and what to do instead."""
 COLUMNS = {"run", "version", "status", "loss", "steps", "diverged_at", "setting", "p", "p_holm"}
 COLUMNS |= {f"{name}{end}" for name in ("excess", "difference", "ratio") for end in ("", "_low", "_high")}
-"""Columns of runs.csv and arms.csv, and keys of summary.json: no names of axes."""
+"""Columns of runs.csv and arms.csv, and keys of summary.json; an axis cannot have one of these names."""
+Plain = bool | int | float | str | list[str]
+"""A config value as YAML, JSON and CSV hold it: a list instead of a tuple."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +30,14 @@ class Choice:
     """One value of an axis."""
 
     label: str
-    settings: tuple[tuple[str, Any], ...]
+    settings: tuple[tuple[str, Value], ...]
     """(config name, value) of everything that it sets."""
     place: Reader = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class Axis:
-    """What is varied: a config value, or a name of the user's own whose values set several."""
+    """What is varied: a config value, or a name of the user's own whose values set several config values each."""
 
     name: str
     choices: tuple[Choice, ...]
@@ -44,14 +46,14 @@ class Axis:
 
     @property
     def labels(self) -> list[str]:
-        """What its values are called."""
+        """The labels of its values."""
         return [choice.label for choice in self.choices]
 
-    def plain(self) -> Any:
-        """As it stands in a file."""
+    def plain(self) -> dict[str, dict[str, Plain]] | list[Plain]:
+        """The axis as written in a file."""
         if self.named:
-            return {choice.label: {name: _plain(value) for name, value in choice.settings} for choice in self.choices}
-        return [_plain(choice.settings[0][1]) for choice in self.choices]
+            return {choice.label: {name: plain(value) for name, value in choice.settings} for choice in self.choices}
+        return [plain(choice.settings[0][1]) for choice in self.choices]
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,8 @@ class Grid:
         """The grid of a config file."""
         return cls(tuple(_axis(name, values) for name, values in item.mapping().items()))
 
-    def plain(self) -> Any:
-        """As it stands in a file."""
+    def plain(self) -> dict[str, dict[str, dict[str, Plain]] | list[Plain]]:
+        """The grid as written in a file."""
         return {axis.name: axis.plain() for axis in self.axes}
 
     def axis(self, name: str) -> Axis | None:
@@ -74,10 +76,13 @@ class Grid:
         return next((axis for axis in self.axes if axis.name == name), None)
 
     def changed(self, text: str) -> "Grid":
-        """The grid with one axis given on the command line, added or in place of its namesake.
+        """The grid with one axis given on the command line, which is added or replaces the one of the same name.
 
         Args:
-          text: "model.d_head=4,16,64"; of an axis with names of its own some of them, "variant=standard,sink".
+          text: "model.d_head=4,16,64", or for an axis with named values some of the names: "variant=standard,sink".
+
+        Raises:
+          InputError: the text is no axis.
         """
         name, equals, values = text.partition("=")
         if not equals or not values.strip():
@@ -86,60 +91,44 @@ class Grid:
         place = Reader(option_document(f"--grid {name}", shown))
         own = self.axis(name)
         axis = _chosen(own, place) if own is not None and own.named and shown[0] != "{" else _axis(name, place)
-        if own is None:
-            return Grid((*self.axes, axis))
-        return Grid(tuple(axis if one.name == name else one for one in self.axes))
+        return Grid(tuple({one.name: one for one in (*self.axes, axis)}.values()))
 
 
 def _axis(name: str, place: Reader) -> Axis:
     known = {field_name for field_name, _ in config_fields()}
-    for fixed, remedy in _FIXED.items():
-        if name == fixed or name.startswith(f"{fixed}."):
-            raise place.fail(f"cannot be an axis; {remedy}")
+    _check_fixed(name, place, "cannot be an axis")
     if name in known:
-        items = place.items()
-        choices = tuple(_choice(name, item) for item in items)
+        values = [(item, read_value(item, Config, name)) for item in place.items()]
+        choices = [Choice(label_of(value), ((name, value),), item) for item, value in values]
     else:
         if "." in name or not isinstance(place.value, dict):
             raise place.fail(f"unknown axis{suggestion(name, known)}")
-        if not _NAME.fullmatch(name):
-            raise place.fail("a name has letters, digits, _ + . - alone; choose another")
+        _check_name(name, place)
         if name in COLUMNS:
             raise place.fail(f"{name} is a column of the tables already; give the axis another name, such as my_{name}")
-        choices = tuple(_named_choice(label, item, known) for label, item in place.mapping().items())
+        choices = [_named_choice(label, item, known) for label, item in place.mapping().items()]
         if not choices:
             raise place.fail("is empty; give it values, such as {wide: {model.d_head: 64}}")
     for i, choice in enumerate(choices):
-        before = next(
-            (one for one in choices[:i] if one.settings == choice.settings or one.label == choice.label), None
-        )
-        if before is not None:
-            same = f"{choice.label} stands twice" if name in known else f"sets the same as {before.label}"
-            raise choice.place.fail(f"{same}; remove one")
-    return Axis(name, choices, name not in known, place)
+        for before in choices[:i]:
+            if choice.settings == before.settings or choice.label == before.label:
+                same = f"{choice.label} stands twice" if name in known else f"sets the same as {before.label}"
+                raise choice.place.fail(f"{same}; remove one")
+    return Axis(name, tuple(choices), name not in known, place)
 
 
-def _choice(name: str, item: Reader) -> Choice:
-    value = read_value(item, Config, name)
-    return Choice(label_of(value), ((name, value),), item)
-
-
-def _named_choice(label: str, item: Reader, known: set[str]) -> Choice:
-    if not _NAME.fullmatch(label):
-        raise item.fail("a name has letters, digits, _ + . - alone; choose another")
-    settings = []
-    for name, value in item.mapping(known).items():
-        for fixed, remedy in _FIXED.items():
-            if name == fixed or name.startswith(f"{fixed}."):
-                raise value.fail(f"cannot be varied; {remedy}")
-        settings.append((name, read_value(value, Config, name)))
-    return Choice(label, tuple(sorted(settings)), item)
+def _named_choice(label: str, place: Reader, known: Collection[str]) -> Choice:
+    _check_name(label, place)
+    items = place.mapping(known)
+    for name, item in items.items():
+        _check_fixed(name, item, "cannot be varied")
+    return Choice(label, tuple(sorted((name, read_value(item, Config, name)) for name, item in items.items())), place)
 
 
 def _chosen(axis: Axis, place: Reader) -> Axis:
-    """Those of an axis's own names that were asked for."""
+    """An axis with those of its named values that the command line lists."""
     by_label = {choice.label: choice for choice in axis.choices}
-    chosen = []
+    chosen: list[Choice] = []
     for item in place.items():
         label = label_of(item.value)
         if label not in by_label:
@@ -150,8 +139,20 @@ def _chosen(axis: Axis, place: Reader) -> Axis:
     return Axis(axis.name, tuple(chosen), True, place)
 
 
-def label_of(value: Any) -> str:
-    """What a value is called."""
+def _check_name(name: str, place: Reader) -> None:
+    if not _NAME.fullmatch(name):
+        raise place.fail("a name has letters, digits, _ + . - alone; choose another")
+
+
+def _check_fixed(name: str, place: Reader, refusal: str) -> None:
+    """Refuse a config value that is the same in all runs of an ablation."""
+    for fixed, remedy in _FIXED.items():
+        if name == fixed or name.startswith(f"{fixed}."):
+            raise place.fail(f"{refusal}; {remedy}")
+
+
+def label_of(value: object) -> str:
+    """The label of a config value."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
@@ -160,5 +161,11 @@ def label_of(value: Any) -> str:
     return "+".join(value) if isinstance(value, tuple) else str(value)
 
 
-def _plain(value: Any) -> Any:
+def short_name(name: str) -> str:
+    """The last part of a dotted name: d_head of model.d_head."""
+    return name.rpartition(".")[2]
+
+
+def plain(value: Value) -> Plain:
+    """A config value as YAML, JSON and CSV hold it."""
     return list(value) if isinstance(value, tuple) else value

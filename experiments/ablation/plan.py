@@ -1,6 +1,7 @@
 """What an ablation will train, known before anything is compiled: its runs, and which of them share a program."""
 
 import dataclasses
+import functools
 import itertools
 import re
 from collections.abc import Sequence
@@ -11,43 +12,86 @@ from typing import Any
 from data.errors import InputError
 from data.world import World, load_world
 from experiments.ablation.config import MAX_RUNS, AblationConfig
-from experiments.ablation.grid import Axis, Choice
-from experiments.ablation.roles import SEED, Roles, check_prediction, roles_of
-from experiments.config.schema import Config
+from experiments.ablation.grid import Axis, Choice, Plain, plain, short_name
+from experiments.ablation.roles import SEED, Roles, check_predictions, roles_of
+from experiments.config.fields import value_of
+from experiments.config.schema import Config, EvaluateConfig, TaskConfig
+from experiments.measuring.experiment import (
+    Sentences,
+    evaluation_data_shapes,
+    make_evaluation_data,
+    watched_sentences,
+)
+from experiments.measuring.measurement import EvaluationData
+from experiments.measuring.probes import Probes, make_probes
 from experiments.training.hyperparameters import TrainingSpec, training_spec
 
 
 @dataclass(frozen=True)
-class Member:
-    """One run."""
+class Run:
+    """One training of one model."""
 
     number: int
     name: str
-    """Of its folder: what varies, in words."""
+    """The name of its folder: its value on every axis that varies."""
     labels: dict[str, str]
-    """Its value on every axis, the seed among them."""
+    """Its value on every axis, the seed included."""
     config: Config
-    """Whole, of a single seed."""
+    """Its whole config, of a single seed."""
+
+
+@dataclass(frozen=True, eq=False)
+class SharedData:
+    """What models are measured on, made when it is first used: one object for all groups that share it."""
+
+    config: Config
+    """Of the first run that is measured on it."""
+    world: World
+
+    @cached_property
+    def sentences(self) -> Sentences:
+        """The watched sentences."""
+        return watched_sentences(self.config, self.world)
+
+    @cached_property
+    def probes(self) -> Probes:
+        """The rows of the watched sentences."""
+        return make_probes(self.world, self.sentences)
+
+    @property
+    def shapes(self) -> EvaluationData:
+        """The shapes of `data`, which are known before it."""
+        return evaluation_data_shapes(self.config, self.world, self.probes)
+
+    @cached_property
+    def data(self) -> EvaluationData:
+        """Evaluation sentences and probes with their exact answers; takes seconds."""
+        return make_evaluation_data(self.config, self.world, self.probes)
 
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that one compiled program trains side by side."""
+    """Runs that one compiled program trains side by side, measured on the same data."""
 
     number: int
-    members: tuple[Member, ...]
+    runs: tuple[Run, ...]
     spec: TrainingSpec
-    world: World
+    shared: SharedData
 
     @property
-    def steps(self) -> int:
-        """The updates of its longest run."""
-        return max(member.config.train.steps for member in self.members)
+    def config(self) -> Config:
+        """The config of its first run; the world, the task and the evaluation are those of all its runs."""
+        return self.runs[0].config
+
+    @property
+    def world(self) -> World:
+        """The world of all its runs."""
+        return self.shared.world
 
     @property
     def updates(self) -> int:
         """The updates of all its runs."""
-        return sum(member.config.train.steps for member in self.members)
+        return sum(run.config.train.steps for run in self.runs)
 
 
 @dataclass(frozen=True)
@@ -58,27 +102,32 @@ class Plan:
     groups: tuple[Group, ...]
     roles: Roles
     labels: dict[str, list[str]]
-    """The values of every axis in order, the seeds among them."""
+    """The values of every axis in order, the seeds included."""
 
     @cached_property
-    def members(self) -> list[Member]:
+    def runs(self) -> list[Run]:
         """All runs, in order."""
-        return sorted((m for group in self.groups for m in group.members), key=lambda m: m.number)
+        return sorted((run for group in self.groups for run in group.runs), key=lambda run: run.number)
 
     @cached_property
-    def varying(self) -> list[str]:
-        """Names of the config values in which runs differ."""
-        names = {name for axis in self.config.grid.axes for choice in axis.choices for name, _ in choice.settings}
-        order = sorted(names - {SEED})
-        return [n for n in order if len({repr(value_of(m.config, n)) for m in self.members}) > 1] + [SEED]
+    def values(self) -> list[dict[str, Plain]]:
+        """For each run its label on every named axis, and every config value in which the runs differ; last its seed.
 
+        They are the columns of `runs.csv` and the hyperparameters in TensorBoard.
+        """
+        axes = self.config.grid.axes
+        names = sorted({name for axis in axes for choice in axis.choices for name, _ in choice.settings} - {SEED})
+        differ = [n for n in names if len({repr(value_of(run.config, n)) for run in self.runs}) > 1]
+        return [
+            {axis.name: run.labels[axis.name] for axis in axes if axis.named}
+            | {name: plain(value_of(run.config, name)) for name in [*differ, SEED]}
+            for run in self.runs
+        ]
 
-def value_of(config: Config, name: str) -> Any:
-    """The config value of that dotted name."""
-    value: Any = config
-    for part in name.split("."):
-        value = getattr(value, part)
-    return value
+    @cached_property
+    def types(self) -> dict[str, set[type]]:
+        """The types that each of `values` has among the runs."""
+        return {name: {type(values[name]) for values in self.values} for name in self.values[0]}
 
 
 def make_plan(config: AblationConfig) -> Plan:
@@ -86,40 +135,29 @@ def make_plan(config: AblationConfig) -> Plan:
 
     Raises:
       InputError: axes that contradict each other or the base, values that do not fit, too many runs, an axis or a
-        value in the report that there is not, a world that lacks a masked slot.
+        value in the report that is not in the grid, a world that lacks a masked slot.
     """
     axes = config.grid.axes
     if not axes:
         raise InputError("grid: has no axis; add one to the config, or give --grid model.d_head=4,16,64")
     _check_conflicts(axes)
-    seeds = _seeds(config)
+    labels = {axis.name: axis.labels for axis in axes if axis.name != SEED} | {SEED: _seeds(config)}
     points = list(itertools.islice(itertools.product(*(axis.choices for axis in axes)), MAX_RUNS + 1))
-    if len(points) * len(seeds) > MAX_RUNS:
+    seeds = len(labels[SEED])
+    if len(points) * seeds > MAX_RUNS:
         counts = " x ".join(f"{len(axis.choices)} {axis.name}" for axis in axes)
-        raise InputError(f"grid: {counts} x {len(seeds)} seeds are over {MAX_RUNS:,} runs; leave some values out")
-    labels = {axis.name: axis.labels for axis in axes if axis.name != SEED} | {SEED: [str(seed) for seed in seeds]}
+        raise InputError(f"grid: {counts} x {seeds} seeds are over {MAX_RUNS:,} runs; leave some values out")
     roles = roles_of(config, labels)
-    for one in config.predictions.items:
-        check_prediction(one, roles, labels)
-    members: list[Member] = []
-    for choices in points:
-        whole = _configured(config.base, axes, choices)
-        for seed in [whole.seed] if SEED in {axis.name for axis in axes} else seeds:
-            own = {axis.name: choice.label for axis, choice in zip(axes, choices, strict=True)} | {SEED: str(seed)}
-            members.append(Member(len(members), "", own, dataclasses.replace(whole, seed=seed, seeds=1)))
-    named = _named(members, [name for name in labels if len(labels[name]) > 1 or name == SEED])
-    return Plan(config, _grouped(named), roles, labels)
+    check_predictions(config.predictions, roles, labels)
+    return Plan(config, _grouped(_runs(config.base, axes, points, labels)), roles, labels)
 
 
-def _seeds(config: AblationConfig) -> list[int]:
-    axis = config.grid.axis(SEED)
-    if axis is None:
-        return list(range(config.base.seed, config.base.seed + config.base.seeds))
-    if config.base.seeds > 1:
-        raise axis.place.fail(
-            f"base asks for {config.base.seeds} seeds already; set base.seeds to 1, or leave the axis out"
-        )
-    return [choice.settings[0][1] for choice in axis.choices]
+def _seeds(config: AblationConfig) -> list[str]:
+    """The labels of the seeds: those of an axis, or as many as the base says."""
+    axis, base = config.grid.axis(SEED), config.base
+    if axis is not None and base.seeds > 1:
+        raise axis.place.fail(f"base asks for {base.seeds} seeds already; set base.seeds to 1, or leave the axis out")
+    return axis.labels if axis is not None else [str(seed) for seed in range(base.seed, base.seed + base.seeds)]
 
 
 def _check_conflicts(axes: Sequence[Axis]) -> None:
@@ -127,71 +165,64 @@ def _check_conflicts(axes: Sequence[Axis]) -> None:
     owner: dict[str, str] = {}
     for axis in axes:
         names = {name for choice in axis.choices for name, _ in choice.settings}
-        for name in sorted(names):
-            if name in owner:
-                raise axis.place.fail(f"{name} is set by the axis {owner[name]} too; leave it out of one")
-            owner[name] = axis.name
+        twice = sorted(names & owner.keys())
+        if twice:
+            raise axis.place.fail(f"{twice[0]} is set by the axis {owner[twice[0]]} too; leave it out of one")
+        owner |= dict.fromkeys(names, axis.name)
         if axis.named and SEED in names:
             raise axis.place.fail("seed cannot be one of several values; make it an axis of its own")
 
 
+def _runs(
+    base: Config, axes: Sequence[Axis], points: Sequence[Sequence[Choice]], labels: dict[str, list[str]]
+) -> list[Run]:
+    """One run for each point of the grid and seed; of equal names, which are cut, the later ones get a number."""
+    shown = [name for name in labels if len(labels[name]) > 1 or name == SEED]
+    runs: dict[str, Run] = {}
+    for choices in points:
+        config = _configured(base, axes, choices)
+        own = {axis.name: choice.label for axis, choice in zip(axes, choices, strict=True)}
+        for seed in [own[SEED]] if SEED in own else labels[SEED]:
+            values = own | {SEED: seed}
+            parts = [f"{short_name(name)}-{values[name]}" for name in shown]
+            name = re.sub(r"[^A-Za-z0-9_+.=-]", "-", "_".join(parts))[:150]
+            name = f"{name}_{len(runs)}" if name in runs else name
+            runs[name] = Run(len(runs), name, values, dataclasses.replace(config, seed=int(seed), seeds=1))
+    return list(runs.values())
+
+
 def _configured(base: Config, axes: Sequence[Axis], choices: Sequence[Choice]) -> Config:
     """The base with the values of one point of the grid."""
-    sections: dict[str, dict[str, Any]] = {}
-    for choice in choices:
-        for name, value in choice.settings:
-            section, _, field = name.rpartition(".")
-            sections.setdefault(section, {})[field] = value
+    settings = sorted(setting for choice in choices for setting in choice.settings)
     config = base
-    for section, values in sections.items():
+    for section, own in itertools.groupby(settings, lambda setting: setting[0].rpartition(".")[0]):
+        values: dict[str, Any] = {short_name(name): value for name, value in own}
         try:
-            if section:
-                part = dataclasses.replace(getattr(config, section), **values)
-                config = dataclasses.replace(config, **{section: part})
-            else:
-                config = dataclasses.replace(config, **values)
+            part = {section: dataclasses.replace(getattr(config, section), **values)} if section else values
+            config = dataclasses.replace(config, **part)
         except ValueError as error:
             raise _blamed(axes, choices, section, str(error)) from None
     return config
 
 
-def _blamed(axes: Sequence[Axis], choices: Sequence[Choice], section: str, message: str) -> InputError:
+def _blamed(axes: Sequence[Axis], choices: Sequence[Choice], section: str, message: str) -> Exception:
     """The error of a value that does not fit, at the axis that sets it."""
     field, _, rule = message.partition(": ")
     name = f"{section}.{field}" if section else field
-    at = next((c for c in choices if name in dict(c.settings)), None)
-    at = at or next(c for c in choices if any(n.startswith(f"{section}.") for n, _ in c.settings))
-    own = next(axis for axis, choice in zip(axes, choices, strict=True) if choice is at)
-    said = rule if own.name == name else f"{name}: {rule}"
-    error = at.place.fail(said)
-    assert isinstance(error, InputError)  # noqa: S101
-    return error
+    pairs = zip(axes, choices, strict=True)
+    owner = {name: (axis, choice) for axis, choice in pairs for name, _ in choice.settings}
+    axis, choice = owner.get(name) or next(owner[other] for other in owner if other.startswith(f"{section}."))
+    return choice.place.fail(rule if axis.name == name else f"{name}: {rule}")
 
 
-def _named(members: Sequence[Member], shown: Sequence[str]) -> list[Member]:
-    """The members with a folder's name each, made of what varies."""
-    named, taken = [], set()
-    for member in members:
-        parts = [f"{name.rpartition('.')[2]}-{member.labels[name]}" for name in shown]
-        name = re.sub(r"[^A-Za-z0-9_+.=-]", "-", "_".join(parts))[:150]
-        name = f"{name}_{member.number}" if name in taken else name
-        taken.add(name)
-        named.append(dataclasses.replace(member, name=name))
-    return named
-
-
-def _grouped(members: Sequence[Member]) -> tuple[Group, ...]:
-    """Members that can share a program, in the order of their first."""
-    worlds: dict[str, World] = {}
-    found: dict[Any, list[Member]] = {}
-    for member in members:
-        config = member.config
-        if config.world not in worlds:
-            worlds[config.world] = load_world(config.world)
-        worlds[config.world].check_masked(config.task.masked)
-        # The program, and the data that its runs share.
-        key = (training_spec(config, worlds[config.world]), config.world, config.task, config.evaluate)
-        found.setdefault(key, []).append(member)
-    return tuple(
-        Group(number + 1, tuple(own), key[0], worlds[key[1]]) for number, (key, own) in enumerate(found.items())
-    )
+def _grouped(runs: Sequence[Run]) -> tuple[Group, ...]:
+    """Runs that can share a program and the data that they are measured on, in the order of their first."""
+    world_of = functools.cache(load_world)
+    shared: dict[tuple[str, TaskConfig, EvaluateConfig], SharedData] = {}
+    found: dict[tuple[TrainingSpec, SharedData], list[Run]] = {}
+    for run in runs:
+        config, world = run.config, world_of(run.config.world)
+        world.check_masked(config.task.masked)
+        data = shared.setdefault((config.world, config.task, config.evaluate), SharedData(config, world))
+        found.setdefault((training_spec(config, world), data), []).append(run)
+    return tuple(Group(number, tuple(own), *key) for number, (key, own) in enumerate(found.items(), start=1))

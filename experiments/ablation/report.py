@@ -1,61 +1,58 @@
-"""The report of an ablation: what was expected, what came out, figures, tables. All numbers come from the runs."""
+"""The report of an ablation: predictions, results, figures and tables. All its numbers come from the runs."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.ablation.answers import answers, edges
 from experiments.ablation.comparison import SURE, can_show
-from experiments.ablation.figures import Where, excess_figure, maps_figure, setting_name, training_figure, tuned_figure
+from experiments.ablation.figures import Places, excess_figure, maps_figure, training_figure, tuned_figure
+from experiments.ablation.findings import Findings, answers, edges, statement
 from experiments.ablation.plan import Plan
 from experiments.ablation.roles import SEED
-from experiments.ablation.tables import Findings, show, write_tables
-from experiments.ablation.verdicts import stated
+from experiments.ablation.tables import show, write_tables
 from experiments.reports.report import Report, escaped
 
 WANTED_SEEDS = 10
+Sentence = tuple[Sequence[str], Sequence[int]]
+"""The words of a watched sentence, and the positions that are masked."""
 
 
 def predictions_page(folder: Path, plan: Plan) -> None:
-    """Write `report.md` before anything is trained: what is expected, and nothing else."""
+    """Write `report.md` before anything is trained: the predictions and nothing else."""
     report = Report(folder, escaped(plan.config.title))
     report.text("Written before this run trained anything. What is measured will stand beside it here.")
-    _predictions(report, plan, None)
+    rows = [[*map(escaped, statement(one, plan.roles))] for one in plan.config.predictions]
+    _predictions(report, plan, ["prediction", "predicted"], rows)
     report.save()
 
 
 def write_report(
-    folder: Path,
-    plan: Plan,
-    found: Findings,
-    where: Where,
-    sentence: tuple[list[str], list[int]] | None,
-    versions: Sequence[str],
+    folder: Path, found: Findings, places: Places, sentence: Sentence | None, versions: Sequence[str]
 ) -> dict[str, bytes]:
     """Write `report.md`, its figures and tables; gives the figures as PNG.
 
     Args:
       folder: the run directory.
-      plan: what was trained.
-      found: what it shows.
-      where: the results of each run.
-      sentence: the words of the first watched sentence, and the masked places; None for no maps.
-      versions: all that the runs were made with.
+      found: what the runs show.
+      places: where each run is found.
+      sentence: the sentence whose maps are shown; None for no maps.
+      versions: each combination of libraries that the runs were made with.
     """
-    report = Report(folder, escaped(plan.config.title))
+    plan, report = found.plan, Report(folder, escaped(found.plan.config.title))
     report.text(
-        "Excess is how far a model's guess is from the best possible one, KL(exact answer || model) in nats, mean over"
-        f" the masked slots of trained contexts; 0 is perfect.{_tuning(plan)} Numbers over seeds are"
+        "Excess is how much worse a model predicts the masked word than the exact probabilities do:"
+        " KL(exact || model), mean over the masked slots of trained contexts, in nats (a guess of probability p costs"
+        f" -ln p nats); 0 is perfect.{_tuning(plan)} Numbers over seeds are"
         " interquartile means; brackets hold 95 % bootstrap intervals over seeds, which are paired between variants."
     )
     report.heading("The answer")
     report.items(
-        [_all_but_bold(line) for line in answers(plan, found)]
-        or ["Nothing was compared: the grid has no axis beside what is tuned and x."]
+        [_all_but_bold(line) for line in answers(found)]
+        or ["Nothing was compared: the grid has no axis besides what is tuned and x."]
     )
-    _predictions(report, plan, found)
-    _figures(report, plan, found, where, sentence)
-    write_tables(report, plan, found)
-    _method(report, plan, found, versions)
+    _verdicts(report, found)
+    _figures(report, found, places, sentence)
+    write_tables(report, found)
+    _method(report, found, versions)
     report.save()
     return report.images
 
@@ -66,37 +63,34 @@ def _all_but_bold(line: str) -> str:
 
 
 def _tuning(plan: Plan) -> str:
-    if not plan.roles.tuned:
-        return ""
-    return f" Each variant has its own best value of {plan.roles.tuned}, of {len(plan.labels[plan.roles.tuned])}."
+    tuned = plan.roles.tuned
+    return f" Each variant has its own best value of {tuned}, of {len(plan.labels[tuned])}." if tuned else ""
 
 
-def _predictions(report: Report, plan: Plan, found: Findings | None) -> None:
-    """What is expected; beside it what was measured, once there is something."""
-    items = plan.config.predictions.items
-    if not items:
-        return
-    made = plan.config.report.predictions_made
-    report.heading(f"Predictions, stated before this run{f', {escaped(made)}' if made else ''}")
-    if found is None:
-        report.table(["prediction", "predicted"], [[*map(escaped, stated(one, plan.roles))] for one in items])
-        return
-    report.text(
-        "Confirmed: the whole interval agrees. Refuted: the whole interval contradicts. Undecided: it does both."
-    )
-    several = any(setting.labels for setting in found.settings)
+def _predictions(
+    report: Report, plan: Plan, header: Sequence[str], rows: Sequence[Sequence[str]], text: str = ""
+) -> None:
+    """A table of predictions under its heading, if there are any; `text` stands between the two."""
+    if rows:
+        made = plan.config.report.predictions_made
+        report.heading(f"Predictions, stated before this run{f', {escaped(made)}' if made else ''}")
+        report.text(*([text] if text else []))
+        report.table(header, rows)
+
+
+def _verdicts(report: Report, found: Findings) -> None:
+    """The predictions beside what was measured."""
     rows = []
     for one in found.verdicts:
-        what, expected = stated(one.prediction, plan.roles)
-        shown = f"{setting_name(one.setting)}: {what}" if several else what
-        rows.append([escaped(shown), escaped(expected), show(one.found), f"**{one.verdict}**"])
-    report.table(["prediction", "predicted", "measured", "verdict"], rows)
+        subject, predicted = statement(one.prediction, found.plan.roles)
+        shown = escaped(f"{one.setting.prefix}{subject}")
+        rows.append([shown, escaped(predicted), show(one.found), f"**{one.verdict}**"])
+    meaning = "Confirmed: the whole interval agrees. Refuted: the whole interval contradicts. Undecided: it does both."
+    _predictions(report, found.plan, ["prediction", "predicted", "measured", "verdict"], rows, meaning)
 
 
-def _figures(
-    report: Report, plan: Plan, found: Findings, where: Where, sentence: tuple[list[str], list[int]] | None
-) -> None:
-    roles, settings = plan.roles, found.settings
+def _figures(report: Report, found: Findings, places: Places, sentence: Sentence | None) -> None:
+    plan, roles, settings = found.plan, found.plan.roles, found.settings
     if roles.x:
         report.heading(f"Excess along {roles.x}")
         report.figure("excess", excess_figure(plan, settings), f"Excess against {roles.x}. Bands: 95 % intervals.")
@@ -104,46 +98,47 @@ def _figures(
         report.heading(f"Tuning {roles.tuned}")
         caption = f"Excess at every value of {roles.tuned}. The lowest point of each line is what counts elsewhere."
         report.figure("tuning", tuned_figure(plan, settings), caption)
-        at_edges = edges(plan, found)
+        at_edges = escaped(edges(found))
         if at_edges:
-            shown = escaped(at_edges)
-            report.text(f"The best value lies at the edge of what was tried for {shown}: a wider grid may do better.")
+            report.text(
+                f"The best value lies at the edge of what was tried for {at_edges}: a wider grid may do better."
+            )
     report.heading("Attention over training, and at its end")
     for number, setting in enumerate(settings, start=1):
         end = f"_{number}" if len(settings) > 1 else ""
-        name = f" ({escaped(setting_name(setting))})" if setting.labels else ""
+        name = f" ({escaped(setting.name)})" if setting.labels else ""
         report.figure(
             f"training{end}",
-            training_figure(plan, setting, where),
+            training_figure(plan, setting, places),
             f"Sharpness and size of the scores over training{name}. Mean of rows and heads, interquartile mean of the"
             " seeds; bands: lowest and highest seed.",
         )
-        if sentence is None:
-            continue
-        report.figure(
-            f"maps{end}",
-            maps_figure(plan, setting, where, *sentence),
-            f"Final maps of the median seed{name}. Each row is a masked word (?), each column a word it can look at;"
-            " mean of the heads. The level of a weight is not identified: it trades off against the size of the value.",
-        )
+        if sentence is not None:
+            report.figure(
+                f"maps{end}",
+                maps_figure(plan, setting, places, *sentence),
+                f"Final maps of the median seed{name}. Each row is a masked word (?), each column a word it can look"
+                " at; mean of the heads. The level of a weight is not identified: it trades off against the size of"
+                " the value.",
+            )
 
 
-def _method(report: Report, plan: Plan, found: Findings, versions: Sequence[str]) -> None:
-    report.heading("How it was measured")
-    gone = sum(int(setting.diverged_VXLS.sum()) for setting in found.settings)
-    seeds, asked = len(plan.labels[SEED]), sum(len(own) for own in found.compared)
-    said = [
-        f"{len(plan.members):,} runs of {len(plan.groups)} compiled programs, {seeds} seeds, the same in every arm."
+def _method(report: Report, found: Findings, versions: Sequence[str]) -> None:
+    plan, diverged = found.plan, found.diverged
+    seeds, compared = len(plan.labels[SEED]), len(found.comparisons)
+    few = seeds < WANTED_SEEDS
+    sentences = [
+        f"{len(plan.runs):,} runs of {len(plan.groups)} compiled programs, {seeds} seeds, the same in every arm.",
+        f"Fewer than {WANTED_SEEDS} seeds: take intervals and p-values as rough ones." if few else "",
+        f"With {seeds} seeds and {compared} comparisons no corrected p-value can fall below {SURE:g}."
+        if compared and not can_show(plan)
+        else "",
+        f"{diverged} run{'s' if diverged > 1 else ''} diverged; runs.csv says when, and its numbers are those before."
+        if diverged
+        else "No run diverged.",
+        "Every run counts with its excess at the end, but with no more than it had before its first update.",
     ]
-    if seeds < WANTED_SEEDS:
-        said.append(f"Fewer than {WANTED_SEEDS} seeds: take intervals and p-values for rough ones.")
-    if asked and not can_show(plan):
-        said.append(f"With {seeds} seeds and {asked} comparisons no corrected p-value can fall below {SURE:g}.")
-    said.append(
-        f"{gone} run{'s' if gone > 1 else ''} diverged; runs.csv says when, and what stands there is the state before."
-        if gone
-        else "No run diverged."
-    )
-    said.append("Every run counts with its excess at the end, but with no more than it had before its first update.")
-    report.text(" ".join(said), "All settings are in config.yaml beside this file, every run is a row of runs.csv.")
+    report.heading("How it was measured")
+    report.text(" ".join(filter(None, sentences)))
+    report.text("All settings are in config.yaml beside this file, every run is a row of runs.csv.")
     report.text(f"Made with {'; and with '.join(versions)}.")

@@ -1,15 +1,13 @@
 """What was measured of the runs of one program of an ablation, and the file that keeps it.
 
-Letters: T recorded steps, N numbers of `health`, R runs, G rows (of maps) or groups (of excess), H heads, K words.
+Letters: T recorded steps, N attention statistics, R runs, G rows (of maps) or groups (of excess), H heads, K words.
 """
 
 import dataclasses
 import hashlib
-import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,16 +16,17 @@ from data.contexts import training_fingerprint
 from data.errors import InputError
 from experiments.ablation.plan import Group
 from experiments.config.loader import to_yaml
+from experiments.config.schema import FORMAT
 from experiments.measuring.attention_statistics import MEANINGS
-from experiments.run_directory.step_arrays import read_npz
+from experiments.run_directory.files import check_version
+from experiments.run_directory.step_arrays import read_npz, write_npz
 
 Floats = NDArray[np.float32]
 ATTENTION_STATISTICS = tuple(MEANINGS)
-_VERSION = 3
 
 
 class DamagedError(InputError):
-    """Kept results of which nothing can be read any more."""
+    """A file of results that cannot be read any more."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Results:
     """Mean loss of the updates since the record before; nan at step 0 and from a divergence on."""
     excess_TRG: Floats
     attention_TNRH: Floats
-    """The numbers N of HEALTH of each head."""
+    """Each of ATTENTION_STATISTICS, for each head."""
     weights_TRGHK: Floats
     """Attention in the watched rows."""
     position_RPHK: Floats
@@ -47,23 +46,20 @@ class Results:
     diverged_at_R: NDArray[np.int32]
     seconds: float
     versions: str
-    """Of what they were made with: a resumed ablation may hold several."""
+    """The versions of the libraries that they were made with; the programs of a resumed ablation may differ in it."""
 
 
 def save_results(path: Path, group: Group, results: Results) -> None:
     """Write the results of a group, whole or not at all."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, version=_VERSION, runs=_identity(group), **vars(results))
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(buffer.getvalue())
-    part.replace(path)
+    arrays = {"version": FORMAT, "runs": _identity(group), **vars(results)}
+    write_npz(path, arrays, compressed=True)
 
 
 def load_results(path: Path, group: Group) -> Results | None:
-    """What `save_results` wrote; None where there is nothing.
+    """What `save_results` wrote; None if there is no file.
 
     Raises:
-      DamagedError: what stands there is no whole file of results, so nothing is lost if it is overwritten.
+      DamagedError: the file is damaged, so nothing is lost if it is overwritten.
       InputError: it may not be read, or it holds results of another version or of other runs.
     """
     if not path.exists():
@@ -71,24 +67,23 @@ def load_results(path: Path, group: Group) -> Results | None:
     if not os.access(path, os.R_OK):
         raise InputError(f"{path}: may not be read; allow it, or start a new ablation")
     try:
-        arrays: dict[str, Any] = read_npz(path)
-    except InputError:
+        arrays = read_npz(path)
+        version, runs = int(arrays.pop("version")), str(arrays.pop("runs"))
+    except (InputError, KeyError, TypeError, ValueError):
         raise DamagedError(f"{path}: is damaged") from None
-    version, runs = str(arrays.pop("version", "")), str(arrays.pop("runs", ""))
-    if version.isdecimal() and version != str(_VERSION):
-        remedy = "go on with the version of catmat that made it, or start a new ablation"
-        raise InputError(f"{path}: has version {version}, this program reads {_VERSION}; {remedy}")
-    if not version or set(arrays) != {field.name for field in dataclasses.fields(Results)}:
+    check_version(path, version)
+    if set(arrays) != {field.name for field in dataclasses.fields(Results)}:
         raise DamagedError(f"{path}: is damaged")
     if runs != _identity(group):
         remedy = "restore its config.yaml and its world file, or start a new ablation"
         raise InputError(f"{path}: holds runs of another config or world; {remedy}")
-    return Results(**arrays | {"seconds": float(arrays["seconds"]), "versions": str(arrays["versions"])})
+    seconds, versions = float(arrays.pop("seconds")), str(arrays.pop("versions"))
+    return Results(**arrays, seconds=seconds, versions=versions)
 
 
 def _identity(group: Group) -> str:
-    """What tells these runs from any others: their configs and their world."""
+    """A digest of the runs' configs and their world: different runs have different ones."""
     digest = hashlib.blake2b(training_fingerprint(group.world).encode(), digest_size=16)
-    for member in group.members:
-        digest.update(to_yaml(member.config).encode())
+    for run in group.runs:
+        digest.update(to_yaml(run.config).encode())
     return digest.hexdigest()

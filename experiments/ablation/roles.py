@@ -1,13 +1,16 @@
 """What the report of an ablation does with each axis, and whether the grid has what is predicted about it."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from data.errors import InputError, suggestion
-from experiments.ablation.config import AblationConfig, Prediction, Predictions
+from experiments.ablation.config import AblationConfig, Prediction
 
 SEED = "seed"
 LEARNING_RATE, D_HEAD = "train.learning_rate", "model.d_head"
+Labels = Mapping[str, Sequence[str]]
+"""The labels of the values of each axis."""
 
 
 @dataclass(frozen=True)
@@ -22,22 +25,23 @@ class Roles:
     baseline: str
 
 
-def roles_of(config: AblationConfig, labels: dict[str, list[str]]) -> Roles:
-    """The part of every axis, as the config says or, failing that, as is usual.
+def roles_of(config: AblationConfig, labels: Labels) -> Roles:
+    """The role of every axis: as the config says, else as documented in `ReportConfig`.
 
     Raises:
-      InputError: it names an axis or a value that is not in the grid (`labels`).
+      InputError: the config names an axis or a value that is not in the grid (`labels`).
     """
     report, axes = config.report, [name for name in labels if name != SEED]
     given = {"variant": report.variant, "tuned": report.tuned, "x": report.x}
+    named = [name for name in given.values() if name]
     for role, name in given.items():
         if name and name not in axes:
             raise InputError(f"report.{role}: there is no axis {name} in the grid{suggestion(name, axes)}")
-    if len({name for name in given.values() if name}) < len([name for name in given.values() if name]):
+    if len(set(named)) < len(named):
         raise InputError("report: variant, tuned and x must be three different axes; leave one out")
-    taken = {name for name in given.values() if name}
-    tuned = report.tuned or (LEARNING_RATE if LEARNING_RATE in axes and LEARNING_RATE not in taken else "")
-    x = report.x or (D_HEAD if D_HEAD in axes and D_HEAD not in taken else "")
+    free = set(axes) - set(named)
+    tuned = report.tuned or (LEARNING_RATE if LEARNING_RATE in free else "")
+    x = report.x or (D_HEAD if D_HEAD in free else "")
     variant = report.variant or next((name for name in axes if name not in (tuned, x)), "")
     own = labels.get(variant, [])
     if report.baseline and report.baseline not in own:
@@ -47,36 +51,40 @@ def roles_of(config: AblationConfig, labels: dict[str, list[str]]) -> Roles:
     return Roles(variant, tuned, x, others, report.baseline or (own[0] if own else ""))
 
 
-def check_prediction(one: Prediction, roles: Roles, labels: dict[str, list[str]]) -> None:
-    """Refuse a prediction about what is not in the grid."""
+def check_predictions(predictions: Sequence[Prediction], roles: Roles, labels: Labels) -> None:
+    """Refuse a prediction about something that is not in the grid.
+
+    Raises:
+      InputError: there is one; the message names its place in the file.
+    """
+    for one in predictions:
+        problem = _problem(one, roles, labels)
+        if problem:
+            assert one.place is not None  # noqa: S101  only tests make one without a file
+            raise one.place.fail(problem)
+
+
+def _problem(one: Prediction, roles: Roles, labels: Labels) -> str:
+    """Why the grid does not have what a prediction is about; empty if it does."""
     known, sizes = labels.get(roles.variant, []), labels.get(roles.x, [])
     for label in (one.of, one.over):
         if label not in known:
-            raise _wrong(one, f"{roles.variant or 'the grid'} has no value {label}{suggestion(label, known)}")
+            return f"{roles.variant or 'the grid'} has no value {label}{suggestion(label, known)}"
     if one.at and one.at not in sizes:
-        raise _wrong(one, f"{roles.x or 'the grid'} has no value {one.at}{suggestion(one.at, sizes)}")
+        return f"{roles.x or 'the grid'} has no value {one.at}{suggestion(one.at, sizes)}"
     if sizes and not one.at and not one.grows:
-        raise _wrong(one, f"at is missing; say at which {roles.x} the ratio is meant")
+        return f"at is missing; say at which {roles.x} the ratio is meant"
     if one.grows and len(sizes) < 2:
-        raise _wrong(one, "grows needs an axis x with at least two values; leave the prediction out")
+        return "grows needs an axis x with at least two values; leave the prediction out"
     for axis, label in one.where:
         if axis not in roles.others or label not in labels[axis]:
-            raise _wrong(one, f"where: there is no {axis} {label}; name one of {', '.join(roles.others) or 'none'}")
-
-
-def _wrong(prediction: Prediction, message: str) -> Exception:
-    assert prediction.place is not None  # noqa: S101  only tests make one without a file
-    return prediction.place.fail(message)
+            return f"where: there is no {axis} {label}; name one of {', '.join(roles.others) or 'none'}"
+    return ""
 
 
 def without_unmeasured(config: AblationConfig) -> AblationConfig:
-    """`config` without the predictions about values that its grid has no longer."""
+    """`config` without the predictions about values that its grid does not have any more."""
     labels = {axis.name: axis.labels for axis in config.grid.axes}
-    roles, kept = roles_of(config, labels), []
-    for one in config.predictions.items:
-        try:
-            check_prediction(one, roles, labels)
-        except InputError:
-            continue
-        kept.append(one)
-    return dataclasses.replace(config, predictions=Predictions(tuple(kept)))
+    roles = roles_of(config, labels)
+    kept = tuple(one for one in config.predictions if not _problem(one, roles, labels))
+    return dataclasses.replace(config, predictions=kept)

@@ -1,63 +1,47 @@
-"""What the runs of an ablation show in numbers, worked out once, and the tables of its report."""
+"""The table of an ablation's report: every arm in numbers."""
 
+import dataclasses
 import itertools
 import math
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
 
-from experiments.ablation.comparison import Comparison, Setting, comparisons, corrected
-from experiments.ablation.figures import setting_name
-from experiments.ablation.plan import Plan
-from experiments.ablation.verdicts import Verdict, verdicts
+from experiments.ablation.comparison import Setting
+from experiments.ablation.findings import Findings
+from experiments.ablation.roles import Roles
 from experiments.reports.report import Report, escaped
 from experiments.statistics.intervals import Interval
 
-
-@dataclass(frozen=True)
-class Findings:
-    """What the runs show, worked out once."""
-
-    settings: list[Setting]
-    compared: list[list[Comparison]]
-    """Of each setting."""
-    holm: list[list[float]]
-    verdicts: list[Verdict]
-
-
-def findings(plan: Plan, settings: list[Setting]) -> Findings:
-    """Everything that the report says in numbers."""
-    compared = [comparisons(plan, setting) for setting in settings]
-    return Findings(settings, compared, corrected(compared), verdicts(plan, settings))
+_NONE = Interval(math.nan, math.nan, math.nan)
 
 
 def show(found: Interval) -> str:
-    """A number and its interval, where there is one."""
-    return f"{found.estimate:.3g}" if math.isnan(found.low) else str(found)
+    """A number with its interval; without it for a single seed, empty if there is no number."""
+    if math.isnan(found.low):
+        return "" if math.isnan(found.estimate) else f"{found.estimate:.3g}"
+    return str(found)
 
 
-def write_tables(report: Report, plan: Plan, found: Findings) -> None:
-    """The table of all arms, and the same in numbers as `arms.csv`."""
-    roles = plan.roles
-    several = any(setting.labels for setting in found.settings)
-    named = [("setting", several), (roles.x, roles.x), (roles.variant, roles.variant)]
-    named.append((f"best {roles.tuned}", roles.tuned))
-    kept = [bool(shown) for _, shown in named]
-    keys = [name for name, shown in named if shown]
-    rows: list[list[Any]] = []
-    numbers: list[list[Any]] = []
-    for setting, compared, holm in zip(found.settings, found.compared, found.holm, strict=True):
-        by_arm = {(one.variant, one.x): (one, p) for one, p in zip(compared, holm, strict=True)}
-        for x, v in itertools.product(range(len(setting.sizes)), range(len(setting.variants))):
-            best = setting.tuned[setting.best_VX[v, x]]
-            arm = setting_name(setting), setting.sizes[x], setting.variants[v], best
-            own = [value for value, shown in zip(arm, kept, strict=True) if shown]
-            excess, beside = setting.excess(v, x), by_arm.get((v, x))
-            rows.append([*map(escaped, own), show(excess), *_shown(beside)])
-            numbers.append([*own, *_numbers(excess), *_in_numbers(beside)])
+def write_tables(report: Report, found: Findings) -> None:
+    """The table of all arms, and the same in full precision as `arms.csv`."""
+    roles = found.plan.roles
+    by_arm = {(one.setting, one.variant, one.x): one for one in found.comparisons}
+    arms = [
+        (s, x, v) for s in found.settings for x, v in itertools.product(range(len(s.sizes)), range(len(s.variants)))
+    ]
+    rows, numbers = [], []
+    for setting, x, v in arms:
+        labels = _labels(roles, setting, x, v).values()
+        beside = by_arm.get((setting, v, x))  # None for the baseline
+        intervals = [setting.excess(v, x), *((beside.difference, beside.ratio) if beside else (_NONE, _NONE))]
+        p = (beside.p, beside.p_holm) if beside else (math.nan, math.nan)
+        rows.append(
+            [*map(escaped, labels), *map(show, intervals), *("" if math.isnan(one) else f"{one:.2g}" for one in p)]
+        )
+        numbers.append([*labels, *cells(intervals, p)])
+    keys, base = _labels(roles, *arms[0]), escaped(roles.baseline)
     report.heading("In numbers")
-    base = escaped(roles.baseline)
     report.table([*keys, "excess, nats", f"minus {base}", f"over {base}", "p", "p (Holm)"], rows)
-    given = f" at the {roles.tuned} that counts, taken as given (intervals choose it anew)" if roles.tuned else ""
+    given = f" at the best {roles.tuned}, taken as given (intervals choose it anew)" if roles.tuned else ""
     report.text(
         f"p: sign flips of the seeds' differences{given}; Holm: corrected for all comparisons of this table at once."
     )
@@ -65,25 +49,15 @@ def write_tables(report: Report, plan: Plan, found: Findings) -> None:
     report.csv("arms", [*keys, *ends, "p", "p_holm"], numbers)
 
 
-def _shown(beside: tuple[Comparison, float] | None) -> list[str]:
-    if beside is None:
-        return ["", "", "", ""]
-    one, holm = beside
-    p, corrected_p = ("" if math.isnan(value) else f"{value:.2g}" for value in (one.p, holm))
-    return [show(one.difference), show(one.ratio), p, corrected_p]
+def _labels(roles: Roles, setting: Setting, x: int, variant: int) -> dict[str, str]:
+    """What an arm is, by the columns of the table; an axis that the grid does not have is no column."""
+    best = setting.tuned[setting.best_VX[variant, x]]
+    arm = [("setting", setting.name), (roles.x, setting.sizes[x]), (roles.variant, setting.variants[variant]),
+           (f"best {roles.tuned}", best)]  # fmt: skip
+    return {column: value for column, value in arm if value}
 
 
-def _in_numbers(beside: tuple[Comparison, float] | None) -> list[Any]:
-    if beside is None:
-        return [""] * 8
-    one, holm = beside
-    return [*_numbers(one.difference), *_numbers(one.ratio), _number(one.p), _number(holm)]
-
-
-def _numbers(found: Interval) -> list[Any]:
-    return [_number(value) for value in (found.estimate, found.low, found.high)]
-
-
-def _number(value: float) -> Any:
-    """A number for a table; empty where there is none, as for the interval of a single seed."""
-    return "" if math.isnan(value) else value
+def cells(intervals: Iterable[Interval], p: Iterable[float]) -> list[float | str]:
+    """The cells of a CSV file; empty where there is no number, as for the interval of a single seed."""
+    values = [*(end for one in intervals for end in dataclasses.astuple(one)), *p]
+    return ["" if math.isnan(value) else value for value in values]

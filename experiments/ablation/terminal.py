@@ -1,4 +1,4 @@
-"""What a person sees of an ablation in the terminal: the plan before it, the answer after it."""
+"""What the terminal shows of an ablation: the plan before it, the answers after it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,80 +7,78 @@ import jax
 from rich.console import Console
 
 from experiments.ablation.comparison import SURE, can_show, lowest_p, number_of_comparisons
-from experiments.ablation.cost import expected_seconds, told
+from experiments.ablation.cost import duration, expected_seconds
+from experiments.ablation.findings import Findings, answers, statement
 from experiments.ablation.plan import Group, Plan
 from experiments.ablation.roles import SEED
-from experiments.ablation.tables import Findings, show
-from experiments.ablation.verdicts import stated
+from experiments.ablation.tables import show
 from experiments.commands.console import say
 from experiments.statistics.significance import EXACT_SEEDS, smallest_p
 
 
 def print_plan(plan: Plan, console: Console, waiting: Sequence[Group] | None = None) -> None:
-    """Say what would be trained, and about how long it takes.
+    """Print what would be trained, and about how long it takes.
 
     Args:
       plan: what is trained.
       console: where to print.
-      waiting: the programs that have not ended yet, whose time is told; by default all.
+      waiting: the programs that have not ended yet, whose time is shown; by default all.
     """
     waiting = plan.groups if waiting is None else waiting
     counts = [f"{len(labels)} {'seeds' if name == SEED else name}" for name, labels in plan.labels.items()]
+    programs, ended = _count(len(plan.groups), "compiled program"), len(plan.groups) - len(waiting)
+    already = f", of which {ended} have ended before; left:" if ended else ","
     updates = sum(group.updates for group in waiting)
-    programs = f"{len(plan.groups)} compiled program{'s' if len(plan.groups) > 1 else ''}"
-    ended = len(plan.groups) - len(waiting)
-    programs += f", of which {ended} have ended before; left:" if ended else ","
-    on_cpu, devices = jax.devices()[0].platform == "cpu", jax.device_count()
-    seconds = told(expected_seconds(waiting, devices))
-    where = f"{devices} {jax.devices()[0].platform} device{'s' if devices > 1 else ''}"
-    expected = f"about {seconds} on {where}" if on_cpu else f"on {where}"
-    say(console, f"{len(plan.members):,} runs = {' x '.join(counts)}")
-    say(console, f"{programs} {updates:,} updates, {expected}")
+    platform, devices = jax.devices()[0].platform, jax.device_count()
+    about = f"about {duration(expected_seconds(waiting, devices))} " if platform == "cpu" else ""
+    say(console, f"{len(plan.runs):,} runs = {' x '.join(counts)}")
+    say(console, f"{programs}{already} {updates:,} updates, {about}on {_count(devices, f'{platform} device')}")
     if not can_show(plan):
-        say(console, _too_few(plan))
+        say(console, _too_few_seeds(plan))
     for group in plan.groups if len(plan.groups) > 1 else ():
-        say(console, f"  {group.number:3}  {len(group.members):5,} runs  {group_name(plan, group)}", "dim")
+        say(console, f"  {group.number:3}  {len(group.runs):5,} runs  {_name(plan, group)}", "dim")
 
 
-def _too_few(plan: Plan) -> str:
-    """That no difference can be shown, and what helps."""
-    asked, seeds = number_of_comparisons(plan), len(plan.labels[SEED])
-    enough = next((n for n in range(2, EXACT_SEEDS + 2) if asked * smallest_p(n) < SURE), None)
-    what = f"{asked} comparison{'s' if asked > 1 else ''} with {seeds} seed{'s' if seeds > 1 else ''}"
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' if number > 1 else ''}"
+
+
+def _too_few_seeds(plan: Plan) -> str:
+    """That no difference can be shown, and with how many seeds it could."""
+    compared, seeds = number_of_comparisons(plan), len(plan.labels[SEED])
+    enough = next((n for n in range(2, EXACT_SEEDS + 2) if compared * smallest_p(n) < SURE), None)
     remedy = f"{enough} seeds" if enough else "a smaller grid"
-    return f"{what}: no corrected p-value can fall below {SURE:g} (lowest {lowest_p(plan):.2g}); {remedy} would do"
+    return (
+        f"{_count(compared, 'comparison')} with {_count(seeds, 'seed')}: no corrected p-value can fall below {SURE:g}"
+        f" (lowest {lowest_p(plan):.2g}); {remedy} would do"
+    )
 
 
-def group_name(plan: Plan, group: Group) -> str:
-    """The values that its runs share and others do not."""
-    shared = []
-    for name, labels in plan.labels.items():
-        own = {member.labels[name] for member in group.members}
-        if len(own) < len(labels):
-            shared.append(f"{name} {', '.join(label for label in labels if label in own)}")
-    return "; ".join(shared)
+def _name(plan: Plan, group: Group) -> str:
+    """The values that the runs of a group share and others do not have."""
+    own = {name: {run.labels[name] for run in group.runs} for name in plan.labels}
+    return "; ".join(
+        f"{name} {', '.join(label for label in labels if label in own[name])}"
+        for name, labels in plan.labels.items()
+        if len(own[name]) < len(labels)
+    )
 
 
-def print_answer(
-    plan: Plan, folder: Path, lines: Sequence[str], found: Findings, seconds: float, console: Console
-) -> None:
-    """Say what came out, and where it lies.
+def print_findings(found: Findings, folder: Path, seconds: float, console: Console) -> None:
+    """Print the results in short.
 
     Args:
-      plan: what was trained.
-      folder: the run directory.
-      lines: the answers, as in the report.
       found: what the runs show.
-      seconds: how long it took.
+      folder: the run directory.
+      seconds: how long the ablation took.
       console: where to print.
     """
-    for line in lines:
+    for line in answers(found):
         say(console, line.replace("**", ""))
     for one in found.verdicts:
-        what, expected = stated(one.prediction, plan.roles)
-        say(console, f"  {one.verdict:10} {what}: predicted {expected}, measured {show(one.found)}")
-    diverged = sum(int(setting.diverged_VXLS.sum()) for setting in found.settings)
-    if diverged:
-        say(console, f"{diverged} of {len(plan.members):,} runs diverged; runs.csv says at which update")
+        subject, predicted = statement(one.prediction, found.plan.roles)
+        say(console, f"  {one.verdict:10} {subject}: predicted {predicted}, measured {show(one.found)}")
+    if found.diverged:
+        say(console, f"{found.diverged} of {len(found.plan.runs):,} runs diverged; runs.csv says at which update")
     console.print()
-    say(console, f"{told(seconds)}. The answer is in  {folder / 'report.md'}")
+    say(console, f"{duration(seconds)}. The answer is in  {folder / 'report.md'}")

@@ -215,7 +215,7 @@ def to_yaml(config: Any) -> str:
             return value.plain()
         if dataclasses.is_dataclass(value):
             return {item.name: plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
-        return list(value) if isinstance(value, tuple) else value
+        return [plain(one) for one in value] if isinstance(value, tuple) else value
 
     command = _command(type(config))
     head = {"format": FORMAT} | ({} if command == _TRAIN else {"command": command})

@@ -1,1 +1,1 @@
-"""A saved run, asked about a sentence; and the list of all runs."""
+"""Saved runs: the film of a sentence, and the table of all runs."""

@@ -106,11 +106,12 @@ class RecordFile:
         return sorted(int(path.stem.removeprefix("step-")) for path in files)
 
 
-def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
+def write_npz(path: Path, arrays: Mapping[str, Any], compressed: bool = False) -> None:
     """Write arrays whole or not at all."""
     part = path.with_name(path.name + ".part")
+    save = np.savez_compressed if compressed else np.savez
     with part.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+        save(file, allow_pickle=False, **arrays)
     part.replace(path)
 
 

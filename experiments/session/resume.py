@@ -8,7 +8,7 @@ import numpy as np
 
 from data.errors import InputError
 from data.files import is_file
-from experiments.config.fields import config_fields
+from experiments.config.fields import values_of
 from experiments.config.loader import load_config
 from experiments.config.schema import Config
 from experiments.measuring.experiment import Experiment
@@ -51,19 +51,12 @@ def resumed_config(folder: Path, name: str | None, overrides: dict[str, str]) ->
     if not is_file(folder / "config.yaml"):
         raise InputError(f"--resume {folder}: is one of several runs; resume {folder.parent}")
     wanted = load_config(str(folder / "config.yaml") if name is None else name, overrides)
-    changed = [field for field, _ in config_fields() if _value(own, field) != _value(wanted, field)]
-    refused = [field for field in changed if field != "train.steps"]
+    before, after = values_of(own), values_of(wanted)
+    refused = [name for name in before if before[name] != after[name] and name != "train.steps"]
     if refused:
-        told = ", ".join(f"{field} {_value(own, field)} -> {_value(wanted, field)}" for field in refused)
-        raise InputError(f"--resume {folder}: its config cannot change ({told}); leave that out, or start a new run")
+        shown = ", ".join(f"{name} {before[name]} -> {after[name]}" for name in refused)
+        raise InputError(f"--resume {folder}: its config cannot change ({shown}); leave that out, or start a new run")
     return wanted
-
-
-def _value(config: Config, field: str) -> object:
-    value: object = config
-    for part in field.split("."):
-        value = getattr(value, part)
-    return value
 
 
 def find_resume_point(

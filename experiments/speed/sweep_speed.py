@@ -30,8 +30,8 @@ def measure_sweep_speed(group: Group, runs: int, updates: int, repeats: int) -> 
     Both ways train the same runs on the same sentences; compilation and the first states are left out of both. The
     ensemble uses all devices, the plain loop the first alone.
     """
-    chosen = np.unique(np.linspace(0, len(group.members) - 1, runs).round().astype(int))
-    values = hyperparameters(*(group.members[i].config for i in chosen))
+    chosen = np.unique(np.linspace(0, len(group.runs) - 1, runs).round().astype(int))
+    values = hyperparameters(*(group.runs[i].config for i in chosen))
     ways = {"as one ensemble": _ensemble(group, values), "one after the other": _plain_loop(group, values)}
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for repeat in range(repeats + 1):
@@ -45,7 +45,7 @@ def measure_sweep_speed(group: Group, runs: int, updates: int, repeats: int) -> 
 
 def _ensemble(group: Group, values: Hyperparameters) -> Run:
     ensemble, static = Ensemble(len(values.seed), group.spec.pieces), group.spec
-    tables = ensemble.replicate(sampler_tables(group.world, group.members[0].config.task.masked))
+    tables = ensemble.replicate(sampler_tables(group.world, group.config.task.masked))
     placed = ensemble.place(values)
     states = jax.block_until_ready(ensemble.each(lambda _, one: init_state(static, one))((), placed))
 
@@ -60,7 +60,7 @@ def _ensemble(group: Group, values: Hyperparameters) -> Run:
 
 def _plain_loop(group: Group, values: Hyperparameters) -> Run:
     static = group.spec
-    tables = jax.device_put(sampler_tables(group.world, group.members[0].config.task.masked))
+    tables = jax.device_put(sampler_tables(group.world, group.config.task.masked))
     init = jax.jit(lambda one: init_state(static, one))
 
     @jax.jit

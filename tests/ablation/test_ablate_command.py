@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+import math
 import re
 import shutil
 from types import SimpleNamespace
@@ -22,15 +23,19 @@ from data.yaml_file import parse_yaml
 from experiments.ablate import main
 from experiments.ablation import figures as ablation_figures
 from experiments.ablation import session as ablation_session
+from experiments.ablation.comparison import Comparison
 from experiments.ablation.config import AblationConfig
+from experiments.ablation.findings import Findings
 from experiments.ablation.grid import COLUMNS
 from experiments.ablation.plan import make_plan
 from experiments.ablation.report import _all_but_bold, predictions_page
-from experiments.ablation.terminal import print_answer
+from experiments.ablation.terminal import print_findings
 from experiments.ablation.training import GroupTraining
 from experiments.config.loader import make_as
+from experiments.config.schema import FORMAT
 from experiments.reports.plots import panels, save_figure
 from experiments.run_directory.folders import command_of, newest_run
+from experiments.statistics.intervals import Interval
 from experiments.training import runtime
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
@@ -90,10 +95,10 @@ def test_the_table_says_what_the_summaries_say(run):
     assert {"run", "version", "status", "loss", "steps", "diverged_at"} <= COLUMNS
     header = (folder / "arms.csv").read_text(encoding="utf-8").splitlines()[0].split(",")
     assert {name for name in header if "." not in name} - own <= COLUMNS
-    assert len(rows) == len(list((folder / "members").iterdir())) == 2 * 2 * 2 * 2
+    assert len(rows) == len(list((folder / "runs").iterdir())) == 2 * 2 * 2 * 2
     for row in rows:
-        summary = json.loads((folder / "members" / row["run"] / "summary.json").read_text())
-        assert summary.pop("version") == 2
+        summary = json.loads((folder / "runs" / row["run"] / "summary.json").read_text())
+        assert summary.pop("version") == FORMAT
         assert set(summary) <= set(row)
         for name in set(row) - {"run"}:
             value = summary.get(name)
@@ -128,7 +133,7 @@ def test_the_report(run):
     assert "Fewer than 10 seeds" in text
     assert "With 2 seeds and 2 comparisons no corrected p-value can fall below 0.05." in text
     assert "A difference cannot be shown with 2 seeds." in text
-    assert "differences at the train.learning_rate that counts, taken as given (intervals choose it anew)" in text
+    assert "differences at the best train.learning_rate, taken as given (intervals choose it anew)" in text
     assert "2 comparisons with 2 seeds: no corrected p-value can fall below 0.05 (lowest 1); 7 seeds would do" in out
     assert "confirmed  excess of none over that of standard at model.d_head 3" in out
     assert "report.md" in out
@@ -136,8 +141,8 @@ def test_the_report(run):
 
 def test_tensorboard_compares_the_runs(run):
     folder, _ = run
-    member = folder / "members" / "d_head-2_variant-none_learning_rate-0.01_seed-1"
-    found = EventAccumulator(str(member), size_guidance={"tensors": 0}).Reload()
+    one = folder / "runs" / "d_head-2_variant-none_learning_rate-0.01_seed-1"
+    found = EventAccumulator(str(one), size_guidance={"tensors": 0}).Reload()
     assert [event.step for event in found.Tensors("excess/trained/all")] == [0, 30]
     assert not found.Tags()["images"]
     multiplexer = plugin_event_multiplexer.EventMultiplexer(tensor_size_guidance={"scalars": 0})
@@ -254,7 +259,7 @@ def other_config(folder):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (newer_results, "has version 9, this program reads 3; go on with the version of catmat that made it, or start"),
+        (newer_results, "has version 9, this program reads 2; update catmat"),
         (other_config, "holds runs of another config or world; restore its config.yaml and its world file, or start"),
     ],
 )
@@ -267,7 +272,7 @@ def test_results_that_are_not_of_these_runs_are_kept(run, tmp_path, monkeypatch,
     monkeypatch.setattr("experiments.training.runtime.prepare", lambda: None)
     with pytest.raises(InputError) as error:
         main(["--resume", str(folder)])
-    assert str(error.value).startswith(f"{folder / 'results' / 'program-001.npz'}: {says} a new ablation")
+    assert str(error.value).startswith(f"{folder / 'results' / 'program-001.npz'}: {says}")
     assert {path: path.is_file() and path.read_bytes() for path in folder.rglob("*")} == before
 
 
@@ -282,18 +287,20 @@ def test_words_are_text_in_a_report(tmp_path):
 
 
 def test_words_are_text_in_the_terminal(tmp_path):
-    out, nothing = console(), SimpleNamespace(verdicts=[], settings=[])
-    print_answer(
-        SimpleNamespace(members=[]), tmp_path / "a:cat:b", ["**\x1b[31m\u202e[red]:cat:** has"], nothing, 1.0, out
-    )
-    assert printed(out).startswith("\\x1b[31m\\u202e[red]:cat: has\n\n")
+    out, word, twice = console(), "\x1b[31m\u202e[red]:cat:", Interval(2, 2, 2)
+    setting = SimpleNamespace(prefix="", variants=[word, "base"], sizes=[""])
+    roles = SimpleNamespace(variant="v", x="", tuned="", baseline="base")
+    plan = SimpleNamespace(roles=roles, labels={"v": setting.variants, "seed": ["0"]})
+    found = Findings(plan, [], [Comparison(setting, 0, 0, twice, twice, math.nan)], [])
+    print_findings(found, tmp_path / "a:cat:b", 1.0, out)
+    assert printed(out).startswith("\\x1b[31m\\u202e[red]:cat: has 2 times the excess of base. ")
     assert printed(out).endswith(f"{tmp_path}/a:cat:b/report.md\n")
 
 
 def test_words_are_text_in_figures(tmp_path):
     word = r"$\x$"
     figure, axes = panels(1, 1)
-    ablation_figures._positions(axes[0, 0], [f"worlds/{word}.yaml", "english"], "log2")
+    ablation_figures._positions(axes[0, 0], [f"worlds/{word}.yaml", "english"], 2)
     save_figure(tmp_path, "axis", figure)
     results = SimpleNamespace(weights_TRGHK=np.ones((1, 1, 1, 1, 2)))
     setting = SimpleNamespace(variants=[word], sizes=[word], median_run=lambda *_: 0)

@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 
 from data.yaml_file import parse_yaml
-from experiments.ablation.answers import answers, edges
-from experiments.ablation.comparison import Comparison, corrected, settings_of
+from experiments.ablation.comparison import Comparison, corrected
 from experiments.ablation.config import AblationConfig
-from experiments.ablation.figures import followed
+from experiments.ablation.figures import over_training
+from experiments.ablation.findings import answers, edges, findings
 from experiments.ablation.metrics import EXCESS
 from experiments.ablation.plan import make_plan
 from experiments.ablation.results import ATTENTION_STATISTICS
-from experiments.ablation.tables import findings
 from experiments.config.loader import make_as
 from experiments.statistics.intervals import Interval
 
@@ -56,12 +55,12 @@ def plan_of(text):
     return make_plan(make_as(AblationConfig, parse_yaml(text, "arms.yaml")))
 
 
-def settings_with(plan, excess, gone=()):
-    """Settings of runs that end at `excess` of their labels; those numbered in `gone` diverged to no number."""
-    ends = [math.nan if one.number in gone else excess(one.labels) for one in plan.members]
-    at = [3 if one.number in gone else None for one in plan.members]
+def findings_of(plan, excess, gone=()):
+    """What runs show that end at `excess` of their labels; those numbered in `gone` diverged to no number."""
+    ends = [math.nan if one.number in gone else excess(one.labels) for one in plan.runs]
+    at = [3 if one.number in gone else None for one in plan.runs]
     start = {f"start/{EXCESS}": 99_999}
-    return settings_of(plan, [start | {EXCESS: e, "diverged_at": t} for e, t in zip(ends, at, strict=True)])
+    return findings(plan, [start | {EXCESS: e, "diverged_at": t} for e, t in zip(ends, at, strict=True)])
 
 
 def excess_of(labels):
@@ -85,7 +84,7 @@ def plan():
 @pytest.fixture(scope="module")
 def found(plan):
     gone = number_of(MORE, NARROW, 3, 5)
-    return findings(plan, settings_with(plan, excess_of, [gone]))
+    return findings_of(plan, excess_of, [gone])
 
 
 @pytest.fixture
@@ -104,20 +103,19 @@ def test_every_run_stands_at_its_own_place():
     def digits(labels):
         return float("".join(str(own.index(labels[name]) + 1) for name, own in axes.items()))
 
-    settings = settings_with(plan, digits)
-    assert [one.labels for one in settings] == [{"train.batch": batch} for batch in batches]
-    for b, one in enumerate(settings, start=1):
+    shown = findings_of(plan, digits)
+    assert [one.labels for one in shown.settings] == [{"train.batch": batch} for batch in batches]
+    for b, one in enumerate(shown.settings, start=1):
         assert (one.variants, one.sizes, one.tuned) == (VARIANTS, SIZES, RATES)
         assert one.excess_VXLS.shape == (3, 2, 4, 1)
         for v, x, rate in itertools.product(range(3), range(2), range(4)):
             assert one.excess_VXLS[v, x, rate, 0] == 1000 * b + 100 * (v + 1) + 10 * (x + 1) + rate + 1
             assert one.number_VXLS[v, x, rate, 0] == (((b - 1) * 4 + rate) * 3 + v) * 2 + x
-    shown = findings(plan, settings)
     third = [one for one in shown.verdicts if one.prediction.where]
     assert [(one.setting.labels, one.verdict) for one in third] == [({"train.batch": "24"}, "undecided")]
     assert third[0].found.estimate == pytest.approx(3121 / 3221)  # a single seed: no interval
-    assert answers(plan, shown)[2].startswith("batch 16: **Few** has 0.955 (at width Narrow), ")  # 2111 / 2211
-    assert answers(plan, shown)[2].endswith(" of **Base**. A difference cannot be shown with 1 seed.")
+    assert answers(shown)[2].startswith("batch 16: **Few** has 0.955 (at width Narrow), ")  # 2111 / 2211
+    assert answers(shown)[2].endswith(" of **Base**. A difference cannot be shown with 1 seed.")
 
 
 def test_a_diverged_run_counts_with_its_start(setting):
@@ -155,18 +153,21 @@ def test_two_arms_beside_each_other(setting):
 
 def test_p_values_by_hand(found):
     """All of a sign: 2 of 256 flips reach it. As many up as down: all do. One of 8 down: those, and 8 others twice."""
-    (compared,), (holm,) = found.compared, found.holm
+    compared = found.comparisons
     assert [(one.variant, one.x) for one in compared] == [(FEW, 0), (FEW, 1), (MORE, 0), (MORE, 1)]
     assert [one.p for one in compared] == [2 / 256, 2 / 256, 1, 18 / 256]
-    assert holm == [8 / 256, 8 / 256, 1, 36 / 256]
+    assert [one.p_holm for one in compared] == [8 / 256, 8 / 256, 1, 36 / 256]
 
 
 def test_all_settings_are_corrected_together():
     nothing = Interval(0, 0, 0)
-    one = [[Comparison(0, 0, nothing, nothing, p) for p in own] for own in ([0.5], [0.01, 0.02])]
-    assert corrected(one) == [[0.5], [0.03, 0.04]]
-    one[0][0] = dataclasses.replace(one[0][0], p=math.nan)
-    assert np.isnan(np.concatenate(corrected(one))).tolist() == [True] * 3
+    found = [Comparison(setting, 0, 0, nothing, nothing, p) for setting, p in (("a", 0.5), ("b", 0.01), ("b", 0.02))]
+    assert [(one.setting, one.p, one.p_holm) for one in corrected(found)] == [
+        ("a", 0.5, 0.5), ("b", 0.01, 0.03), ("b", 0.02, 0.04),
+    ]  # fmt: skip
+    alone = [dataclasses.replace(one, p=math.nan) for one in found]  # a single seed
+    assert all(math.isnan(one.p_holm) for one in corrected(alone))
+    assert corrected([]) == []
 
 
 def test_verdicts(found):
@@ -176,13 +177,13 @@ def test_verdicts(found):
     assert 2 < found.verdicts[2].found.low < 3 < 3.5 < found.verdicts[2].found.high
 
 
-def test_answers_in_words(plan, found):
-    few, more = answers(plan, found)
+def test_answers_in_words(found):
+    few, more = answers(found)
     assert few.startswith("**Few** has 3 (at width Narrow), 0.5 (at width WIDE) times the excess of **Base**.")
     assert few.endswith("**. Worse at Narrow; better at WIDE.")
     assert more.startswith("**more** has 1 (at width Narrow), 1.21 (at width WIDE) times the excess of **Base**.")
     assert more.endswith("**. No difference shown at Narrow, WIDE.")
-    assert edges(plan, found) == "Base (at width WIDE), more (at width Narrow)"
+    assert edges(found) == "Base (at width WIDE), more (at width Narrow)"
 
 
 def test_what_is_followed_is_that_of_the_best_rate(setting):
@@ -193,8 +194,8 @@ def test_what_is_followed_is_that_of_the_best_rate(setting):
     programs = [
         SimpleNamespace(step_T=np.array([0, 5, 9]), attention_TNRH=number_TNRH[:, :, part::2]) for part in (0, 1)
     ]
-    where = {number: (programs[number % 2], number // 2) for number in range(192)}
-    step_T, values_ST = followed(setting, where, MORE, WIDE, "score_std")
+    places = {number: (programs[number % 2], number // 2) for number in range(192)}
+    step_T, values_ST = over_training(setting, places, MORE, WIDE, "score_std")
     assert step_T.tolist() == [0, 5, 9]
     first = number_of(MORE, WIDE, 1, 0)
     assert values_ST.tolist() == [[first + s, 1000 + first + s, 2000 + first + s] for s in range(8)]

@@ -14,13 +14,13 @@ from rich.console import Console
 from data.errors import InputError
 from data.yaml_file import parse_yaml
 from experiments.ablate import main
-from experiments.ablation.comparison import Comparison, _excess, can_show, lowest_p
+from experiments.ablation.comparison import can_show, counted_excess, lowest_p, number_of_comparisons
 from experiments.ablation.config import AblationConfig, load_ablation
-from experiments.ablation.cost import expected_seconds, told
+from experiments.ablation.cost import duration, expected_seconds
 from experiments.ablation.metrics import EXCESS
 from experiments.ablation.plan import make_plan
 from experiments.ablation.roles import without_unmeasured
-from experiments.ablation.tables import _in_numbers, _numbers
+from experiments.ablation.tables import cells, show
 from experiments.ablation.terminal import print_plan
 from experiments.config.loader import config_names, load_config, make_as, to_yaml
 from experiments.statistics.intervals import Interval
@@ -47,25 +47,29 @@ def config_of(text=GRID):
 
 def test_axes_that_keep_shapes_share_a_program():
     plan = make_plan(config_of())
-    assert [len(group.members) for group in plan.groups] == [3 * 8, 8, 3 * 8, 8]
+    assert [len(group.runs) for group in plan.groups] == [3 * 8, 8, 3 * 8, 8]
     assert len({group.spec for group in plan.groups}) == 4
     first = plan.groups[0]
-    assert {member.config.model.d_head for member in first.members} == {2}
-    assert {member.labels["variant"] for member in first.members} == {"standard", "none", "half"}
-    assert (first.steps, first.updates) == (5, 3 * 4 * (3 + 5))
+    assert {run.config.model.d_head for run in first.runs} == {2}
+    assert {run.labels["variant"] for run in first.runs} == {"standard", "none", "half"}
+    assert first.updates == 3 * 4 * (3 + 5)
     assert plan.groups[1].spec.model.qk_norm
 
 
 def test_every_combination_is_a_run_with_its_own_values():
     plan = make_plan(config_of())
-    assert [member.number for member in plan.members] == list(range(2 * 4 * 2 * 2 * 2))
-    assert len({member.name for member in plan.members}) == 64
-    one = next(m for m in plan.members if m.name == "d_head-3_variant-half_learning_rate-0.02_steps-5_seed-1")
+    assert [run.number for run in plan.runs] == list(range(2 * 4 * 2 * 2 * 2))
+    assert len({run.name for run in plan.runs}) == 64
+    one = next(run for run in plan.runs if run.name == "d_head-3_variant-half_learning_rate-0.02_steps-5_seed-1")
     assert (one.config.model.d_head, one.config.model.scale, one.config.model.query_start) == (3, 0.5, 2.0)
     assert (one.config.train.learning_rate, one.config.train.steps) == (0.02, 5)
     assert (one.config.seed, one.config.seeds, one.config.model.d_mlp) == (1, 1, 0)
     names = ["d_head", "qk_norm", "query_start", "scale"]
-    assert plan.varying == [*(f"model.{name}" for name in names), "train.learning_rate", "train.steps", "seed"]
+    varying = [*(f"model.{name}" for name in names), "train.learning_rate", "train.steps", "seed"]
+    assert list(plan.values[one.number].items()) == [
+        ("variant", "half"), *zip(varying, (3, False, 2.0, 0.5, 0.02, 5, 1), strict=True),
+    ]  # fmt: skip
+    assert plan.types["model.scale"] == {str, float}
     roles = plan.roles
     assert (roles.variant, roles.tuned, roles.x) == ("variant", "train.learning_rate", "model.d_head")
     assert (roles.others, roles.baseline) == (("train.steps",), "standard")
@@ -74,8 +78,8 @@ def test_every_combination_is_a_run_with_its_own_values():
 def test_another_optimiser_or_world_is_another_program():
     config = load_ablation(None, {}, ["train.optimizer=adamw,sgd", "world=english,german", "seed=4,2"])
     plan = make_plan(config)
-    assert [len(group.members) for group in plan.groups] == [2, 2, 2, 2]
-    assert [member.config.seed for member in plan.members[:2]] == [4, 2]
+    assert [len(group.runs) for group in plan.groups] == [2, 2, 2, 2]
+    assert [run.config.seed for run in plan.runs[:2]] == [4, 2]
     assert {group.world.name for group in plan.groups} == {"english", "german"}
 
 
@@ -91,7 +95,7 @@ def test_an_axis_on_the_command_line():
     assert own.plain() == {"wide": {"model.d_mlp": 8}, "narrow": {"model.d_mlp": 2}}
     changed = make_as(AblationConfig, parse_yaml(text, "test.yaml"))
     changed = without_unmeasured(type(changed)(**{**vars(changed), "grid": grid}))
-    assert changed.predictions.items == ()  # it was about d_head 2
+    assert changed.predictions == ()  # it was about d_head 2
     assert without_unmeasured(config).predictions == config.predictions
 
 
@@ -109,7 +113,7 @@ def test_a_config_is_written_and_read_back():
     )
     config = config_of(text)
     assert make_as(AblationConfig, parse_yaml(to_yaml(config), "again.yaml")) == config
-    assert len(config.predictions.items) == 2
+    assert len(config.predictions) == 2
 
 
 # (lines of the file after its first, what the message says)
@@ -169,8 +173,8 @@ WRONG_FILES = [
 def test_a_wrong_grid_is_told_in_one_line(lines, says):
     with pytest.raises(InputError) as error:
         make_plan(config_of(f"command: ablate\n{lines}\n"))
-    told_ = re.sub(r"^test.yaml:\d+: ", "", assert_told_well(error.value))
-    assert told_.startswith(says), told_
+    message = re.sub(r"^test.yaml:\d+: ", "", assert_told_well(error.value))
+    assert message.startswith(says), message
 
 
 @pytest.mark.parametrize(
@@ -227,7 +231,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path, monkeypatch, cap
 def test_expected_time_grows_with_what_is_asked():
     small, more = make_plan(config_of()), make_plan(config_of(GRID.replace("seeds: 2", "seeds: 40")))
     assert expected_seconds(small.groups, 2) < expected_seconds(more.groups, 2) < expected_seconds(more.groups, 1)
-    assert [told(seconds) for seconds in (3.4, 600.0, 9000.0)] == ["3 s", "10 min", "2.5 h"]
+    assert [duration(seconds) for seconds in (3.4, 600.0, 9000.0)] == ["3 s", "10 min", "2.5 h"]
     console = Console(file=io.StringIO(), width=200)
     print_plan(small, console)
     assert "variant normed" in console.file.getvalue()
@@ -250,6 +254,7 @@ def test_expected_time_grows_with_what_is_asked():
 )
 def test_a_plan_says_whether_its_seeds_can_show_anything(seeds, lowest, says):
     plan = make_plan(config_of(GRID.replace("seeds: 2", f"seeds: {seeds}")))
+    assert number_of_comparisons(plan) == 3 * 2 * 2  # beside the baseline, for each d_head and number of updates
     assert lowest_p(plan) == pytest.approx(lowest)
     console = Console(file=io.StringIO(), width=200)
     print_plan(plan, console)
@@ -263,14 +268,13 @@ def test_a_plan_says_whether_its_seeds_can_show_anything(seeds, lowest, says):
     [(0.1, None, 0.1), (1e30, None, 3.0), (math.nan, None, 3.0), (0.1, 7, 0.1), (1e30, 7, 3.0), (math.nan, 7, 3.0)],
 )
 def test_no_run_counts_with_more_than_its_start(end, diverged_at, counts):
-    assert _excess({EXCESS: end, f"start/{EXCESS}": 3.0, "diverged_at": diverged_at}) == counts
+    assert counted_excess({EXCESS: end, f"start/{EXCESS}": 3.0, "diverged_at": diverged_at}) == counts
 
 
 def test_a_table_is_empty_where_a_single_seed_has_no_interval():
-    alone = Interval(0.5, math.nan, math.nan)
-    one = Comparison(variant=1, x=0, difference=alone, ratio=alone, p=math.nan)
-    assert _in_numbers((one, math.nan)) == [0.5, "", "", 0.5, "", "", "", ""]
-    assert _numbers(Interval(0.5, 0.4, 0.6)) == [0.5, 0.4, 0.6]
+    alone, nothing = Interval(0.5, math.nan, math.nan), Interval(math.nan, math.nan, math.nan)
+    assert cells([alone, Interval(0.5, 0.4, 0.6)], [math.nan, 0.25]) == [0.5, "", "", 0.5, 0.4, 0.6, "", 0.25]
+    assert [show(one) for one in (alone, nothing, Interval(0.5, 0.4, 0.6))] == ["0.5", "", "0.5 [0.4, 0.6]"]
 
 
 def test_the_shipped_configs():
@@ -278,8 +282,8 @@ def test_the_shipped_configs():
     runs = {}
     for name in config_names(AblationConfig):
         plan = make_plan(load_ablation(name, {}))
-        runs[name] = len(plan.members)
-        assert plan.config.predictions.items
+        runs[name] = len(plan.runs)
+        assert plan.config.predictions
         assert can_show(plan)
         assert plan.config.report.predictions_made == "after a trial with one seed"
         text = (ROOT / "configs" / name).read_text(encoding="utf-8")

@@ -1,6 +1,7 @@
 """Runs of one program side by side are the runs that they would be alone; and the arms that only differ in form."""
 
 import dataclasses
+import functools
 import io
 import struct
 import zipfile
@@ -18,14 +19,15 @@ from experiments.ablation.config import load_ablation
 from experiments.ablation.metrics import run_summary
 from experiments.ablation.plan import make_plan
 from experiments.ablation.results import DamagedError, load_results, save_results
-from experiments.ablation.training import GroupTraining, Materials
+from experiments.ablation.training import GroupTraining
 from experiments.config.schema import Config, EvaluateConfig, TrackConfig, TrainConfig
-from experiments.measuring.measurement import one_run
+from experiments.measuring.measurement import measure_sweep
 from experiments.training.hyperparameters import hyperparameters, training_spec
 from experiments.training.optimizer import optimizer
 from experiments.training.program_cache import cache_programs_in
+from experiments.training.record import one_run
 from experiments.training.state import TrainState, init_state
-from experiments.training.trainer import Runner
+from experiments.training.trainer import Trainer
 from experiments.training.update import batch_of, masked_row_loss, train_steps
 from model.config import ModelConfig
 from model.functional import Model, apply
@@ -63,11 +65,11 @@ def trained_by_the_loop(world, tables, *configs):
     """The loss of every update, [update, run], as the training loop records it; and how many updates each run made."""
     assert len({training_spec(config, world) for config in configs}) == 1
     longest = max(config.train.steps for config in configs)
-    runner = Runner(training_spec(configs[0], world), hyperparameters(*configs), tables, list(range(longest + 1)))
-    runner.measured_by(lambda nothing, _, scale: scale + nothing, np.float32(0))
-    runner.measured_on(np.float32(0))
-    found = np.stack([record.loss_R for record in runner.run()][1:])
-    return found, runner.ensemble.fetch(runner.states.optimizer[1].count)
+    spec, steps, nothing = training_spec(configs[0], world), list(range(longest + 1)), np.float32(0)
+    trainer = Trainer(spec, hyperparameters(*configs), tables, steps, lambda model, _, __: model.scale, nothing)
+    records = list(trainer.run(nothing))
+    found = np.stack([record.loss_R for record in records[1:]])
+    return found, trainer.ensemble.fetch(records[-1].states.optimizer[1].count)
 
 
 @pytest.fixture(scope="module")
@@ -189,25 +191,24 @@ SMALL = {"base.model.d_model": "8", "base.model.d_head": "3", "base.model.d_mlp"
 SMALL |= {"base.evaluate.sentences": "8", "base.track.records": "2", "base.seeds": "2"}
 
 
-def results_of(materials, *axes):
+def results_of(*axes):
     (group,) = make_plan(load_ablation(None, SMALL, [*DIVERGING, *axes])).groups
-    return group, GroupTraining(group, materials).run(lambda _: False)
+    return group, GroupTraining(group).run(lambda _: False)
 
 
 def test_a_run_that_diverges_is_marked_and_spoils_no_other(tmp_path):
-    materials = Materials()
-    group, found = results_of(materials, "train.learning_rate=1e-3,1000")
-    _, sound = results_of(materials, "train.learning_rate=1e-3,2e-3")
+    group, found = results_of("train.learning_rate=1e-3,1000")
+    _, sound = results_of("train.learning_rate=1e-3,2e-3")
     assert (sound.diverged_at_R == -1).all()
     assert (found.diverged_at_R[:2] == -1).all()
     assert ((found.diverged_at_R[2:] > 0) & (found.diverged_at_R[2:] < 12)).all()
     for name in ("loss_TR", "excess_TRG", "weights_TRGHK"):
         np.testing.assert_array_equal(getattr(found, name)[:, :2], getattr(sound, name)[:, :2])
     np.testing.assert_array_equal(found.attention_TNRH[:, :, :2], sound.attention_TNRH[:, :, :2])
-    summary = run_summary(group, materials.of(group), found, 3)
+    summary = run_summary(group, found, 3)
     assert (summary["status"], summary["diverged_at"]) == ("diverged", found.diverged_at_R[3])
     assert np.isnan(summary["loss"])
-    assert run_summary(group, materials.of(group), found, 1)["status"] == "finished"
+    assert run_summary(group, found, 1)["status"] == "finished"
     _only_whole_results_of_these_runs_count(tmp_path, group, found)
 
 
@@ -215,13 +216,14 @@ def test_the_measurement_is_traced_once(monkeypatch, tmp_path):
     if jax.devices()[0].platform != "cpu":
         pytest.skip("traced programs are kept on a CPU alone")
     cache_programs_in(tmp_path)
-    _, first = results_of(Materials(), "train.learning_rate=1e-3,2e-3")
+    _, first = results_of("train.learning_rate=1e-3,2e-3")
 
+    @functools.wraps(measure_sweep)  # the cache knows it by its name
     def traced_again(*_):
         raise AssertionError
 
     monkeypatch.setattr("experiments.ablation.training.measure_sweep", traced_again)
-    _check_equal(dataclasses.replace(results_of(Materials(), "train.learning_rate=1e-3,2e-3")[1], seconds=0.0),
+    _check_equal(dataclasses.replace(results_of("train.learning_rate=1e-3,2e-3")[1], seconds=0.0),
                  dataclasses.replace(first, seconds=0.0))  # fmt: skip
 
 
@@ -232,7 +234,7 @@ def _only_whole_results_of_these_runs_count(folder, group, found):
     again = load_results(path, group)
     _check_equal(again, found)
     with pytest.raises(InputError, match=r"results\.npz: holds runs of another config or world; restore its config"):
-        load_results(path, dataclasses.replace(group, members=group.members[:-1]))
+        load_results(path, dataclasses.replace(group, runs=group.runs[:-1]))
     whole = path.read_bytes()
     for damaged in (whole[: len(whole) // 2], b""):
         path.write_bytes(damaged)
@@ -254,8 +256,8 @@ def _only_whole_results_of_these_runs_count(folder, group, found):
             load_results(path, group)
     np.savez(path, **arrays, one_more=np.zeros(2))
     assert _whole(path, group) is None
-    np.savez(path, **arrays | {"version": 4}, one_more=np.zeros(2))
-    with pytest.raises(InputError, match=r"has version 4, this program reads 3; go on with the version of catmat that"):
+    np.savez(path, **arrays | {"version": 9}, one_more=np.zeros(2))
+    with pytest.raises(InputError, match=r"has version 9, this program reads 2; update catmat"):
         load_results(path, group)
 
 
