@@ -35,12 +35,13 @@ class Checkpoints:
     """The checkpoints of one run folder; use it in a `with`, so that a save that is under way is finished."""
 
     def __init__(self, folder: Path) -> None:
-        for name in ("absl", "asyncio"):  # orbax tells of every file it writes or cannot read
+        for name in ("absl", "asyncio"):  # orbax logs every file that it writes or cannot read
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self._folder = (folder / FOLDER).absolute()
+        self._hook = sys.unraisablehook
 
     def __enter__(self) -> "Checkpoints":
-        self._hook, sys.unraisablehook = sys.unraisablehook, _without_closed_loops
+        sys.unraisablehook = _without_closed_loops
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -48,7 +49,7 @@ class Checkpoints:
             with _system_errors():
                 if "_manager" in vars(self):
                     self._manager.close()
-        except OSError:  # what ended the training is said already
+        except OSError:  # what ended the training is reported already
             if kind is None:
                 raise
         if kind is None:  # else tasks may be left over
@@ -97,7 +98,7 @@ class Checkpoints:
         return None, damaged
 
     def spent(self, step: int) -> TrainingTime:
-        """The time that the training had taken until the checkpoint of `step`; none where that does not tell it."""
+        """The time that the training had taken until the checkpoint of `step`; zero where it does not hold it."""
         metrics = self._metrics(step) or {}
         seconds, updates = metrics.get("seconds"), metrics.get("updates")
         if isinstance(seconds, float) and isinstance(updates, int) and 0 <= updates <= step and 0 <= seconds < math.inf:
@@ -105,7 +106,7 @@ class Checkpoints:
         return TrainingTime()
 
     def forget_after(self, step: int) -> None:
-        """Delete the checkpoints of later steps, which are damaged or will be made anew, and what orbax chokes on."""
+        """Delete the checkpoints of later steps, which are damaged or will be made anew, and what orbax cannot read."""
         for one in self._steps():
             if one > step or self._metrics(one) is None:
                 shutil.rmtree(self._folder / str(one))
@@ -140,7 +141,7 @@ class Checkpoints:
 
 @contextmanager
 def _system_errors() -> Iterator[None]:
-    """Raise what the system refused as the OSError that it is; tensorstore says it in the text of a ValueError."""
+    """Turn a ValueError of tensorstore, whose text holds the number of a system error, into that OSError."""
     try:
         yield
     except ValueError as error:
@@ -151,7 +152,7 @@ def _system_errors() -> Iterator[None]:
 
 
 def _without_closed_loops(about: "sys.UnraisableHookArgs") -> None:
-    """Says nothing of the tasks that orbax leaves running when one has failed, whose ends then find nobody."""
+    """Silence the tasks that orbax leaves running when one has failed, and that end after their event loop is closed."""
     if str(about.exc_value) != "Event loop is closed":
         sys.__unraisablehook__(about)
 

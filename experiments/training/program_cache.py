@@ -1,10 +1,9 @@
 """Traced programs on disk, so that only the first start traces.
 
-XLA's own cache spares the compiler, but it is asked after a program was traced and lowered, and that Python took 1.5 of
-the 7 s of a newcomer's start on 2 CPU cores. What is kept is what `jax.export` makes of a traced program. Its name is a
-digest of everything that tracing can depend on: catmat's source, the libraries' versions, JAX's settings, the shapes of
-the arguments, and what the caller says that the function holds. The first start, too, runs the kept form: both starts
-compile the same program.
+JAX's own cache saves the compilation, but is looked up after a program was traced and lowered, and that Python took 1.5
+of the 7 s of a start on 2 CPU cores. Cached is what `jax.export` makes of a traced program. The file's name is a digest
+of everything that tracing can depend on: catmat's source, the libraries' versions, JAX's settings, the shapes of the
+arguments, and the caller's cache key. The first start, too, runs the exported form: both starts compile one program.
 
 Only commands cache programs, by calling `cache_programs_in` when they start: the source on disk is then what is traced.
 A notebook or a test may trace something else, so nothing is cached there. On a CPU alone: other platforms were not
@@ -27,28 +26,28 @@ from experiments.training.arrays import Tree
 _ROOT = Path(__file__).parents[2]
 _DIGEST_BYTES = 32
 _MOST_FILES = 200
-_SAY_NOTHING = ("cache", "log", "dump", "profil", "coordin", "distributed", "pgle", "optimizations")
-"""Settings with these words decide nothing about what is traced."""
+_IRRELEVANT = ("cache", "log", "dump", "profil", "coordin", "distributed", "pgle", "optimizations")
+"""Settings whose names hold one of these words do not change what is traced."""
 _SCOPED = ("jax_enable_x64", "jax_default_matmul_precision", "jax_numpy_dtype_promotion", "jax_numpy_rank_promotion")
-"""Settings that a `with` may have changed, which JAX's table of settings does not tell."""
+"""Settings that a `with` may have changed, which JAX's table of settings does not show."""
 
 
-class _Keeper:
-    """Where programs are kept by this process; nowhere by default."""
+class _Cache:
+    """Where this process caches programs; nowhere by default."""
 
     folder: Path | None = None
     source = ""
-    """What `_source` said when the process started: a later edit is not what it traces."""
+    """The digest of the source when the process started: it does not trace what was edited later."""
 
 
 def cache_programs_in(folder: Path | None) -> None:
-    """From now on keep programs in `folder` (None: nowhere); for commands, before they import what is traced."""
-    _Keeper.folder = folder
-    _Keeper.source = _source() if folder is not None else ""
+    """Cache programs in `folder` from now on (None: nowhere); for commands, before they import what is traced."""
+    _Cache.folder = folder
+    _Cache.source = _source() if folder is not None else ""
 
 
 def register_output_types(kinds: Iterable[type]) -> None:
-    """Say that programs may give back these dataclasses and named tuples (their fields are all children)."""
+    """Allow cached programs to return these dataclasses and named tuples (all of their fields are children)."""
     for kind in kinds:
         name = f"{kind.__module__}.{kind.__qualname__}"
         if issubclass(kind, tuple):
@@ -60,7 +59,7 @@ def register_output_types(kinds: Iterable[type]) -> None:
 
 
 def load_or_trace(function: jax.stages.Wrapped, arguments: Tree, cache_key: object) -> jax.stages.Wrapped:
-    """`function` as it was traced before for such arguments, or as it is traced now.
+    """`function` as it was traced before for such arguments, or traced now.
 
     Args:
       function: compiled by `jax.jit`; gives arrays in dicts, tuples and what `register_output_types` was
@@ -68,10 +67,10 @@ def load_or_trace(function: jax.stages.Wrapped, arguments: Tree, cache_key: obje
       arguments: all of its arguments, or their shapes.
       cache_key: everything except the arguments and the source that can change the trace; its `repr` is compared.
     """
-    if _Keeper.folder is None or jax.process_count() > 1:
+    if _Cache.folder is None or jax.process_count() > 1:
         return function
     leaves, tree = jax.tree.flatten(arguments)
-    path = _Keeper.folder / _name(leaves, f"{tree} {cache_key!r}")
+    path = _Cache.folder / _name(leaves, f"{tree} {cache_key!r}")
     content = _read(path)
     if content is None:
         flat = jax.jit(lambda *leaves: function(*jax.tree.unflatten(tree, leaves)))
@@ -79,7 +78,7 @@ def load_or_trace(function: jax.stages.Wrapped, arguments: Tree, cache_key: obje
             content = bytes(export.export(flat)(*leaves).serialize())
         except (NotImplementedError, ValueError):
             return function
-        if _source() == _Keeper.source:
+        if _source() == _Cache.source:
             _write(path, content)
     program = export.deserialize(bytearray(content))
     return jax.jit(lambda *arguments: program.call(*jax.tree.leaves(arguments)))
@@ -88,9 +87,9 @@ def load_or_trace(function: jax.stages.Wrapped, arguments: Tree, cache_key: obje
 def _name(leaves: list[Any], said: str) -> str:
     shapes = [(leaf.shape, str(leaf.dtype), str(getattr(leaf, "sharding", None))) for leaf in leaves]
     table = sorted((name, repr(value)) for name, value in jax.config.values.items()
-                   if not any(word in name for word in _SAY_NOTHING))  # fmt: skip
+                   if not any(word in name for word in _IRRELEVANT))  # fmt: skip
     scoped = [getattr(jax.config, name) for name in _SCOPED]
-    known = (_Keeper.source, said, shapes, table, scoped, [str(device) for device in jax.devices()])
+    known = (_Cache.source, said, shapes, table, scoped, [str(device) for device in jax.devices()])
     return hashlib.sha256(repr(known).encode()).hexdigest()
 
 
@@ -109,7 +108,7 @@ def _versions() -> list[str]:
 
 
 def _read(path: Path) -> bytes | None:
-    """What was kept, if it is whole."""
+    """The content of a cached file, if it is whole."""
     try:
         content = path.read_bytes()
     except OSError:
@@ -119,7 +118,7 @@ def _read(path: Path) -> bytes | None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Keep `content`, and the latest others; a cache that cannot be written to is done without."""
+    """Write `content`, and delete the oldest files beyond a limit; a cache that cannot be written to is ignored."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f"{path.name}.{os.getpid()}")

@@ -82,7 +82,7 @@ def test_what_it_depends_on_asks_for_another(cache, monkeypatch):
     one.load_or_trace()
     jax.config.update("jax_random_seed_offset", 0)
     with monkeypatch.context() as patch:
-        patch.setattr(program_cache._Keeper, "source", "another version")
+        patch.setattr(program_cache._Cache, "source", "another version")
         patch.setattr(program_cache, "_source", lambda: "another version")
         one.load_or_trace()
     assert (one.times, len(cache())) == (3, 7)
