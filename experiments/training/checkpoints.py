@@ -152,7 +152,7 @@ def _system_errors() -> Iterator[None]:
 
 
 def _without_closed_loops(about: "sys.UnraisableHookArgs") -> None:
-    """Silence the tasks that orbax leaves running when one has failed, and that end after their event loop is closed."""
+    """Silence the tasks that orbax leaves running when one has failed, which end after their event loop is closed."""
     if str(about.exc_value) != "Event loop is closed":
         sys.__unraisablehook__(about)
 
