@@ -15,7 +15,8 @@ from flax import nnx
 
 from model.attention import Cut
 from model.config import TransformerConfig
-from model.transformer import ForwardOutput, Transformer
+from model.forward_output import ForwardOutput
+from model.transformer import Transformer
 
 Params = dict[str, Any]
 """Nested dicts of arrays: `params["attention"]["query"]["kernel"]`."""

@@ -5,7 +5,6 @@ token + position -> norm -> attention -> add -> norm -> MLP -> add -> norm -> un
 
 import dataclasses
 import math
-from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -13,42 +12,7 @@ from flax import nnx
 
 from model.attention import Cut, attention_weights, cap, softmax, unit_norm, weighted_sum
 from model.config import TransformerConfig
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class ForwardOutput:
-    """Every number on the way from a masked sentence to the guess; what is shown anywhere is a field of this."""
-
-    embedding_BKM: jax.Array
-    """Token + position: what each word brings in."""
-    query_BQHD: jax.Array
-    """What the query position looks for."""
-    key_BKHD: jax.Array
-    """What each word offers to be found by."""
-    value_BKHD: jax.Array
-    """What each word gives when it is looked at."""
-    dot_products_BHQK: jax.Array
-    """query . key"""
-    scores_BHQK: jax.Array
-    """Dot products, scaled (and capped): what softmax gets."""
-    weights_BHQK: jax.Array
-    """softmax(scores): how much of each word's value is taken; 0 at padding."""
-    weighted_values_BHQKD: jax.Array
-    """weight * value"""
-    context_BQHD: jax.Array
-    """Sum of the weighted values."""
-    attention_BQM: jax.Array
-    """What attention adds to the residual stream: the contexts of all heads through W_O."""
-    residual_BQM: jax.Array
-    """Embedding of the query position + attention."""
-    mlp_BQM: jax.Array
-    """What the MLP adds."""
-    output_BQM: jax.Array
-    """residual + MLP: the new representation of the query position."""
-    logits_BQV: jax.Array
-    """One number a word of the vocabulary; softmax of them is the guess."""
-
+from model.forward_output import ForwardOutput
 
 REASSOCIATED = frozenset(
     {"d_model", "heads", "d_head", "d_mlp", "norm", "embedding_std", "query", "softcap", "sink"}
