@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.ablation.grid import short_name
-from experiments.ablation.metrics import EXCESS, Summary
+from experiments.ablation.metrics import Summary
 from experiments.ablation.plan import Plan
 from experiments.ablation.roles import SEED
+from experiments.measuring.metrics import TRAINED
 from experiments.statistics.intervals import Interval, Statistic, bootstrap_interval, interquartile_mean
 from experiments.statistics.significance import holm, sign_flip_p, smallest_p
 
@@ -151,7 +152,7 @@ def settings_of(plan: Plan, summaries: Sequence[Summary]) -> list[Setting]:
 
 def counted_excess(summary: Summary) -> float:
     """The excess that a run counts with, nats."""
-    end, start = float(summary.get(EXCESS, math.nan)), float(summary[f"start/{EXCESS}"])
+    end, start = float(summary.get(TRAINED, math.nan)), float(summary[f"start/{TRAINED}"])
     return min(end, start) if math.isfinite(end) else start
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from experiments.ablation.comparison import Setting
 from experiments.ablation.grid import short_name
-from experiments.ablation.plan import Plan
+from experiments.ablation.plan import Group, Plan
 from experiments.ablation.results import ATTENTION_STATISTICS, Results
 from experiments.reports.plots import as_text, label, legend, line, panels
 from experiments.statistics.intervals import Interval, interquartile_mean
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Places = Mapping[int, tuple[Results, int]]
-"""Where each run is found by its number: the results of its group, and its index among them."""
+Places = Mapping[int, tuple[Group, Results, int]]
+"""Where each run is found by its number: its group, the results of the group, and its index in both."""
 _FOLLOWED = {"max_weight": ("largest weight of a row", "linear"), "score_std": ("std of a row's scores", "log")}
 """The attention statistics that are drawn over training: what they are, and their scale."""
 _INK = "#5b6b78"
@@ -29,9 +29,8 @@ def excess_figure(plan: Plan, settings: Sequence[Setting]) -> "Figure":
     """Excess of each variant along x at its best tuned value; a panel for each setting."""
     figure, axes = panels(1, len(settings), width=4.0, height=3.2, sharey="row")
     for one, setting in zip(axes[0], settings, strict=True):
-        xs = range(len(setting.sizes))
-        arms = {name: [setting.excess(v, x) for x in xs] for v, name in enumerate(setting.variants)}
-        _draw_excess(one, setting.sizes, 2, arms)
+        arms = [[setting.excess(v, x) for x, _ in enumerate(setting.sizes)] for v, _ in enumerate(setting.variants)]
+        _draw_excess(one, setting, setting.sizes, 2, arms)
         label(one, setting.name, plan.roles.x, "excess, nats" if one is axes[0, 0] else "")
     _add_legend(figure, axes[0, 0])
     return figure
@@ -42,12 +41,10 @@ def tuned_figure(plan: Plan, settings: Sequence[Setting]) -> "Figure":
     figure, axes = panels(len(settings), len(settings[0].sizes), width=2.9, height=2.6, sharey="row")
     for (row, x), one in np.ndenumerate(axes):
         setting = settings[row]
-        rates = range(len(setting.tuned))
-        arms = {name: [setting.excess(v, x, rate) for rate in rates] for v, name in enumerate(setting.variants)}
-        _draw_excess(one, setting.tuned, 10, arms)
-        title = _column_title(plan, setting, x)
-        title = f"{setting.name}\n{title}" if x == 0 and setting.labels else title
-        label(one, title, plan.roles.tuned, "excess, nats" if x == 0 else "")
+        arms = [[setting.excess(v, x, i) for i, _ in enumerate(setting.tuned)] for v, _ in enumerate(setting.variants)]
+        _draw_excess(one, setting, setting.tuned, 10, arms)
+        above = f"{setting.name}\n" if x == 0 and setting.labels else ""
+        label(one, above + _column_title(plan, setting, x), plan.roles.tuned, "excess, nats" if x == 0 else "")
     _add_legend(figure, axes[0, 0])
     return figure
 
@@ -73,8 +70,7 @@ def over_training(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The recorded steps [T] and an attention statistic [S, T] (mean of the heads) of an arm at its best."""
     numbers = setting.number_VXLS[variant, x, setting.best_VX[variant, x]]
-    runs = [places[int(number)] for number in numbers]
-    n = ATTENTION_STATISTICS.index(name)
+    runs, n = [places[int(number)][1:] for number in numbers], ATTENTION_STATISTICS.index(name)
     values = [results.attention_TNRH[:, n, i].mean(axis=-1) for results, i in runs]
     return runs[0][0].step_T, np.asarray(values, float)
 
@@ -93,7 +89,7 @@ def maps_figure(plan: Plan, setting: Setting, places: Places, words: Sequence[st
     shape = len(setting.variants), len(setting.sizes)
     figure, axes = panels(*shape, width=0.75 + 0.21 * len(words), height=0.62 + 0.24 * len(masked))
     for (v, x), one in np.ndenumerate(axes):
-        results, i = places[setting.median_run(v, x)]
+        _, results, i = places[setting.median_run(v, x)]
         weights_GK = results.weights_TRGHK[-1, i, : len(masked), :, : len(words)].mean(axis=1)
         one.imshow(weights_GK, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         one.grid(visible=False)
@@ -109,10 +105,12 @@ def _column_title(plan: Plan, setting: Setting, x: int) -> str:
     return f"{short_name(plan.roles.x)} {setting.sizes[x]}".strip()
 
 
-def _draw_excess(axes: "Axes", labels: Sequence[str], base: int, arms: Mapping[str, Sequence[Interval]]) -> None:
-    """A line for each arm with its band, against the values named by `labels`; `base` of their logarithmic scale."""
+def _draw_excess(
+    axes: "Axes", setting: Setting, labels: Sequence[str], base: int, arms: Sequence[Sequence[Interval]]
+) -> None:
+    """A line for each variant with its band, against the values named by `labels`; `base` of their log scale."""
     x = _positions(axes, labels, base)
-    for number, (name, found) in enumerate(arms.items()):
+    for number, (name, found) in enumerate(zip(setting.variants, arms, strict=True)):
         line(axes, x, [f.estimate for f in found], number, name, [f.low for f in found], [f.high for f in found])
     axes.set_yscale("log")
     if axes.get_ylim()[1] > _HOPELESS:  # far worse than an untrained model: a run can end at 1e30

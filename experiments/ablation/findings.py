@@ -22,8 +22,10 @@ _KINDS = ("Worse", "Better", "No difference shown")
 class Verdict:
     """A prediction in one setting, and the verdict on it: see `statistics.claims.verdict`."""
 
-    prediction: Prediction
     setting: Setting
+    statement: str
+    """The quantity that the prediction is about."""
+    predicted: str
     found: Interval
     verdict: str
 
@@ -47,7 +49,7 @@ def findings(plan: Plan, summaries: Sequence[Summary]) -> Findings:
     """Everything that the report says in numbers, from the summaries of the runs in order."""
     settings = settings_of(plan, summaries)
     verdicts = [
-        _verdict(one, setting)
+        _verdict(plan, one, setting)
         for one in plan.config.predictions
         for setting in settings
         if all(setting.labels[axis] == label for axis, label in one.where)
@@ -55,11 +57,11 @@ def findings(plan: Plan, summaries: Sequence[Summary]) -> Findings:
     return Findings(plan, settings, comparisons(plan, settings), verdicts)
 
 
-def _verdict(one: Prediction, setting: Setting) -> Verdict:
+def _verdict(plan: Plan, one: Prediction, setting: Setting) -> Verdict:
     of, over = (setting.variants.index(label) for label in (one.of, one.over))
     x = setting.sizes.index(one.at) if one.at else 0
     found = setting.growth(of, over) if one.grows else setting.ratio(of, over, x)
-    return Verdict(one, setting, found, verdict((found.low, found.high), *one.bounds))
+    return Verdict(setting, *statement(one, plan.roles), found, verdict((found.low, found.high), *one.bounds))
 
 
 def statement(one: Prediction, roles: Roles) -> tuple[str, str]:

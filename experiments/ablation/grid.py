@@ -18,8 +18,9 @@ _FIXED = {
     "format": "it is no value of a config",
 }
 """Config values that cannot be an axis, and what to do instead."""
-COLUMNS = {"run", "version", "status", "loss", "steps", "diverged_at", "setting", "p", "p_holm"}
-COLUMNS |= {f"{name}{end}" for name in ("excess", "difference", "ratio") for end in ("", "_low", "_high")}
+COLUMNS = {"run", "version", "status", "loss", "steps", "diverged_at", "setting", "p", "p_holm"} | {
+    f"{name}{end}" for name in ("excess", "difference", "ratio") for end in ("", "_low", "_high")
+}
 """Columns of runs.csv and arms.csv, and keys of summary.json; an axis cannot have one of these names."""
 Plain = bool | int | float | str | list[str]
 """A config value as YAML, JSON and CSV hold it: a list instead of a tuple."""
@@ -48,6 +49,11 @@ class Axis:
     def labels(self) -> list[str]:
         """The labels of its values."""
         return [choice.label for choice in self.choices]
+
+    @property
+    def names(self) -> list[str]:
+        """The config values that it sets."""
+        return sorted({name for choice in self.choices for name, _ in choice.settings})
 
     def plain(self) -> dict[str, dict[str, Plain]] | list[Plain]:
         """The axis as written in a file."""

@@ -15,7 +15,6 @@ from experiments.ablation.results import ATTENTION_STATISTICS, Results
 from experiments.measuring.excess import excess_values
 from experiments.measuring.relation import by_place, on_relevant
 
-EXCESS = "excess/trained/all"
 Summary = Mapping[str, Any]
 """The values of a run's `summary.json` by their names: numbers, its status, and None where there is no number."""
 

@@ -116,7 +116,7 @@ class Plan:
         They are the columns of `runs.csv` and the hyperparameters in TensorBoard.
         """
         axes = self.config.grid.axes
-        names = sorted({name for axis in axes for choice in axis.choices for name, _ in choice.settings} - {SEED})
+        names = sorted({name for axis in axes for name in axis.names} - {SEED})
         differ = [n for n in names if len({repr(value_of(run.config, n)) for run in self.runs}) > 1]
         return [
             {axis.name: run.labels[axis.name] for axis in axes if axis.named}
@@ -143,7 +143,7 @@ def make_plan(config: AblationConfig) -> Plan:
     _check_conflicts(axes)
     labels = {axis.name: axis.labels for axis in axes if axis.name != SEED} | {SEED: _seeds(config)}
     points = list(itertools.islice(itertools.product(*(axis.choices for axis in axes)), MAX_RUNS + 1))
-    seeds = len(labels[SEED])
+    seeds = 1 if config.grid.axis(SEED) else len(labels[SEED])  # those of an axis are points already
     if len(points) * seeds > MAX_RUNS:
         counts = " x ".join(f"{len(axis.choices)} {axis.name}" for axis in axes)
         raise InputError(f"grid: {counts} x {seeds} seeds are over {MAX_RUNS:,} runs; leave some values out")
@@ -164,13 +164,12 @@ def _check_conflicts(axes: Sequence[Axis]) -> None:
     """Refuse a value that two axes set."""
     owner: dict[str, str] = {}
     for axis in axes:
-        names = {name for choice in axis.choices for name, _ in choice.settings}
-        twice = sorted(names & owner.keys())
-        if twice:
-            raise axis.place.fail(f"{twice[0]} is set by the axis {owner[twice[0]]} too; leave it out of one")
-        owner |= dict.fromkeys(names, axis.name)
-        if axis.named and SEED in names:
-            raise axis.place.fail("seed cannot be one of several values; make it an axis of its own")
+        for name in axis.names:
+            if name in owner:
+                raise axis.place.fail(f"{name} is set by the axis {owner[name]} too; leave it out of one")
+            if name == SEED and axis.named:
+                raise axis.place.fail("seed cannot be one of several values; make it an axis of its own")
+            owner[name] = axis.name
 
 
 def _runs(
@@ -210,7 +209,7 @@ def _blamed(axes: Sequence[Axis], choices: Sequence[Choice], section: str, messa
     field, _, rule = message.partition(": ")
     name = f"{section}.{field}" if section else field
     pairs = zip(axes, choices, strict=True)
-    owner = {name: (axis, choice) for axis, choice in pairs for name, _ in choice.settings}
+    owner = {one: (axis, choice) for axis, choice in pairs for one, _ in choice.settings}
     axis, choice = owner.get(name) or next(owner[other] for other in owner if other.startswith(f"{section}."))
     return choice.place.fail(rule if axis.name == name else f"{name}: {rule}")
 

@@ -19,9 +19,9 @@ Sentence = tuple[Sequence[str], Sequence[int]]
 def predictions_page(folder: Path, plan: Plan) -> None:
     """Write `report.md` before anything is trained: the predictions and nothing else."""
     report = Report(folder, escaped(plan.config.title))
-    report.text("Written before this run trained anything. What is measured will stand beside it here.")
+    report.text("Written before this run trained anything.")
     rows = [[*map(escaped, statement(one, plan.roles))] for one in plan.config.predictions]
-    _predictions(report, plan, ["prediction", "predicted"], rows)
+    _predictions(report, plan, "What is measured will be shown beside them here.", ["prediction", "predicted"], rows)
     report.save()
 
 
@@ -67,26 +67,23 @@ def _tuning(plan: Plan) -> str:
     return f" Each variant has its own best value of {tuned}, of {len(plan.labels[tuned])}." if tuned else ""
 
 
-def _predictions(
-    report: Report, plan: Plan, header: Sequence[str], rows: Sequence[Sequence[str]], text: str = ""
-) -> None:
-    """A table of predictions under its heading, if there are any; `text` stands between the two."""
+def _predictions(report: Report, plan: Plan, text: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A heading, `text` and a table of the predictions, if there are any."""
     if rows:
         made = plan.config.report.predictions_made
         report.heading(f"Predictions, stated before this run{f', {escaped(made)}' if made else ''}")
-        report.text(*([text] if text else []))
+        report.text(text)
         report.table(header, rows)
 
 
 def _verdicts(report: Report, found: Findings) -> None:
     """The predictions beside what was measured."""
-    rows = []
-    for one in found.verdicts:
-        subject, predicted = statement(one.prediction, found.plan.roles)
-        shown = escaped(f"{one.setting.prefix}{subject}")
-        rows.append([shown, escaped(predicted), show(one.found), f"**{one.verdict}**"])
+    rows = [
+        [*map(escaped, (one.setting.prefix + one.statement, one.predicted)), show(one.found), f"**{one.verdict}**"]
+        for one in found.verdicts
+    ]
     meaning = "Confirmed: the whole interval agrees. Refuted: the whole interval contradicts. Undecided: it does both."
-    _predictions(report, found.plan, ["prediction", "predicted", "measured", "verdict"], rows, meaning)
+    _predictions(report, found.plan, meaning, ["prediction", "predicted", "measured", "verdict"], rows)
 
 
 def _figures(report: Report, found: Findings, places: Places, sentence: Sentence | None) -> None:

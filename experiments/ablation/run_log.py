@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from experiments.ablation.grid import label_of
-from experiments.ablation.metrics import EXCESS, Summary, last_record, run_summary, step_values
+from experiments.ablation.metrics import Summary, last_record, run_summary, step_values
 from experiments.ablation.plan import Group, Plan
 from experiments.ablation.results import Results
-from experiments.measuring.metrics import meaning
+from experiments.measuring.metrics import TRAINED, meaning
 from experiments.run_directory.files import write_text
 from experiments.run_directory.summary_file import write_summary
 from experiments.tracking.event_writer import EventWriter, png_size
 
 COMPARED = (
-    EXCESS,
+    TRAINED,
     "excess/held_out/all",
     "relation/weight/all",
     "attention_statistics/saturated_rows",

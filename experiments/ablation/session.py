@@ -32,7 +32,7 @@ RUNS, RESULTS = "runs", "results"
 
 def ablate(
     config: AblationConfig,
-    name: str = "",
+    name: str,
     run_dir: str | None = None,
     dry: bool = False,
     console: Console | None = None,
@@ -91,8 +91,8 @@ def _loaded(folder: Path, group: Group, console: Console) -> Results | None:
 
 def _progress(console: Console) -> Bar:
     """A bar that counts updates; nothing is shown where the console is no terminal."""
-    count = TextColumn("{task.completed:,}/{task.total:,} updates")
-    columns = (TextColumn("{task.description}"), BarColumn(24), count, TimeRemainingColumn(compact=True))
+    name, count = TextColumn("{task.description}"), TextColumn("{task.completed:,}/{task.total:,} updates")
+    columns = (name, BarColumn(24), count, TimeRemainingColumn(compact=True))
     return Bar(*columns, console=console, disable=not console.is_terminal, transient=True)
 
 
@@ -154,14 +154,14 @@ class _Session:
     def _report(self, results: list[Results]) -> None:
         """Write and print what the runs show."""
         plan, folder = self._plan, self._folder
-        groups = list(zip(plan.groups, results, strict=True))
-        places = {run.number: (own, i) for group, own in groups for i, run in enumerate(group.runs)}
-        summaries = {
-            run.number: run_summary(group, own, i) for group, own in groups for i, run in enumerate(group.runs)
+        places = {
+            run.number: (group, own, i)
+            for group, own in zip(plan.groups, results, strict=True)
+            for i, run in enumerate(group.runs)
         }
-        ordered = [summaries[run.number] for run in plan.runs]
-        write_table(folder, plan, ordered)
-        found = findings(plan, ordered)
+        summaries = [run_summary(*places[run.number]) for run in plan.runs]
+        write_table(folder, plan, summaries)
+        found = findings(plan, summaries)
         images = write_report(folder, found, places, self._sentence(), sorted({one.versions for one in results}))
         write_report_events(folder, images)
         print_findings(found, folder, time.perf_counter() - self._began, self._console)

@@ -51,9 +51,8 @@ def write_tables(report: Report, found: Findings) -> None:
 
 def _labels(roles: Roles, setting: Setting, x: int, variant: int) -> dict[str, str]:
     """What an arm is, by the columns of the table; an axis that the grid does not have is no column."""
-    best = setting.tuned[setting.best_VX[variant, x]]
     arm = [("setting", setting.name), (roles.x, setting.sizes[x]), (roles.variant, setting.variants[variant]),
-           (f"best {roles.tuned}", best)]  # fmt: skip
+           (f"best {roles.tuned}", setting.tuned[setting.best_VX[variant, x]])]  # fmt: skip
     return {column: value for column, value in arm if value}
 
 

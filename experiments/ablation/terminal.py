@@ -8,7 +8,7 @@ from rich.console import Console
 
 from experiments.ablation.comparison import SURE, can_show, lowest_p, number_of_comparisons
 from experiments.ablation.cost import duration, expected_seconds
-from experiments.ablation.findings import Findings, answers, statement
+from experiments.ablation.findings import Findings, answers
 from experiments.ablation.plan import Group, Plan
 from experiments.ablation.roles import SEED
 from experiments.ablation.tables import show
@@ -76,8 +76,8 @@ def print_findings(found: Findings, folder: Path, seconds: float, console: Conso
     for line in answers(found):
         say(console, line.replace("**", ""))
     for one in found.verdicts:
-        subject, predicted = statement(one.prediction, found.plan.roles)
-        say(console, f"  {one.verdict:10} {subject}: predicted {predicted}, measured {show(one.found)}")
+        about = f"{one.setting.prefix}{one.statement}"
+        say(console, f"  {one.verdict:10} {about}: predicted {one.predicted}, measured {show(one.found)}")
     if found.diverged:
         say(console, f"{found.diverged} of {len(found.plan.runs):,} runs diverged; runs.csv says at which update")
     console.print()

@@ -16,8 +16,7 @@ def config_fields(schema: type = Config, prefix: str = "") -> Iterator[tuple[str
     """(dotted name, field) of every value of the config."""
     declared = typing.get_type_hints(schema)
     for item in dataclasses.fields(schema):
-        types = (declared[item.name], *typing.get_args(declared[item.name]))
-        if any(hasattr(one, "from_yaml") for one in types):
+        if any(hasattr(one, "from_yaml") for one in (declared[item.name], *typing.get_args(declared[item.name]))):
             continue  # no fixed set of names: it is no option
         if dataclasses.is_dataclass(declared[item.name]):
             yield from config_fields(typing.cast(type, declared[item.name]), f"{prefix}{item.name}.")

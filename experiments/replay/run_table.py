@@ -14,9 +14,12 @@ from experiments.config.fields import Value, values_of
 from experiments.run_directory.folders import command_of
 from experiments.run_directory.saved_run import load_run
 
-_METRICS = {"excess": "excess/trained/all", "held out": "excess/held_out/all", "relation": "relation/weight/all"}
-"""The metric in each column of the table."""
-_DIGITS = {"excess": 4, "held out": 4, "relation": 2}
+_METRICS = {
+    "excess": ("excess/trained/all", 4),
+    "held out": ("excess/held_out/all", 4),
+    "relation": ("relation/weight/all", 2),
+}
+"""The metric in each column of the table, and its digits after the point."""
 _UNITS = {"d": 86_400, "h": 3_600, "min": 60}
 """Seconds of each unit, the largest first."""
 
@@ -52,7 +55,7 @@ def load_row(folder: Path) -> Row:
     counted = [f"{statuses.count(s)} {s}" if len(statuses) > 1 else s for s in dict.fromkeys(statuses)]
     found = {
         column: [summary[metric] for summary in summaries if isinstance(summary.get(metric), float)]
-        for column, metric in _METRICS.items()
+        for column, (metric, _) in _METRICS.items()
     }
     medians = {column: float(np.median(values)) for column, values in found.items() if values}
     return Row(name, age, ", ".join(counted), config, summaries[0].get("steps"), medians)
@@ -66,7 +69,7 @@ def run_table(rows: Sequence[Row]) -> Table:
     for column in ("run", "status", "age", "steps", *_METRICS, "differs in"):
         table.add_column(column, justify="left" if column in ("run", "status", "differs in") else "right")
     for row in rows:
-        numbers = [f"{row.metrics[column]:.{_DIGITS[column]}f}" if column in row.metrics else "" for column in _METRICS]
+        numbers = [f"{row.metrics[c]:.{digits}f}" if c in row.metrics else "" for c, (_, digits) in _METRICS.items()]
         difference = ", ".join(f"{name} {row.config[name]}" for name in differ if row.config)
         cells = [row.run, row.status, _age(row.age), str(row.steps or ""), *numbers, difference]
         table.add_row(*(Text(printable(cell)) for cell in cells))

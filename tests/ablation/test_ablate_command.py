@@ -305,7 +305,9 @@ def test_words_are_text_in_figures(tmp_path):
     results = SimpleNamespace(weights_TRGHK=np.ones((1, 1, 1, 1, 2)))
     setting = SimpleNamespace(variants=[word], sizes=[word], median_run=lambda *_: 0)
     plan = SimpleNamespace(roles=SimpleNamespace(x="world"))
-    save_figure(tmp_path, "maps", ablation_figures.maps_figure(plan, setting, {0: (results, 0)}, [word, "."], [0]))
+    save_figure(
+        tmp_path, "maps", ablation_figures.maps_figure(plan, setting, {0: (None, results, 0)}, [word, "."], [0])
+    )
     for name in ("axis", "maps"):
         assert (tmp_path / f"{name}.png").is_file()
 

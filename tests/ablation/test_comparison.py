@@ -13,10 +13,10 @@ from experiments.ablation.comparison import Comparison, corrected
 from experiments.ablation.config import AblationConfig
 from experiments.ablation.figures import over_training
 from experiments.ablation.findings import answers, edges, findings
-from experiments.ablation.metrics import EXCESS
 from experiments.ablation.plan import make_plan
 from experiments.ablation.results import ATTENTION_STATISTICS
 from experiments.config.loader import make_as
+from experiments.measuring.metrics import TRAINED
 from experiments.statistics.intervals import Interval
 
 # 3 variants V, 2 sizes X, 4 rates L, 8 seeds S, in another order than the report's; the baseline stands second.
@@ -59,8 +59,8 @@ def findings_of(plan, excess, gone=()):
     """What runs show that end at `excess` of their labels; those numbered in `gone` diverged to no number."""
     ends = [math.nan if one.number in gone else excess(one.labels) for one in plan.runs]
     at = [3 if one.number in gone else None for one in plan.runs]
-    start = {f"start/{EXCESS}": 99_999}
-    return findings(plan, [start | {EXCESS: e, "diverged_at": t} for e, t in zip(ends, at, strict=True)])
+    start = {f"start/{TRAINED}": 99_999}
+    return findings(plan, [start | {TRAINED: e, "diverged_at": t} for e, t in zip(ends, at, strict=True)])
 
 
 def excess_of(labels):
@@ -111,7 +111,7 @@ def test_every_run_stands_at_its_own_place():
         for v, x, rate in itertools.product(range(3), range(2), range(4)):
             assert one.excess_VXLS[v, x, rate, 0] == 1000 * b + 100 * (v + 1) + 10 * (x + 1) + rate + 1
             assert one.number_VXLS[v, x, rate, 0] == (((b - 1) * 4 + rate) * 3 + v) * 2 + x
-    third = [one for one in shown.verdicts if one.prediction.where]
+    third = [one for one in shown.verdicts if "24" in one.statement]
     assert [(one.setting.labels, one.verdict) for one in third] == [({"train.batch": "24"}, "undecided")]
     assert third[0].found.estimate == pytest.approx(3121 / 3221)  # a single seed: no interval
     assert answers(shown)[2].startswith("batch 16: **Few** has 0.955 (at width Narrow), ")  # 2111 / 2211
@@ -194,7 +194,7 @@ def test_what_is_followed_is_that_of_the_best_rate(setting):
     programs = [
         SimpleNamespace(step_T=np.array([0, 5, 9]), attention_TNRH=number_TNRH[:, :, part::2]) for part in (0, 1)
     ]
-    places = {number: (programs[number % 2], number // 2) for number in range(192)}
+    places = {number: (None, programs[number % 2], number // 2) for number in range(192)}
     step_T, values_ST = over_training(setting, places, MORE, WIDE, "score_std")
     assert step_T.tolist() == [0, 5, 9]
     first = number_of(MORE, WIDE, 1, 0)

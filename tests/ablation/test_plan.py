@@ -17,12 +17,12 @@ from experiments.ablate import main
 from experiments.ablation.comparison import can_show, counted_excess, lowest_p, number_of_comparisons
 from experiments.ablation.config import AblationConfig, load_ablation
 from experiments.ablation.cost import duration, expected_seconds
-from experiments.ablation.metrics import EXCESS
 from experiments.ablation.plan import make_plan
 from experiments.ablation.roles import without_unmeasured
 from experiments.ablation.tables import cells, show
 from experiments.ablation.terminal import print_plan
 from experiments.config.loader import config_names, load_config, make_as, to_yaml
+from experiments.measuring.metrics import TRAINED
 from experiments.statistics.intervals import Interval
 
 ROOT = Path(__file__).parents[2]
@@ -81,6 +81,12 @@ def test_another_optimiser_or_world_is_another_program():
     assert [len(group.runs) for group in plan.groups] == [2, 2, 2, 2]
     assert [run.config.seed for run in plan.runs[:2]] == [4, 2]
     assert {group.world.name for group in plan.groups} == {"english", "german"}
+    assert plan.groups[0].shared is plan.groups[2].shared is not plan.groups[1].shared
+
+
+def test_the_seeds_of_an_axis_count_once():
+    seeds = ",".join(map(str, range(101)))  # 101 x 101 would be too many runs
+    assert len(make_plan(load_ablation(None, {}, [f"seed={seeds}"])).runs) == 101
 
 
 def test_an_axis_on_the_command_line():
@@ -268,7 +274,7 @@ def test_a_plan_says_whether_its_seeds_can_show_anything(seeds, lowest, says):
     [(0.1, None, 0.1), (1e30, None, 3.0), (math.nan, None, 3.0), (0.1, 7, 0.1), (1e30, 7, 3.0), (math.nan, 7, 3.0)],
 )
 def test_no_run_counts_with_more_than_its_start(end, diverged_at, counts):
-    assert counted_excess({EXCESS: end, f"start/{EXCESS}": 3.0, "diverged_at": diverged_at}) == counts
+    assert counted_excess({TRAINED: end, f"start/{TRAINED}": 3.0, "diverged_at": diverged_at}) == counts
 
 
 def test_a_table_is_empty_where_a_single_seed_has_no_interval():
