@@ -27,6 +27,7 @@ from experiments.training.trainer import Trainer
 
 _OTHER_ROWS = 24
 _SAMPLE_ROWS = 128
+MakeTrainer = Callable[..., Trainer[EvaluationData, Measurement]]
 Sentences = list[tuple[list[int], list[int]]]
 """(tokens, positions to mask) of each sentence."""
 
@@ -48,7 +49,7 @@ class Experiment:
 
 
 def prepare(
-    config: Config, world: World, make_trainer: Callable[..., Trainer[EvaluationData, Measurement]] = Trainer
+    config: Config, world: World, make_trainer: MakeTrainer = Trainer
 ) -> tuple[Experiment, Trainer[EvaluationData, Measurement]]:
     """An experiment, and its trainer, which compiles while the exact answers are worked out.
 

@@ -16,7 +16,7 @@ from experiments.commands.console import say
 from experiments.commands.process import EXIT_CODE, Interruption
 from experiments.config.loader import to_yaml
 from experiments.config.schema import Config
-from experiments.measuring.experiment import Experiment, prepare
+from experiments.measuring.experiment import Experiment, MakeTrainer, prepare
 from experiments.measuring.measurement import EvaluationData, Measurement
 from experiments.measuring.metrics import mean_excess
 from experiments.run_directory.files import write_text
@@ -33,7 +33,13 @@ if TYPE_CHECKING:
     from experiments.training.checkpoints import Checkpoints
 
 
-def train(config: Config, name: str, run_dir: str | None = None, console: Console | None = None) -> int:
+def train(
+    config: Config,
+    name: str,
+    run_dir: str | None = None,
+    console: Console | None = None,
+    make_trainer: MakeTrainer = Trainer,
+) -> int:
     """Train `config`, write its run directory and print the result.
 
     Args:
@@ -41,6 +47,7 @@ def train(config: Config, name: str, run_dir: str | None = None, console: Consol
       name: what run directories are called: `runs/<name>-001`.
       run_dir: a folder to use instead.
       console: where to print; by default the terminal.
+      make_trainer: as for `prepare`.
 
     Returns:
       The exit code: 0 finished, 3 where a run diverged, 130 interrupted (and saved).
@@ -51,19 +58,19 @@ def train(config: Config, name: str, run_dir: str | None = None, console: Consol
     stop = Interruption()
     # Several processes do not hear a signal at the same step: it ends them at once, as it does other commands.
     with stop if jax.process_count() == 1 else nullcontext():
-        experiment, trainer = prepare(config, load_world(config.world))
+        experiment, trainer = prepare(config, load_world(config.world), make_trainer)
         if jax.process_index() != 0:  # one process writes
             list(trainer.run(experiment.data))
             return 0
         return _Session(experiment, trainer, make_run_directory(name, run_dir), stop, console).run()
 
 
-def resume(config: Config, folder: Path, console: Console | None = None) -> int:
+def resume(config: Config, folder: Path, console: Console | None = None, make_trainer: MakeTrainer = Trainer) -> int:
     """Go on with the training in `folder`; `config` is its own, or the same with more steps. Otherwise as `train`."""
     with Interruption() as stop:
         if jax.process_count() > 1:
             raise InputError("--resume: works with one process; start it without JAX_COORDINATOR_ADDRESS")
-        experiment, trainer = prepare(config, load_world(config.world))
+        experiment, trainer = prepare(config, load_world(config.world), make_trainer)
         return _Session(experiment, trainer, folder, stop, console).run(resumed=True)
 
 

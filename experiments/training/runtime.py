@@ -38,6 +38,7 @@ def prepare(cache: Path | None = None) -> None:
     if jax.config.values["jax_num_cpu_devices"] < 0 and "device_count" not in os.environ.get("XLA_FLAGS", ""):
         jax.config.update("jax_num_cpu_devices", cores())
     jax.config.update("jax_default_matmul_precision", "highest")
+    jax.config.update("jax_numpy_rank_promotion", "raise")  # arrays of other ranks are combined by mistake, as in tests
     if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         cache = cache or _usual_cache()
         jax.config.update("jax_compilation_cache_dir", str(cache) if cache else None)

@@ -4,7 +4,6 @@ import dataclasses
 import io
 import json
 import shutil
-import time
 from pathlib import Path
 
 import jax
@@ -21,52 +20,46 @@ from data.yaml_file import read_yaml
 from experiments.config.loader import load_config
 from experiments.measuring.excess import evaluate, make_evaluation_set
 from experiments.measuring.experiment import (
-    Training,
     evaluation_data_shapes,
     make_evaluation_data,
-    record_steps,
+    prepare,
     watched_sentences,
 )
-from experiments.measuring.measurement import one_run
 from experiments.measuring.probes import make_probes
 from experiments.measuring.relation import most_costly, on_relevant
 from experiments.run_directory.saved_run import load_run
-from experiments.session import session
+from experiments.session.session import train
 from experiments.training.checkpoints import Checkpoints
+from experiments.training.compiler import Compiler
 from experiments.training.ensemble import Ensemble
 from experiments.training.hyperparameters import Hyperparameters, hyperparameters, sequence_shift, training_spec
+from experiments.training.schedule import record_steps
 from experiments.training.state import init_state
-from experiments.training.trainer import Runner
+from experiments.training.trainer import Trainer, one_run
 from experiments.training.update import batch_of, train_steps
 from model.functional import Model
 
 SEEDS = 10
 
 
-def runner_of(overrides, world, devices=None):
-    """The runs of a config given by command-line values; of each model only its excess is measured."""
+def excess_of_groups(model, examples, shards):
+    """What is measured where nothing else matters."""
+    return evaluate(model, examples, shards).excess_G
+
+
+def runs(overrides, world, **options):
+    """The records of a config given by command-line values; `options` are those of `Trainer`."""
     config = load_config("toy.yaml", overrides)
-    steps = record_steps(config.train.steps, config.track.records)
-    tables = sampler_tables(world, config.task.masked)
-    runner = Runner(training_spec(config, world), hyperparameters(config), tables, steps, devices)
-
-    def measured(model, examples):
-        return evaluate(model, examples, runner.ensemble.shards).excess_G
-
+    steps, tables = record_steps(config.train.steps, config.track.records), sampler_tables(world, config.task.masked)
     examples = make_evaluation_set(config, world)
-    runner.measured_by(measured, examples)
-    runner.measured_on(examples)
-    return runner
+    values = hyperparameters(config)
+    trainer = Trainer(training_spec(config, world), values, tables, steps, excess_of_groups, examples, **options)
+    return list(trainer.run(examples))
 
 
-def runs(overrides, world, devices=None):
-    """Their records."""
-    return list(runner_of(overrides, world, devices).run())
-
-
-def kinds(training, record):
-    """Mean excess over the slots of asked and of held-out contexts, [R, 2]."""
-    return record.measurement.evaluation.excess_G.reshape(training.config.seeds, 2, -1).mean(axis=2)
+def kinds(experiment, record):
+    """Mean excess over the slots of trained and of held-out contexts, [R, 2]."""
+    return record.measurement.evaluation.excess_G.reshape(experiment.config.seeds, 2, -1).mean(axis=2)
 
 
 @pytest.fixture
@@ -78,37 +71,37 @@ def quickly_compiled_here(quick_compiler):
 
 @pytest.fixture(scope="module")
 def toy():
-    """(training, first record, last record)."""
+    """(experiment, first record, last record)."""
     config = load_config("toy.yaml", {"seed": "0", "seeds": str(SEEDS), "track.records": "2"})
-    training = Training(config, load_world(config.world))
-    records = list(training.run())
-    return training, records[0], records[-1]
+    experiment, trainer = prepare(config, load_world(config.world))
+    first, last = trainer.run(experiment.data)
+    return experiment, first, last
 
 
 @pytest.fixture(scope="module")
 def cat_sat_mat(toy):
-    """The rows of cat, sat and mat in the three example sentences, none of which was ever asked in training."""
-    training, *_ = toy
-    probes, number = training.data.probes, training.world.vocabulary.number
+    """The rows of cat, sat and mat in the three example sentences, none of which training ever draws."""
+    experiment, *_ = toy
+    probes, number = experiment.data.probes, experiment.world.vocabulary.number
     rows = np.flatnonzero(np.isin(probes.target_G, [number[word] for word in ("cat", "sat", "mat")]))
     assert len(rows) == 9
-    assert training.world.always_held_out == ((number["cat"], number["sat"], number["mat"]),)
+    assert experiment.world.always_held_out == ((number["cat"], number["sat"], number["mat"]),)
     return rows
 
 
 def test_excess_of_every_seed(toy):
-    training, first, last = toy
-    asked, held_out = kinds(training, last).T
-    assert asked.max() <= 0.010
+    experiment, first, last = toy
+    trained, held_out = kinds(experiment, last).T
+    assert trained.max() <= 0.010
     assert held_out.max() <= 0.015
-    assert np.median(asked) <= 0.006
+    assert np.median(trained) <= 0.006
     assert np.median(held_out) <= 0.009
-    assert kinds(training, first).min() > 1.0  # untrained: hundreds of times as much
+    assert kinds(experiment, first).min() > 1.0  # untrained: hundreds of times as much
 
 
 def test_model_relevance_is_exact_relevance(toy, cat_sat_mat):
-    training, first, last = toy
-    exact = training.data.probes.relevance_GK[cat_sat_mat]
+    experiment, first, last = toy
+    exact = experiment.data.probes.relevance_GK[cat_sat_mat]
     error = np.abs(last.measurement.observation.model_relevance_GK[:, cat_sat_mat] - exact)
     assert error.max() <= 0.1
     untrained = np.abs(first.measurement.observation.model_relevance_GK[:, cat_sat_mat] - exact)
@@ -116,8 +109,8 @@ def test_model_relevance_is_exact_relevance(toy, cat_sat_mat):
 
 
 def test_the_words_whose_removal_costs_most_are_the_right_ones(toy, cat_sat_mat):
-    training, first, last = toy
-    truth = np.sort(most_costly(training.data.probes.relevance_GK[cat_sat_mat]), axis=1)
+    experiment, first, last = toy
+    truth = np.sort(most_costly(experiment.data.probes.relevance_GK[cat_sat_mat]), axis=1)
 
     def hits(record):
         cost = record.measurement.observation.cut_cost_GJK[:, cat_sat_mat, -1]
@@ -128,8 +121,8 @@ def test_the_words_whose_removal_costs_most_are_the_right_ones(toy, cat_sat_mat)
 
 
 def test_the_weight_lies_on_the_right_words(toy, cat_sat_mat):
-    training, first, last = toy
-    relevance = training.data.probes.relevance_GK[cat_sat_mat]
+    experiment, first, last = toy
+    relevance = experiment.data.probes.relevance_GK[cat_sat_mat]
     relevant = np.zeros(relevance.shape, bool)
     np.put_along_axis(relevant, most_costly(relevance), True, axis=1)
 
@@ -198,14 +191,14 @@ def final_excess(config, world, static, values: Hyperparameters):
 SMALL = {"train.steps": "100", "train.batch": "64", "evaluate.sentences": "64", "track.records": "8"}
 
 
-def small_runs(overrides, devices=None):
-    return runs(SMALL | {"track.records": "8"} | overrides, load_world("english"), devices)
+def small_runs(overrides, **options):
+    return runs(SMALL | overrides, load_world("english"), **options)
 
 
 @pytest.fixture(scope="module")
 def alone():
     """One run, on one device."""
-    return small_runs({"seed": "7"}, jax.devices()[:1])
+    return small_runs({"seed": "7"}, devices=jax.devices()[:1])
 
 
 def test_a_member_of_an_ensemble_equals_the_lone_run(alone):
@@ -219,8 +212,8 @@ def test_a_member_of_an_ensemble_equals_the_lone_run(alone):
 def test_devices_that_share_a_batch_draw_the_same_sentences(alone, sampling):
     """The losses of one run on one device and on two; only the order of a sum differs."""
     values = {"seed": "7", "train.sampling": sampling}
-    alone = alone if sampling == "quasi_random" else small_runs(values, jax.devices()[:1])
-    for one, two in zip(alone, small_runs(values, jax.devices()[:2]), strict=True):
+    alone = alone if sampling == "quasi_random" else small_runs(values, devices=jax.devices()[:1])
+    for one, two in zip(alone, small_runs(values, devices=jax.devices()[:2]), strict=True):
         np.testing.assert_allclose(one.loss_R, two.loss_R, rtol=1e-5)
         np.testing.assert_allclose(one.measurement, two.measurement, rtol=1e-4)
 
@@ -241,21 +234,36 @@ def test_the_updates_of_a_run_go_through_the_quasi_random_sequence():
     assert (other.target_B != in_turn.target_B).any()
 
 
+class LateCompiler(Compiler):
+    """Its program number `late` is ready 9 s after it is asked for, by a clock that else stands still."""
+
+    def __init__(self, late):
+        super().__init__()
+        self.now, self._left = 0.0, late
+
+    def submit(self, lowered, options):
+        future, is_late = super().submit(lowered, options), self._left == 0
+        self._left -= 1
+        return Late(self, future) if is_late else future
+
+
+class Late:
+    def __init__(self, compiler, future):
+        self._compiler, self._future = compiler, future
+
+    def result(self):
+        self._compiler.now = 9.0
+        return self._future.result()
+
+
 @pytest.mark.usefixtures("quickly_compiled_here")
-@pytest.mark.parametrize("late", ["_advance_all", "_measure"])
-def test_the_time_that_is_told_leaves_the_compiler_out(monkeypatch, late):
+@pytest.mark.parametrize("late", [1, 2], ids=["updates", "measurement"])
+def test_the_time_that_is_reported_leaves_the_compiler_out(late):
     """Whichever program was compiled last."""
-    clock = [0.0]
-    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
-    runner = runner_of(SMALL, load_world("english"))
-    program = getattr(runner, late)
-
-    def waiting(shared, stacked):
-        clock[0] = 9.0
-        return program(shared, stacked)
-
-    setattr(runner, late, waiting)
-    assert {record.seconds for record in runner.run()} == {0.0}
+    compiler = LateCompiler(late)
+    records = small_runs({}, compiler=compiler, clock=lambda: compiler.now)
+    assert compiler.now == 9.0
+    assert {record.time.seconds for record in records} == {0.0}
 
 
 @pytest.mark.usefixtures("quickly_compiled_here")
@@ -277,13 +285,15 @@ def test_chunks_do_not_change_the_training():
 
 
 @pytest.mark.usefixtures("quickly_compiled_here")
-def test_a_diverged_run_is_told(tmp_path, monkeypatch):
+def test_a_diverged_run_is_told(tmp_path):
     made = []
-    monkeypatch.setattr(session, "Training", lambda *given: made.append(Training(*given)) or made[-1])
     values = {"train.learning_rate": "1000", "model.norm": "none", "train.steps": "30", "track.images": "2"}
     values |= {"track.checkpoint_seconds": "0", "seed": "0"}
     console = Console(file=io.StringIO(), width=100)
-    code = session.train(load_config("toy.yaml", SMALL | values), "toy", str(tmp_path / "run"), console)
+    code = train(
+        load_config("toy.yaml", SMALL | values), "toy", str(tmp_path / "run"), console,
+        make_trainer=lambda *given, **options: made.append(Trainer(*given, **options, chunk_seconds=1e9)) or made[-1],
+    )  # fmt: skip
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert (code, summary["status"], summary["loss"]) == (3, "diverged", None)
     step = summary["diverged_at"]
@@ -296,7 +306,7 @@ def test_a_diverged_run_is_told(tmp_path, monkeypatch):
     assert steps[-2] <= step < steps[-1] < 30
     # So it is with the checkpoints: the last holds that state too, the one before it was saved while all was well.
     for t, diverged_at in ((-1, step), (-2, -1)):
-        (at, states), damaged = Checkpoints(tmp_path / "run").restore(made[0].like())
+        (at, states), damaged = Checkpoints(tmp_path / "run").restore(made[0].empty_states())
         assert (at, states.diverged_at.tolist(), damaged) == (steps[t], [diverged_at], [])
         for kept, recorded in zip(jax.tree.leaves(states.params), jax.tree.leaves(run.params(t)), strict=True):
             np.testing.assert_array_equal(kept[0], recorded)

@@ -4,7 +4,7 @@ import pytest
 from small_training import small_config
 from small_world import SMALL, world_from
 
-from experiments.measuring.experiment import Training
+from experiments.measuring.experiment import prepare
 from experiments.measuring.metrics import relation_metrics
 from experiments.tracking.summary import summary
 
@@ -12,9 +12,9 @@ pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 
 def test_a_word_called_all_hides_no_number_of_all():
-    training = Training(small_config(), world_from(SMALL.replace("cat", "all").replace("sat", "best_head")))
-    first, last = training.run()
-    found = summary(training, first, last, 0, {})
-    expected = relation_metrics(training, first, last, 0)
+    experiment, trainer = prepare(small_config(), world_from(SMALL.replace("cat", "all").replace("sat", "best_head")))
+    first, last = (record.of(0) for record in trainer.run(experiment.data))
+    found = summary(experiment, first, last, True, {})
+    expected = relation_metrics(experiment, first, last)
     assert {name: found[name] for name in expected} == expected
     assert {name for name in found if name.startswith("relation/weight/")} - expected.keys() == {"relation/weight/mat"}

@@ -1,6 +1,7 @@
 """What a training leaves behind: folders, events, pictures, the summary, and the words on the terminal."""
 
 import dataclasses
+import functools
 import hashlib
 import io
 import json
@@ -18,11 +19,10 @@ from data.world import load_world
 from data.yaml_file import read_yaml
 from experiments.config.loader import make_config
 from experiments.config.schema import Config, EvaluateConfig, TrackConfig, TrainConfig
-from experiments.measuring.metrics import meaning
+from experiments.measuring.metrics import MEANINGS, meaning
 from experiments.session.session import train
-from experiments.training import stopwatch
-from experiments.training.checkpoints import Checkpoints
 from experiments.training.schedule import pictured_steps
+from experiments.training.trainer import Trainer
 from model.config import ModelConfig
 
 PROBE = "a wolf prowled on the quiet shelf ."
@@ -62,8 +62,8 @@ class Left:
     events: dict
     """{member: [(step, tag, plugin, array)]}."""
     summaries: dict
-    saved: list
-    """(step, excess that the best is chosen by) of each checkpoint."""
+    saved: dict
+    """{step: excess that the best is chosen by} of each checkpoint that was kept."""
 
     def scalars(self, member):
         return {(step, tag): float(array) for step, tag, plugin, array in self.events[member] if plugin == "scalars"}
@@ -78,20 +78,28 @@ def events_of(folder):
     ]
 
 
+def descriptions_of(folder):
+    """{tag of a scalar: what TensorBoard shows beside it}."""
+    (path,) = folder.glob("events.out.tfevents.*")
+    return {
+        value.tag: value.metadata.summary_description
+        for event in EventFileLoader(str(path)).Load()
+        for value in event.summary.value
+        if value.metadata.plugin_data.plugin_name == "scalars" and value.metadata.summary_description
+    }
+
+
 @pytest.fixture(scope="module")
 def left(tmp_path_factory, quick_compiler):
     folder = tmp_path_factory.mktemp("my runs") / "new"
     console = Console(file=io.StringIO(), width=120)
-    saved, save = [], Checkpoints.save
-
-    def noted(self, step, states, excess, spent):
-        saved.append((step, excess))
-        save(self, step, states, excess, spent)
-
-    with quick_compiler(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Checkpoints, "save", noted)
-        patch.setattr(stopwatch, "_STRIDE_SECONDS", 0.0)  # every update is a chunk: checkpoints between records, too
-        train(CONFIG, "toy", str(folder), console)
+    each_update = functools.partial(Trainer, chunk_seconds=0.0)  # checkpoints between records, too
+    with quick_compiler():
+        train(CONFIG, "toy", str(folder), console, each_update)
+    saved = {
+        int(path.parents[1].name): json.loads(path.read_text("utf-8"))["excess"]
+        for path in folder.glob("checkpoints/*/metrics/metrics")
+    }
     runs = ["seed-5", "seed-6"]
     events = {member: events_of(folder / member) for member in runs}
     summaries = {member: json.loads((folder / member / "summary.json").read_text("utf-8")) for member in runs}
@@ -113,14 +121,11 @@ def test_the_layout_of_a_run_folder(left):
 
 
 def test_only_a_state_that_was_measured_can_be_the_best(left):
-    between = [excess for step, excess in left.saved if step not in STEPS]
-    assert between
-    assert set(between) == {np.inf}
-    assert left.saved[0][0] == 0
-    assert np.isfinite([excess for step, excess in left.saved if step in STEPS]).all()
-    step, excess = left.saved[-1]
+    """Kept are the last two, of which the one between records has no excess, and the best."""
     ends = [summary["excess/trained/all"] for summary in left.summaries.values()]
-    assert (step, excess) == (STEPS[-1], pytest.approx(np.mean(ends), rel=1e-6))
+    assert left.saved[20] == pytest.approx(np.mean(ends), rel=1e-6)
+    assert left.saved[19] == 1e30
+    assert set(left.saved) <= {19, 20, *STEPS}
 
 
 def test_the_config_reads_back(left):
@@ -156,9 +161,15 @@ def test_scalars_stand_at_the_recorded_steps(left):
 
 
 def test_every_tag_says_what_it_means(left):
-    tags = {tag for _, tag in left.scalars("seed-5")}
-    assert all(len(meaning(tag)) > 20 for tag in tags)
-    assert meaning("relation/weight/best_head/x") != meaning("relation/weight/all")
+    """In TensorBoard's own place for it: the text of the metric whose name the tag begins with, no other's."""
+    described = descriptions_of(left.folder / "seed-5")
+    assert set(described) == {tag for _, tag in left.scalars("seed-5")}
+    for tag, text in described.items():
+        (name,) = {max((name for name in MEANINGS if f"{tag}/".startswith(f"{name}/")), key=len)}
+        assert text == MEANINGS[name]
+    assert set(described.values()) == set(MEANINGS.values())  # so none stands there for nothing
+    assert described["relation/weight/best_head"] != described["relation/weight/all"]
+    assert meaning("relation/weight/best_head/x") == MEANINGS["relation/weight/best_head"]
     assert meaning("nothing/like/it") == ""
 
 

@@ -14,11 +14,11 @@ import pytest
 from data.sampler import sampler_tables
 from data.world import load_world
 from experiments.config.loader import load_config
-from experiments.measuring.experiment import Training
+from experiments.measuring.experiment import prepare
 from experiments.training import program_cache
 from experiments.training.hyperparameters import hyperparameters, training_spec
 from experiments.training.program_cache import cache_programs_in, load_or_trace, register_output_types
-from experiments.training.trainer import Runner
+from experiments.training.trainer import Trainer
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
