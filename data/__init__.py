@@ -1,1 +1,56 @@
-"""The world: sentences, and the exact answers to every question about them. Imports nothing of `model`."""
+"""The world: sentences, and the exact answers to every question about them. Imports nothing of `model`.
+
+What other programs use, importable from `data` itself; a name's module is loaded when the name is first used, so that
+`import data` loads neither NumPy nor jax:
+
+    world = load_world("english")                     a world that comes with catmat, or the path of a world file
+    posterior(world, tokens_BL, masked_B)             P(masked word | the other words), exact
+    relevance(world, tokens_BL, masked_B)             how much each other word tells about the masked one, in nats
+    tables = sampler_tables(world, ("subject",))      what sentences are drawn from; these slots are masked
+    sample(tables, key, 256)                          256 fresh masked sentences, a `Batch`
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from data.errors import InputError
+    from data.inference import posterior, relevance, relevant_words
+    from data.sampler import Batch, sample, sampler_tables
+    from data.vocabulary import MASK, PAD
+    from data.world import World, load_world, world_names
+
+__all__ = [
+    "MASK",
+    "PAD",
+    "Batch",
+    "InputError",
+    "World",
+    "load_world",
+    "posterior",
+    "relevance",
+    "relevant_words",
+    "sample",
+    "sampler_tables",
+    "world_names",
+]
+_MODULES = {
+    "errors": {"InputError"},
+    "inference": {"posterior", "relevance", "relevant_words"},
+    "sampler": {"Batch", "sample", "sampler_tables"},
+    "vocabulary": {"MASK", "PAD"},
+    "world": {"World", "load_world", "world_names"},
+}
+"""Where each name of `__all__` is defined. No module may have the name of an export: it would hide it."""
+
+
+def __getattr__(name: str) -> Any:
+    """An export, from its module (PEP 562)."""
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"data.{module}"), name)
+    raise AttributeError(f"module 'data' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

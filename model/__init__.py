@@ -1,4 +1,14 @@
-"""The transformer: one self-attention layer, and every number on the way through it.
+"""The transformer: one self-attention layer, and every number on the way through it. Imports nothing of `data`.
+
+What other programs use, importable from `model` itself; a name's module is loaded when the name is first used, so that
+`import model` does not load jax:
+
+    config = ModelConfig(d_model=32, heads=2).sized(vocabulary_size=100, max_length=16)
+    model = Model(config, init_params(config, jax.random.key(0)), scale=config.d_head**-0.5)
+    out = apply(model, tokens_BK, query_positions_BQ)       every intermediate, a `ForwardOutput`
+    cut_logits(model, tokens_BK, query_positions_BQ)        the logits with each word cut off, one at a time
+    attention_weights(query, key, allowed, scale=0.25)      attention alone, as pure functions; then `weighted_sum`
+    cross_entropy(logits, target), excess(posterior, logits)
 
 Tensor names carry their shape, one letter a dimension (`query_BQHD`):
 
@@ -15,3 +25,50 @@ Tensor names carry their shape, one letter a dimension (`query_BQHD`):
 
 A batch letter means "inside one run".
 """
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from model.attention import Cut, attention_weights, weighted_sum
+    from model.config import ModelConfig, TransformerConfig
+    from model.functional import Model, apply, init_params
+    from model.interventions import cut_logits
+    from model.loss import cross_entropy, excess
+    from model.transformer import ForwardOutput
+
+__all__ = [
+    "Cut",
+    "ForwardOutput",
+    "Model",
+    "ModelConfig",
+    "TransformerConfig",
+    "apply",
+    "attention_weights",
+    "cross_entropy",
+    "cut_logits",
+    "excess",
+    "init_params",
+    "weighted_sum",
+]
+_MODULES = {
+    "attention": {"Cut", "attention_weights", "weighted_sum"},
+    "config": {"ModelConfig", "TransformerConfig"},
+    "functional": {"Model", "apply", "init_params"},
+    "interventions": {"cut_logits"},
+    "loss": {"cross_entropy", "excess"},
+    "transformer": {"ForwardOutput"},
+}
+"""Where each name of `__all__` is defined. No module may have the name of an export: it would hide it."""
+
+
+def __getattr__(name: str) -> Any:
+    """An export, from its module (PEP 562)."""
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"model.{module}"), name)
+    raise AttributeError(f"module 'model' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

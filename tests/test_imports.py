@@ -4,6 +4,7 @@ Packages of one row do not know each other. Within a package any order will do t
 """
 
 import ast
+import importlib
 import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
@@ -125,6 +126,8 @@ def test_the_folder_of_the_commands_holds_nothing_else():
 @pytest.mark.parametrize(
     "loaded",
     [
+        "data",
+        "model",
         "experiments.run_directory",
         "experiments.run_directory.step_arrays",
         "experiments.scale_check",
@@ -138,6 +141,26 @@ def test_what_must_start_at_once_loads_no_jax(loaded):
     code = f"import sys, {loaded}\nassert not {heavy} & set(sys.modules), {heavy} & set(sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("package", ["data", "model"])
+def test_what_a_package_exports_is_what_its_modules_define(package):
+    tree = ast.parse((ROOT / package / "__init__.py").read_text(encoding="utf-8"))
+    seen_by_mypy = {
+        (node.module, alias.name)
+        for block in tree.body
+        if isinstance(block, ast.If)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    exported = importlib.import_module(package)
+    assert sorted(name for _, name in seen_by_mypy) == sorted(exported.__all__)
+    assert set(exported.__all__) <= set(dir(exported))
+    for module, name in seen_by_mypy:
+        assert getattr(exported, name) is getattr(importlib.import_module(module), name)
+        assert f"{package}.{name}" not in MODULES, f"the module hides the export {name}: rename the module"
+    assert not hasattr(exported, "nothing_of_this_name")
 
 
 def test_no_module_is_called_utils():

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from data.posterior import relevant_words
+from data.inference import relevant_words
 from data.vocabulary import PAD
 from experiments.ablation.plan import Group
 from experiments.ablation.results import ATTENTION_STATISTICS, Results

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.grammar import CONTENT
-from data.posterior import posterior
+from data.inference import posterior
 from data.sampler import Batch, SamplerTables, sample, sampler_tables
 from data.vocabulary import PAD
 from data.world import World

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import InputError
-from data.posterior import pair_posterior, posterior, relevance, relevant_words, template_of
+from data.inference import pair_posterior, posterior, relevance, relevant_words, template_of
 from data.vocabulary import MASK, PAD
 from data.world import World
 from experiments.training.arrays import Array

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from data.posterior import relevant_words
+from data.inference import relevant_words
 from data.vocabulary import MASK, PAD
 from experiments.measuring.measurement import Measurement
 from experiments.measuring.probes import OtherRows, Probes

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from data.errors import InputError, printable
 from data.files import is_taken
-from data.posterior import relevant_words
+from data.inference import relevant_words
 from data.vocabulary import PAD
 from data.world import load_world
 from experiments.measuring.probes import Probes, make_probes, masked_probe

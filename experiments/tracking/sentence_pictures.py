@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from data.posterior import relevant_words
+from data.inference import relevant_words
 from data.vocabulary import PAD
 from experiments.pictures.attention_map import MapLabels, MapPicture
 from experiments.pictures.film_strip import film_strip

@@ -8,7 +8,7 @@ import pytest
 from small_world import SMALL, Oracle, normalised, with_holes, world_from
 
 from data.errors import InputError
-from data.posterior import divergence, pair_posterior, posterior, relevance, relevant_words, template_of
+from data.inference import divergence, pair_posterior, posterior, relevance, relevant_words, template_of
 from data.vocabulary import MASK
 from data.world import load_world
 

@@ -14,7 +14,7 @@ from small_world import SMALL, Oracle, normalised, with_holes, world_from
 
 from data.contexts import held_out_contexts
 from data.grammar import CONTENT
-from data.posterior import posterior
+from data.inference import posterior
 from data.sampler import _ROOT, sample, sample_evenly, sampler_tables
 from data.vocabulary import MASK, PAD
 from data.world import load_world, world_names

@@ -14,7 +14,7 @@ import data.vocabulary
 from data.contexts import held_out_contexts
 from data.errors import InputError
 from data.grammar import CONTENT
-from data.posterior import template_of
+from data.inference import template_of
 from data.vocabulary import MASK, PAD, Vocabulary
 from data.world import load_world, world_names
 from data.yaml_file import parse_yaml

@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 from tensorboard.util import tensor_util
 
 from data.errors import InputError
-from data.posterior import pair_posterior, posterior, relevance
+from data.inference import pair_posterior, posterior, relevance
 from data.vocabulary import MASK, PAD
 from data.world import load_world
 from experiments import film, runs
