@@ -179,12 +179,17 @@ def test_a_cache_that_cannot_be_written_to_is_done_without(cache, monkeypatch):
 def test_a_training_is_traced_once(cache, monkeypatch):
     config = load_config("toy.yaml", {"train.steps": "2", "train.batch": "64", "evaluate.sentences": "64"})
     world = load_world(config.world)
-    first = list(Training(config, world).run())
+
+    def trained():
+        experiment, trainer = prepare(config, world)
+        return list(trainer.run(experiment.data))
+
+    first = trained()
     assert len(cache()) == 3
     monkeypatch.setattr("experiments.training.trainer.train_steps", None)  # whoever traces fails
     monkeypatch.setattr("experiments.training.trainer.init_state", None)
-    monkeypatch.setattr("experiments.measuring.experiment.measure", None)
-    second = list(Training(config, world).run())
+    monkeypatch.setattr("experiments.measuring.measurement.evaluate", None)
+    second = trained()
     jax.tree.map(np.testing.assert_array_equal, first[-1].measurement, second[-1].measurement)
     jax.tree.map(np.testing.assert_array_equal, first[-1].params, second[-1].params)
 
@@ -201,13 +206,13 @@ def test_every_field_of_a_program_counts():
 
 
 @pytest.mark.long
-def test_runners_of_equal_shapes_have_programs_of_their_own(cache):
+def test_trainers_of_equal_shapes_have_programs_of_their_own(cache):
     """Batch, beta2, softcap and how many lengths there are change no shape."""
     world = load_world("english")
     tables, found = sampler_tables(world, ("subject", "verb", "object")), []
     for overrides in ({}, {"train.batch": "32"}, {"train.beta2": "0.5"}, {"model.softcap": "3"}):
         config = load_config("toy.yaml", {"train.batch": "64", "train.steps": "2", **overrides})
-        Runner(training_spec(config, world), hyperparameters(config), tables, [0, 2])
+        Trainer(training_spec(config, world), hyperparameters(config), tables, [0, 2], lambda *_: (), ())
         found.append(len(cache()))
     assert found == [2, 4, 6, 8]
 
