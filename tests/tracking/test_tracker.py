@@ -246,7 +246,9 @@ def test_what_the_terminal_shows(left):
     text = left.terminal
     lines = [line.split() for line in text.splitlines()]
     assert ["masked", "the", "cat", "sat", "on", "the", "mat", ".", "guess", "exact"] in lines
-    assert "(mean of the heads, seed 5; [ ]: the masked place)\n" in text
+    assert "What the model looks at to guess each masked word, seed 5\n" in text
+    for term in ("Excess:", "Trained contexts are", "held-out contexts are", "Weight on relevant words:"):
+        assert term in " ".join(text.split())  # each is explained in a sentence
     # The sentence that the config adds, and none of the world's other examples.
     heads = [line[1:-2] for line in lines if line[:1] == ["masked"]]
     assert heads == [["the", "cat", "sat", "on", "the", "mat", "."], PROBE.split()]
