@@ -36,14 +36,22 @@ class _Cache:
     """Where this process caches programs; nowhere by default."""
 
     folder: Path | None = None
+    most_files = _MOST_FILES
+    root = _ROOT
     source = ""
     """The digest of the source when the process started: it does not trace what was edited later."""
 
 
-def cache_programs_in(folder: Path | None) -> None:
-    """Cache programs in `folder` from now on (None: nowhere); for commands, before they import what is traced."""
-    _Cache.folder = folder
-    _Cache.source = _source() if folder is not None else ""
+def cache_programs_in(folder: Path | None, root: Path = _ROOT, most_files: int = _MOST_FILES) -> None:
+    """Cache programs in `folder` from now on; for commands, before they import what is traced.
+
+    Args:
+      folder: None for nowhere.
+      root: where the packages lie whose source is traced.
+      most_files: as many programs are kept, the latest.
+    """
+    _Cache.folder, _Cache.root, _Cache.most_files = folder, root, most_files
+    _Cache.source = _source(root) if folder is not None else ""
 
 
 def register_output_types(kinds: Iterable[type]) -> None:
@@ -78,7 +86,7 @@ def load_or_trace(function: jax.stages.Wrapped, arguments: Tree, cache_key: obje
             content = bytes(export.export(flat)(*leaves).serialize())
         except (NotImplementedError, ValueError):
             return function
-        if _source() == _Cache.source:
+        if _source(_Cache.root) == _Cache.source:
             _write(path, content)
     program = export.deserialize(bytearray(content))
     return jax.jit(lambda *arguments: program.call(*jax.tree.leaves(arguments)))
@@ -93,12 +101,12 @@ def _name(leaves: list[Any], said: str) -> str:
     return hashlib.sha256(repr(known).encode()).hexdigest()
 
 
-def _source() -> str:
+def _source(root: Path) -> str:
     """A digest of catmat's modules, those in folders too, and the versions of the libraries that trace them."""
     digest = hashlib.sha256()
     for package in ("data", "model", "experiments"):
-        for path in sorted((_ROOT / package).rglob("*.py")):
-            digest.update(f"{path.relative_to(_ROOT)} ".encode() + path.read_bytes())
+        for path in sorted((root / package).rglob("*.py")):
+            digest.update(f"{path.relative_to(root)} ".encode() + path.read_bytes())
     return f"{digest.hexdigest()} {_versions()}"
 
 
@@ -125,7 +133,7 @@ def _write(path: Path, content: bytes) -> None:
         part.write_bytes(hashlib.sha256(content).digest() + content)
         part.replace(path)
         files = sorted(path.parent.iterdir(), key=lambda file: file.stat().st_mtime, reverse=True)
-        for old in files[_MOST_FILES:]:
+        for old in files[_Cache.most_files :]:
             old.unlink(missing_ok=True)
     except OSError:
         return

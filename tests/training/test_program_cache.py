@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import functools
 import subprocess
 import sys
 from collections import namedtuple
@@ -15,7 +16,6 @@ from data.sampler import sampler_tables
 from data.world import load_world
 from experiments.config.loader import load_config
 from experiments.measuring.experiment import prepare
-from experiments.training import program_cache
 from experiments.training.hyperparameters import hyperparameters, training_spec
 from experiments.training.program_cache import cache_programs_in, load_or_trace, register_output_types
 from experiments.training.trainer import Trainer
@@ -38,10 +38,25 @@ register_output_types((Pair, Named))
 
 
 @pytest.fixture
-def cache(tmp_path):
-    """Keeps programs in an empty folder; gives the kept files."""
+def source(tmp_path):
+    """A small source of catmat's, to be edited."""
+    path = tmp_path / "source" / "model" / "module.py"
+    path.parent.mkdir(parents=True)
+    path.write_text("as it was at the start")
+    return path
+
+
+@pytest.fixture
+def start(tmp_path, source):
+    """Does what a process does at its start: programs are kept in a folder."""
     (tmp_path / "traced").mkdir()
-    cache_programs_in(tmp_path / "traced")
+    return functools.partial(cache_programs_in, tmp_path / "traced", source.parents[1])
+
+
+@pytest.fixture
+def cache(tmp_path, start):
+    """The process has started; gives the kept files."""
+    start()
     return lambda: sorted((tmp_path / "traced").iterdir())
 
 
@@ -69,7 +84,7 @@ def test_it_is_traced_once_and_gives_the_same(cache):
     np.testing.assert_array_equal(again.second["named"].x, expected.second["named"].x)
 
 
-def test_what_it_depends_on_asks_for_another(cache, monkeypatch):
+def test_what_it_depends_on_asks_for_another(cache, start, source):
     Counted().load_or_trace()
     for number, changed in enumerate([{"cache_key": (1,)}, {"x": X[:2]}, {"x": X.astype(np.int32)}], start=2):
         one = Counted()
@@ -81,15 +96,14 @@ def test_what_it_depends_on_asks_for_another(cache, monkeypatch):
     jax.config.update("jax_random_seed_offset", 7)
     one.load_or_trace()
     jax.config.update("jax_random_seed_offset", 0)
-    with monkeypatch.context() as patch:
-        patch.setattr(program_cache._Cache, "source", "another version")
-        patch.setattr(program_cache, "_source", lambda: "another version")
-        one.load_or_trace()
+    source.write_text("another version")
+    start()
+    one.load_or_trace()
     assert (one.times, len(cache())) == (3, 7)
 
 
-def test_an_edit_after_the_start_is_not_kept_under_the_old_name(cache, monkeypatch):
-    monkeypatch.setattr(program_cache, "_source", lambda: "edited")
+def test_an_edit_after_the_start_is_not_kept_under_the_old_name(cache, source):
+    source.write_text("edited")
     np.testing.assert_array_equal(Counted().load_or_trace().first, 2 * X)
     assert cache() == []
 
@@ -105,8 +119,8 @@ def test_what_calls_back_to_python_is_not_kept(cache, capfd):
     assert cache() == []
 
 
-def test_only_the_latest_stay(cache, monkeypatch):
-    monkeypatch.setattr(program_cache, "_MOST_FILES", 2)
+def test_only_the_latest_stay(cache, start):
+    start(most_files=2)
     for number in range(4):
         Counted().load_or_trace(cache_key=(number,))
     assert len(cache()) == 2
@@ -115,29 +129,36 @@ def test_only_the_latest_stay(cache, monkeypatch):
     assert one.times == 0
 
 
-def test_the_source_of_every_module_counts(monkeypatch, tmp_path):
-    monkeypatch.setattr(program_cache, "_ROOT", tmp_path)
-    found = {program_cache._source()}
-    for module in ("data/module.py", "model/module.py", "experiments/module.py", "experiments/a/b/nested.py"):
-        (tmp_path / module).parent.mkdir(parents=True, exist_ok=True)
+def test_the_source_of_every_module_counts(cache, start, source):
+    root, expected = source.parents[1], 0
+
+    def changed():
+        """The source is another one: what it traces is kept beside the rest."""
+        nonlocal expected
+        start()
+        Counted().load_or_trace()
+        expected += 1
+        return len(cache()) == expected
+
+    assert changed()
+    for module in ("data/module.py", "model/other.py", "experiments/module.py", "experiments/a/b/nested.py"):
+        (root / module).parent.mkdir(parents=True, exist_ok=True)
         for text in ("one", "two"):
-            (tmp_path / module).write_text(text)
-            found.add(program_cache._source())
-    (tmp_path / "experiments/a/b/nested.py").rename(tmp_path / "experiments/a/nested.py")
-    found.add(program_cache._source())
-    assert len(found) == 10
+            (root / module).write_text(text)
+            assert changed(), module
+    (root / "experiments/a/b/nested.py").rename(root / "experiments/a/nested.py")
+    assert changed()
 
 
 NESTED = """\
 import sys
 from pathlib import Path
 import jax, jax.numpy as jnp
-from experiments.training import program_cache
-program_cache._ROOT = Path(sys.argv[1])
+from experiments.training.program_cache import cache_programs_in, load_or_trace
+cache_programs_in(Path(sys.argv[2]), root=Path(sys.argv[1]))
 sys.path.insert(0, str(Path(sys.argv[1], "model")))
 from inner.nested import function
-program_cache.cache_programs_in(Path(sys.argv[2]))
-print(program_cache.load_or_trace(jax.jit(function), (jnp.ones(()),), "always the same")(jnp.ones(())))
+print(load_or_trace(jax.jit(function), (jnp.ones(()),), "always the same")(jnp.ones(())))
 """
 
 
@@ -176,34 +197,35 @@ def test_a_cache_that_cannot_be_written_to_is_done_without(cache, monkeypatch):
     assert cache() == []
 
 
-def test_a_training_is_traced_once(cache, monkeypatch):
+def test_a_training_is_traced_once(cache):
+    """A program that is traced anew is written anew."""
     config = load_config("toy.yaml", {"train.steps": "2", "train.batch": "64", "evaluate.sentences": "64"})
-    world = load_world(config.world)
-
-    def trained():
+    world, found, written = load_world(config.world), [], []
+    for _ in range(2):
         experiment, trainer = prepare(config, world)
-        return list(trainer.run(experiment.data))
-
-    first = trained()
-    assert len(cache()) == 3
-    monkeypatch.setattr("experiments.training.trainer.train_steps", None)  # whoever traces fails
-    monkeypatch.setattr("experiments.training.trainer.init_state", None)
-    monkeypatch.setattr("experiments.measuring.measurement.evaluate", None)
-    second = trained()
-    jax.tree.map(np.testing.assert_array_equal, first[-1].measurement, second[-1].measurement)
-    jax.tree.map(np.testing.assert_array_equal, first[-1].params, second[-1].params)
+        found.append(list(trainer.run(experiment.data))[-1])
+        written.append({path: path.stat().st_mtime_ns for path in cache()})
+    assert len(written[0]) == 3
+    assert written[1] == written[0]
+    jax.tree.map(np.testing.assert_array_equal, found[0].measurement, found[1].measurement)
+    jax.tree.map(np.testing.assert_array_equal, found[0].params, found[1].params)
 
 
 def test_every_field_of_a_program_counts():
+    """Each alone makes another key."""
     one = training_spec(load_config("toy.yaml", {}), load_world("english"))
-    others = [dataclasses.replace(one, **{field.name: "changed"}) for field in dataclasses.fields(one)]
-    model = {field.name for field in dataclasses.fields(one.model)}
-    for name in model:
+    fields = [field.name for field in dataclasses.fields(one)]
+    others = {name: dataclasses.replace(one, **{name: "changed"}) for name in fields}
+    for name in [field.name for field in dataclasses.fields(one.model)]:
         changed = copy.copy(one.model)
         object.__setattr__(changed, name, "changed")
-        others.append(dataclasses.replace(one, model=changed))
-    assert {"softcap", "learned_scale", "vocabulary_size"} <= model
-    assert len({repr(each) for each in [one, *others]}) == 1 + len(others)
+        others[f"model.{name}"] = dataclasses.replace(one, model=changed)
+    assert {"batch", "model.d_head"} <= others.keys()
+    assert [name for name, other in others.items() if repr(other) == repr(one)] == []
+
+
+def nothing_measured(model, data, shards):  # noqa: ARG001
+    return model.scale + data
 
 
 @pytest.mark.long
@@ -213,7 +235,7 @@ def test_trainers_of_equal_shapes_have_programs_of_their_own(cache):
     tables, found = sampler_tables(world, ("subject", "verb", "object")), []
     for overrides in ({}, {"train.batch": "32"}, {"train.beta2": "0.5"}, {"model.softcap": "3"}):
         config = load_config("toy.yaml", {"train.batch": "64", "train.steps": "2", **overrides})
-        Trainer(training_spec(config, world), hyperparameters(config), tables, [0, 2], lambda *_: (), ())
+        Trainer(training_spec(config, world), hyperparameters(config), tables, [0, 2], nothing_measured, np.float32(0))
         found.append(len(cache()))
     assert found == [2, 4, 6, 8]
 
