@@ -24,8 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = OneLineParser(
         prog="python -m experiments.runs",
         description="List all runs of a folder: status, age, updates, excess, relation, and the config values in which "
-        "the runs differ. Excess is how much worse the model predicts a masked word than the exact probabilities do, "
-        "in nats (a guess of probability p costs -ln p nats); 0 is perfect. Relation is the attention weight on the "
+        "the runs differ. Excess is how far the model's probabilities for a masked word are from the exact ones (their "
+        "KL divergence) in nats, the natural unit of information; 0 is perfect. Relation is the attention weight on the "
         "relevant words. Of several seeds the median is shown.",
     )
     parser.add_argument(

@@ -15,6 +15,11 @@ from experiments.ablation.roles import SEED, Roles
 from experiments.statistics.claims import verdict
 from experiments.statistics.intervals import Interval
 
+EXCESS = (
+    "Excess is how far the model's probabilities for a masked word are from the exact ones (their KL divergence) in"
+    " nats, the natural unit of information (the toss of a coin brings 0.69 nats), averaged over the masked slots of"
+    " trained contexts, the combinations of words around the masked one that training shows; 0 is perfect."
+)
 _KINDS = ("Worse", "Better", "No difference shown")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from experiments.ablation.comparison import SURE, can_show
 from experiments.ablation.figures import Places, excess_figure, maps_figure, training_figure, tuned_figure
-from experiments.ablation.findings import Findings, answers, edges, statement
+from experiments.ablation.findings import EXCESS, Findings, answers, edges, statement
 from experiments.ablation.plan import Plan
 from experiments.ablation.roles import SEED
 from experiments.ablation.tables import show, write_tables
@@ -39,10 +39,9 @@ def write_report(
     """
     plan, report = found.plan, Report(folder, escaped(found.plan.config.title))
     report.text(
-        "Excess is how much worse a model predicts the masked word than the exact probabilities do:"
-        " KL(exact || model), mean over the masked slots of trained contexts, in nats (a guess of probability p costs"
-        f" -ln p nats); 0 is perfect.{_tuning(plan)} Numbers over seeds are"
-        " interquartile means; brackets hold 95 % bootstrap intervals over seeds, which are paired between variants."
+        EXCESS,
+        f"{_tuning(plan)}Numbers over seeds are interquartile means; brackets hold 95 % bootstrap intervals over seeds,"
+        " which are paired between variants.",
     )
     report.heading("The answer")
     report.items(
@@ -64,7 +63,7 @@ def _all_but_bold(line: str) -> str:
 
 def _tuning(plan: Plan) -> str:
     tuned = plan.roles.tuned
-    return f" Each variant has its own best value of {tuned}, of {len(plan.labels[tuned])}." if tuned else ""
+    return f"Each variant has its own best value of {tuned}, of {len(plan.labels[tuned])}. " if tuned else ""
 
 
 def _predictions(report: Report, plan: Plan, text: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

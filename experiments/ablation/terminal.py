@@ -8,7 +8,7 @@ from rich.console import Console
 
 from experiments.ablation.comparison import SURE, can_show, lowest_p, number_of_comparisons
 from experiments.ablation.cost import duration, expected_seconds
-from experiments.ablation.findings import Findings, answers
+from experiments.ablation.findings import EXCESS, Findings, answers
 from experiments.ablation.plan import Group, Plan
 from experiments.ablation.roles import SEED
 from experiments.ablation.tables import show
@@ -80,5 +80,6 @@ def print_findings(found: Findings, folder: Path, seconds: float, console: Conso
         say(console, f"  {one.verdict:10} {about}: predicted {one.predicted}, measured {show(one.found)}")
     if found.diverged:
         say(console, f"{found.diverged} of {len(found.plan.runs):,} runs diverged; runs.csv says at which update")
+    say(console, EXCESS, "dim")
     console.print()
     say(console, f"{duration(seconds)}. The answer is in  {folder / 'report.md'}")
