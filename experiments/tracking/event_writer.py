@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import DATA_CLASS_TENSOR, Summary, SummaryMetadata
+from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.plugins.histogram.summary_v2 import histogram_pb
 from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
 from tensorboard.plugins.hparams import metadata as hparams_metadata
@@ -24,7 +25,7 @@ from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 from tensorboard.plugins.image import metadata as image_metadata
 from tensorboard.plugins.scalar import metadata as scalar_metadata
 from tensorboard.plugins.text.summary_v2 import text_pb
-from tensorboard.util import tensor_util
+from tensorboard.util.tensor_util import make_tensor_proto
 
 PLUGIN = "catmat"
 """Name under which the attention tensors are found."""
@@ -60,20 +61,15 @@ class EventWriter:
             metadata = scalar_metadata.create_summary_metadata(
                 display_name="", description=self._first(tag, descriptions)
             )
-            tensor = tensor_util.make_tensor_proto(np.asarray(value, np.float32))
-            summary.value.add(tag=tag, metadata=metadata, tensor=tensor)
+            summary.value.add(tag=tag, metadata=metadata, tensor=make_tensor_proto(np.asarray(value, np.float32)))
         self._write(Event(summary=summary), step)
 
     def image(self, step: int, tag: str, png: bytes, size: tuple[int, int], description: str = "") -> None:
         """One picture, as encoded PNG of `size` (width, height)."""
-        metadata = image_metadata.create_summary_metadata(
-            display_name="", description=self._first(tag, {tag: description})
-        )
+        description = self._first(tag, {tag: description})
+        metadata = image_metadata.create_summary_metadata(display_name="", description=description)
         parts = [str(size[0]).encode(), str(size[1]).encode(), png]
-        tensor = tensor_util.make_tensor_proto(np.asarray(parts, dtype=object))
-        summary = Summary()
-        summary.value.add(tag=tag, metadata=metadata, tensor=tensor)
-        self._write(Event(summary=summary), step)
+        self._write_tensor(step, tag, metadata, make_tensor_proto(np.asarray(parts, dtype=object)))
 
     def text(self, step: int, tag: str, markdown: str) -> None:
         """One text, in Markdown; the caller escapes what users wrote."""
@@ -87,13 +83,10 @@ class EventWriter:
 
     def tensor(self, step: int, tag: str, values: NDArray[np.floating], content: bytes) -> None:
         """An array for the plugin `catmat`; `content` is the plugin's own description of the tag (JSON)."""
-        summary = Summary()
         data = SummaryMetadata.PluginData(plugin_name=PLUGIN, content=content)
         # Without its class, TensorBoard drops a plugin's data without a word.
         metadata = SummaryMetadata(plugin_data=data, data_class=DATA_CLASS_TENSOR)
-        tensor = tensor_util.make_tensor_proto(np.asarray(values, np.float32))
-        summary.value.add(tag=tag, metadata=metadata, tensor=tensor)
-        self._write(Event(summary=summary), step)
+        self._write_tensor(step, tag, metadata, make_tensor_proto(np.asarray(values, np.float32)))
 
     def hparams(self, values: Mapping[str, bool | float | str], metrics: Sequence[str], trial: str) -> None:
         """What a run was made with, and the scalars by which runs are compared; ended by `hparams_end`."""
@@ -114,10 +107,11 @@ class EventWriter:
         )
 
     def _hparams_data(self, tag: str, data: plugin_data_pb2.HParamsPluginData) -> None:
-        summary = Summary()
-        metadata = hparams_metadata.create_summary_metadata(data)
-        summary.value.add(tag=tag, metadata=metadata, tensor=hparams_metadata.NULL_TENSOR)
-        self._write(Event(summary=summary), 0)
+        self._write_tensor(0, tag, hparams_metadata.create_summary_metadata(data), hparams_metadata.NULL_TENSOR)
+
+    def _write_tensor(self, step: int, tag: str, metadata: SummaryMetadata, tensor: TensorProto) -> None:
+        value = Summary.Value(tag=tag, metadata=metadata, tensor=tensor)
+        self._write(Event(summary=Summary(value=[value])), step)
 
     def flush(self) -> None:
         """Hand everything to the operating system: it survives the end of this process, whatever ends it."""
