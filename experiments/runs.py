@@ -25,8 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m experiments.runs",
         description="List all runs of a folder: status, age, updates, excess, relation, and the config values in which "
         "the runs differ. Excess is how far the model's probabilities for a masked word are from the exact ones (their "
-        "KL divergence) in nats, the natural unit of information; 0 is perfect. Relation is the attention weight on the "
-        "relevant words. Of several seeds the median is shown.",
+        "KL divergence) in nats, the natural unit of information; 0 is perfect. Relation is the attention weight on "
+        "the relevant words. Of several seeds the median is shown.",
     )
     parser.add_argument(
         "--root", default=str(ROOT), metavar="DIR", help=f"the folder that holds the runs (default: {ROOT})"
