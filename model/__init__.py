@@ -54,10 +54,10 @@ __all__ = [
 _MODULES = {
     "attention": {"Cut", "attention_weights", "weighted_sum"},
     "config": {"ModelConfig", "TransformerConfig"},
+    "forward_output": {"ForwardOutput"},
     "functional": {"Model", "apply", "init_params"},
     "interventions": {"cut_logits"},
     "loss": {"cross_entropy", "excess"},
-    "forward_output": {"ForwardOutput"},
 }
 """Where each name of `__all__` is defined. No module may have the name of an export: it would hide it."""
 
