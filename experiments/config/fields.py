@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import Any
 
 from experiments.config.schema import Config
+from experiments.config.values import OwnReader, is_section
 
 Value = bool | int | float | str | tuple[str, ...]
 """Of a config; a list in a config file is a tuple here."""
@@ -16,11 +17,9 @@ def config_fields(schema: type = Config, prefix: str = "") -> Iterator[tuple[str
     """(dotted name, field) of every value of the config."""
     declared = typing.get_type_hints(schema)
     for item in dataclasses.fields(schema):
-        if any(hasattr(one, "from_yaml") for one in (declared[item.name], *typing.get_args(declared[item.name]))):
-            continue  # no fixed set of names: it is no option
-        if dataclasses.is_dataclass(declared[item.name]):
-            yield from config_fields(typing.cast(type, declared[item.name]), f"{prefix}{item.name}.")
-        else:
+        if is_section(declared[item.name]):
+            yield from config_fields(declared[item.name], f"{prefix}{item.name}.")
+        elif not any(isinstance(one, OwnReader) for one in (declared[item.name], *typing.get_args(declared[item.name]))):
             yield prefix + item.name, item
 
 

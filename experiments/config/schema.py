@@ -8,11 +8,18 @@ from model.config import ModelConfig, check, setting
 OPTIMIZERS = ("adamw", "sgd")
 SAMPLING = ("independent", "quasi_random")
 FORMAT = 2
-"""Version of configs, records and summaries, which change together; a config file of one's own need not name it."""
+"""Version of configs, records and summaries, which change together; a user's own config file need not name it."""
 RENAMED = {"task.hidden": "task.masked"}
 """Config values that had another name in format 1."""
 PIECES = 8
-"""A batch is drawn in this many pieces, each with a key of its own, so that devices can share it (see `step`)."""
+"""A batch is drawn in this many pieces, each with a key of its own, so that devices can share it."""
+
+
+class _Checked:
+    """A config whose values are checked against the bounds of their settings."""
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +34,7 @@ class TaskConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig:
+class TrainConfig(_Checked):
     """How the parameters are learned: a linear warm-up, then half a cosine down to 0."""
 
     steps: int = setting(1700, "updates", low=1, high=10_000_000)
@@ -46,9 +53,6 @@ class TrainConfig:
     weight_decay: float = setting(1e-2, "decay of all parameters, times the learning rate", low=0.0, high=1e3)
     beta2: float = setting(0.95, "decay of AdamW's mean square", low=0.0, high=0.99999)
 
-    def __post_init__(self) -> None:
-        check(self)
-
     @property
     def pieces(self) -> int:
         """Into how many pieces the batch is cut."""
@@ -56,17 +60,14 @@ class TrainConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateConfig:
+class EvaluateConfig(_Checked):
     """How a model is measured."""
 
     sentences: int = setting(4096, "sentences of each evaluation set", low=1, high=1_000_000)
 
-    def __post_init__(self) -> None:
-        check(self)
-
 
 @dataclass(frozen=True, kw_only=True)
-class TrackConfig:
+class TrackConfig(_Checked):
     """What is kept of a training."""
 
     records: int = setting(20, "steps, spaced ever wider, at which everything is measured", low=2, high=1000)
@@ -77,12 +78,9 @@ class TrackConfig:
         6, "how many of the recorded steps become pictures; TensorBoard shows 10 a tag", low=0, high=10
     )
 
-    def __post_init__(self) -> None:
-        check(self)
-
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(_Checked):
     """One experiment: everything that decides its numbers."""
 
     world: str = setting("english", "the world: one of catmat's (see data/worlds), or the path of a world file")
@@ -96,6 +94,6 @@ class Config:
     track: TrackConfig = field(default_factory=TrackConfig)
 
     def __post_init__(self) -> None:
-        check(self)
+        super().__post_init__()
         if self.seed + self.seeds > 2**31:
             raise ValueError(f"seeds: seed + seeds must be at most {2**31}, not {self.seed + self.seeds}")
