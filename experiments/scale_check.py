@@ -83,7 +83,7 @@ class ScaleReport:
 
 
 def scale_names(d_head: int, d_model: int | None = None, heads: int = 1, tokens: int = 1) -> dict[str, float]:
-    """The factors that have a name; nan for those of a size that is not given."""
+    """The value of each factor that has a name; nan where it needs a size that is not given."""
     model, head, head_count = d_model or math.nan, float(d_head), heads if heads > 1 else math.nan
     return {
         "none": 1.0,
@@ -118,7 +118,7 @@ def effective_scale(
     """Measure the factor that `attention` applies to q.k.
 
     Args:
-      attention: function of query, key and value, all of one shape, that gives an output of that shape, or a tuple
+      attention: function of query, key and value, all of one shape, that returns an output of that shape, or a tuple
         that starts with it. It is called about 20 times.
       d_head: components of a head's query.
       d_model: components of the model, for the names with it.
@@ -129,10 +129,10 @@ def effective_scale(
         another type or device), or auto: the first of these that it takes, among those that are imported.
 
     Returns:
-      The report. A function that is no softmax of a scaled dot product gets one too.
+      The report, also of a function that is no softmax of a scaled dot product.
 
     Raises:
-      CheckError: the function raises, or gives another shape or what is not finite; or an argument is no good.
+      CheckError: the function raises, or its output has another shape or is not finite; or an argument is invalid.
     """
     heads, tokens = _sizes(d_head, d_model, layout, heads, tokens)
     names = scale_names(d_head, d_model, heads, tokens)
@@ -178,7 +178,7 @@ def check_expected(expected: str | float, d_model: int | None) -> None:
     """Check a name.
 
     Raises:
-      CheckError: there is none such, or it needs d_model.
+      CheckError: there is no such name, or it needs d_model.
     """
     known = list(scale_names(1))
     if isinstance(expected, str) and expected not in (*known, *map(_short, known)):
@@ -198,16 +198,11 @@ def _matching(scale: float, names: dict[str, float]) -> tuple[str, ...]:
 def _sizes(d_head: int, d_model: int | None, layout: str, heads: int | None, tokens: int | None) -> tuple[int, int]:
     """Heads and tokens: as given, else numbers whose names are those of no other factor."""
     if layout not in LAYOUTS:
-        raise CheckError(
-            f"layout must be {', '.join(LAYOUTS)}, not {layout!r}; move the axes in a function of your own"
-        )
-    for name, size, least in (
-        ("d_head", d_head, 1),
-        ("d_model", d_model, 1),
-        ("heads", heads, 1),
-        ("tokens", tokens, 4),
-    ):
-        if size is not None and (not isinstance(size, (int, np.integer)) or size < least):
+        move = "move the axes in a function of your own"
+        raise CheckError(f"layout must be {', '.join(LAYOUTS)}, not {layout!r}; {move}")
+    sizes = {"d_head": (d_head, 1), "d_model": (d_model, 1), "heads": (heads, 1), "tokens": (tokens, 4)}
+    for name, (size, least) in sizes.items():
+        if size is not None and (not isinstance(size, int | np.integer) or size < least):
             raise CheckError(f"{name} must be a whole number of at least {least}, not {size!r}")
     if layout == "BTH" and heads not in (None, 1):
         raise CheckError(f"layout BTH has no heads, so heads must be 1, not {heads}")
@@ -215,11 +210,8 @@ def _sizes(d_head: int, d_model: int | None, layout: str, heads: int | None, tok
     def clear(number: int) -> bool:
         return not _matching(number**-0.5, scale_names(d_head, d_model))
 
-    if layout == "BTH":
-        heads = 1
-    elif heads is None and d_model is not None and d_model % d_head == 0:
-        heads = d_model // d_head
-    heads = heads or next(filter(clear, (2, 3)), 2)
+    whole = d_model // d_head if d_model is not None and d_model % d_head == 0 else None
+    heads = 1 if layout == "BTH" else heads or whole or next(filter(clear, (2, 3)), 2)
     return heads, tokens or next((n for n in (8, 10, 14) if clear(n) and n != heads), 8)
 
 
@@ -245,12 +237,13 @@ class _Level:
 
 @dataclass(frozen=True)
 class _Probe:
-    """The function under test, how it is called, and the queries and keys that it meets."""
+    """The function under test, how it is called, and the queries and keys that it gets."""
 
     attention: Callable[..., Any]
     kind: str
+    """The kind of arrays that it gets."""
     make: Callable[[Array], Any]
-    """The kind of arrays that it gets, and what makes them of NumPy's."""
+    """Makes them of NumPy's."""
     layout: str
     query_PTNH: Array
     key_SNH: Array
