@@ -1,4 +1,4 @@
-"""A function of a user's own, by name: package.module:function."""
+"""A function of the user, by its name: package.module:function."""
 
 import importlib
 import sys
@@ -6,18 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from data.errors import InputError, suggestion
+from data.errors import InputError, require, suggestion
 
 
 def load_function(path: str) -> Callable[..., Any]:
-    """The function that `path`, package.module:function, names.
+    """The function named by `path`, package.module:function.
 
     Raises:
       InputError: there is none, or its module cannot be imported.
     """
     module_name, _, names = path.partition(":")
-    if not module_name or not names or module_name.endswith(".py") or "/" in module_name:
-        raise InputError(f"{path}: must be MODULE:FUNCTION, such as my_model.attention:attend")
+    valid = module_name and names and not module_name.endswith(".py") and "/" not in module_name
+    require(valid, f"{path}: must be MODULE:FUNCTION, such as my_model.attention:attend")
     if str(Path.cwd()) not in sys.path and "" not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
