@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from data.errors import InputError
+from data.errors import require
 from data.files import is_file, is_folder
 from experiments.commands.console import say
 from experiments.commands.options import OneLineParser
@@ -36,8 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     root = Path(options.root)
-    if not is_folder(root):
-        raise InputError(f"--root {root}: no such folder; train something first, or name where the runs lie")
+    require(is_folder(root), f"--root {root}: no such folder; train something first, or name where the runs lie")
     runs = [load_row(folder) for folder in folders_in(root, "--root") if is_file(folder / "config.yaml")]
     console = Console(highlight=False)
     if not runs:

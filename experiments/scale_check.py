@@ -287,7 +287,7 @@ def _laid_out(x_BTNH: Array, layout: str) -> Array:
     return np.array(x, np.float32, order="C")
 
 
-def _to_numpy(array: Any) -> Array:
+def _to_numpy(array: object) -> Array:
     if hasattr(array, "detach"):  # PyTorch: off the graph and the device, and NumPy knows no bfloat16
         array = array.detach().cpu().double().numpy()
     try:
@@ -314,11 +314,17 @@ def _makers(framework: str | Callable[[Array], Any]) -> Iterator[tuple[str, Call
                 raise CheckError(f"{name} cannot be imported: {error}; install it or choose another") from error
 
 
-def _first_that_works(attention: Callable[..., Any], framework: str | Callable[[Array], Any], *rest: Any) -> _Probe:
+def _first_that_works(
+    attention: Callable[..., Any],
+    framework: str | Callable[[Array], Any],
+    layout: str,
+    query_PTNH: Array,
+    key_SNH: Array,
+) -> _Probe:
     """The function with the first kind of arrays for which it does not raise."""
     problems = []
     for kind, make in _makers(framework):
-        probe = _Probe(attention, kind, make, *rest)
+        probe = _Probe(attention, kind, make, layout, query_PTNH, key_SNH)
         try:
             probe(SIZES[0])
         except _RaisedError as error:

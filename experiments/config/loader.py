@@ -151,7 +151,7 @@ def to_yaml(config: object) -> str:
     return yaml.dump(head | _plain(config), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     if hasattr(value, "plain"):
         return value.plain()
     if dataclasses.is_dataclass(value):

@@ -1,6 +1,7 @@
 """Read values of a document as the types that config dataclasses declare."""
 
 import dataclasses
+import functools
 import types
 import typing
 from typing import Any, Protocol
@@ -26,10 +27,7 @@ def is_section(declared: object) -> bool:
 
 def declared_type(schema: type, path: KeyPath) -> Any:
     """The declared type of the setting at `path` of a config dataclass."""
-    declared: Any = schema
-    for name in path:
-        declared = typing.get_type_hints(declared)[str(name)]
-    return declared
+    return functools.reduce(lambda declared, name: typing.get_type_hints(declared)[str(name)], path, schema)
 
 
 def read_value(item: Reader, schema: type, name: str) -> object:

@@ -33,6 +33,7 @@ class RecordFile:
 
     def __init__(self, folder: Path, name: str) -> None:
         self.path, self._parts = folder / f"{name}.npz", folder / f"{name}-parts"
+        self._fixed = self._parts / "fixed.npz"
 
     def exists(self) -> bool:
         """Whether anything was recorded."""
@@ -91,10 +92,6 @@ class RecordFile:
         except (KeyError, ValueError):
             unfit = f"{self._parts}: its files do not fit together; restore them, or start a new run"
             raise InputError(unfit) from None
-
-    @property
-    def _fixed(self) -> Path:
-        return self._parts / "fixed.npz"
 
     def _part(self, step: int) -> Path:
         return self._parts / f"step-{step:010d}.npz"
