@@ -5,6 +5,7 @@ pairs with a held-out context are rejected. Nothing is drawn and thrown away: th
 rejection would leave. Letters as in `data.sampler`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,33 +67,29 @@ def sampler_tables(world: World, masked: tuple[str, ...], held_out: bool = False
     if not any(share > 0 for share, *_ in questions):
         return None  # questions without a share stay: tables of either kind have one shape, and need one compilation
     clauses = max(template.clauses for template in world.templates)
-    table_EC = np.zeros((len(questions), clauses), np.int32)
-    for e, (_, _, _, field) in enumerate(questions):
-        if field.is_content:
-            table_EC[e, field.clause] = 1 + CONTENT.index(field.slot)
-    content = _content_tables(world, trained_3SVO)
+    own_table = {field: 1 + CONTENT.index(field.slot) for *_, field in questions if field.is_content}
+    table_EC = [
+        [own_table.get(field, 0) if field.clause == clause else 0 for clause in range(clauses)]
+        for *_, field in questions
+    ]
     return SamplerTables(
         question_E=_thresholds(np.asarray([share for share, *_ in questions])),
         template_E=_ints([t for _, t, _, _ in questions]),
         position_E=_ints([i for _, _, i, _ in questions]),
         slot_E=_ints([masked.index(field.slot) for *_, field in questions]),
         clause_table_EC=_ints(table_EC),
-        **content,
+        **_content_tables(world, trained_3SVO),
         **_field_tables(world, clauses),
     )
 
 
 def _content_tables(world: World, trained_3SVO: NDArray[np.bool_]) -> dict[str, Any]:
     joint_ASVO = np.stack([world.content_SVO, *(world.content_SVO * trained for trained in trained_3SVO)])
-    longest = max(joint_ASVO.shape[1:])
-    words_3N = np.zeros((3, longest), np.int32)
-    for i, slot in enumerate(CONTENT):
-        words_3N[i, : len(world.slots[slot])] = world.slots[slot]
     return {
         "subject_AS": _thresholds(joint_ASVO.sum(axis=(2, 3))),
         "verb_ASV": _thresholds(joint_ASVO.sum(axis=3)),
         "object_ASVO": _thresholds(joint_ASVO),
-        "content_3N": _ints(words_3N),
+        "content_3N": _padded([world.slots[slot] for slot in CONTENT], max(joint_ASVO.shape[1:])),
     }
 
 
@@ -103,21 +100,17 @@ def _field_tables(world: World, clauses: int) -> dict[str, Any]:
     words = [world.field_words(field) for field in others]
     longest = max((len(choices) for choices in words), default=1)
     weight_FWN = np.zeros((len(words), len(world.vocabulary), longest))
-    words_FN = np.zeros((len(words), longest), np.int32)
     for f, (field, choices) in enumerate(zip(others, words, strict=True)):
-        words_FN[f, : len(choices)] = choices
         weight_FWN[f, :, : len(choices)] = 1.0 if field.of is None else world.forms_WW[field.slot][:, choices]
     padding = len(content)
     number = {field: i for i, field in enumerate([*content, None, *others])}
     parent_F = [padding if field.of is None else number[Field(field.of, field.clause)] for field in others]
-    places_TK = np.full((len(world.templates), world.max_length), padding)
-    for t, template in enumerate(world.templates):
-        places_TK[t, : len(template)] = [number[field] for field in template.fields]
+    places = [[number[field] for field in template.fields] for template in world.templates]
     return {
         "field_FWN": _thresholds(weight_FWN),
-        "field_words_FN": _ints(words_FN),
+        "field_words_FN": _padded(words, longest),
         "field_parent_F": _ints(parent_F),
-        "places_TK": _ints(places_TK),
+        "places_TK": _padded(places, world.max_length, padding),
     }
 
 
@@ -126,6 +119,11 @@ def _thresholds(weight: Floats) -> NDArray[np.uint32]:
     total = weight.sum(axis=-1, keepdims=True)
     cumulative = np.cumsum(weight / np.where(total > 0, total, 1.0), axis=-1)[..., :-1]
     return np.minimum(np.round(cumulative * BITS), BITS - 1).astype(np.uint32)
+
+
+def _padded(rows: Sequence[Sequence[int]], width: int, padding: int = 0) -> NDArray[np.int32]:
+    """Rows of different lengths as one array."""
+    return _ints([[*row, *[padding] * (width - len(row))] for row in rows]).reshape(len(rows), width)
 
 
 def _ints(values: object) -> NDArray[np.int32]:

@@ -52,6 +52,11 @@ class CheckError(Exception):
     """The check could not be made: one line with what is wrong and how to mend it."""
 
 
+def _require(condition: object, message: str) -> None:
+    if not condition:
+        raise CheckError(message)
+
+
 class _RaisedError(CheckError):
     """The function under test raised."""
 
@@ -146,8 +151,10 @@ def effective_scale(
         fits = _fits(levels)
         if not (all(fit.good for fit in fits) and abs(_drift(fits)) <= 1):
             raise _OtherError(_reason(probe, levels, names))
-        if len(fits) < 2:
-            raise CheckError("larger queries and keys give no finite weights, so a softcap would not show; try float32")
+        _require(
+            len(fits) >= 2,
+            "larger queries and keys give no finite weights, so a softcap would not show; try float32",
+        )
         return _report(levels, fits, names)
     except _OtherError as reason:
         return ScaleReport(math.nan, (), f"not a softmax of a scaled dot product: {reason}", math.nan, False)
@@ -180,11 +187,13 @@ def check_expected(expected: str | float, d_model: int | None) -> None:
     Raises:
       CheckError: there is no such name, or it needs d_model.
     """
-    known = list(scale_names(1))
-    if isinstance(expected, str) and expected not in (*known, *map(_short, known)):
-        raise CheckError(f"no factor is called {expected!r}; a number, or one of: {', '.join(map(_short, known))}")
-    if isinstance(expected, str) and "d_model" in expected and d_model is None:
-        raise CheckError(f"{expected} needs d_model; give it")
+    if isinstance(expected, str):
+        names, short = [*scale_names(1)], [*map(_short, scale_names(1))]
+        _require(
+            expected in (*names, *short),
+            f"no factor is called {expected!r}; a number, or one of: {', '.join(short)}",
+        )
+        _require("d_model" not in expected or d_model is not None, f"{expected} needs d_model; give it")
 
 
 def _short(name: str) -> str:
@@ -197,15 +206,17 @@ def _matching(scale: float, names: dict[str, float]) -> tuple[str, ...]:
 
 def _sizes(d_head: int, d_model: int | None, layout: str, heads: int | None, tokens: int | None) -> tuple[int, int]:
     """Heads and tokens: as given, else numbers whose names are those of no other factor."""
-    if layout not in LAYOUTS:
-        move = "move the axes in a function of your own"
-        raise CheckError(f"layout must be {', '.join(LAYOUTS)}, not {layout!r}; {move}")
+    _require(
+        layout in LAYOUTS,
+        f"layout must be {', '.join(LAYOUTS)}, not {layout!r}; move the axes in a function of your own",
+    )
     sizes = {"d_head": (d_head, 1), "d_model": (d_model, 1), "heads": (heads, 1), "tokens": (tokens, 4)}
     for name, (size, least) in sizes.items():
-        if size is not None and (not isinstance(size, int | np.integer) or size < least):
-            raise CheckError(f"{name} must be a whole number of at least {least}, not {size!r}")
-    if layout == "BTH" and heads not in (None, 1):
-        raise CheckError(f"layout BTH has no heads, so heads must be 1, not {heads}")
+        _require(
+            size is None or (isinstance(size, int | np.integer) and size >= least),
+            f"{name} must be a whole number of at least {least}, not {size!r}",
+        )
+    _require(layout != "BTH" or heads in (None, 1), f"layout BTH has no heads, so heads must be 1, not {heads}")
 
     def clear(number: int) -> bool:
         return not _matching(number**-0.5, scale_names(d_head, d_model))
@@ -268,9 +279,11 @@ class _Probe:
             given = f"{self.kind} arrays of shape {arrays[0].shape}, {self.layout}"
             raise _RaisedError(f"the function raised {text} (given {given})") from error
         output = _to_numpy(returned[0] if isinstance(returned, tuple) and returned else returned)
-        if output.shape != arrays[0].shape:
-            found = f"not {output.shape} ({type(returned).__name__})"
-            raise CheckError(f"the output must have the query's shape, {arrays[0].shape} in {self.layout}, {found}")
+        _require(
+            output.shape == arrays[0].shape,
+            f"the output must have the query's shape, {arrays[0].shape} in {self.layout}, "
+            f"not {output.shape} ({type(returned).__name__})",
+        )
         output_BTNH = output.swapaxes(1, 2) if self.layout == "BNTH" else output
         output_PNTBH = output_BTNH.reshape(shape).transpose(0, 3, 2, 1, 4)
         shown_PNTX = output_PNTBH.reshape(2, heads, tokens, blocks * d_head)
@@ -302,8 +315,7 @@ def _makers(framework: str | Callable[[Array], Any]) -> Iterator[tuple[str, Call
     if callable(framework):
         yield "its", framework
         return
-    if framework not in FRAMEWORKS:
-        raise CheckError(f"framework must be {', '.join(FRAMEWORKS)} or a function, not {framework!r}")
+    _require(framework in FRAMEWORKS, f"framework must be {', '.join(FRAMEWORKS)} or a function, not {framework!r}")
     if framework in ("auto", "numpy"):
         yield "numpy", np.array
     for name, module, maker in (("jax", "jax.numpy", "array"), ("torch", "torch", "tensor")):
@@ -340,10 +352,11 @@ def _levels(probe: _Probe) -> list[_Level]:
     Scores then reach 20 to 50: a softcap shows, and a softmax that takes no maximum off does not overflow.
     """
     first, again, size = probe(SIZES[0]), probe(SIZES[0]), SIZES[0]
-    if not first.finite:
-        raise CheckError("the output has NaN or infinite numbers; is there a row in which every key is masked?")
-    if np.abs(first.weight_PNTS - again.weight_PNTS).max() > TOLERANCE * np.abs(first.weight_PNTS).max():
-        raise CheckError("two equal calls give different outputs; turn dropout and other randomness off")
+    _require(first.finite, "the output has NaN or infinite numbers; is there a row in which every key is masked?")
+    _require(
+        np.abs(first.weight_PNTS - again.weight_PNTS).max() <= TOLERANCE * np.abs(first.weight_PNTS).max(),
+        "two equal calls give different outputs; turn dropout and other randomness off",
+    )
     if ((first.weight_PNTS > 0).all(axis=0).sum(axis=-1) - 1).clip(0).sum() < ENOUGH:
         others = ", ".join(layout for layout in LAYOUTS if layout != probe.layout)
         raise _OtherError(f"queries see one key each, or hardly more (is {probe.layout} the layout? others: {others})")
