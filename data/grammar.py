@@ -1,4 +1,4 @@
-"""Sentence templates: what stands where, with what probability.
+"""Sentence templates: which fields a sentence has, in which order, and how probable each template is.
 
 A world describes clauses and sentences with optional parts; `expand` turns them into templates, each a fixed list of
 fields. "the cat sat on the mat ." is made by the template
@@ -21,7 +21,7 @@ NO_CLAUSE = -1
 
 
 class TemplateError(Exception):
-    """Templates that no world can have: too many, too long, or not to be told apart."""
+    """Templates that no world can have: too many, too long, or ambiguous."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,12 @@ class Template:
         return len(self.fields)
 
     def position(self, slot: str, clause: int) -> int:
-        """Where the content word `slot` of `clause` stands."""
+        """The position of the content word `slot` of `clause`."""
         return self.fields.index(Field(slot, clause))
 
     @property
     def clauses(self) -> int:
-        """How many clauses it has."""
+        """The number of clauses."""
         return 1 + max((field.clause for field in self.fields), default=NO_CLAUSE)
 
 
@@ -102,9 +102,9 @@ def _flatten(parts: Sequence[Part]) -> list[tuple[float, Field]]:
 
 
 def _numbered(parts: Sequence[Part]) -> list[tuple[Part, int]]:
-    """Each part and how many of its kind stand before it.
+    """Each part and how many of its kind come before it.
 
-    Not its place: two clauses that differ in what is optional make the same template where both leave it out.
+    Its position would not do: two clauses that differ only in an optional part make the same template without it.
     """
     kinds = [(part.slot, part.of) for part in parts]
     return [(part, kinds[:i].count(kinds[i])) for i, part in enumerate(parts)]

@@ -1,11 +1,11 @@
-"""Exact answers: what a masked word can be, and how much every other word tells about it.
+"""Exact answers: the posterior of a masked word, and how relevant every other word is for it.
 
-All by enumeration in float64 over the templates of the sentence's length and the words that can stand at one or two
-masked places:
+All by enumeration in float64 over the templates of the sentence's length and the words that fit one or two masked
+positions:
 
     P(w_i | rest)          the Bayes posterior of the masked word, which no model can beat
     relevance of word j    KL( P(w_i | rest) || P(w_i | rest without w_j) ) in nats, where w_j becomes an unknown word
-                           at a known place
+                           at a known position
 
 Sentences come as `tokens_BL`, padded with 0. Dimension letters: B sentences, L words of a sentence, W vocabulary.
 """
@@ -26,7 +26,7 @@ Ints = NDArray[np.int64]
 def posterior(world: World, tokens_BL: ArrayLike, masked_B: ArrayLike) -> Floats:
     """P(word at position `masked` | all other words), [B, W]; rows sum to 1.
 
-    The word that stands at the masked position is not looked at.
+    The word at the masked position itself is ignored.
 
     Raises:
       InputError: the world has no sentence with these other words.
@@ -44,7 +44,7 @@ def pair_posterior(world: World, tokens_BL: ArrayLike, masked_B: ArrayLike, othe
 
 
 def relevance(world: World, tokens_BL: ArrayLike, masked_B: ArrayLike) -> Floats:
-    """Exact relevance of every word for the masked one, [B, L], in nats; 0 at the masked place and at padding."""
+    """Exact relevance of every word for the masked one, [B, L], in nats; 0 at the masked position and at padding."""
     tokens_BL, masked_B = np.asarray(tokens_BL), np.asarray(masked_B)
     known_BW = posterior(world, tokens_BL, masked_B)
     result_BL = np.zeros(tokens_BL.shape)
@@ -99,7 +99,7 @@ def template_of(world: World, tokens: Sequence[int]) -> Template:
 
 
 def _masked_posterior(world: World, tokens_BL: Ints, *masked: Ints) -> Floats:
-    """P(words at the masked places | the visible words), [B, W] or [B, W, W]."""
+    """P(words at the masked positions | the visible words), [B, W] or [B, W, W]."""
     joint = np.zeros((len(tokens_BL), *[len(world.vocabulary)] * len(masked)))
     for template, rows, places in _groups(world, tokens_BL, masked):
         candidates = [np.asarray(world.field_words(template.fields[place])) for place in places]
@@ -117,7 +117,7 @@ def _masked_posterior(world: World, tokens_BL: Ints, *masked: Ints) -> Floats:
 
 
 def _groups(world: World, tokens_BL: Ints, masked: Sequence[Ints]) -> Iterator[tuple[Template, Ints, tuple[int, ...]]]:
-    """(template, sentences, masked places): sentences that the template can make, masked at the same places."""
+    """(template, rows that it can make, masked positions), for each group of rows with the same masked positions."""
     length_B = (tokens_BL != PAD).sum(axis=1)
     places_BP = np.stack(masked, axis=1)
     for places in np.unique(places_BP, axis=0):
@@ -131,7 +131,7 @@ def _groups(world: World, tokens_BL: Ints, masked: Sequence[Ints]) -> Iterator[t
 
 
 def _fits(world: World, template: Template, tokens_BL: Ints, masked: Sequence[int] | Ints) -> NDArray[np.bool_]:
-    """Which sentences have, at every visible place, a word that can stand there."""
+    """Which sentences have, at every visible position, a word that the template allows there."""
     fits_B = np.full(len(tokens_BL), tokens_BL.shape[1] >= len(template))
     for i, field in enumerate(template.fields):
         if i not in masked and fits_B.any():

@@ -64,7 +64,7 @@ class Reader:
 
 
 def kind(value: Any) -> str:
-    """What a value is, in words for a user."""
+    """The kind of a value, in words for a user."""
     if value is None or isinstance(value, bool):
         return {None: "nothing", True: "true", False: "false"}[value]
     if isinstance(value, int | float):

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from data.sampler_tables import BITS, SamplerTables, sampler_tables, training_tables
+from data.sampling_tables import BITS, SamplerTables, sampler_tables, training_tables
 from data.vocabulary import MASK, PAD
 
 __all__ = ["Batch", "SamplerTables", "sample", "sample_evenly", "sampler_tables", "training_tables"]
@@ -28,7 +28,7 @@ _STRIDES = np.asarray([round(BITS * _ROOT**-power) for power in range(1, 5)], np
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Batch:
-    """Masked sentences and what was masked in them."""
+    """Masked sentences with their targets."""
 
     tokens_BK: jax.Array
     """Word numbers, [MASK] at the masked position, [PAD] after the end."""
@@ -47,9 +47,9 @@ def sample(tables: SamplerTables, key: jax.Array, size: int) -> Batch:
 
 
 def sample_evenly(tables: SamplerTables, key: jax.Array, size: int, first: jax.Array, shift_4: jax.Array) -> Batch:
-    """`size` fresh masked sentences that, with those of a run's other calls, are spread evenly over all questions.
+    """`size` fresh masked sentences that, with those of a run's other calls, cover all questions evenly.
 
-    The question and the words of its clause are drawn by a low-discrepancy sequence, no longer by four independent
+    The question and the words of its clause are drawn by a low-discrepancy sequence instead of four independent
     numbers: number n is the fractional part of n (r^-1, r^-2, r^-3, r^-4) + shift (Kronecker's sequence with Roberts'
     r). For a random shift (a Cranley-Patterson rotation, 1976) each sentence has exactly the distribution that `sample`
     has; but over many of them the frequencies of questions and of their clauses' words are met more closely than by

@@ -16,7 +16,7 @@ from data.errors import InputError, require, suggestion
 PAD = 0
 """Fills a sentence up to the length of the batch; never attended to."""
 MASK = 1
-"""Stands where the masked word was."""
+"""Replaces the masked word."""
 SPECIAL_WORDS = ("[PAD]", "[MASK]")
 
 

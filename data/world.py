@@ -30,7 +30,7 @@ MAX_WORDS = 2_000
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """Everything that is true of a world, as tables; made by `load_world`."""
+    """A world as tables of probabilities; made by `load_world`."""
 
     name: str
     title: str
@@ -47,7 +47,7 @@ class World:
     held_out_share: float
     always_held_out: tuple[tuple[int, int, int], ...]
     examples: dict[str, str]
-    """Sentences to show, and where each stands in the world's file, for messages."""
+    """Sentences to show, and the place of each in the world's file, for messages."""
 
     @cached_property
     def index_W(self) -> NDArray[np.int64]:
@@ -68,7 +68,7 @@ class World:
         return {word: slot for slot, words in self.slots.items() for word in words}
 
     def field_words(self, field: Field) -> tuple[int, ...]:
-        """The words that can stand in `field`."""
+        """The words that fit `field`."""
         if field.is_word:
             return (self.vocabulary.number[field.slot],)
         if field.of is None:
@@ -78,7 +78,7 @@ class World:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A digest of everything that decides probabilities; equal worlds have equal ones."""
+        """A digest of everything that probabilities depend on; equal worlds have equal fingerprints."""
         parts = [
             "\n".join(self.vocabulary.words).encode(),
             repr(sorted(self.slots.items())).encode(),
@@ -107,13 +107,13 @@ class World:
 
     @cached_property
     def _word_sets(self) -> dict[Field, frozenset[int]]:
-        """The words that can stand in each field of the templates."""
+        """The words that fit each field of the templates."""
         fields = {field for template in self.templates for field in template.fields}
         return {field: frozenset(self.field_words(field)) for field in fields}
 
     @cached_property
     def fits_W(self) -> dict[Field, NDArray[np.bool_]]:
-        """For each field of the templates and each word of the vocabulary: whether the word can stand there."""
+        """For each field of the templates and each word of the vocabulary: whether the word fits."""
         every_W = np.arange(len(self.vocabulary))
         return {field: np.isin(every_W, [*words]) for field, words in self._word_sets.items()}
 
@@ -128,7 +128,7 @@ def load_world(name: str) -> World:
     """The world `name`: one that comes with catmat ("english"), or the path of a world file.
 
     Raises:
-      InputError: no such world, or a mistake in its file, with file, line and remedy.
+      InputError: there is no such world, or its file has an error, reported with file, line and remedy.
     """
     if name in world_names():
         with importlib.resources.as_file(importlib.resources.files("data") / "worlds" / f"{name}.yaml") as path:

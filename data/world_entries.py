@@ -1,4 +1,4 @@
-"""What a world file says, as plain values, and the names in it."""
+"""The contents of a world file as plain values, and how the names in it are resolved."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

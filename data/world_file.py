@@ -1,4 +1,4 @@
-"""Read a world file: check every entry, and hand over plain values for `data.world` to compute with.
+"""Read a world file: check every entry, and return plain values from which `data.world` computes its tables.
 
 A world file is a mapping with the keys
 
@@ -10,7 +10,7 @@ A world file is a mapping with the keys
     preferences   list of {between: [slot, slot], strength, pairs: name -> [names]}
     clauses       name -> list of parts; a part is {slot}, {slot, of} or {word}, each with an optional `chance`
     sentences     list of {chance, parts}; here a part may also be {clause: name}
-    held_out      {share, always: [{subject, verb, object}]}: contexts that training never asks for
+    held_out      {share, always: [{subject, verb, object}]}: contexts that are held out from training
     examples      sentences to show
 
 where a name is a word, a class, a group, or (in forms) `default`.

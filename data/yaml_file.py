@@ -1,7 +1,7 @@
 """Read a YAML file strictly and remember the line of every value.
 
-Differs from `yaml.safe_load` where that surprises people: `on`, `no` and `yes` are words, `1e-3` is a number, a key
-that stands twice is an error, and aliases are refused (they can blow a small file up to gigabytes). Only plain
+Differs from `yaml.safe_load` where that surprises people: `on`, `no` and `yes` are words, `1e-3` is a number, a
+duplicate key is an error, and aliases are refused (they can expand a small file to gigabytes). Only plain
 mappings, lists, text, numbers, true, false and null come back.
 """
 
@@ -15,7 +15,7 @@ import yaml
 from data.errors import InputError, reporting_os_errors, require
 
 KeyPath = tuple[str | int, ...]
-"""Where a value stands in its document: ("model", "d_head") or ("probes", 2)."""
+"""The path of a value in its document: ("model", "d_head") or ("probes", 2)."""
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
@@ -36,7 +36,7 @@ class Document:
     lines: dict[KeyPath, int]
 
     def place(self, path: KeyPath) -> str:
-        """Where `path` stands: `name:line: a.b: `; a path that is not in the file points to its parent."""
+        """The place of `path` for messages, `name:line: a.b: `; if it is not in the file, with its parent's line."""
         known = path
         while known and known not in self.lines:
             known = known[:-1]

@@ -14,7 +14,7 @@ from experiments.speed.command_times import command_times, machine, show, sweep_
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command with `arguments` (by default the process's); gives the exit code."""
+    """Run the command with `arguments` (by default those of the process); returns the exit code."""
     parser = OneLineParser(
         prog="python -m experiments.benchmark",
         description="Measure catmat's speed on this machine.",

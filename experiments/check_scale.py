@@ -17,7 +17,7 @@ from experiments.scale_check import CheckError, check_expected, effective_scale
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command with `arguments` (by default the process's); gives the exit code."""
+    """Run the command with `arguments` (by default those of the process); returns the exit code."""
     options, _ = parse(scale_parser(), arguments)
     expected = None
     if options.expect is not None:

@@ -20,7 +20,7 @@ from experiments.run_directory.folders import ROOT, folders_in
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command with `arguments` (by default the process's); gives the exit code."""
+    """Run the command with `arguments` (by default those of the process); returns the exit code."""
     parser = OneLineParser(
         prog="python -m experiments.runs",
         description="List all runs of a folder: status, age, updates, excess, relation, and the config values in which "

@@ -23,7 +23,7 @@ def load_function(path: str) -> Callable[..., Any]:
     try:
         found: Any = importlib.import_module(module_name)
         for name in names.split("."):
-            if not hasattr(found, name):  # imports what a module leaves until it is asked for
+            if not hasattr(found, name):  # also triggers imports that a module delays
                 known = [n for n in dir(found) if n[0] != "_"]
                 raise InputError(f"{path}: there is no {name}{suggestion(name, known)}")
             found = getattr(found, name)

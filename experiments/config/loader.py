@@ -13,9 +13,9 @@ import yaml
 from data.errors import InputError
 from data.reader import Reader
 from data.yaml_file import Document, KeyPath, parse_scalar, parse_yaml, read_yaml
+from experiments.config.fields import declared_type, is_section, read_value, value_of_type
 from experiments.config.schema import FORMAT, RENAMED, Config
 from experiments.config.shipped import TRAIN, command_of, config_names, find_config
-from experiments.config.values import declared_type, is_section, read_value, value_of_type
 
 __all__ = [
     "config_names",

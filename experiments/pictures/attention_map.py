@@ -23,7 +23,7 @@ _CARD = 350 * FINE
 
 @dataclass(frozen=True)
 class _Kind:
-    """How a quantity is shown."""
+    """How a quantity is drawn."""
 
     scale: str
     darkest: str
@@ -46,7 +46,7 @@ class MapPicture:
 
     def __init__(self, labels: MapLabels, kind: Literal["weight", "relevance"] = "weight") -> None:
         self._kind, (rows, columns) = _KINDS[kind], labels.relevant.shape
-        # In a longer sentence everything grows with the picture, so that it reads alike in a card of fixed width.
+        # For a longer sentence everything grows with the picture, so that it looks the same in a card of fixed width.
         side = side_width(labels, 21) / _CARD
         self._unit = unit = max(1, 30 * columns / (0.92 - side) / _CARD)
         width, letters = round(_CARD * unit), round(21 * unit)
@@ -86,7 +86,7 @@ class MapPicture:
 
 
 def _shown(value: float) -> str:
-    """A value as it is written in its cell."""
+    """The text of a value in its cell."""
     if not math.isfinite(value):
         return "?"
     if value < 0.995:

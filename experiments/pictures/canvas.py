@@ -1,4 +1,4 @@
-"""What pictures of attention are painted with: a canvas of 256 fixed colours, and words of any script.
+"""A canvas of 256 fixed colours, and text in any script, with which pictures of attention are painted.
 
 Only NumPy and Pillow are imported. A canvas holds indices of colours: each value has exactly its colour, and PNG and
 GIF are encoded without conversion, in a quarter of the time and half the bytes of full colour.
@@ -25,7 +25,7 @@ PAPER, INK, SOFT, LINE, UNKNOWN, ACCENT = range(SHADES, SHADES + 6)
 _PLAIN = "ffffff 22303c 5d6b78 c3ccd4 d9d9d9 d1495b"
 _EMOJI = "fcc21b ffe08a e8833a a0522d 6b3e26 2e7d32 8bc34a f48fb1 b71c1c 000000"
 _ANY = [0] + 255 * [255]
-"""Whatever a letter touches."""
+"""A mask of every pixel that a letter covers at least in part."""
 
 
 def _rgb(colours: str) -> NDArray[np.float64]:
@@ -106,7 +106,7 @@ def canvas(width: int, height: int, scale: str) -> Canvas:
 
 @functools.cache
 def _number(text: str, size: int, colours: tuple[int, int], scale: str) -> tuple[Image.Image, Image.Image]:
-    """Colours of a number's pixels on a cell, and which of them it touches; there are few numbers and few shades."""
+    """Colours of a number's pixels on a cell, and a mask of them; cached, since numbers and shades repeat."""
     cover = text_tile(text, size).getchannel("A")
     ink, paper = palette(scale).astype(float)[list(colours)]
     mixed = np.linspace(paper, ink, 16)
@@ -116,7 +116,7 @@ def _number(text: str, size: int, colours: tuple[int, int], scale: str) -> tuple
 
 @functools.lru_cache(maxsize=1024)
 def _turned(text: str, size: int, colour: int, bold: bool, angle: float) -> tuple[Image.Image, Image.Image]:
-    """Colours of a text's pixels on the page, and which of them it touches."""
+    """Colours of a text's pixels on the page, and a mask of them."""
     tile = text_tile(text, size, colour, bold)
     if angle:
         tile = tile.rotate(angle, expand=True, resample=Image.Resampling.BICUBIC)
@@ -131,7 +131,7 @@ def _turned(text: str, size: int, colour: int, bold: bool, angle: float) -> tupl
 
 @functools.lru_cache(maxsize=1024)
 def text_tile(text: str, size: int, colour: int = INK, bold: bool = False) -> Image.Image:
-    """A line of text on nothing; its middle is the middle of its capitals, whatever its words are.
+    """A line of text on a transparent tile, centred on the height of capitals.
 
     Each word has one font. Words stand from left to right in the order given, also those of a script that runs from
     right to left: there, letters are in order within a word only.

@@ -19,7 +19,7 @@ _NOTHING = 255
 
 @dataclass(frozen=True)
 class MapLabels:
-    """What stands at the axes of a map: the words, and which of them is masked and which matter in each row."""
+    """The labels of a map: its words, and which word is masked and which are relevant in each row."""
 
     words: tuple[str, ...]
     masked: tuple[int, ...]
@@ -43,14 +43,14 @@ class MapLabels:
 
 
 class Grid:
-    """The cells of a sentence's maps, with the words around and the marks that are on every map."""
+    """The cells of a sentence's maps, with the words around them and the marks that all its maps share."""
 
     def __init__(self, labels: MapLabels, cell: tuple[int, int], letters: int) -> None:
         self._labels, self.cell, self._letters, (rows, columns) = labels, cell, letters, labels.relevant.shape
         self.width, self.height = columns * cell[0], rows * cell[1]
         longest = max(text_tile(word, letters).width for word in labels.columns)
         self._angle = 0 if longest <= cell[0] - 6 else 60
-        self._small = min(letters, round(0.74 * cell[0])) if self._angle else letters  # leaning words must not touch
+        self._small = min(letters, round(0.74 * cell[0])) if self._angle else letters  # slanted words must not touch
         self.below = round(1.5 * letters if not self._angle else 0.87 * longest * self._small / letters + letters)
         """Height of the words below a map."""
         self._marks = Image.new("L", (self.width, self.height), _NOTHING)
@@ -82,7 +82,7 @@ class Grid:
 
 
 def _dashes(image: Image.Image, box: tuple[int, int, int, int]) -> None:
-    """A dashed rectangle, dark and white by turns: it is seen on pale and on dark cells."""
+    """A rectangle of alternating dark and white dashes, visible on pale and on dark cells."""
     size = box[2] - box[0] + 1, box[3] - box[1] + 1
     stripes = np.add.outer(np.arange(size[1]), np.arange(size[0])) // 4 % 2
     outline = Image.new("L", size, 0)
@@ -91,7 +91,7 @@ def _dashes(image: Image.Image, box: tuple[int, int, int, int]) -> None:
 
 
 class Legend:
-    """What colours and marks mean, on as many lines as it takes."""
+    """The meaning of colours and marks, on as many lines as needed."""
 
     def __init__(self, darkest: str, size: int, room: int, more: Sequence[tuple[str, str]] = ()) -> None:
         self._size, left, line = size, 0, 0
@@ -125,14 +125,14 @@ class Legend:
 
 
 def side_width(labels: MapLabels, letters: int) -> int:
-    """Width that the words beside a map need, and those below it, which lean to the left."""
+    """Width needed to the left of a map, by the words of its rows and by slanted words below it."""
     rows = [text_tile(word, letters).width for word in labels.rows]
     leaning = [text_tile(word, letters).width / 2 - j * letters for j, word in enumerate(labels.columns)]
     return round(max(*rows, *leaning) + letters)
 
 
 def shortened(text: str, size: int, room: int) -> str:
-    """As much of a text as fits."""
+    """A text, cut to the length that fits."""
     text = printable(unicodedata.normalize("NFC", text[:500]))
     while len(text) > 1 and (wide := text_tile(text, size, bold=True).width) > room:
         text = text[: min(len(text) - 2, int(len(text) * room / wide))] + "…"

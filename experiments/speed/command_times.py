@@ -68,7 +68,7 @@ def _peak_memory() -> float:
 
 
 def update_rates(config: "Config", updates: int, repeats: int) -> None:
-    """Updates a second: as trained, and with every row computed; taken in turns, so that both meet the same machine."""
+    """Updates a second: as trained, and with every row computed; measured in turns, so that conditions are equal."""
     from data.world import load_world
     from experiments.speed.update_speed import measure_update_speed
 

@@ -61,7 +61,7 @@ def ensemble_run(
 
 
 def seconds_in_turns(runs: Mapping[str, Run], updates: int, repeats: int) -> dict[str, list[float]]:
-    """Seconds that each way takes for so many updates, `repeats` times, in turns, so that all meet the same machine."""
+    """Seconds that each way takes for so many updates, `repeats` times, in turns so that conditions are equal."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for repeat in range(repeats + 1):
         for name, run in runs.items():

@@ -44,7 +44,7 @@ class SamplerTables:
     field_parent_F: Any
     """Which field's word chooses the row of `field_FWN`: a content word, or (last) padding for none."""
     places_TK: Any
-    """Which field stands at each place."""
+    """The field at each position of a template."""
 
 
 def sampler_tables(world: World, masked: tuple[str, ...], held_out: bool = False) -> SamplerTables | None:
