@@ -59,9 +59,9 @@ def declared_type(schema: type, path: KeyPath) -> Any:
     return functools.reduce(lambda declared, name: typing.get_type_hints(declared)[str(name)], path, schema)
 
 
-def read_value(item: Reader, schema: type, name: str) -> object:
+def read_value(item: Reader, schema: type, name: str) -> Value:
     """The value at `item`, if it could be that of the setting `name` ("model.d_head") of `schema`."""
-    return value_of_type(item, declared_type(schema, tuple(name.split("."))))
+    return typing.cast(Value, value_of_type(item, declared_type(schema, tuple(name.split(".")))))
 
 
 def value_of_type(item: Reader, declared: object) -> object:
