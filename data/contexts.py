@@ -1,4 +1,4 @@
-"""Which contexts training never asks for.
+"""Held-out contexts: those in which training never masks a word.
 
 A context is a content slot with the two other content words of its clause: (verb; cat, mat), say. About a tenth are
 held out, chosen by a hash of the words, so that the choice depends on the world and not on a seed. Because ALL words
@@ -16,7 +16,7 @@ from data.world import World
 
 
 def held_out_contexts(world: World) -> NDArray[np.bool_]:
-    """[3, S, V, O]: is word `slot` of the clause (s, v, o) held out; constant along the axis of the slot itself."""
+    """[3, S, V, O]: whether a slot's context in the clause (s, v, o) is held out; constant along its own axis."""
     held_3SVO = np.zeros((3, *world.content_SVO.shape), bool)
     words = [[world.vocabulary.words[word] for word in world.slots[slot]] for slot in CONTENT]
     for axis, slot in enumerate(CONTENT):
@@ -31,12 +31,12 @@ def held_out_contexts(world: World) -> NDArray[np.bool_]:
 
 
 def training_fingerprint(world: World) -> str:
-    """A digest of everything that decides what is trained on: the world's probabilities, and what is held out."""
+    """A digest of everything that the training data depends on: the world's probabilities and its held-out contexts."""
     digest = hashlib.blake2b(world.fingerprint.encode(), digest_size=8)
     digest.update(held_out_contexts(world).tobytes())
     return digest.hexdigest()
 
 
 def _stable_hash(*parts: str) -> int:
-    """64 bits that are the same on every machine and in every session."""
+    """A hash of 64 bits that is the same on every machine and in every process."""
     return int.from_bytes(hashlib.blake2b("\n".join(parts).encode(), digest_size=8).digest(), "big")

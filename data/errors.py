@@ -1,22 +1,40 @@
-"""A user's mistake, told in one line."""
+"""Errors in what a user gave, reported in one line."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 MAX_MESSAGE = 1_000
 
 
 class InputError(Exception):
-    """A mistake in what the user gave: the message says where, what, and how to mend it.
+    """An error in what the user gave: the message says where, what, and how to mend it.
 
-    Commands print the message alone and leave with exit code 2. Whatever a user wrote can stand in the
-    message, so characters that a terminal would act on are shown as escapes, and the middle of a very long one is
-    left out (what to do stands at its end).
+    Commands print the message alone and leave with exit code 2. Messages quote what a user wrote, so characters that a
+    terminal would act on are shown as escapes, and a very long message loses its middle (the remedy is at its end).
     """
 
     def __init__(self, message: str) -> None:
         text = printable(message)
         super().__init__(text if len(text) <= MAX_MESSAGE else f"{text[: MAX_MESSAGE // 2]} ... {text[-400:]}")
+
+
+def require(condition: object, message: str) -> None:
+    """Raise an InputError with this message unless `condition` is true."""
+    if not condition:
+        raise InputError(message)
+
+
+@contextmanager
+def reporting_os_errors(problem: str, remedy: str) -> Iterator[None]:
+    """Within it, an OSError becomes an InputError in one line: the problem, the system's reason, and the remedy.
+
+    with reporting_os_errors(f"{path}: cannot be read", "name another file"): ...
+    """
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{problem} ({error.strerror or error}); {remedy}") from None
 
 
 def printable(text: str) -> str:
@@ -25,7 +43,7 @@ def printable(text: str) -> str:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """'; did you mean x?' where one of `known` is near, else a list of what is known."""
+    """'; did you mean x?' if one of the `known` names is similar, else a list of them."""
     names = sorted(str(name) for name in known)
     near = [name for name in names if name.casefold() == word.casefold()]
     near = near or difflib.get_close_matches(word[:80], names, n=1)

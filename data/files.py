@@ -1,4 +1,4 @@
-"""Questions about a path that a user named. Its name may be too long, and it may lie where nobody may look.
+"""Questions about a path that a user named, which may be too long, or lie where this user may not look.
 
 The methods of `Path` raise on both (before Python 3.14); here, what cannot be seen is not there.
 """

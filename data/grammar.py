@@ -1,4 +1,4 @@
-"""Sentence templates: what stands where, with what probability.
+"""Sentence templates: which fields a sentence has, in which order, and how probable each template is.
 
 A world describes clauses and sentences with optional parts; `expand` turns them into templates, each a fixed list of
 fields. "the cat sat on the mat ." is made by the template
@@ -10,13 +10,18 @@ field (`of`) a word that depends on one content word of its clause; any other fi
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 CONTENT = ("subject", "verb", "object")
 MAX_TEMPLATES = 300
 MAX_LENGTH = 100
 NO_CLAUSE = -1
+
+
+class TemplateError(Exception):
+    """Templates that no world can have: too many, too long, or ambiguous."""
 
 
 @dataclass(frozen=True)
@@ -56,25 +61,29 @@ class Template:
         return len(self.fields)
 
     def position(self, slot: str, clause: int) -> int:
-        """Where the content word `slot` of `clause` stands."""
+        """The position of the content word `slot` of `clause`."""
         return self.fields.index(Field(slot, clause))
 
     @property
     def clauses(self) -> int:
-        """How many clauses it has."""
+        """The number of clauses."""
         return 1 + max((field.clause for field in self.fields), default=NO_CLAUSE)
 
 
 def expand(sentences: Iterable[tuple[float, Sequence[Part]]]) -> tuple[Template, ...]:
-    """Every template of `sentences` (probability, parts), one for each choice of the optional parts."""
+    """Every template of `sentences` (probability, parts), one for each choice of the optional parts.
+
+    Raises:
+      TemplateError: there are too many, or one is too long.
+    """
     templates: dict[tuple[Field, ...], float] = {}
     for chance, parts in sentences:
         fields = _flatten(parts)
         if len(fields) > MAX_LENGTH:
-            raise ValueError(f"a sentence of {len(fields)} parts, more than {MAX_LENGTH}; make it shorter")
+            raise TemplateError(f"a sentence of {len(fields)} parts, more than {MAX_LENGTH}; make it shorter")
         optional = sum(part_chance < 1 for part_chance, _ in fields)
         if len(templates) + 2**optional > MAX_TEMPLATES:
-            raise ValueError(f"more than {MAX_TEMPLATES} sentence forms; make fewer parts optional")
+            raise TemplateError(f"more than {MAX_TEMPLATES} sentence forms; make fewer parts optional")
         for probability, chosen in _choices(fields):
             templates[chosen] = templates.get(chosen, 0.0) + chance * probability
     return tuple(Template(probability, fields) for fields, probability in templates.items())
@@ -93,9 +102,9 @@ def _flatten(parts: Sequence[Part]) -> list[tuple[float, Field]]:
 
 
 def _numbered(parts: Sequence[Part]) -> list[tuple[Part, int]]:
-    """Each part and how many of its kind stand before it.
+    """Each part and how many of its kind come before it.
 
-    Not its place: two clauses that differ in what is optional make the same template where both leave it out.
+    Its position would not do: two clauses that differ only in an optional part make the same template without it.
     """
     kinds = [(part.slot, part.of) for part in parts]
     return [(part, kinds[:i].count(kinds[i])) for i, part in enumerate(parts)]
@@ -112,36 +121,28 @@ def _field(part: Part, clause: int, number: int) -> Field:
 def _choices(fields: list[tuple[float, Field]]) -> Iterable[tuple[float, tuple[Field, ...]]]:
     options = [[(chance, (field,)), (1 - chance, ())] if chance < 1 else [(1.0, (field,))] for chance, field in fields]
     for choice in itertools.product(*options):
-        probability = 1.0
-        for chance, _ in choice:
-            probability *= chance
-        yield probability, tuple(field for _, kept in choice for field in kept)
+        yield math.prod(chance for chance, _ in choice), tuple(field for _, kept in choice for field in kept)
 
 
-Words = Callable[[Field], frozenset[int]]
-"""The words that a field can hold."""
+Words = Mapping[Field, frozenset[int]]
+"""The words that each field can hold."""
 
 
 def confusable(templates: Sequence[Template], words: Words) -> tuple[Template, Template] | None:
     """Two templates that can make the same sentence, or None."""
-    for first, second in itertools.combinations(templates, 2):
-        if len(first) == len(second) and not _apart(first, second, words):
-            return first, second
-    return None
+    return next((pair for pair in _of_one_length(templates) if not _apart(*pair, words)), None)
 
 
 def undeducible(
     templates: Sequence[Template], words: Words, slots: Iterable[str]
 ) -> tuple[Template, Template, int] | None:
-    """Two templates and a position at which a masked word of `slots` may be of either's slot, or None.
+    """Two templates and a position at which a masked word of `slots` may belong to the slot of either; or None.
 
     The words of a slot are compared place by place, so that a world whose slots only agreement could tell apart
     is refused too.
     """
     masked = set(slots)
-    for first, second in itertools.combinations(templates, 2):
-        if len(first) != len(second):
-            continue
+    for first, second in _of_one_length(templates):
         apart = _apart(first, second, words)
         for i, (one, other) in enumerate(zip(first.fields, second.fields, strict=True)):
             differ = (one.slot, one.is_word) != (other.slot, other.is_word)
@@ -150,8 +151,13 @@ def undeducible(
     return None
 
 
+def _of_one_length(templates: Sequence[Template]) -> Iterator[tuple[Template, Template]]:
+    """Every two templates that have the same length."""
+    return (pair for pair in itertools.combinations(templates, 2) if len(pair[0]) == len(pair[1]))
+
+
 def _apart(first: Template, second: Template, words: Words) -> set[int]:
-    """The first positions, two at most, at which no word fits both: who asks wants to know none, one or more."""
+    """The first positions, at most two, at which no word fits both: callers need to know none, one or more."""
     pairs = zip(first.fields, second.fields, strict=True)
-    apart = (i for i, (a, b) in enumerate(pairs) if words(a).isdisjoint(words(b)))
+    apart = (i for i, (a, b) in enumerate(pairs) if words[a].isdisjoint(words[b]))
     return set(itertools.islice(apart, 2))

@@ -1,11 +1,11 @@
-"""Exact answers: what a masked word can be, and how much every other word tells about it.
+"""Exact answers: the posterior of a masked word, and how relevant every other word is for it.
 
-All by enumeration in float64 over the templates of the sentence's length and the words that can stand at one or two
-masked places:
+All by enumeration in float64 over the templates of the sentence's length and the words that fit one or two masked
+positions:
 
     P(w_i | rest)          the Bayes posterior of the masked word, which no model can beat
     relevance of word j    KL( P(w_i | rest) || P(w_i | rest without w_j) ) in nats, where w_j becomes an unknown word
-                           at a known place
+                           at a known position
 
 Sentences come as `tokens_BL`, padded with 0. Dimension letters: B sentences, L words of a sentence, W vocabulary.
 """
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from data.errors import InputError
-from data.grammar import CONTENT, Field, Template
+from data.grammar import CONTENT, Template
 from data.vocabulary import PAD
 from data.world import Floats, World, describe
 
@@ -26,13 +26,12 @@ Ints = NDArray[np.int64]
 def posterior(world: World, tokens_BL: ArrayLike, masked_B: ArrayLike) -> Floats:
     """P(word at position `masked` | all other words), [B, W]; rows sum to 1.
 
-    The word that stands at the masked position is not looked at.
+    The word at the masked position itself is ignored.
 
     Raises:
       InputError: the world has no sentence with these other words.
     """
-    tokens_BL = np.asarray(tokens_BL)
-    return _normalised(world, tokens_BL, _masked_joint(world, tokens_BL, [np.asarray(masked_B)]))
+    return _masked_posterior(world, np.asarray(tokens_BL), np.asarray(masked_B))
 
 
 def pair_posterior(world: World, tokens_BL: ArrayLike, masked_B: ArrayLike, other_B: ArrayLike) -> Floats:
@@ -41,13 +40,11 @@ def pair_posterior(world: World, tokens_BL: ArrayLike, masked_B: ArrayLike, othe
     Raises:
       InputError: as `posterior`.
     """
-    tokens_BL = np.asarray(tokens_BL)
-    joint_BWW = _masked_joint(world, tokens_BL, [np.asarray(masked_B), np.asarray(other_B)])
-    return _normalised(world, tokens_BL, joint_BWW)
+    return _masked_posterior(world, np.asarray(tokens_BL), np.asarray(masked_B), np.asarray(other_B))
 
 
 def relevance(world: World, tokens_BL: ArrayLike, masked_B: ArrayLike) -> Floats:
-    """Exact relevance of every word for the masked one, [B, L], in nats; 0 at the masked place and at padding."""
+    """Exact relevance of every word for the masked one, [B, L], in nats; 0 at the masked position and at padding."""
     tokens_BL, masked_B = np.asarray(tokens_BL), np.asarray(masked_B)
     known_BW = posterior(world, tokens_BL, masked_B)
     result_BL = np.zeros(tokens_BL.shape)
@@ -95,18 +92,15 @@ def template_of(world: World, tokens: Sequence[int]) -> Template:
     """
     words = [np.asarray(token) for token in tokens if token != PAD]
     for template in world.templates:
-        if (
-            _fits(world, template, np.asarray(words)[None], []).all()
-            and sentence_probability(world, template, words) > 0
-        ):
+        fits = _fits(world, template, np.asarray(words)[None], []).all()
+        if fits and sentence_probability(world, template, words) > 0:
             return template
     raise InputError(_cannot_say(world, tokens))
 
 
-def _masked_joint(world: World, tokens_BL: Ints, masked: list[Ints]) -> Floats:
-    """P(words at the masked places, the visible words), [B, W] or [B, W, W]; not normalised."""
-    size = len(world.vocabulary)
-    joint = np.zeros((len(tokens_BL), *[size] * len(masked)))
+def _masked_posterior(world: World, tokens_BL: Ints, *masked: Ints) -> Floats:
+    """P(words at the masked positions | the visible words), [B, W] or [B, W, W]."""
+    joint = np.zeros((len(tokens_BL), *[len(world.vocabulary)] * len(masked)))
     for template, rows, places in _groups(world, tokens_BL, masked):
         candidates = [np.asarray(world.field_words(template.fields[place])) for place in places]
         shape = [1] * (1 + len(places))
@@ -116,11 +110,14 @@ def _masked_joint(world: World, tokens_BL: Ints, masked: list[Ints]) -> Floats:
         probability = sentence_probability(world, template, words)
         full = np.broadcast_to(probability, (len(rows), *[len(candidate) for candidate in candidates]))
         joint[np.ix_(rows, *candidates)] += full
-    return joint
+    total_B = joint.sum(axis=tuple(range(1, joint.ndim)))
+    if not (total_B > 0).all():
+        raise InputError(_cannot_say(world, tokens_BL[int(np.argmin(total_B > 0))]))
+    return np.asarray(joint / total_B.reshape(-1, *[1] * len(masked)))
 
 
-def _groups(world: World, tokens_BL: Ints, masked: list[Ints]) -> Iterator[tuple[Template, Ints, tuple[int, ...]]]:
-    """(template, sentences, masked places): sentences that the template can make, masked at the same places."""
+def _groups(world: World, tokens_BL: Ints, masked: Sequence[Ints]) -> Iterator[tuple[Template, Ints, tuple[int, ...]]]:
+    """(template, rows that it can make, masked positions), for each group of rows with the same masked positions."""
     length_B = (tokens_BL != PAD).sum(axis=1)
     places_BP = np.stack(masked, axis=1)
     for places in np.unique(places_BP, axis=0):
@@ -134,25 +131,12 @@ def _groups(world: World, tokens_BL: Ints, masked: list[Ints]) -> Iterator[tuple
 
 
 def _fits(world: World, template: Template, tokens_BL: Ints, masked: Sequence[int] | Ints) -> NDArray[np.bool_]:
-    """Which sentences have, at every visible place, a word that can stand there."""
+    """Which sentences have, at every visible position, a word that the template allows there."""
     fits_B = np.full(len(tokens_BL), tokens_BL.shape[1] >= len(template))
     for i, field in enumerate(template.fields):
         if i not in masked and fits_B.any():
-            fits_B &= _allowed(world, field)[tokens_BL[:, i]]
+            fits_B &= world.fits_W[field][tokens_BL[:, i]]
     return fits_B & ((tokens_BL != PAD).sum(axis=1) == len(template))
-
-
-def _allowed(world: World, field: Field) -> NDArray[np.bool_]:
-    allowed_W = np.zeros(len(world.vocabulary), bool)
-    allowed_W[list(world.field_words(field))] = True
-    return allowed_W
-
-
-def _normalised(world: World, tokens_BL: Ints, joint: Floats) -> Floats:
-    total_B = joint.sum(axis=tuple(range(1, joint.ndim)))
-    if not (total_B > 0).all():
-        raise InputError(_cannot_say(world, tokens_BL[int(np.argmin(total_B > 0))]))
-    return np.asarray(joint / total_B.reshape(-1, *[1] * (joint.ndim - 1)))
 
 
 def _cannot_say(world: World, tokens: Sequence[int] | Ints) -> str:

@@ -19,58 +19,54 @@ class Reader:
         """The error to raise for this place."""
         return self.document.error(self.path, message)
 
+    def require(self, condition: object, message: str) -> None:
+        """Raise the error of this place unless `condition` is true."""
+        if not condition:
+            raise self.fail(message)
+
     def mapping(self, allowed: Iterable[str] | None = None, required: Iterable[str] = ()) -> dict[str, "Reader"]:
         """The entries of a mapping; `allowed` (if given) and `required` are its keys."""
-        if not isinstance(self.value, dict):
-            raise self.fail(f"must be a mapping (key: value), not {kind(self.value)}")
+        self.require(isinstance(self.value, dict), f"must be a mapping (key: value), not {kind(self.value)}")
         entries = {key: Reader(self.document, (*self.path, key), value) for key, value in self.value.items()}
-        allowed = None if allowed is None else {*allowed, *required}
+        known = entries.keys() if allowed is None else {*allowed, *required}
         for key, entry in entries.items():
-            if allowed is not None and key not in allowed:
-                raise entry.fail(f"unknown key{suggestion(key, allowed)}")
+            if key not in known:
+                raise entry.fail(f"unknown key{suggestion(key, known)}")
         for key in required:
-            if key not in entries:
-                raise self.fail(f"{key} is missing; add it")
+            self.require(key in entries, f"{key} is missing; add it")
         return entries
 
     def items(self, empty: bool = False) -> list["Reader"]:
         """The items of a list; an empty one is refused unless `empty`."""
-        if not isinstance(self.value, list):
-            raise self.fail(f"must be a list, such as [a, b], not {kind(self.value)}")
-        if not self.value and not empty:
-            raise self.fail("is an empty list; put at least one item in it")
+        self.require(isinstance(self.value, list), f"must be a list, such as [a, b], not {kind(self.value)}")
+        self.require(self.value or empty, "is an empty list; put at least one item in it")
         return [Reader(self.document, (*self.path, i), value) for i, value in enumerate(self.value)]
 
     def text(self) -> str:
         """A piece of text."""
-        if not isinstance(self.value, str):
-            raise self.fail(f"must be text, not {kind(self.value)}; put it in quotes if it is meant as text")
-        return self.value
+        wrong = f"must be text, not {kind(self.value)}; put it in quotes if it is meant as text"
+        self.require(isinstance(self.value, str), wrong)
+        return str(self.value)
 
     def number(self, low: float, high: float) -> float:
         """A finite number in [low, high]."""
-        if isinstance(self.value, bool) or not isinstance(self.value, (int, float)):
-            raise self.fail(f"must be a number, not {kind(self.value)}")
-        if not math.isfinite(self.value):
-            raise self.fail(f"must be a finite number, not {self.value:g}")
-        if not low <= self.value <= high:
-            raise self.fail(f"must be from {low:g} to {high:g}, not {self.value:g}")
+        is_number = isinstance(self.value, int | float) and not isinstance(self.value, bool)
+        self.require(is_number, f"must be a number, not {kind(self.value)}")
+        self.require(math.isfinite(self.value), f"must be a finite number, not {self.value:g}")
+        self.require(low <= self.value <= high, f"must be from {low:g} to {high:g}, not {self.value:g}")
         return float(self.value)
 
     def chance(self) -> float:
         """A probability above 0 and at most 1."""
         value = self.number(-math.inf, math.inf)
-        if not 0 < value <= 1:
-            raise self.fail(f"a probability is above 0 and at most 1, not {value:g}")
+        self.require(0 < value <= 1, f"a probability is above 0 and at most 1, not {value:g}")
         return value
 
 
 def kind(value: Any) -> str:
-    """What a value is, in words for a user."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (int, float)):
+    """The kind of a value, in words for a user."""
+    if value is None or isinstance(value, bool):
+        return {None: "nothing", True: "true", False: "false"}[value]
+    if isinstance(value, int | float):
         return f"the number {value:g}" if isinstance(value, float) else f"the number {value}"
     return "text" if isinstance(value, str) else "a list" if isinstance(value, list) else "a mapping"

@@ -1,39 +1,34 @@
 """Batches of fresh masked sentences, drawn on the device.
 
-A training example is a sentence of the world, with one masked position: (sentence, position) from P x uniform, where
-pairs with a held-out context are rejected. Nothing is drawn and thrown away: the tables below hold the probabilities
-that rejection would leave. Every draw compares 32 random bits with cumulative probabilities, so a probability is met to
-2.3e-10.
+A training example is a sentence of the world, with one masked position. Every draw compares 32 random bits with the
+cumulative probabilities of `SamplerTables`, so a probability is met to 2.3e-10.
 
 Dimension letters: B batch, K words of a sentence (padded), T templates, E questions (template and masked position),
 F fields, W vocabulary, C clauses, N choices; S, V, O subjects, verbs, objects.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
 
-from data.contexts import held_out_contexts
-from data.grammar import CONTENT, Field
+from data.sampling_tables import BITS, SamplerTables, sampler_tables, training_tables
 from data.vocabulary import MASK, PAD
-from data.world import Floats, World
 
-_BITS = 2.0**32
+__all__ = ["Batch", "SamplerTables", "sample", "sample_evenly", "sampler_tables", "training_tables"]
+
 _ROOT = 1.1673039782614187
 """The real root of x^5 = x + 1: its powers make Roberts' low-discrepancy sequence R_4 (2018, "The unreasonable
 effectiveness of quasirandom sequences")."""
-_STRIDES = np.asarray([round(_BITS * _ROOT**-power) for power in range(1, 5)], np.uint32)
+_STRIDES = np.asarray([round(BITS * _ROOT**-power) for power in range(1, 5)], np.uint32)
 """Of the question, the subject, the verb and the object, in units of 2**-32."""
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Batch:
-    """Masked sentences and what was masked in them."""
+    """Masked sentences with their targets."""
 
     tokens_BK: jax.Array
     """Word numbers, [MASK] at the masked position, [PAD] after the end."""
@@ -45,33 +40,6 @@ class Batch:
     """Its slot, as an index into the `masked` slots."""
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class SamplerTables:
-    """Cumulative probabilities (as 32-bit thresholds) and what they choose; arguments of the training program.
-
-    NumPy arrays as they are made; `jax.Array` once they are on a device.
-    """
-
-    question_E: Any
-    template_E: Any
-    position_E: Any
-    slot_E: Any
-    clause_table_EC: Any
-    """Which content table each clause draws from: 0 all contents, 1 + s only trained contexts of content slot s."""
-    subject_AS: Any
-    verb_ASV: Any
-    object_ASVO: Any
-    content_3N: Any
-    """Word numbers of the content slots, padded."""
-    field_FWN: Any
-    field_words_FN: Any
-    field_parent_F: Any
-    """Which field's word chooses the row of `field_FWN`: a content word, or (last) padding for none."""
-    places_TK: Any
-    """Which field stands at each place."""
-
-
 def sample(tables: SamplerTables, key: jax.Array, size: int) -> Batch:
     """`size` fresh masked sentences, independent of each other; a pure function of `key`."""
     tables = jax.tree.map(jnp.asarray, tables)  # NumPy tables cannot be indexed by traced numbers
@@ -79,9 +47,9 @@ def sample(tables: SamplerTables, key: jax.Array, size: int) -> Batch:
 
 
 def sample_evenly(tables: SamplerTables, key: jax.Array, size: int, first: jax.Array, shift_4: jax.Array) -> Batch:
-    """`size` fresh masked sentences that, with those of a run's other calls, are spread evenly over all questions.
+    """`size` fresh masked sentences that, with those of a run's other calls, cover all questions evenly.
 
-    The question and the words of its clause are drawn by a low-discrepancy sequence, no longer by four independent
+    The question and the words of its clause are drawn by a low-discrepancy sequence instead of four independent
     numbers: number n is the fractional part of n (r^-1, r^-2, r^-3, r^-4) + shift (Kronecker's sequence with Roberts'
     r). For a random shift (a Cranley-Patterson rotation, 1976) each sentence has exactly the distribution that `sample`
     has; but over many of them the frequencies of questions and of their clauses' words are met more closely than by
@@ -135,7 +103,7 @@ def _sentences(tables: SamplerTables, bits: jax.Array) -> Batch:
 
 def _draw(thresholds: jax.Array, bits: jax.Array) -> jax.Array:
     """The choice of each row: how many thresholds (last axis) its bits reach; 2**32 - 1 is never used as bits."""
-    return jnp.sum(jnp.minimum(bits, np.uint32(_BITS - 2)) >= thresholds, axis=-1, dtype=jnp.int32)
+    return jnp.sum(jnp.minimum(bits, np.uint32(BITS - 2)) >= thresholds, axis=-1, dtype=jnp.int32)
 
 
 def _draw_content(tables: SamplerTables, table_BC: jax.Array, bits_DB: jax.Array) -> jax.Array:
@@ -146,96 +114,3 @@ def _draw_content(tables: SamplerTables, table_BC: jax.Array, bits_DB: jax.Array
     object_BC = _draw(tables.object_ASVO[table_BC, subject_BC, verb_BC], bits_BC3[..., 2:])
     index_BC3 = jnp.stack([subject_BC, verb_BC, object_BC], axis=-1)
     return tables.content_3N[jnp.arange(3), index_BC3]
-
-
-def sampler_tables(world: World, masked: tuple[str, ...], held_out: bool = False) -> SamplerTables | None:
-    """Tables that draw trained contexts, or `held_out` ones; None where the world has no such context.
-
-    Args:
-      world: the world to draw from.
-      masked: the slots whose words are masked.
-      held_out: draw only (sentence, position) pairs whose context training never asks for.
-    """
-    trained_3SVO = held_out_contexts(world) == held_out
-    # What rejection leaves of each slot: for a slot without contexts all (or, of held-out pairs, nothing).
-    kept = {slot: float((world.content_SVO * trained_3SVO[i]).sum()) for i, slot in enumerate(CONTENT)}
-    questions: list[tuple[float, int, int, Field]] = []
-    for t, template in enumerate(world.templates):
-        places = [(i, field) for i, field in enumerate(template.fields) if not field.is_word and field.slot in masked]
-        for i, field in places:
-            share = kept.get(field.slot, float(not held_out))
-            questions.append((template.probability / len(places) * share, t, i, field))
-    if not any(share > 0 for share, *_ in questions):
-        return None  # questions without a share stay: tables of either kind have one shape, and need one compilation
-    clauses = max(template.clauses for template in world.templates)
-    table_EC = np.zeros((len(questions), clauses), np.int32)
-    for e, (_, _, _, field) in enumerate(questions):
-        if field.is_content:
-            table_EC[e, field.clause] = 1 + CONTENT.index(field.slot)
-    content = _content_tables(world, trained_3SVO)
-    return SamplerTables(
-        question_E=_thresholds(np.asarray([share for share, *_ in questions])),
-        template_E=_ints([t for _, t, _, _ in questions]),
-        position_E=_ints([i for _, _, i, _ in questions]),
-        slot_E=_ints([masked.index(field.slot) for *_, field in questions]),
-        clause_table_EC=_ints(table_EC),
-        **content,
-        **_field_tables(world, clauses),
-    )
-
-
-def _content_tables(world: World, trained_3SVO: NDArray[np.bool_]) -> dict[str, Any]:
-    joint_ASVO = np.stack([world.content_SVO, *(world.content_SVO * trained for trained in trained_3SVO)])
-    longest = max(joint_ASVO.shape[1:])
-    words_3N = np.zeros((3, longest), np.int32)
-    for i, slot in enumerate(CONTENT):
-        words_3N[i, : len(world.slots[slot])] = world.slots[slot]
-    return {
-        "subject_AS": _thresholds(joint_ASVO.sum(axis=(2, 3))),
-        "verb_ASV": _thresholds(joint_ASVO.sum(axis=3)),
-        "object_ASVO": _thresholds(joint_ASVO),
-        "content_3N": _ints(words_3N),
-    }
-
-
-def _field_tables(world: World, clauses: int) -> dict[str, Any]:
-    """Tables of all fields but content; in `places_TK` the content fields come first, then padding, then these."""
-    content = [Field(slot, clause) for clause in range(clauses) for slot in CONTENT]
-    others = {field: None for template in world.templates for field in template.fields if not field.is_content}
-    words = [world.field_words(field) for field in others]
-    longest = max((len(choices) for choices in words), default=1)
-    weight_FWN = np.zeros((len(words), len(world.vocabulary), longest))
-    words_FN = np.zeros((len(words), longest), np.int32)
-    for f, (field, choices) in enumerate(zip(others, words, strict=True)):
-        words_FN[f, : len(choices)] = choices
-        weight_FWN[f, :, : len(choices)] = 1.0 if field.of is None else world.forms_WW[field.slot][:, choices]
-    padding = len(content)
-    number = {field: i for i, field in enumerate([*content, None, *others])}
-    parent_F = [padding if field.of is None else number[Field(field.of, field.clause)] for field in others]
-    places_TK = np.full((len(world.templates), world.max_length), padding)
-    for t, template in enumerate(world.templates):
-        places_TK[t, : len(template)] = [number[field] for field in template.fields]
-    return {
-        "field_FWN": _thresholds(weight_FWN),
-        "field_words_FN": _ints(words_FN),
-        "field_parent_F": _ints(parent_F),
-        "places_TK": _ints(places_TK),
-    }
-
-
-def _thresholds(weight: Floats) -> NDArray[np.uint32]:
-    """Cumulative probabilities of the last axis in units of 2**-32, without the last one (which is always 1)."""
-    total = weight.sum(axis=-1, keepdims=True)
-    cumulative = np.cumsum(weight / np.where(total > 0, total, 1.0), axis=-1)[..., :-1]
-    return np.minimum(np.round(cumulative * _BITS), _BITS - 1).astype(np.uint32)
-
-
-def _ints(values: object) -> NDArray[np.int32]:
-    return np.asarray(values, np.int32)
-
-
-def training_tables(world: World, masked: tuple[str, ...]) -> SamplerTables:
-    """Tables that draw trained contexts, which every world has."""
-    tables = sampler_tables(world, masked)
-    assert tables is not None  # noqa: S101  only held-out contexts can be missing from a world
-    return tables

@@ -11,12 +11,12 @@ import unicodedata
 from collections.abc import Iterable
 from functools import cached_property
 
-from data.errors import InputError, suggestion
+from data.errors import InputError, require, suggestion
 
 PAD = 0
 """Fills a sentence up to the length of the batch; never attended to."""
 MASK = 1
-"""Stands where the masked word was."""
+"""Replaces the masked word."""
 SPECIAL_WORDS = ("[PAD]", "[MASK]")
 
 
@@ -39,14 +39,13 @@ class Vocabulary:
         return [self.words[token] for token in tokens if token != PAD]
 
     def encode(self, sentence: str) -> list[int]:
-        """The numbers of a sentence's words; a capital at the start and a glued full stop are understood.
+        """The numbers of a sentence's words; it may start with a capital and end with a full stop without a blank.
 
         Raises:
           InputError: the sentence is empty or has a word that this world does not know.
         """
         words = [part for word in normalise(sentence).split() for part in self._unglue(word)]
-        if not words:
-            raise InputError("the sentence is empty; write one such as 'the cat sat on the mat .'")
+        require(words, "the sentence is empty; write one such as 'the cat sat on the mat .'")
         if words[0] not in self.number and words[0][:1].lower() + words[0][1:] in self.number:
             words[0] = words[0][:1].lower() + words[0][1:]
         for word in words:

@@ -16,18 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import InputError, suggestion
-from data.grammar import CONTENT, Field, Template, confusable, expand, undeducible
+from data.files import is_file
+from data.grammar import CONTENT, Field, Template, TemplateError, confusable, expand, undeducible
 from data.vocabulary import Vocabulary
 from data.world_entries import WorldFile
 from data.world_file import read_world_file
+from data.world_tables import Floats, all_words, content_probability, form_table
 
-Floats = NDArray[np.float64]
+__all__ = ["Floats", "World", "describe", "load_world", "make_world", "world_names"]
+
 MAX_WORDS = 2_000
 
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """Everything that is true of a world, as tables; made by `load_world`."""
+    """A world as tables of probabilities; made by `load_world`."""
 
     name: str
     title: str
@@ -44,7 +47,7 @@ class World:
     held_out_share: float
     always_held_out: tuple[tuple[int, int, int], ...]
     examples: dict[str, str]
-    """Sentences to show, and where each stands in the world's file, for messages."""
+    """Sentences to show, and the place of each in the world's file, for messages."""
 
     @cached_property
     def index_W(self) -> NDArray[np.int64]:
@@ -65,35 +68,54 @@ class World:
         return {word: slot for slot, words in self.slots.items() for word in words}
 
     def field_words(self, field: Field) -> tuple[int, ...]:
-        """The words that can stand in `field`."""
+        """The words that fit `field`."""
         if field.is_word:
             return (self.vocabulary.number[field.slot],)
         if field.of is None:
             return self.slots[field.slot]
         used_W = self.forms_WW[field.slot][list(self.slots[field.of])].any(axis=0)
-        return tuple(int(word) for word in np.flatnonzero(used_W))
+        return tuple(np.flatnonzero(used_W).tolist())
 
     @cached_property
     def fingerprint(self) -> str:
-        """A digest of everything that decides probabilities; equal worlds have equal ones."""
-        digest = hashlib.blake2b(digest_size=8)
-        digest.update("\n".join(self.vocabulary.words).encode())
-        digest.update(repr(sorted(self.slots.items())).encode())
-        digest.update(self.content_SVO.round(12).tobytes())
-        digest.update(repr([(t.fields, round(t.probability, 12)) for t in self.templates]).encode())
-        for slot, table_WW in sorted(self.forms_WW.items()):
-            digest.update(repr(slot).encode() + table_WW.round(12).tobytes())
-        return digest.hexdigest()
+        """A digest of everything that probabilities depend on; equal worlds have equal fingerprints."""
+        parts = [
+            "\n".join(self.vocabulary.words).encode(),
+            repr(sorted(self.slots.items())).encode(),
+            self.content_SVO.round(12).tobytes(),
+            repr([(t.fields, round(t.probability, 12)) for t in self.templates]).encode(),
+            *(repr(slot).encode() + table_WW.round(12).tobytes() for slot, table_WW in sorted(self.forms_WW.items())),
+        ]
+        return hashlib.blake2b(b"".join(parts), digest_size=8).hexdigest()
 
     def check_masked(self, slots: tuple[str, ...]) -> None:
-        """Raise InputError unless a masked word of each of `slots` can be told to be of that slot."""
+        """Raise InputError unless the other words always show to which of `slots` a masked word belongs."""
         known = {field.slot for template in self.templates for field in template.fields if not field.is_word}
         for slot in slots:
             if slot not in known:
                 raise InputError(f"task.masked: the world '{self.name}' has no slot '{slot}'{suggestion(slot, known)}")
-        found = undeducible(self.templates, lambda field: frozenset(self.field_words(field)), slots)
-        if found:
-            raise InputError(f"task.masked: in the world '{self.name}' {_tell(found)}")
+        if found := undeducible(self.templates, self._word_sets, slots):
+            raise InputError(f"task.masked: in the world '{self.name}' {_ambiguity(found)}")
+
+    def check_templates(self) -> None:
+        """Raise TemplateError if two templates make one sentence, or the slot of a masked content word is ambiguous."""
+        if same := confusable(self.templates, self._word_sets):
+            shown = " and ".join(f"'{describe(template)}'" for template in same)
+            raise TemplateError(f"two templates cannot be told apart: {shown}; give one a word of its own")
+        if found := undeducible(self.templates, self._word_sets, CONTENT):
+            raise TemplateError(_ambiguity(found))
+
+    @cached_property
+    def _word_sets(self) -> dict[Field, frozenset[int]]:
+        """The words that fit each field of the templates."""
+        fields = {field for template in self.templates for field in template.fields}
+        return {field: frozenset(self.field_words(field)) for field in fields}
+
+    @cached_property
+    def fits_W(self) -> dict[Field, NDArray[np.bool_]]:
+        """For each field of the templates and each word of the vocabulary: whether the word fits."""
+        every_W = np.arange(len(self.vocabulary))
+        return {field: np.isin(every_W, [*words]) for field, words in self._word_sets.items()}
 
 
 def world_names() -> list[str]:
@@ -106,17 +128,13 @@ def load_world(name: str) -> World:
     """The world `name`: one that comes with catmat ("english"), or the path of a world file.
 
     Raises:
-      InputError: no such world, or a mistake in its file, with file, line and remedy.
+      InputError: there is no such world, or its file has an error, reported with file, line and remedy.
     """
     if name in world_names():
         with importlib.resources.as_file(importlib.resources.files("data") / "worlds" / f"{name}.yaml") as path:
             return make_world(name, read_world_file(path, f"data/worlds/{name}.yaml"))
     path = Path(name)
-    try:
-        found = path.is_file()
-    except OSError:  # a name that is too long, or a folder that may not be entered
-        found = False
-    if not found:
+    if not is_file(path):
         raise InputError(f"world '{name}': no such file, nor a world of catmat{suggestion(name, world_names())}")
     return make_world(path.stem, read_world_file(path))
 
@@ -125,41 +143,35 @@ def make_world(name: str, file: WorldFile) -> World:
     """Compute the tables of a checked world file.
 
     Raises:
-      InputError: two templates make the same sentence, or the slot of a masked content word is not certain. (Whether
-        the world can say its examples is seen where they are masked: `experiments.probes`.)
+      InputError: two templates make the same sentence, or the slot of a masked content word is ambiguous. (The
+        examples are checked where they are masked: `experiments.measuring.probes`.)
     """
-    where = ("sentences",)
     try:
-        templates = expand(file.sentences)
-    except ValueError as error:
-        raise file.document.error(where, str(error)) from None
-    vocabulary = Vocabulary(_all_words(file))
+        world = _with_tables(name, file, expand(file.sentences))
+        world.check_templates()
+    except TemplateError as error:
+        raise file.document.error(("sentences",), str(error)) from None
+    return world
+
+
+def _with_tables(name: str, file: WorldFile, templates: tuple[Template, ...]) -> World:
+    vocabulary = Vocabulary(all_words(file))
     if len(vocabulary) > MAX_WORDS:  # tables have an entry for each pair of words
         raise file.document.error(("words",), f"{len(vocabulary):,} words, more than {MAX_WORDS:,}; use fewer")
     number = vocabulary.number
-    world = World(
+    return World(
         name=name,
         title=file.title,
         vocabulary=vocabulary,
         slots={slot: tuple(number[word] for word in words) for slot, words in file.slots.items()},
         class_of={number[word]: class_name for word, class_name in file.class_of.items()},
-        content_SVO=_content_probability(file),
-        forms_WW={slot: _form_table(file, slot, vocabulary) for slot in file.forms},
+        content_SVO=content_probability(file),
+        forms_WW={slot: form_table(file, slot, vocabulary) for slot in file.forms},
         templates=templates,
         held_out_share=file.held_out_share,
         always_held_out=tuple((number[s], number[v], number[o]) for s, v, o in file.always_held_out),
         examples={text: file.document.place(("examples", i)) for i, text in enumerate(file.examples)},
     )
-    fields = {field for template in templates for field in template.fields}
-    words = {field: frozenset(world.field_words(field)) for field in fields}
-    same = confusable(templates, words.__getitem__)
-    if same:
-        shown = " and ".join(f"'{describe(template)}'" for template in same)
-        raise file.document.error(where, f"two templates cannot be told apart: {shown}; give one a word of its own")
-    unclear = undeducible(templates, words.__getitem__, CONTENT)
-    if unclear:
-        raise file.document.error(where, _tell(unclear))
-    return world
 
 
 def describe(template: Template) -> str:
@@ -167,43 +179,10 @@ def describe(template: Template) -> str:
     return " ".join(field.slot for field in template.fields)
 
 
-def _tell(found: tuple[Template, Template, int]) -> str:
+def _ambiguity(found: tuple[Template, Template, int]) -> str:
     first, second, i = found
     one, other = first.fields[i].slot, second.fields[i].slot
     return (
         f"a masked word may be '{one}' or '{other}' (word {i + 1} of '{describe(first)}' and of '{describe(second)}'); "
         "add or move a word that tells them apart"
     )
-
-
-def _all_words(file: WorldFile) -> list[str]:
-    words = [word for members in file.slots.values() for word in members]
-    words += [word for table in file.forms.values() for form in table.values() for word in form]
-    parts = [part for _, parts in file.sentences for part in parts]
-    parts += [part for outer in parts for part in outer.clause]
-    words += [part.slot for part in parts if part.is_word]
-    return list(dict.fromkeys(words))
-
-
-def _content_probability(file: WorldFile) -> Floats:
-    words = [file.slots[slot] for slot in CONTENT]
-    energy_SVO = np.zeros([len(members) for members in words])
-    index = {word: i for members in words for i, word in enumerate(members)}
-    for left, right, strength, pairs in file.preferences:
-        axes = CONTENT.index(left), CONTENT.index(right)
-        table = np.zeros([len(words[axes[0]]), len(words[axes[1]])])
-        for a, b in pairs:
-            table[index[a], index[b]] = strength
-        table = table if axes[0] < axes[1] else table.T
-        energy_SVO += np.expand_dims(table, ({0, 1, 2} - {*axes}).pop())
-    weight_SVO = np.exp(energy_SVO - energy_SVO.max())
-    return np.asarray(weight_SVO / weight_SVO.sum(), np.float64)
-
-
-def _form_table(file: WorldFile, slot: str, vocabulary: Vocabulary) -> Floats:
-    table_WW = np.zeros((len(vocabulary), len(vocabulary)))
-    for word in (word for content in CONTENT for word in file.slots[content]):
-        form = file.forms[slot].get(word) or file.forms[slot].get("default") or {}
-        for taken, weight in form.items():
-            table_WW[vocabulary.number[word], vocabulary.number[taken]] = weight / sum(form.values())
-    return table_WW

@@ -1,4 +1,4 @@
-"""What a world file says, as plain values, and the names in it."""
+"""The contents of a world file as plain values, and how the names in it are resolved."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -33,26 +33,28 @@ class WorldFile:
 def read_word(entry: Reader) -> str:
     """A word as it may stand in a sentence; raises InputError where it may not."""
     word = normalise(entry.text())
-    if not word or word.split() != [word]:
-        raise entry.fail("a word has no blank in it and is not empty; join its parts with _ or -")
-    if word in SPECIAL_WORDS or not word.isprintable() or len(word) > MAX_LETTERS:
-        raise entry.fail(f"'{word[:60]}' cannot be a word: it is reserved, invisible or too long; choose another")
+    entry.require(word.split() == [word], "a word has no blank in it and is not empty; join its parts with _ or -")
+    allowed = word not in SPECIAL_WORDS and _can_be_shown(word)
+    entry.require(allowed, f"'{word[:60]}' cannot be a word: it is reserved, invisible or too long; choose another")
     return word
 
 
 def read_name(entry: Reader, name: str) -> str:
-    """The name of a slot, class or group at `entry`: as a word, but with blanks; it is a label in other files."""
+    """The name of a slot, class or group at `entry`, which other files show: a word, but blanks inside are allowed."""
     name = normalise(name)
-    if not name or name != name.strip() or not name.isprintable() or len(name) > MAX_LETTERS:
-        raise entry.fail(f"'{name[:60]}' cannot be a name: it is empty, invisible or too long; choose another")
+    allowed = name and name == name.strip() and _can_be_shown(name)
+    entry.require(allowed, f"'{name[:60]}' cannot be a name: it is empty, invisible or too long; choose another")
     return name
+
+
+def _can_be_shown(text: str) -> bool:
+    return text.isprintable() and len(text) <= MAX_LETTERS
 
 
 def add_name(world: WorldFile, entry: Reader, name: str, words: list[str]) -> None:
     """Make `name` stand for `words`."""
     name = read_name(entry, name)
-    if name in world.names or name in world.slots:
-        raise entry.fail(f"the name '{name}' is taken; choose another")
+    entry.require(name not in {*world.names, *world.slots}, f"the name '{name}' is taken; choose another")
     world.names[name] = words
 
 

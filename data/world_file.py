@@ -1,4 +1,4 @@
-"""Read a world file: check every entry, and hand over plain values for `data.world` to compute with.
+"""Read a world file: check every entry, and return plain values from which `data.world` computes its tables.
 
 A world file is a mapping with the keys
 
@@ -10,12 +10,14 @@ A world file is a mapping with the keys
     preferences   list of {between: [slot, slot], strength, pairs: name -> [names]}
     clauses       name -> list of parts; a part is {slot}, {slot, of} or {word}, each with an optional `chance`
     sentences     list of {chance, parts}; here a part may also be {clause: name}
-    held_out      {share, always: [{subject, verb, object}]}: contexts that training never asks for
+    held_out      {share, always: [{subject, verb, object}]}: contexts that are held out from training
     examples      sentences to show
 
 where a name is a word, a class, a group, or (in forms) `default`.
 """
 
+import math
+from collections.abc import Callable
 from pathlib import Path
 
 from data.errors import printable
@@ -39,25 +41,20 @@ def check_world(document: Document) -> WorldFile:
     """The checked entries of a parsed world file."""
     world = WorldFile(document)
     required = ("format", "words", "preferences", "clauses", "sentences")
-    entries = Reader(document).mapping(("title", "groups", "forms", "held_out", "examples"), required)
-    if isinstance(entries["format"].value, bool) or entries["format"].value != FORMAT:
-        raise entries["format"].fail(f"this program reads format {FORMAT}; update catmat, or write format: {FORMAT}")
-    if "title" in entries:
-        world.title = printable(entries["title"].text())
-    _read_words(world, entries["words"])
-    if "groups" in entries:
-        _read_groups(world, entries["groups"])
-    if "forms" in entries:
-        _read_forms(world, entries["forms"])
-    for item in entries["preferences"].items(empty=True):
-        _read_preference(world, item)
-    read_clauses(world, entries["clauses"])
-    read_sentences(world, entries["sentences"])
-    if "held_out" in entries:
-        _read_held_out(world, entries["held_out"])
-    if "examples" in entries:
-        world.examples = [item.text() for item in entries["examples"].items(empty=True)]
+    entries = Reader(document).mapping(_READERS, required)
+    for name, read in _READERS.items():
+        if name in entries:
+            read(world, entries[name])
     return world
+
+
+def _read_format(_: WorldFile, entry: Reader) -> None:
+    known = entry.value == FORMAT and not isinstance(entry.value, bool)
+    entry.require(known, f"this program reads format {FORMAT}; update catmat, or write format: {FORMAT}")
+
+
+def _read_title(world: WorldFile, entry: Reader) -> None:
+    world.title = printable(entry.text())
 
 
 def _read_words(world: WorldFile, entry: Reader) -> None:
@@ -65,8 +62,7 @@ def _read_words(world: WorldFile, entry: Reader) -> None:
     for slot, words in entry.mapping(None, CONTENT).items():
         read_name(words, slot)
         grouped = isinstance(words.value, dict)
-        if grouped and not words.value:
-            raise words.fail("is empty; give it words")
+        words.require(words.value or not grouped, "is empty; give it words")
         world.slots[slot] = []
         classes = words.mapping() if grouped else {slot: words}
         for class_name, members in classes.items():
@@ -81,12 +77,11 @@ def _read_words(world: WorldFile, entry: Reader) -> None:
             if grouped:
                 add_name(world, members, class_name, [w for w in world.slots[slot] if world.class_of[w] == class_name])
     for word, item in seen.items():
-        if word in world.names:
-            raise item.fail(f"'{word}' names both a class and a word; rename the class")
+        item.require(word not in world.names, f"'{word}' names both a class and a word; rename the class")
         world.names[word] = [word]
-    combinations = len(world.slots["subject"]) * len(world.slots["verb"]) * len(world.slots["object"])
-    if combinations > MAX_COMBINATIONS:
-        raise entry.fail(f"{combinations:,} combinations of content words, more than {MAX_COMBINATIONS:,}; use fewer")
+    combinations = math.prod(len(world.slots[slot]) for slot in CONTENT)
+    too_many = f"{combinations:,} combinations of content words, more than {MAX_COMBINATIONS:,}; use fewer"
+    entry.require(combinations <= MAX_COMBINATIONS, too_many)
 
 
 def _read_groups(world: WorldFile, entry: Reader) -> None:
@@ -98,32 +93,33 @@ def _read_groups(world: WorldFile, entry: Reader) -> None:
 def _read_forms(world: WorldFile, entry: Reader) -> None:
     for slot, takes in entry.mapping().items():
         read_name(takes, slot)
-        if slot in world.slots or slot in world.names:
-            raise takes.fail(f"the name '{slot}' is taken; choose another")
+        takes.require(slot not in {*world.slots, *world.names}, f"the name '{slot}' is taken; choose another")
         table: dict[str, dict[str, float]] = {}
         for name, weights in takes.mapping().items():
             form = {
                 read_word(Reader(w.document, w.path, key)): w.number(1e-6, 1e6) for key, w in weights.mapping().items()
             }
-            if not form:
-                raise weights.fail("is empty; give it at least one word, such as {the: 1}")
+            weights.require(form, "is empty; give it at least one word, such as {the: 1}")
             for word in form:
-                if word in world.class_of:
-                    raise weights.fail(f"'{word}' is already a word of another slot; a word belongs to one slot, once")
+                twice = f"'{word}' is already a word of another slot; a word belongs to one slot, once"
+                weights.require(word not in world.class_of, twice)
             for noun in [name] if name == "default" else resolve(world, weights, name, CONTENT):
-                if noun in table:
-                    raise weights.fail(f"'{noun}' has its {slot} already; name it once")
+                weights.require(noun not in table, f"'{noun}' has its {slot} already; name it once")
                 table[noun] = form
-        if not table:
-            raise takes.fail("is empty; say which words it has, such as default: {the: 1}")
+        takes.require(table, "is empty; say which words it has, such as default: {the: 1}")
         world.forms[slot] = table
+
+
+def _read_preferences(world: WorldFile, entry: Reader) -> None:
+    for item in entry.items(empty=True):
+        _read_preference(world, item)
 
 
 def _read_preference(world: WorldFile, entry: Reader) -> None:
     parts = entry.mapping((), ("between", "strength", "pairs"))
     between = [item.text() for item in parts["between"].items()]
-    if len(between) != 2 or len({*between} & {*CONTENT}) != 2:
-        raise parts["between"].fail(f"must name two of {', '.join(CONTENT)}, such as [subject, verb]")
+    two = len(between) == len({*between} & {*CONTENT}) == 2
+    parts["between"].require(two, f"must name two of {', '.join(CONTENT)}, such as [subject, verb]")
     strength = parts["strength"].number(-MAX_STRENGTH, MAX_STRENGTH)
     pairs: list[tuple[str, str]] = []
     for name, liked in parts["pairs"].mapping().items():
@@ -139,8 +135,26 @@ def _read_held_out(world: WorldFile, entry: Reader) -> None:
         world.held_out_share = parts["share"].number(0, 0.5)
     for item in parts["always"].items(empty=True) if "always" in parts else []:
         blanks = item.mapping((), CONTENT)
-        words = [resolve(world, blanks[slot], blanks[slot].value, [slot]) for slot in CONTENT]
-        for slot, found in zip(CONTENT, words, strict=True):
-            if len(found) != 1:
-                raise blanks[slot].fail(f"must be one {slot}, not a class")
-        world.always_held_out.append((words[0][0], words[1][0], words[2][0]))
+        words = {slot: resolve(world, blanks[slot], blanks[slot].value, [slot]) for slot in CONTENT}
+        for slot, found in words.items():
+            blanks[slot].require(len(found) == 1, f"must be one {slot}, not a class")
+        world.always_held_out.append((words["subject"][0], words["verb"][0], words["object"][0]))
+
+
+def _read_examples(world: WorldFile, entry: Reader) -> None:
+    world.examples = [item.text() for item in entry.items(empty=True)]
+
+
+_READERS: dict[str, Callable[[WorldFile, Reader], None]] = {
+    "format": _read_format,
+    "title": _read_title,
+    "words": _read_words,
+    "groups": _read_groups,
+    "forms": _read_forms,
+    "preferences": _read_preferences,
+    "clauses": read_clauses,
+    "sentences": read_sentences,
+    "held_out": _read_held_out,
+    "examples": _read_examples,
+}
+"""How each entry is read, in this order: an entry may use the names of those before it."""

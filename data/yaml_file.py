@@ -1,22 +1,21 @@
 """Read a YAML file strictly and remember the line of every value.
 
-Differs from `yaml.safe_load` where that surprises people: `on`, `no` and `yes` are words, `1e-3` is a number, a key
-that stands twice is an error, and aliases are refused (they can blow a small file up to gigabytes). Only plain
+Differs from `yaml.safe_load` where that surprises people: `on`, `no` and `yes` are words, `1e-3` is a number, a
+duplicate key is an error, and aliases are refused (they can expand a small file to gigabytes). Only plain
 mappings, lists, text, numbers, true, false and null come back.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from data.errors import InputError
+from data.errors import InputError, reporting_os_errors, require
 
 KeyPath = tuple[str | int, ...]
-"""Where a value stands in its document: ("model", "d_head") or ("probes", 2)."""
+"""The path of a value in its document: ("model", "d_head") or ("probes", 2)."""
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
@@ -37,7 +36,7 @@ class Document:
     lines: dict[KeyPath, int]
 
     def place(self, path: KeyPath) -> str:
-        """Where `path` stands: `name:line: a.b: `; a path that is not in the file points to its parent."""
+        """The place of `path` for messages, `name:line: a.b: `; if it is not in the file, with its parent's line."""
         known = path
         while known and known not in self.lines:
             known = known[:-1]
@@ -56,14 +55,11 @@ def read_yaml(path: Path, name: str | None = None) -> Document:
       InputError: the file cannot be read, is not YAML, or uses what is refused (see above).
     """
     name = name or str(path)
+    with reporting_os_errors(f"{name}: cannot be read", "name a file that can"), path.open("rb") as file:
+        raw = file.read(MAX_BYTES + 1)
+    require(len(raw) <= MAX_BYTES, f"{name}: larger than {MAX_BYTES:,} bytes; is this the right file?")
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-        if len(raw) > MAX_BYTES:
-            raise InputError(f"{name}: larger than {MAX_BYTES:,} bytes; is this the right file?")
         text = raw.decode("utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{name}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise InputError(f"{name}:{line}: not UTF-8 text; save the file as UTF-8") from None
@@ -72,14 +68,11 @@ def read_yaml(path: Path, name: str | None = None) -> Document:
 
 def parse_yaml(text: str, name: str) -> Document:
     """Parse YAML `text`; raises InputError as `read_yaml` does."""
-    unreadable = _UNREADABLE.search(text)
-    if unreadable:
+    if unreadable := _UNREADABLE.search(text):
         line = text.count("\n", 0, unreadable.start()) + 1
         raise InputError(f"{name}:{line}: the character U+{ord(unreadable[0]):04X} cannot stand in a file; remove it")
-    lines: dict[KeyPath, int] = {}
     try:
-        events = yaml.parse(text, Loader=_LOADER)
-        value = _document(_Events(events, name), lines)
+        return _Composer(text, name).document()
     except yaml.MarkedYAMLError as error:
         line = 1 if error.problem_mark is None else error.problem_mark.line + 1
         since = "" if error.context_mark is None else f" since line {error.context_mark.line + 1}"
@@ -88,67 +81,62 @@ def parse_yaml(text: str, name: str) -> Document:
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # the last two: PyYAML without its C library
         first = (str(error).splitlines() or ["cannot be parsed"])[0]
         raise InputError(f"{name}:1: not valid YAML: {first}") from None
-    return Document(name, value, lines)
 
 
-class _Events:
-    """The parser's events one after another, with the file's name for messages."""
+class _Composer:
+    """Builds the values of a document from the events of PyYAML's parser."""
 
-    def __init__(self, events: Iterator[Any], name: str) -> None:
-        self._events, self.name = events, name
+    def __init__(self, text: str, name: str) -> None:
+        self._events, self._name = yaml.parse(text, Loader=_LOADER), name
+        self._lines: dict[KeyPath, int] = {}
 
-    def next(self) -> Any:
+    def document(self) -> Document:
+        value = None
+        self._next()  # the stream starts
+        if not isinstance(self._next(), yaml.StreamEndEvent):
+            value = self._value(self._next(), ())
+            self._next()  # the document ends
+            after = self._next()
+            last = isinstance(after, yaml.StreamEndEvent)
+            self._require(last, after, "a second document starts here; keep one document in a file")
+        return Document(self._name, value, self._lines)
+
+    def _next(self) -> Any:
         event = next(self._events)
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise self.error(event, "anchors and aliases (& and *) are not used here; write the value out, or quote it")
-        if getattr(event, "tag", None) not in (None, "!"):
-            raise self.error(event, f"the tag {event.tag} is not used here; remove it")
+        named = isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None)
+        what = "anchors and aliases (& and *) are not used here; write the value out, or quote it"
+        self._require(not named, event, what)
+        tag = getattr(event, "tag", None)
+        self._require(tag in (None, "!"), event, f"the tag {tag} is not used here; remove it")
         return event
 
-    def error(self, event: Any, message: str) -> InputError:
-        return InputError(f"{self.name}:{_line(event)}: {message}")
+    def _require(self, condition: object, event: Any, message: str) -> None:
+        require(condition, f"{self._name}:{event.start_mark.line + 1}: {message}")
+
+    def _value(self, event: Any, path: KeyPath) -> Any:
+        self._lines.setdefault(path, event.start_mark.line + 1)
+        self._require(len(path) <= MAX_DEPTH, event, f"nested more than {MAX_DEPTH} deep; flatten it")
+        if isinstance(event, yaml.ScalarEvent):
+            return parse_scalar(event.value) if event.implicit[0] and not event.style else event.value
+        if isinstance(event, yaml.SequenceStartEvent):
+            items: list[Any] = []
+            while not isinstance(event := self._next(), yaml.SequenceEndEvent):
+                items.append(self._value(event, (*path, len(items))))
+            return items
+        mapping: dict[str, Any] = {}
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
+            is_word = isinstance(event, yaml.ScalarEvent)
+            self._require(is_word, event, "a key must be one word, not a list or a mapping")
+            key = event.value
+            first = self._lines.get((*path, key))
+            self._require(first is None, event, f"{key}: stands twice (first in line {first}); remove one")
+            self._lines[*path, key] = event.start_mark.line + 1
+            mapping[key] = self._value(self._next(), (*path, key))
+        return mapping
 
 
-def _line(event: Any) -> int:
-    return int(event.start_mark.line + 1)
-
-
-def _document(events: _Events, lines: dict[KeyPath, int]) -> Any:
-    events.next()  # the stream starts
-    if isinstance(events.next(), yaml.StreamEndEvent):
-        return None
-    value = _value(events, events.next(), (), lines)
-    events.next()  # the document ends
-    after = events.next()
-    if not isinstance(after, yaml.StreamEndEvent):
-        raise events.error(after, "a second document starts here; keep one document in a file")
-    return value
-
-
-def _value(events: _Events, event: Any, path: KeyPath, lines: dict[KeyPath, int]) -> Any:
-    lines.setdefault(path, _line(event))
-    if len(path) > MAX_DEPTH:
-        raise events.error(event, f"nested more than {MAX_DEPTH} deep; flatten it")
-    if isinstance(event, yaml.ScalarEvent):
-        return _scalar(event.value) if event.implicit[0] and not event.style else event.value
-    if isinstance(event, yaml.SequenceStartEvent):
-        items: list[Any] = []
-        while not isinstance(event := events.next(), yaml.SequenceEndEvent):
-            items.append(_value(events, event, (*path, len(items)), lines))
-        return items
-    mapping: dict[str, Any] = {}
-    while not isinstance(event := events.next(), yaml.MappingEndEvent):
-        if not isinstance(event, yaml.ScalarEvent):
-            raise events.error(event, "a key must be one word, not a list or a mapping")
-        key = event.value
-        if key in mapping:
-            raise events.error(event, f"{key}: stands twice (first in line {lines[*path, key]}); remove one")
-        lines[*path, key] = _line(event)
-        mapping[key] = _value(events, events.next(), (*path, key), lines)
-    return mapping
-
-
-def _scalar(text: str) -> Any:
+def parse_scalar(text: str) -> Any:
+    """The value that `text` has unquoted in a file, and on the command line (`--train.steps 300`)."""
     if text in _NAMED:
         return _NAMED[text]
     if _INTEGER.fullmatch(text):
@@ -156,8 +144,3 @@ def _scalar(text: str) -> Any:
     if _NUMBER.fullmatch(text) or text in _SPECIAL:
         return float(_SPECIAL.get(text, text))
     return text
-
-
-def parse_scalar(text: str) -> Any:
-    """The value that `text` would have, unquoted, in a file: how the command line reads `--train.steps 300`."""
-    return _scalar(text)

@@ -7,29 +7,30 @@ python -m experiments.benchmark --repeats 5 --updates 300
 import argparse
 from collections.abc import Sequence
 
-from data.errors import InputError
+from data.errors import require
 from experiments.commands.options import OneLineParser
 from experiments.commands.process import run_command
 from experiments.speed.command_times import command_times, machine, show, sweep_times, update_rates
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command with `arguments` (by default the process's); gives the exit code."""
+    """Run the command with `arguments` (by default those of the process); returns the exit code."""
     parser = OneLineParser(
         prog="python -m experiments.benchmark",
         description="Measure catmat's speed on this machine.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--config", default="toy.yaml", metavar="FILE", help="the config that is measured")
-    parser.add_argument("--updates", type=int, default=200, metavar="N", help="updates a measurement")
+    parser.add_argument("--config", default="toy.yaml", metavar="FILE", help="the config whose training is timed")
+    parser.add_argument("--updates", type=int, default=200, metavar="N", help="updates in each measurement")
     parser.add_argument(
-        "--ablation", default="scaling.yaml", metavar="FILE", help="the ablation that is measured in part"
+        "--ablation", default="scaling.yaml", metavar="FILE", help="the ablation of which a part is timed"
     )
-    parser.add_argument("--repeats", type=int, default=3, metavar="N", help="measurements; the median is shown")
+    parser.add_argument(
+        "--repeats", type=int, default=3, metavar="N", help="measurements of each kind; their median is shown"
+    )
     options = parser.parse_args(arguments)
     for name in ("updates", "repeats"):
-        if getattr(options, name) < 1:
-            raise InputError(f"--{name}: must be at least 1, not {getattr(options, name)}")
+        require(getattr(options, name) >= 1, f"--{name}: must be at least 1, not {getattr(options, name)}")
     from experiments.ablation.config import load_ablation
     from experiments.config.loader import load_config
 

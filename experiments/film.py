@@ -11,18 +11,20 @@ from experiments.commands.process import run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command with `arguments` (by default the process's); gives the exit code."""
+    """Run the command with `arguments` (by default those of the process); returns the exit code."""
     parser = OneLineParser(
         prog="python -m experiments.film",
         description="Make a GIF and a PNG film strip of how the attention of a sentence formed in a run.",
         epilog='example: python -m experiments.film --run runs/toy-001 "the dog sat on the mat ."',
     )
-    parser.add_argument("sentence", help="a sentence of the run's world; every word that training masks gets a row")
-    parser.add_argument("--run", required=True, metavar="DIR", help="the run, or one member of several")
-    parser.add_argument("--steps", type=int, default=8, metavar="N", help="at most so many steps (default: 8)")
+    parser.add_argument("sentence", help="a sentence of the run's world; each word that training may mask gets a row")
+    parser.add_argument("--run", required=True, metavar="DIR", help="the run's folder; of several runs, that of one")
+    parser.add_argument(
+        "--steps", type=int, default=8, metavar="N", help="number of recorded steps to show, at most (default: 8)"
+    )
     parser.add_argument("--out", metavar="NAME", help="write NAME.gif and NAME.png (default: film-001 in the run, ...)")
     options = parser.parse_args(arguments)
-    # Imported late: a mistake in the options is answered without loading JAX.
+    # Imported late, so that errors in the options need not load JAX.
     from experiments.replay.film import make_film
     from experiments.training import runtime
 

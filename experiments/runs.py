@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from data.errors import InputError
+from data.errors import require
 from data.files import is_file, is_folder
 from experiments.commands.console import say
 from experiments.commands.options import OneLineParser
@@ -20,7 +20,7 @@ from experiments.run_directory.folders import ROOT, folders_in
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command with `arguments` (by default the process's); gives the exit code."""
+    """Run the command with `arguments` (by default those of the process); returns the exit code."""
     parser = OneLineParser(
         prog="python -m experiments.runs",
         description="List all runs of a folder: status, age, updates, excess, relation, and the config values in which "
@@ -36,8 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     root = Path(options.root)
-    if not is_folder(root):
-        raise InputError(f"--root {root}: no such folder; train something first, or name where the runs lie")
+    require(is_folder(root), f"--root {root}: no such folder; train something first, or name where the runs lie")
     runs = [load_row(folder) for folder in folders_in(root, "--root") if is_file(folder / "config.yaml")]
     console = Console(highlight=False)
     if not runs:

@@ -52,6 +52,11 @@ class CheckError(Exception):
     """The check could not be made: one line with what is wrong and how to mend it."""
 
 
+def _require(condition: object, message: str) -> None:
+    if not condition:
+        raise CheckError(message)
+
+
 class _RaisedError(CheckError):
     """The function under test raised."""
 
@@ -83,7 +88,7 @@ class ScaleReport:
 
 
 def scale_names(d_head: int, d_model: int | None = None, heads: int = 1, tokens: int = 1) -> dict[str, float]:
-    """The factors that have a name; nan for those of a size that is not given."""
+    """The value of each factor that has a name; nan where it needs a size that is not given."""
     model, head, head_count = d_model or math.nan, float(d_head), heads if heads > 1 else math.nan
     return {
         "none": 1.0,
@@ -118,7 +123,7 @@ def effective_scale(
     """Measure the factor that `attention` applies to q.k.
 
     Args:
-      attention: function of query, key and value, all of one shape, that gives an output of that shape, or a tuple
+      attention: function of query, key and value, all of one shape, that returns an output of that shape, or a tuple
         that starts with it. It is called about 20 times.
       d_head: components of a head's query.
       d_model: components of the model, for the names with it.
@@ -129,10 +134,10 @@ def effective_scale(
         another type or device), or auto: the first of these that it takes, among those that are imported.
 
     Returns:
-      The report. A function that is no softmax of a scaled dot product gets one too.
+      The report, also of a function that is no softmax of a scaled dot product.
 
     Raises:
-      CheckError: the function raises, or gives another shape or what is not finite; or an argument is no good.
+      CheckError: the function raises, or its output has another shape or is not finite; or an argument is invalid.
     """
     heads, tokens = _sizes(d_head, d_model, layout, heads, tokens)
     names = scale_names(d_head, d_model, heads, tokens)
@@ -146,8 +151,10 @@ def effective_scale(
         fits = _fits(levels)
         if not (all(fit.good for fit in fits) and abs(_drift(fits)) <= 1):
             raise _OtherError(_reason(probe, levels, names))
-        if len(fits) < 2:
-            raise CheckError("larger queries and keys give no finite weights, so a softcap would not show; try float32")
+        _require(
+            len(fits) >= 2,
+            "larger queries and keys give no finite weights, so a softcap would not show; try float32",
+        )
         return _report(levels, fits, names)
     except _OtherError as reason:
         return ScaleReport(math.nan, (), f"not a softmax of a scaled dot product: {reason}", math.nan, False)
@@ -178,13 +185,15 @@ def check_expected(expected: str | float, d_model: int | None) -> None:
     """Check a name.
 
     Raises:
-      CheckError: there is none such, or it needs d_model.
+      CheckError: there is no such name, or it needs d_model.
     """
-    known = list(scale_names(1))
-    if isinstance(expected, str) and expected not in (*known, *map(_short, known)):
-        raise CheckError(f"no factor is called {expected!r}; a number, or one of: {', '.join(map(_short, known))}")
-    if isinstance(expected, str) and "d_model" in expected and d_model is None:
-        raise CheckError(f"{expected} needs d_model; give it")
+    if isinstance(expected, str):
+        names, short = [*scale_names(1)], [*map(_short, scale_names(1))]
+        _require(
+            expected in (*names, *short),
+            f"no factor is called {expected!r}; a number, or one of: {', '.join(short)}",
+        )
+        _require("d_model" not in expected or d_model is not None, f"{expected} needs d_model; give it")
 
 
 def _short(name: str) -> str:
@@ -197,29 +206,23 @@ def _matching(scale: float, names: dict[str, float]) -> tuple[str, ...]:
 
 def _sizes(d_head: int, d_model: int | None, layout: str, heads: int | None, tokens: int | None) -> tuple[int, int]:
     """Heads and tokens: as given, else numbers whose names are those of no other factor."""
-    if layout not in LAYOUTS:
-        raise CheckError(
-            f"layout must be {', '.join(LAYOUTS)}, not {layout!r}; move the axes in a function of your own"
+    _require(
+        layout in LAYOUTS,
+        f"layout must be {', '.join(LAYOUTS)}, not {layout!r}; move the axes in a function of your own",
+    )
+    sizes = {"d_head": (d_head, 1), "d_model": (d_model, 1), "heads": (heads, 1), "tokens": (tokens, 4)}
+    for name, (size, least) in sizes.items():
+        _require(
+            size is None or (isinstance(size, int | np.integer) and size >= least),
+            f"{name} must be a whole number of at least {least}, not {size!r}",
         )
-    for name, size, least in (
-        ("d_head", d_head, 1),
-        ("d_model", d_model, 1),
-        ("heads", heads, 1),
-        ("tokens", tokens, 4),
-    ):
-        if size is not None and (not isinstance(size, (int, np.integer)) or size < least):
-            raise CheckError(f"{name} must be a whole number of at least {least}, not {size!r}")
-    if layout == "BTH" and heads not in (None, 1):
-        raise CheckError(f"layout BTH has no heads, so heads must be 1, not {heads}")
+    _require(layout != "BTH" or heads in (None, 1), f"layout BTH has no heads, so heads must be 1, not {heads}")
 
     def clear(number: int) -> bool:
         return not _matching(number**-0.5, scale_names(d_head, d_model))
 
-    if layout == "BTH":
-        heads = 1
-    elif heads is None and d_model is not None and d_model % d_head == 0:
-        heads = d_model // d_head
-    heads = heads or next(filter(clear, (2, 3)), 2)
+    whole = d_model // d_head if d_model is not None and d_model % d_head == 0 else None
+    heads = 1 if layout == "BTH" else heads or whole or next(filter(clear, (2, 3)), 2)
     return heads, tokens or next((n for n in (8, 10, 14) if clear(n) and n != heads), 8)
 
 
@@ -245,12 +248,13 @@ class _Level:
 
 @dataclass(frozen=True)
 class _Probe:
-    """The function under test, how it is called, and the queries and keys that it meets."""
+    """The function under test, how it is called, and the queries and keys that it gets."""
 
     attention: Callable[..., Any]
     kind: str
+    """The kind of arrays that it gets."""
     make: Callable[[Array], Any]
-    """The kind of arrays that it gets, and what makes them of NumPy's."""
+    """Makes them of NumPy's."""
     layout: str
     query_PTNH: Array
     key_SNH: Array
@@ -275,9 +279,11 @@ class _Probe:
             given = f"{self.kind} arrays of shape {arrays[0].shape}, {self.layout}"
             raise _RaisedError(f"the function raised {text} (given {given})") from error
         output = _to_numpy(returned[0] if isinstance(returned, tuple) and returned else returned)
-        if output.shape != arrays[0].shape:
-            found = f"not {output.shape} ({type(returned).__name__})"
-            raise CheckError(f"the output must have the query's shape, {arrays[0].shape} in {self.layout}, {found}")
+        _require(
+            output.shape == arrays[0].shape,
+            f"the output must have the query's shape, {arrays[0].shape} in {self.layout}, "
+            f"not {output.shape} ({type(returned).__name__})",
+        )
         output_BTNH = output.swapaxes(1, 2) if self.layout == "BNTH" else output
         output_PNTBH = output_BTNH.reshape(shape).transpose(0, 3, 2, 1, 4)
         shown_PNTX = output_PNTBH.reshape(2, heads, tokens, blocks * d_head)
@@ -294,7 +300,7 @@ def _laid_out(x_BTNH: Array, layout: str) -> Array:
     return np.array(x, np.float32, order="C")
 
 
-def _to_numpy(array: Any) -> Array:
+def _to_numpy(array: object) -> Array:
     if hasattr(array, "detach"):  # PyTorch: off the graph and the device, and NumPy knows no bfloat16
         array = array.detach().cpu().double().numpy()
     try:
@@ -309,8 +315,7 @@ def _makers(framework: str | Callable[[Array], Any]) -> Iterator[tuple[str, Call
     if callable(framework):
         yield "its", framework
         return
-    if framework not in FRAMEWORKS:
-        raise CheckError(f"framework must be {', '.join(FRAMEWORKS)} or a function, not {framework!r}")
+    _require(framework in FRAMEWORKS, f"framework must be {', '.join(FRAMEWORKS)} or a function, not {framework!r}")
     if framework in ("auto", "numpy"):
         yield "numpy", np.array
     for name, module, maker in (("jax", "jax.numpy", "array"), ("torch", "torch", "tensor")):
@@ -321,11 +326,17 @@ def _makers(framework: str | Callable[[Array], Any]) -> Iterator[tuple[str, Call
                 raise CheckError(f"{name} cannot be imported: {error}; install it or choose another") from error
 
 
-def _first_that_works(attention: Callable[..., Any], framework: str | Callable[[Array], Any], *rest: Any) -> _Probe:
+def _first_that_works(
+    attention: Callable[..., Any],
+    framework: str | Callable[[Array], Any],
+    layout: str,
+    query_PTNH: Array,
+    key_SNH: Array,
+) -> _Probe:
     """The function with the first kind of arrays for which it does not raise."""
     problems = []
     for kind, make in _makers(framework):
-        probe = _Probe(attention, kind, make, *rest)
+        probe = _Probe(attention, kind, make, layout, query_PTNH, key_SNH)
         try:
             probe(SIZES[0])
         except _RaisedError as error:
@@ -341,10 +352,11 @@ def _levels(probe: _Probe) -> list[_Level]:
     Scores then reach 20 to 50: a softcap shows, and a softmax that takes no maximum off does not overflow.
     """
     first, again, size = probe(SIZES[0]), probe(SIZES[0]), SIZES[0]
-    if not first.finite:
-        raise CheckError("the output has NaN or infinite numbers; is there a row in which every key is masked?")
-    if np.abs(first.weight_PNTS - again.weight_PNTS).max() > TOLERANCE * np.abs(first.weight_PNTS).max():
-        raise CheckError("two equal calls give different outputs; turn dropout and other randomness off")
+    _require(first.finite, "the output has NaN or infinite numbers; is there a row in which every key is masked?")
+    _require(
+        np.abs(first.weight_PNTS - again.weight_PNTS).max() <= TOLERANCE * np.abs(first.weight_PNTS).max(),
+        "two equal calls give different outputs; turn dropout and other randomness off",
+    )
     if ((first.weight_PNTS > 0).all(axis=0).sum(axis=-1) - 1).clip(0).sum() < ENOUGH:
         others = ", ".join(layout for layout in LAYOUTS if layout != probe.layout)
         raise _OtherError(f"queries see one key each, or hardly more (is {probe.layout} the layout? others: {others})")

@@ -28,10 +28,10 @@ exit codes: 0 finished, 2 a mistake in what was given, 3 diverged, 130 interrupt
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command with `arguments` (by default the process's); gives the exit code."""
+    """Run the command with `arguments` (by default those of the process); returns the exit code."""
     parser = config_parser("python -m experiments.train", "Train a model and watch its attention form.", EPILOG)
     add_run_options(parser)
-    parser.add_argument("--list-devices", action="store_true", help="print the devices that would be used, and stop")
+    parser.add_argument("--list-devices", action="store_true", help="print the devices that JAX would use, and stop")
     parser.add_argument(
         "--resume", nargs="?", const="", metavar="RUN", help="go on with a run that was stopped (default: the newest)"
     )
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = load_config(options.config or DEFAULT, overrides)
     if only_printed(options, config):
         return 0
-    # Imported late: --help and a mistake in the config are answered without loading JAX.
+    # Imported late, so that --help and errors in the config need not load JAX.
     from experiments.training import runtime
 
     runtime.prepare()

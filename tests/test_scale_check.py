@@ -15,6 +15,7 @@ from flax import nnx
 
 from data.errors import InputError
 from experiments import check_scale, scale_check
+from experiments.commands.scale_options import scale_parser
 from experiments.scale_check import CheckError, assert_scale, effective_scale
 
 D, D_MODEL = 24, 96  # four heads
@@ -592,7 +593,7 @@ def test_the_command_as_a_process(folder):
     wrong = run("their_mistake:attend", "--d-head", "64")
     assert (wrong.returncode, wrong.stdout, len(wrong.stderr.splitlines())) == (2, "", 1)
     told = run("--help").stdout
-    options = {option for action in check_scale._parser()._actions for option in action.option_strings}
+    options = {option for action in scale_parser()._actions for option in action.option_strings}
     assert len(options) == 9
     assert all(option in told for option in options)
     assert all(name in told for name in scale_check.scale_names(1))

@@ -71,7 +71,7 @@ def load_results(path: Path, group: Group) -> Results | None:
         version, runs = int(arrays.pop("version")), str(arrays.pop("runs"))
     except (InputError, KeyError, TypeError, ValueError):
         raise DamagedError(f"{path}: is damaged") from None
-    check_version(path, version)
+    check_version(path, version, "file of results")
     if set(arrays) != {field.name for field in dataclasses.fields(Results)}:
         raise DamagedError(f"{path}: is damaged")
     if runs != _identity(group):

@@ -24,7 +24,7 @@ from experiments.commands.process import EXIT_CODE, Interruption
 from experiments.config.loader import to_yaml
 from experiments.run_directory.files import write_text, writing
 from experiments.run_directory.folders import make_run_directory, resume_command
-from experiments.run_directory.lock import RunLock
+from experiments.run_directory.lock import run_lock
 from experiments.training.trainer import Progress
 
 RUNS, RESULTS = "runs", "results"
@@ -106,7 +106,7 @@ class _Session:
     def run(self, resumed: bool) -> int:
         """Train what has not ended, and report; of a `resumed` ablation something may have ended before."""
         plan, folder = self._plan, self._folder
-        with writing(folder), RunLock(folder, new=not resumed):
+        with writing(folder), run_lock(folder, new=not resumed):
             if not resumed:
                 write_text(folder / "config.yaml", to_yaml(plan.config))
                 predictions_page(folder, plan)

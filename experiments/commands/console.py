@@ -1,4 +1,4 @@
-"""Lines on the terminal with names of files or words of users: data, neither markup nor control characters."""
+"""Lines on the terminal that quote names of files or words of users, which are neither markup nor control codes."""
 
 from rich.console import Console
 from rich.text import Text
@@ -7,5 +7,5 @@ from data.errors import printable
 
 
 def say(console: Console, line: str, style: str = "") -> None:
-    """Print one line as it is, whatever stands in it."""
+    """Print one line literally."""
     console.print(Text(printable(line), style), soft_wrap=True)

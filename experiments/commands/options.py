@@ -1,7 +1,8 @@
-"""Options of the commands: every value of the config is one, with its meaning in --help. Imports no jax."""
+"""Options of the commands: one for each value of the config, with its meaning in --help. Imports no jax."""
 
 import argparse
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -23,7 +24,7 @@ def config_parser(
     prog: str, description: str, epilog: str = "", schema: type = Config, default: str = "toy.yaml"
 ) -> OneLineParser:
     """A parser with `--config` and one option for every value of the config, a dataclass `schema`."""
-    note = "A value given here wins over the config file; the defaults shown hold where the file says nothing."
+    note = "A value given here replaces that of the config file; a value that neither gives has the default shown."
     parser = OneLineParser(
         prog=prog,
         description=f"{description}\n\n{note}",
@@ -37,13 +38,11 @@ def config_parser(
         default=default,
         help=f"a config file, by path or by its name in configs/ (default: {default})",
     )
-    groups: dict[str, Any] = {}
-    for name, item in config_fields(schema):
-        section = name.rpartition(".")[0] or "experiment"
-        group = groups.setdefault(section, None) or parser.add_argument_group(section)
-        groups[section] = group
-        help_text = f"{item.metadata['meaning']} ({_shown(item)})".replace("%", "%%")
-        group.add_argument(f"--{name}", metavar="VALUE", default=argparse.SUPPRESS, help=help_text)
+    for section, fields in itertools.groupby(config_fields(schema), lambda named: named[0].rpartition(".")[0]):
+        group = parser.add_argument_group(section or "experiment")
+        for name, item in fields:
+            help_text = f"{item.metadata['meaning']} ({_shown(item)})".replace("%", "%%")
+            group.add_argument(f"--{name}", metavar="VALUE", default=argparse.SUPPRESS, help=help_text)
     return parser
 
 
@@ -73,17 +72,17 @@ def parse(
 
 
 def add_run_options(parser: argparse.ArgumentParser, called: str = "NAME") -> None:
-    """Add `--run-dir` and `--print-config`; without the first a run lies in `runs/<called>-001`, -002, ..."""
+    """Add `--run-dir` (default: `runs/<called>-001`, -002, ...) and `--print-config`."""
     usual = f"(default: runs/{called}-001, -002, ...)"
-    parser.add_argument("--run-dir", metavar="DIR", help=f"a new folder for this run {usual}")
-    parser.add_argument("--print-config", action="store_true", help="print the config that would run, and stop")
+    parser.add_argument("--run-dir", metavar="DIR", help=f"the folder of this run; it must be empty or new {usual}")
+    parser.add_argument("--print-config", action="store_true", help="print the whole config, as a file, and stop")
 
 
-def only_printed(options: argparse.Namespace, config: Any) -> bool:
-    """Print the config, and say so, where that is all that was asked for.
+def only_printed(options: argparse.Namespace, config: object) -> bool:
+    """Whether the config was only to be printed, which is then done; else check `--run-dir`.
 
     Raises:
-      InputError: it was not, and `--run-dir` cannot be used.
+      InputError: `--run-dir` cannot be used.
     """
     if options.print_config:
         print(to_yaml(config), end="")  # noqa: T201

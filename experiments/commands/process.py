@@ -15,15 +15,15 @@ from data.errors import InputError
 EXIT_CODE = 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _COLLECT_AFTER = 20_000
-"""New objects until Python looks for garbage among them. With 700, as in Python 3.11, that takes 0.27 s of a toy run,
-mostly while JAX is imported, which leaves no garbage."""
+"""Threshold of the garbage collector, in new objects. With 700, as in Python 3.11, it takes 0.27 s of a toy run, mostly
+while JAX is imported, which leaves no garbage."""
 
 
 def run_command(command: Callable[[], int]) -> NoReturn:
-    """Run a command and leave with its exit code: a user's mistake is one line and 2, Ctrl-C and SIGTERM are 130.
+    """Run a command and exit with its code; an InputError is one line and code 2, Ctrl-C and SIGTERM are code 130.
 
-    What the system refuses, such as output to a full disk, is one line and 2 as well. Where nobody reads the output any
-    more (`| head`) the command ends in silence, with 1. Characters that the output's encoding lacks become escapes.
+    Errors of the operating system, such as a full disk, are one line and code 2 as well. If nobody reads the output any
+    more (`| head`), the command ends silently with code 1. Characters that the output's encoding lacks become escapes.
     """
     gc.set_threshold(_COLLECT_AFTER)
     if threading.current_thread() is threading.main_thread():
@@ -36,10 +36,10 @@ def run_command(command: Callable[[], int]) -> NoReturn:
         try:
             sys.exit(command())
         finally:
-            # Else Python looks through all of JAX's objects once more before it ends, for 0.3 s. What lies in cycles is
-            # not finalised, so files are closed where they are written.
+            # Else Python's last garbage collection goes through all of JAX's objects, for 0.3 s. Objects in cycles are
+            # thus never finalised, so files are closed where they are written.
             gc.freeze()
-            # While it can still be told that the output takes nothing.
+            # Here, an error of the output can still be reported.
             print(end="", flush=True)  # noqa: T201
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
@@ -52,11 +52,11 @@ def run_command(command: Callable[[], int]) -> NoReturn:
 
 
 def _refused(error: OSError) -> int:
-    """Tell of what the system refused, in one line; gives the exit code."""
+    """Report an error of the operating system in one line; returns the exit code."""
     where = error.filename
     try:
         print(end="", flush=True)  # noqa: T201
-    except OSError:  # it is the output; what waits for it goes nowhere, or Python would complain on its way out
+    except OSError:  # it is the output; drop what is buffered, else Python reports the error again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         where = "the output"
     if isinstance(error, BrokenPipeError):
@@ -67,7 +67,7 @@ def _refused(error: OSError) -> int:
 
 
 def leave(_number: int, _frame: FrameType | None) -> NoReturn:
-    """End the process at once; a KeyboardInterrupt is lost where it meets a callback of C code, and JAX has many."""
+    """End the process at once. A KeyboardInterrupt would be lost in callbacks of C code, of which JAX has many."""
     if os.isatty(1):
         os.write(1, b"\r\x1b[K\x1b[?25h")  # the progress bar goes, the cursor that it hid comes back
     os.write(2, b"interrupted\n")
@@ -75,7 +75,7 @@ def leave(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 class Interruption:
-    """Within a `with`, remembers that a signal asked to stop; outside the main thread it hears nothing."""
+    """A context in which SIGINT and SIGTERM only set `requested`; a second one ends the process. Main thread only."""
 
     def __init__(self) -> None:
         self.requested = False

@@ -1,1 +1,1 @@
-"""What an experiment is: the values of config files and of the command line, read strictly."""
+"""The config of an experiment: values of config files and of the command line, read strictly."""

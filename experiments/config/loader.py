@@ -4,30 +4,37 @@ A config file holds values only, nested as the dataclasses are; what it leaves o
 """
 
 import dataclasses
-import importlib.resources
-import types
 import typing
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 
-from data.errors import InputError, suggestion
-from data.files import is_file, is_folder
-from data.reader import Reader, kind
+from data.errors import InputError
+from data.reader import Reader
 from data.yaml_file import Document, KeyPath, parse_scalar, parse_yaml, read_yaml
+from experiments.config.fields import declared_type, is_section, read_value, value_of_type
 from experiments.config.schema import FORMAT, RENAMED, Config
+from experiments.config.shipped import TRAIN, command_of, config_names, find_config
 
-Settings = dict[KeyPath, Any]
+__all__ = [
+    "config_names",
+    "load_as",
+    "load_config",
+    "make_as",
+    "make_config",
+    "option_document",
+    "read_value",
+    "to_yaml",
+]
+
+Settings = dict[KeyPath, object]
 """Values by their place: {("model", "d_head"): 64}."""
 Schema = TypeVar("Schema")
-"""A config dataclass. One that is not of `experiments.train` names its command: COMMAND = "gradients".
+"""A config dataclass. If it is not the config of `experiments.train`, it names its command: COMMAND = "gradients".
 
-A field whose type has a method `from_yaml(Reader)` is read by it, and written by its `plain()`: for what is no fixed
-set of names. It is no option of the command line.
+A field whose type is an `OwnReader` has no fixed set of names, so it is no option of the command line.
 """
-_TRAIN = "train"
 
 
 def load_config(name: str | None, overrides: Mapping[str, str]) -> Config:
@@ -45,7 +52,7 @@ def load_config(name: str | None, overrides: Mapping[str, str]) -> Config:
 
 def load_as(schema: type[Schema], name: str | None, overrides: Mapping[str, str]) -> Schema:
     """The config of another command, whose dataclass is `schema`; see `load_config`."""
-    document = Document("defaults", {}, {}) if name is None else read_yaml(*_find(name, schema))
+    document = Document("defaults", {}, {}) if name is None else read_yaml(*find_config(name, schema))
     return make_as(schema, document, overrides)
 
 
@@ -58,13 +65,15 @@ def make_as(schema: type[Schema], document: Document, overrides: Mapping[str, st
     """The config of another command of a parsed file; see `load_config`."""
     if document.value is None:
         document = Document(document.name, {}, document.lines)
-    settings = _read(Reader(document), schema, ())
+    entry = Reader(document)
+    _check_command(entry, schema)
+    settings = _read(entry, schema, ())
     places = dict.fromkeys(settings, document)
     for option, text in (overrides or {}).items():
         path = tuple(option.split("."))
         places[path] = option_document(f"--{option}", text)
-        settings[path] = _value(Reader(places[path]), _types(schema, path))
-    return typing.cast(Schema, _build(schema, (), settings, places))
+        settings[path] = value_of_type(Reader(places[path]), declared_type(schema, path))
+    return _build(schema, (), settings, places)
 
 
 class _Option(Document):
@@ -76,72 +85,41 @@ class _Option(Document):
 
 
 def option_document(name: str, text: str) -> Document:
-    """What was typed for the option `name`: a list or a mapping in YAML, or one value."""
+    """The text given for the option `name`, parsed: a list or a mapping in YAML, or one value."""
     value = parse_yaml(text, name).value if text.lstrip().startswith(("[", "{")) else parse_scalar(text)
     return _Option(name, value, {})
 
 
-def _find(name: str, schema: type) -> tuple[Path, str]:
-    """A config file by path or, failing that, by its name among catmat's own."""
-    path = Path(name)
-    if is_file(path):
-        return path, name
-    own = importlib.resources.files("configs")
-    for candidate in (name, f"{name}.yaml"):
-        if candidate in _shipped():
-            return Path(str(own / candidate)), f"configs/{candidate}"
-    if is_folder(path):
-        raise InputError(f"{name or path}: is a folder; name a config file in it")
-    raise InputError(f"{name}: no such config file{suggestion(name, config_names(schema))}")
-
-
-def config_names(schema: type = Config) -> list[str]:
-    """The configs that come with catmat, for the command whose config is a `schema`."""
-    folder = importlib.resources.files("configs")
-    first = {name: parse_yaml((folder / name).read_text(encoding="utf-8"), name).value for name in _shipped()}
-    return [name for name, values in first.items() if values.get("command", _TRAIN) == _command(schema)]
-
-
-def _shipped() -> list[str]:
-    folder = importlib.resources.files("configs")
-    return sorted(item.name for item in folder.iterdir() if item.name.endswith(".yaml"))
-
-
-def _command(schema: type) -> str:
-    """The command that a schema is the config of."""
-    return str(getattr(schema, "COMMAND", _TRAIN))
-
-
-def _types(schema: type, path: KeyPath) -> Any:
-    """The declared type of the setting at `path`."""
-    declared: Any = schema
-    for name in path:
-        declared = typing.get_type_hints(declared)[str(name)]
-    return declared
+def _check_command(entry: Reader, schema: type) -> None:
+    """Refuse a file of another command or format at once, before its keys are called unknown one by one."""
+    values, own = entry.mapping(), command_of(schema)
+    if "command" in values:
+        values["command"].require(
+            values["command"].value == own, f"must be {own} for this command; give it another file"
+        )
+    elif values and own != TRAIN:
+        raise entry.fail(f"command is missing, so this is a config of experiments.train; write command: {own}")
 
 
 def _read(entry: Reader, schema: type, path: KeyPath) -> Settings:
     declared = typing.get_type_hints(schema)
-    settings: Settings = {}
-    if not path:
-        _check_command(entry, schema)
-    known = [*declared] if path else [*declared, "format", "command"]
+    head = () if path else ("format", "command")
     for name, item in entry.mapping().items():
         if (now := RENAMED.get(".".join(map(str, (*path, name))))) is not None:
             raise item.fail(f"is called {now} now; rename it")
-    for name, item in entry.mapping(known).items():
-        if name in ("format", "command") and not path:
-            if name == "format" and item.value != FORMAT:
-                raise item.fail(other_format(item.value))
+    settings: Settings = {}
+    for name, item in entry.mapping([*declared, *head]).items():
+        if name in head:
+            item.require(name != "format" or item.value == FORMAT, other_format(item.value))
         elif is_section(declared[name]):
-            settings |= _read(item, typing.cast(type, declared[name]), (*path, name))
+            settings |= _read(item, declared[name], (*path, name))
         else:
-            settings[*path, name] = _value(item, declared[name])
+            settings[*path, name] = value_of_type(item, declared[name])
     return settings
 
 
 def other_format(found: object) -> str:
-    """What is said of a file whose format is not FORMAT: a file of an older one is not read, since names differ."""
+    """The error for a file of another format than FORMAT. Older ones are not read, since their names differ."""
     if isinstance(found, int) and found < FORMAT:
         return (
             f"is of format {found}, of catmat 0.1, whose names differ; read it with that version (in your own config"
@@ -150,49 +128,8 @@ def other_format(found: object) -> str:
     return f"this program reads format {FORMAT}; update catmat, or write format: {FORMAT}"
 
 
-def is_section(declared: Any) -> bool:
-    """Whether a declared type is a dataclass of further values."""
-    return dataclasses.is_dataclass(declared) and not hasattr(declared, "from_yaml")
-
-
-def read_value(item: Reader, schema: type, name: str) -> Any:
-    """The value at `item`, if it could be that of the setting `name` ("model.d_head") of `schema`."""
-    return _value(item, _types(schema, tuple(name.split("."))))
-
-
-def _check_command(entry: Reader, schema: type) -> None:
-    """Refuse a file of another command at once, before its keys are called unknown one by one."""
-    values, own = entry.mapping(), _command(schema)
-    if "command" in values and values["command"].value != own:
-        raise values["command"].fail(f"must be {own} for this command; give it another file")
-    if "command" not in values and values and own != _TRAIN:
-        raise entry.fail(f"command is missing, so this is a config of experiments.train; write command: {own}")
-
-
-def _value(item: Reader, declared: Any) -> Any:
-    """The value at `item`, if it is of the declared type; a whole number will do for a float."""
-    if hasattr(declared, "from_yaml"):
-        return declared.from_yaml(item)
-    if typing.get_origin(declared) is tuple:
-        one = typing.get_args(declared)[0]
-        return tuple(part.text() if one is str else _value(part, one) for part in item.items(empty=True))
-    allowed = typing.get_args(declared) if isinstance(declared, types.UnionType) else (declared,)
-    value = item.value
-    if float in allowed and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if int in allowed and isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        value = int(value)  # 1e3 steps
-    if type(value) not in allowed or value != value:
-        wanted = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-        shown = "nan" if value != value else kind(value)
-        raise item.fail(f"must be {' or '.join(wanted[one] for one in allowed)}, not {shown}")
-    if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):  # from the command line
-        raise item.fail(f"{value}: is not UTF-8 text, so no file can hold it; rename what it names")
-    return value
-
-
-def _build(schema: Any, path: KeyPath, settings: Settings, places: Mapping[KeyPath, Document]) -> Any:
-    values = {}
+def _build(schema: type[Schema], path: KeyPath, settings: Settings, places: Mapping[KeyPath, Document]) -> Schema:
+    values: dict[str, Any] = {}
     for name, declared in typing.get_type_hints(schema).items():
         if is_section(declared):
             values[name] = _build(declared, (*path, name), settings, places)
@@ -207,20 +144,19 @@ def _build(schema: Any, path: KeyPath, settings: Settings, places: Mapping[KeyPa
         raise document.error(at, message) from None
 
 
-def to_yaml(config: Any) -> str:
+def to_yaml(config: object) -> str:
     """The whole config (of any command) as a YAML file that reads back to the same config."""
+    command = command_of(type(config))
+    head = {"format": FORMAT} | ({} if command == TRAIN else {"command": command})
+    return yaml.dump(head | _plain(config), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
-    def plain(value: Any) -> Any:
-        if hasattr(value, "plain"):
-            return value.plain()
-        if dataclasses.is_dataclass(value):
-            return {item.name: plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
-        return [plain(one) for one in value] if isinstance(value, tuple) else value
 
-    command = _command(type(config))
-    head = {"format": FORMAT} | ({} if command == _TRAIN else {"command": command})
-    values = head | plain(config)
-    return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+def _plain(value: object) -> Any:
+    if hasattr(value, "plain"):
+        return value.plain()
+    if dataclasses.is_dataclass(value):
+        return {item.name: _plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
 
 
 class _Dumper(yaml.SafeDumper):

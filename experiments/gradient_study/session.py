@@ -16,7 +16,7 @@ from experiments.gradient_study.predictions import PREDICTIONS, Check, overall
 from experiments.gradient_study.report import predictions_page, write_report
 from experiments.run_directory.files import write_text, writing
 from experiments.run_directory.folders import make_run_directory
-from experiments.run_directory.lock import RunLock
+from experiments.run_directory.lock import run_lock
 from experiments.training import runtime
 
 
@@ -41,7 +41,7 @@ def study(config: GradientConfig, name: str, run_dir: str | None = None, console
     began = time.perf_counter()
     columns = (TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
     progress = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
-    with writing(folder), RunLock(folder, new=True), progress as bar:
+    with writing(folder), run_lock(folder, new=True), progress as bar:
         write_text(folder / "config.yaml", to_yaml(config))
         write_text(folder / "report.md", predictions_page())  # before anything is measured
         task = bar.add_task("compiling", total=pieces(config))

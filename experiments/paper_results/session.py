@@ -16,7 +16,7 @@ from experiments.paper_results.config import PapersConfig
 from experiments.paper_results.report import Results, write_report
 from experiments.run_directory.files import write_text, writing
 from experiments.run_directory.folders import make_run_directory
-from experiments.run_directory.lock import RunLock
+from experiments.run_directory.lock import run_lock
 from experiments.statistics.claims import Claim
 from experiments.training import runtime
 
@@ -41,7 +41,7 @@ def repeat(config: PapersConfig, run_dir: str | None = None, console: Console | 
     began = time.perf_counter()
     columns = (TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
     progress = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
-    with writing(folder), RunLock(folder, new=True), progress as bar:
+    with writing(folder), run_lock(folder, new=True), progress as bar:
         write_text(folder / "config.yaml", to_yaml(config))
         task = bar.add_task("compiling", total=sum(_pieces(config)[paper] for paper in config.papers))
         results = measure(config, world, lambda paper: bar.update(task, advance=1, description=paper))

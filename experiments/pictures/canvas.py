@@ -1,21 +1,19 @@
-"""What pictures of attention are painted with: a canvas of 256 fixed colours, and words of any script.
+"""A canvas of 256 fixed colours, and text in any script, with which pictures of attention are painted.
 
-Only NumPy and Pillow are imported. Matplotlib lends its typeface, which is found without importing it (0.2 s), and
-finds others when a word needs one. A canvas holds indices of colours: a value has exactly its colour, and PNG and GIF
-are encoded as they are, in a quarter of the time and half the bytes of full colour.
+Only NumPy and Pillow are imported. A canvas holds indices of colours: each value has exactly its colour, and PNG and
+GIF are encoded without conversion, in a quarter of the time and half the bytes of full colour.
 """
 
 import functools
-import importlib.util
 import io
 import math
-import re
 import unicodedata
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont, features
+from PIL import Image, ImageDraw, features
+
+from experiments.pictures.fonts import font_of
 
 # ColorBrewer's scales as in Matplotlib, from pale to dark.
 BLUES = "f7fbff deebf7 c6dbef 9ecae1 6baed6 4292c6 2171b5 08519c 08306b"
@@ -26,12 +24,8 @@ PAPER, INK, SOFT, LINE, UNKNOWN, ACCENT = range(SHADES, SHADES + 6)
 """Page, text, lesser text, thin lines, a value that is not finite, the mark of the relevant words."""
 _PLAIN = "ffffff 22303c 5d6b78 c3ccd4 d9d9d9 d1495b"
 _EMOJI = "fcc21b ffe08a e8833a a0522d 6b3e26 2e7d32 8bc34a f48fb1 b71c1c 000000"
-USUAL = re.compile("[\u0020-\u024f\u0380-\u0525…]*")
-"""Latin, Greek and Cyrillic words, which the typeface is known to have: nothing is imported for them."""
 _ANY = [0] + 255 * [255]
-"""Whatever a letter touches."""
-_STRIKES = (109, 160, 136, 128, 96)
-"""Sizes in which fonts of colour bitmaps come."""
+"""A mask of every pixel that a letter covers at least in part."""
 
 
 def _rgb(colours: str) -> NDArray[np.float64]:
@@ -112,7 +106,7 @@ def canvas(width: int, height: int, scale: str) -> Canvas:
 
 @functools.cache
 def _number(text: str, size: int, colours: tuple[int, int], scale: str) -> tuple[Image.Image, Image.Image]:
-    """Colours of a number's pixels on a cell, and which of them it touches; there are few numbers and few shades."""
+    """Colours of a number's pixels on a cell, and a mask of them; cached, since numbers and shades repeat."""
     cover = text_tile(text, size).getchannel("A")
     ink, paper = palette(scale).astype(float)[list(colours)]
     mixed = np.linspace(paper, ink, 16)
@@ -122,7 +116,7 @@ def _number(text: str, size: int, colours: tuple[int, int], scale: str) -> tuple
 
 @functools.lru_cache(maxsize=1024)
 def _turned(text: str, size: int, colour: int, bold: bool, angle: float) -> tuple[Image.Image, Image.Image]:
-    """Colours of a text's pixels on the page, and which of them it touches."""
+    """Colours of a text's pixels on the page, and a mask of them."""
     tile = text_tile(text, size, colour, bold)
     if angle:
         tile = tile.rotate(angle, expand=True, resample=Image.Resampling.BICUBIC)
@@ -137,7 +131,7 @@ def _turned(text: str, size: int, colour: int, bold: bool, angle: float) -> tupl
 
 @functools.lru_cache(maxsize=1024)
 def text_tile(text: str, size: int, colour: int = INK, bold: bool = False) -> Image.Image:
-    """A line of text on nothing; its middle is the middle of its capitals, whatever its words are.
+    """A line of text on a transparent tile, centred on the height of capitals.
 
     Each word has one font. Words stand from left to right in the order given, also those of a script that runs from
     right to left: there, letters are in order within a word only.
@@ -155,8 +149,7 @@ def text_tile(text: str, size: int, colour: int = INK, bold: bool = False) -> Im
 
 
 def _word(word: str, size: int, ink: tuple[int, ...], bold: bool) -> Image.Image:
-    path = _font_path(word)
-    font = _font(path.with_stem("DejaVuSans-Bold") if bold and path == _typeface() else path, size)
+    font = font_of(word, size, bold)
     if word and not features.check("raqm") and unicodedata.bidirectional(word[:1]) in ("R", "AL"):
         word = word[::-1]  # the plain layout sets letters from left to right; it cannot join Arabic ones either
     width, height = max(1, math.ceil(font.getlength(word))), round(1.5 * font.size)
@@ -166,63 +159,3 @@ def _word(word: str, size: int, ink: tuple[int, ...], bold: bool) -> Image.Image
     if font.size == size:
         return tile
     return tile.resize((max(1, round(width * size / font.size)), round(1.5 * size)), Image.Resampling.BOX)
-
-
-@functools.cache
-def _font(path: Path, size: int) -> ImageFont.FreeTypeFont:
-    """The font in this size or, of a font of bitmaps, in a size that it has."""
-    for strike in (size, *_STRIKES):
-        try:
-            return ImageFont.truetype(path, strike)
-        except OSError:
-            continue
-    return ImageFont.truetype(_typeface(), size)
-
-
-@functools.cache
-def _typeface() -> Path:
-    """DejaVu Sans, found without importing matplotlib."""
-    spec = importlib.util.find_spec("matplotlib")
-    path = Path(spec.origin if spec and spec.origin else "").parent / "mpl-data/fonts/ttf/DejaVuSans.ttf"
-    if path.is_file():
-        return path
-    import matplotlib as mpl  # noqa: PLC0415
-
-    return Path(mpl.get_data_path(), "fonts/ttf/DejaVuSans.ttf")
-
-
-@functools.cache
-def _font_path(word: str) -> Path:
-    """A font that has all characters of a word: the usual one, else one that is installed.
-
-    Where none has them all (a rare character, a word of two scripts) the usual one draws boxes.
-    """
-    if USUAL.fullmatch(word):
-        return _typeface()
-    needed = {ord(c) for c in word if not 0xFE00 <= ord(c) <= 0xFE0F}  # without what only chooses a character's look
-    for path in (_typeface(), *installed_fonts()):
-        # A font of a kind that is unknown here has characters and draws nothing.
-        if needed <= _characters(path) and _font(path, 20).getmask(word).getbbox():
-            return path
-    return _typeface()
-
-
-@functools.cache
-def installed_fonts() -> tuple[Path, ...]:
-    """Plain upright fonts first."""
-    from matplotlib.font_manager import findSystemFonts  # noqa: PLC0415
-
-    odd = ("bold", "italic", "oblique", "slanted", "serif", "mono", "light", "thin", "black", "condensed", "narrow")
-    paths = [path for path in map(Path, findSystemFonts()) if "lastresort" not in path.stem.casefold()]
-    return tuple(sorted(paths, key=lambda path: (sum(part in path.stem.casefold() for part in odd), path.stem)))
-
-
-@functools.cache
-def _characters(path: Path) -> frozenset[int]:
-    """Characters that a font has; matplotlib reads them 20 times as fast as fontTools."""
-    from matplotlib.ft2font import FT2Font  # noqa: PLC0415
-
-    try:
-        return frozenset(FT2Font(str(path)).get_charmap())
-    except (OSError, RuntimeError):  # a damaged font
-        return frozenset()

@@ -8,16 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.pictures.attention_map import FINE, Grid, Legend, MapLabels, shortened, side_width
-from experiments.pictures.canvas import (
-    BLUES,
-    INK,
-    LINE,
-    SOFT,
-    Canvas,
-    canvas,
-    text_tile,
-)
+from experiments.pictures.canvas import BLUES, INK, LINE, SOFT, Canvas, canvas, text_tile
+from experiments.pictures.grid import FINE, Grid, Legend, MapLabels, shortened, side_width
 
 _SHEET = 960 * FINE
 """Widest sheet of maps, as wide as a README shows."""

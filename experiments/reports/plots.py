@@ -1,15 +1,17 @@
-"""The figures of reports in one style: light axes, plainly labelled, curves that differ in colour, mark and dash.
+"""The figures of reports in one style: light axes with plain labels, curves that differ in colour, mark and dash.
 
-Colours are those of Okabe and Ito, which people with any colour vision can tell apart; marks and dashes differ too. A
-colour that comes again has another mark and another dash, up to 42 curves.
-Matplotlib is imported where it is used.
+The colours are those of Okabe and Ito, which people with any colour vision can tell apart. Up to 42 curves, no two of
+one colour have the same mark and dash. Matplotlib is imported where it is used.
 """
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from numpy.typing import ArrayLike
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -18,10 +20,11 @@ DASHES = ("-", (0, (5, 2)), (0, (2, 1)), "-.", (0, (1, 1.5)), (0, (6, 1, 1, 1)))
 """7 colours, 8 marks, 6 dashes: curves of one colour lie a multiple of 7 apart, and 7 shares no divisor with 8 or 6."""
 INK, _SOFT, _GRID = "#22303c", "#5b6b78", "#e3e8ec"
 _DPI = 130
+Sharing = bool | Literal["none", "all", "row", "col"]
 
 
 def save_figure(folder: Path, name: str, figure: "Figure") -> bytes:
-    """Save a figure as PNG and SVG; gives the PNG."""
+    """Save a figure as PNG and SVG; returns the PNG."""
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -35,7 +38,14 @@ def save_figure(folder: Path, name: str, figure: "Figure") -> bytes:
     return buffer.getvalue()
 
 
-def panels(rows: int, columns: int, width: float = 3.6, height: float = 2.9, **options: Any) -> tuple["Figure", Any]:
+def panels(
+    rows: int,
+    columns: int,
+    width: float = 3.6,
+    height: float = 2.9,
+    sharex: Sharing = False,
+    sharey: Sharing = False,
+) -> tuple["Figure", Any]:
     """A figure of `rows` x `columns` axes (an array [rows, columns]), light and plainly labelled.
 
     Args:
@@ -43,12 +53,13 @@ def panels(rows: int, columns: int, width: float = 3.6, height: float = 2.9, **o
       columns: columns of axes.
       width: of one of the axes, inches.
       height: likewise.
-      **options: for `Figure.subplots`, such as sharey="row".
+      sharex: which axes share their x axis, as for `Figure.subplots`.
+      sharey: likewise.
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width * columns, height * rows + 0.35), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False, **options)
+    axes = figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey)
     for one in axes.flat:
         one.grid(color=_GRID, linewidth=0.8)
         one.set_axisbelow(True)
@@ -59,11 +70,11 @@ def panels(rows: int, columns: int, width: float = 3.6, height: float = 2.9, **o
 
 
 def as_text(text: str) -> str:
-    """`text` for matplotlib, which takes what stands between two $ for a formula, and raises where it is none."""
+    """`text` for matplotlib, which would read the part between two $ as a formula, and raise if it is none."""
     return text.replace("$", r"\$")
 
 
-def label(axes: Any, title: str = "", x: str = "", y: str = "") -> None:
+def label(axes: "Axes", title: str = "", x: str = "", y: str = "") -> None:
     """Title and axis labels in the common style."""
     axes.set_title(as_text(title), fontsize=9, color=INK)
     axes.set_xlabel(as_text(x), fontsize=8.5, color=_SOFT)
@@ -75,15 +86,23 @@ def style(number: int) -> tuple[str, str, Any]:
     return COLOURS[number % len(COLOURS)], MARKS[number % len(MARKS)], DASHES[number % len(DASHES)]
 
 
-def line(axes: Any, x: Any, y: Any, number: int, name: str = "", low: Any = None, high: Any = None) -> None:
+def line(
+    axes: "Axes",
+    x: ArrayLike,
+    y: ArrayLike,
+    number: int,
+    name: str = "",
+    low: ArrayLike | None = None,
+    high: ArrayLike | None = None,
+) -> None:
     """Curve number `number`, in its own colour, mark and dash, with its interval as a band."""
     colour, mark, dash = style(number)
     axes.plot(x, y, color=colour, marker=mark, linestyle=dash, markersize=4, linewidth=1.5, label=name or None)
-    if low is not None:
+    if low is not None and high is not None:
         axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
 
 
-def legend(figure: "Figure", axes: Any) -> None:
+def legend(figure: "Figure", axes: "Axes") -> None:
     """One legend for all axes, above them."""
     handles, names = axes.get_legend_handles_labels()
     widest = 0.7 + 0.07 * max(map(len, names))  # inches: the line with its mark, and letters of this size

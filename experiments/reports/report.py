@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ACTIVE = re.compile(r"[^\w .,;:/=+%()'\"-]|(?<!\w)_|_(?!\w)|:(?=/)")
-"""What Markdown or HTML may act on; a _ inside a word and punctuation between words they leave alone."""
+"""Characters that Markdown or HTML may interpret; not a _ inside a word, nor plain punctuation."""
 
 
 class Report:
-    """The report that a command leaves in its run directory."""
+    """The report that a command writes into its run directory."""
 
     def __init__(self, folder: Path, title: str) -> None:
         self.folder = folder
@@ -46,19 +46,19 @@ class Report:
         self._parts.append("\n".join(f"* {line}" for line in lines))
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """A table; a bar inside a cell is written so that it stays inside."""
+        """A table; bars inside a cell are escaped."""
         lines = [header, ["---"] * len(header), *rows]
         shown = [[str(cell).replace("|", "\\|").replace("\n", " ") for cell in line] for line in lines]
         self._parts.append("\n".join(f"| {' | '.join(line)} |" for line in shown))
 
     def figure(self, name: str, figure: "Figure", caption: str) -> None:
-        """A figure, saved as `name.png` and `name.svg`, with what it shows in words."""
+        """A figure, saved as `name.png` and `name.svg`, with a caption."""
         self.images[name] = save_figure(self.folder, name, figure)
         alternative = caption.partition(". ")[0].replace("[", "(").replace("]", ")")
         self._parts.append(f"![{alternative}]({name}.png)\n\n*{caption}* ([SVG]({name}.svg))")
 
     def csv(self, name: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """A table of its own, saved as `name.csv`; numbers in full."""
+        """A table saved as `name.csv`, with seven digits of each number."""
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
         writer.writerow(header)
@@ -75,5 +75,5 @@ class Report:
 
 
 def escaped(text: str) -> str:
-    """`text` of a user in Markdown: what could act, and every blank but a space, as numbered characters."""
+    """`text` of a user for Markdown: active characters, and every blank but a space, become numeric references."""
     return _ACTIVE.sub(lambda found: f"&#{ord(found[0])};", text)

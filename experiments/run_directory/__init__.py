@@ -1,6 +1,6 @@
-"""What a run leaves behind, and how it is read; NumPy alone, no jax.
+"""The files of a run and how to read them; needs NumPy alone, no jax.
 
-runs/toy-001/                 one run; with several seeds, one folder a member inside: seed-0, seed-1, ...
+runs/toy-001/                 one run; with several seeds, one folder inside for each: seed-0, seed-1, ...
     config.yaml               the whole config, resolved
     events.out.tfevents.*     for TensorBoard
     attention.png             how the attention of the first watched sentence formed

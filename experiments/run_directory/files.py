@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and what is said where the system refuses to write."""
+"""Files that are written whole or not at all, and how errors of the files of a run are reported."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,31 +11,59 @@ from experiments.run_directory.folders import cannot_write
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Within it, a system that refuses to write (a full disk) is a mistake told in one line."""
+    """Within it, an error of the system while writing (a full disk, say) is reported in one line."""
     try:
         yield
     except OSError as error:
         raise cannot_write(folder, error, "what stands there is kept") from None
 
 
+@contextmanager
+def reading(path: Path, missing: str, damage: tuple[type[Exception], ...]) -> Iterator[None]:
+    """Within it, an error while reading `path` is reported in one line.
+
+    Args:
+      path: a file of a run.
+      missing: what it may mean that there is no such file.
+      damage: the exceptions that damaged contents raise.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; {missing}") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error}); allow it, or start a new run") from None
+    except damage as error:
+        raise InputError(f"{path}: is damaged ({error}); restore it, or start a new run") from None
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """The path of a file to write; it takes the place of `path` at the end, so that `path` is whole at any time."""
+    part = path.with_name(path.name + ".part")
+    yield part
+    part.replace(path)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 class NewerFileError(InputError):
     """A file of a version of catmat that is newer than this one."""
 
 
-def check_version(path: Path, version: int) -> None:
-    """Refuse a record or a summary of another version than FORMAT.
+def check_version(path: Path, version: object, what: str) -> None:
+    """Refuse a file that is no `what` ("record") of catmat, or one of another version than FORMAT.
 
     Raises:
-      NewerFileError: it is of a newer one.
-      InputError: it is of an older one.
+      NewerFileError: it is of a newer version.
+      InputError: it is of an older one, or of none.
     """
+    if not isinstance(version, int):
+        raise InputError(f"{path}: is not a {what} of catmat; restore it, or start a new run")
     if version > FORMAT:
         raise NewerFileError(f"{path}: has version {version}, this program reads {FORMAT}; update catmat")
     if version < FORMAT:

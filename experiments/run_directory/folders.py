@@ -1,12 +1,12 @@
-"""Where a run leaves what it made: a folder of its own, never one that holds something already."""
+"""The folder of a run: one of its own, never one that holds something already."""
 
-import errno
+import itertools
 import os
 import re
 import shlex
 from pathlib import Path
 
-from data.errors import InputError, printable
+from data.errors import InputError, printable, reporting_os_errors, require
 
 ROOT = Path("runs")
 _UNUSABLE = re.compile(r"[\[\]\\\ud800-\udfff]")  # orbax reads [ as a pattern, tensorstore \ as a /
@@ -21,54 +21,47 @@ def make_run_directory(name: str, given: str | None = None, root: Path = ROOT) -
       InputError: the folder cannot be made, or `given` holds something.
     """
     if given is not None:
-        return _take(check_run_directory(given))
+        folder = check_run_directory(given)
+        _make(folder, exist_ok=True)
+        require(os.access(folder, os.W_OK), f"--run-dir {folder}: cannot be written to; name another folder")
+        return folder
     check_place(root, "--run-dir")
     name = _UNUSABLE.sub("_", name)
     _make(root, exist_ok=True)
     ends = (p.name.removeprefix(f"{name}-") for p in folders_in(root, "--run-dir") if p.name.startswith(f"{name}-"))
     taken = [int(end) for end in ends if end.isdecimal() and end.isascii()]
-    number = max(taken, default=0) + 1
-    while True:
-        folder = root / f"{name}-{number:03d}"
-        if _make(folder, exist_ok=False):
-            return folder
-        number += 1
+    numbers = itertools.count(max(taken, default=0) + 1)
+    return next(folder for n in numbers if _make(folder := root / f"{name}-{n:03d}", exist_ok=False))
 
 
 def check_run_directory(given: str) -> Path:
-    """The folder a user named, if nothing is in it; makes nothing, so that a mistake is told before the work begins.
+    """The folder a user named, if it is empty or not there yet; nothing is made, so that errors come before the work.
 
     Raises:
       InputError: it holds something, or is a file.
     """
     folder = Path(given)
     check_place(folder, "--run-dir")
-    try:
-        if folder.is_dir() and any(folder.iterdir()):
-            raise InputError(not_empty(folder))
-        if folder.exists() and not folder.is_dir():
-            raise InputError(f"--run-dir {folder}: is a file; name a new folder")
-    except OSError as error:  # a name that is too long, or a folder that may not be entered
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise InputError(f"--run-dir {folder}: cannot be used ({reason}); name another folder") from None
+    # A name may be too long, and a folder may be closed to this user.
+    with reporting_os_errors(f"--run-dir {folder}: cannot be used", "name another folder"):
+        require(not folder.exists() or folder.is_dir(), f"--run-dir {folder}: is a file; name a new folder")
+        require(not folder.exists() or not any(folder.iterdir()), not_empty(folder))
     return folder
 
 
 def not_empty(folder: Path) -> str:
-    """What is said of a folder that holds something."""
+    """The error for a folder that holds something."""
     return f"--run-dir {folder}: is not empty, and nothing is overwritten; name a new folder"
 
 
 def folders_in(root: Path, option: str) -> list[Path]:
-    """What lies in a folder, by name.
+    """Files and folders in a folder, by name.
 
     Raises:
-      InputError: it may not be read.
+      InputError: this user may not read it.
     """
-    try:
+    with reporting_os_errors(f"{root}: cannot be read", f"allow it, or choose {option}"):
         return sorted(root.iterdir())
-    except OSError as error:
-        raise InputError(f"{root}: cannot be read ({error.strerror}); allow it, or choose {option}") from None
 
 
 def check_place(folder: Path, option: str) -> None:
@@ -78,25 +71,23 @@ def check_place(folder: Path, option: str) -> None:
       InputError: its name, or that of a folder around it, is not UTF-8 text or holds [, ] or a backslash.
     """
     whole = str(folder.absolute())
-    if _UNUSABLE.search(whole):
-        what = "must be UTF-8 text without [, ] and \\"
-        raise InputError(f"{option} {folder}: its whole name, {whole}, {what}; choose another folder")
+    rule = f"its whole name, {whole}, must be UTF-8 text without [, ] and \\; choose another folder"
+    require(not _UNUSABLE.search(whole), f"{option} {folder}: {rule}")
 
 
 def resume_command(folder: Path, command: str = "train") -> str:
-    """The command that goes on with a run, to be copied."""
+    """The command that resumes a run, to be copied."""
     return f"python -m experiments.{command} --resume {shlex.quote(printable(str(folder)))}"
 
 
 def newest_run(root: Path = ROOT, command: str = "train") -> Path:
-    """The run of a command that was worked at last.
+    """The run of a command whose config was written last.
 
     Raises:
       InputError: there is none.
     """
     configs = [path for path in root.glob("*/config.yaml") if command_of(path.parent) == command]
-    if not configs:
-        raise InputError(f"--resume: no run of experiments.{command} in {root}; name the folder of one")
+    require(configs, f"--resume: no run of experiments.{command} in {root}; name the folder of one")
     return max(configs, key=lambda path: path.stat().st_mtime).parent
 
 
@@ -110,26 +101,14 @@ def command_of(folder: Path) -> str:
     return found[1] if found else "train"
 
 
-def _take(folder: Path) -> Path:
-    """`folder`, made if it is not there, as one that can be written to."""
-    _make(folder, exist_ok=True)
-    if not os.access(folder, os.W_OK):
-        raise InputError(f"--run-dir {folder}: cannot be written to; name another folder")
-    return folder
-
-
 def _make(folder: Path, exist_ok: bool) -> bool:
-    """Make a folder; False where it is there already and that is not wanted."""
-    try:
-        folder.mkdir(parents=True, exist_ok=exist_ok)
-    except FileExistsError:
-        if exist_ok:
-            raise InputError(f"{folder}: is a file, not a folder; move it, or choose --run-dir") from None
-        return False
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        hint = "free some space" if error.errno == errno.ENOSPC else "choose another place with --run-dir"
-        raise InputError(f"{folder}: cannot be made ({reason}); {hint}") from None
+    """Make a folder; gives False if it is there already and must not be (`exist_ok`)."""
+    with reporting_os_errors(f"{folder}: cannot be made", "choose another place with --run-dir, or free some space"):
+        try:
+            folder.mkdir(parents=True, exist_ok=exist_ok)
+        except FileExistsError:
+            require(not exist_ok, f"{folder}: is a file, not a folder; move it, or choose --run-dir")
+            return False
     return True
 
 
@@ -139,7 +118,7 @@ def run_folders(folder: Path, seed: int, seeds: int) -> list[Path]:
 
 
 def cannot_write(folder: Path, error: OSError, kept: str = "") -> InputError:
-    """What the system refused in `folder`, as a mistake told in one line; `kept` says what is not lost."""
+    """The error for a folder that the system does not let us write to; `kept` says what is not lost."""
     reason, end = error.strerror or error, f"; {kept}" if kept else ""
     place = error.filename2 or error.filename
     if place and isinstance(error, IsADirectoryError | NotADirectoryError):  # something stands in a file's place

@@ -1,46 +1,36 @@
-"""A hold on a run's folder, so that two processes never write into one."""
+"""A lock on a run's folder, so that two processes never write into one."""
 
 import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
 
-from data.errors import InputError
+from data.errors import InputError, reporting_os_errors, require
 from experiments.run_directory.folders import not_empty
 
 
-class RunLock:
-    """Holds a run's folder against other processes; the hold dies with the process, however it ends.
+@contextmanager
+def run_lock(folder: Path, new: bool = False) -> Iterator[None]:
+    """Lock a run's folder against other processes; the lock ends with the process, however that ends.
 
-    Where a file system knows no locks there is none, and a run goes on without: not every cluster's disk has them.
+    On a file system without locks (not every cluster's disk has them) the run goes on without one.
+
+    Args:
+      folder: the run's folder.
+      new: the run is new, so the folder must be empty: another process may have written into it since it was checked.
+
+    Raises:
+      InputError: another process holds it, it cannot be written to, or it is not empty.
     """
-
-    def __init__(self, folder: Path, new: bool = False) -> None:
-        """Of a `new` run the folder must be empty: another process may have ended in it since that was looked at."""
-        self._path, self._new = folder / ".lock", new
-
-    def __enter__(self) -> Self:
+    path = folder / ".lock"
+    with reporting_os_errors(f"{folder}: cannot be written to", "name another folder"):
+        file = path.open("a")
+    with file:
         try:
-            self._file = self._path.open("a")
-        except OSError as error:
-            reason = error.strerror or error
-            raise InputError(f"{self._path.parent}: cannot be written to ({reason}); name another folder") from None
-        try:
-            self._hold()
-        except (InputError, OSError):
-            self._file.close()
-            raise
-        return self
-
-    def _hold(self) -> None:
-        folder = self._path.parent
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InputError(f"{folder}: another process works in it; wait for it, or stop it") from None
-        except OSError:  # no locks here
+        except OSError:  # this file system has no locks
             pass
-        if self._new and any(path != self._path for path in folder.iterdir()):
-            raise InputError(not_empty(folder))
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
+        require(not new or all(other == path for other in folder.iterdir()), not_empty(folder))
+        yield

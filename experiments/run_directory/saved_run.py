@@ -1,4 +1,4 @@
-"""How to read what a run left behind.
+"""Read the files of a run.
 
 run = load_run("runs/toy-001")
 run.record["weights"][-1, 0, 0]     the last map of sentence 0, masked word 0: [heads, words]
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from data.errors import InputError
+from data.errors import InputError, require
 from data.files import is_file, is_folder
 from experiments.config.loader import load_config
 from experiments.config.schema import Config
@@ -24,7 +24,7 @@ from experiments.run_directory.summary_file import read_summary
 
 @dataclass(frozen=True)
 class SavedRun:
-    """What a run left behind; read when it is asked for. Where it has several members, see those."""
+    """The files of a run, read when they are first used. The runs of several seeds are in `runs`."""
 
     folder: Path
     config: Config
@@ -51,24 +51,22 @@ class SavedRun:
         file = RecordFile(self.folder, "params")
         arrays = file.read()
         steps = arrays.get("step", np.zeros(0))
-        stacked = [array.shape[:1] == steps.shape for name, array in arrays.items() if name != "version"]
-        if not (steps.ndim == 1 and steps.size and all(stacked)):
-            raise InputError(f"{file.path}: holds no parameters; restore it, or start a new run")
+        stacked = all(array.shape[:1] == steps.shape for name, array in arrays.items() if name != "version")
+        holds_parameters = steps.ndim == 1 and steps.size and stacked
+        require(holds_parameters, f"{file.path}: holds no parameters; restore it, or start a new run")
         return arrays
 
     def params(self, t: int = -1) -> dict[str, Any]:
         """The parameters at recorded step number `t` (the last by default), nested as the model takes them."""
-        return nested_params({name: array[t] for name, array in self.all_params.items() if name not in _NO_PARAMS})
-
-
-_NO_PARAMS = ("version", "step")
+        arrays = {name: array for name, array in self.all_params.items() if name not in ("version", "step")}
+        return nested_params({name: array[t] for name, array in arrays.items()})
 
 
 def load_run(path: str | Path) -> SavedRun:
-    """The run in a folder: `runs/toy-001`, or one member of several, `runs/lab-001/seed-3`.
+    """The run in a folder: `runs/toy-001`, or one run of several, `runs/lab-001/seed-3`.
 
     Raises:
-      InputError: no run lies there, or its config cannot be read.
+      InputError: there is no run, or its config cannot be read.
     """
     folder = Path(path)
     own = folder / "config.yaml"

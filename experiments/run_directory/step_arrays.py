@@ -1,7 +1,7 @@
 """Files of arrays that grow with a training: one small file a recorded step, merged into one at the end.
 
-A part is written whole or not at all (under another name first), so a process that dies leaves every recorded step that
-it finished. Nothing is pickled: files are read with `allow_pickle=False`.
+A part is written whole or not at all, so a process that dies leaves every step that it has recorded. Nothing is
+pickled: files are read with `allow_pickle=False`.
 """
 
 import struct
@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import InputError
+from data.errors import InputError, require
 from experiments.config.schema import FORMAT
-from experiments.run_directory.files import check_version
+from experiments.run_directory.files import check_version, reading, replacing
 
 _DAMAGE = (
     *(ValueError, EOFError, KeyError, TypeError, OverflowError, MemoryError, NotImplementedError, SyntaxError),
@@ -33,22 +33,23 @@ class RecordFile:
 
     def __init__(self, folder: Path, name: str) -> None:
         self.path, self._parts = folder / f"{name}.npz", folder / f"{name}-parts"
+        self._fixed = self._parts / "fixed.npz"
 
     def exists(self) -> bool:
         """Whether anything was recorded."""
         return self.path.exists() or self._fixed.exists()
 
     def begin(self, fixed: Mapping[str, NDArray[Any]], start: int = 0) -> None:
-        """Make ready to append steps from `start` on; what was recorded of later steps is dropped.
+        """Prepare to append steps from `start` on; later steps that were recorded before are removed.
 
-        What was recorded of `start` itself stays until it is written anew: the run may die before that.
+        The record of `start` itself is kept until it is written again: the run may end before that.
 
         Args:
           fixed: the arrays that are the same at every step.
-          start: the step from which training goes on; 0 for a new run.
+          start: the step from which training continues; 0 for a new run.
 
         Raises:
-          InputError: a run goes on, and what it recorded cannot be read.
+          InputError: a run is resumed, and its record cannot be read.
         """
         before = self.read() if start and not self._fixed.exists() else {}
         self._parts.mkdir(exist_ok=True)
@@ -89,13 +90,8 @@ class RecordFile:
         try:
             return fixed | {name: np.stack([part[name] for part in parts]) for name in (parts[0] if parts else ())}
         except (KeyError, ValueError):
-            raise InputError(
-                f"{self._parts}: its files do not fit together; restore them, or start a new run"
-            ) from None
-
-    @property
-    def _fixed(self) -> Path:
-        return self._parts / "fixed.npz"
+            unfit = f"{self._parts}: its files do not fit together; restore them, or start a new run"
+            raise InputError(unfit) from None
 
     def _part(self, step: int) -> Path:
         return self._parts / f"step-{step:010d}.npz"
@@ -108,11 +104,9 @@ class RecordFile:
 
 def write_npz(path: Path, arrays: Mapping[str, Any], compressed: bool = False) -> None:
     """Write arrays whole or not at all."""
-    part = path.with_name(path.name + ".part")
     save = np.savez_compressed if compressed else np.savez
-    with part.open("wb") as file:
+    with replacing(path) as part, part.open("wb") as file:
         save(file, allow_pickle=False, **arrays)
-    part.replace(path)
 
 
 def read_npz(path: Path) -> Arrays:
@@ -121,15 +115,12 @@ def read_npz(path: Path) -> Arrays:
     Raises:
       InputError: there is no such file, or it is damaged.
     """
-    try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; was this run stopped before its first record?") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except _DAMAGE as error:
-        raise InputError(f"{path}: is damaged ({error}); restore it, or start a new run") from None
+    with (
+        reading(path, "was this run stopped before its first record?", _DAMAGE),
+        path.open("rb") as raw,
+        np.load(raw, allow_pickle=False) as file,
+    ):
+        return {name: file[name] for name in file.files}
 
 
 def check_stacked(path: Path, arrays: Arrays, shapes: Mapping[str, tuple[int, ...]]) -> None:
@@ -141,14 +132,11 @@ def check_stacked(path: Path, arrays: Arrays, shapes: Mapping[str, tuple[int, ..
     steps = arrays.get("step", np.zeros(0))
     wanted = {name: (*steps.shape, *shape) for name, shape in shapes.items()}
     found = {name: array.shape for name, array in arrays.items() if name not in ("version", "step")}
-    if not steps.size or steps.ndim != 1 or steps.dtype.kind != "i" or found != wanted:
-        raise InputError(f"{path}: does not fit the run's config and world; restore it, or start a new run")
+    stacked = steps.size and steps.ndim == 1 and steps.dtype.kind == "i" and found == wanted
+    require(stacked, f"{path}: does not fit the run's config and world; restore it, or start a new run")
 
 
 def _of_known_version(path: Path) -> Arrays:
     arrays = read_npz(path)
-    version = arrays.get("version")
-    if version is None or version.shape or version.dtype.kind != "i":
-        raise InputError(f"{path}: is not a record of catmat; restore it, or start a new run")
-    check_version(path, int(version))
+    check_version(path, np.asarray(arrays.get("version")).tolist(), "record")
     return arrays

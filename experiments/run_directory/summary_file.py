@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data.errors import InputError
 from experiments.config.schema import FORMAT
-from experiments.run_directory.files import check_version, write_text
+from experiments.run_directory.files import check_version, reading, write_text
 
 
 def write_summary(folder: Path, values: Mapping[str, Any]) -> None:
@@ -26,16 +25,7 @@ def read_summary(folder: Path) -> dict[str, Any]:
       InputError: there is none, or it is damaged.
     """
     path = folder / "summary.json"
-    try:
+    with reading(path, "the run in this folder did not end", (ValueError, RecursionError)):
         values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; the run in this folder did not end") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except (ValueError, RecursionError):
-        raise InputError(f"{path}: is damaged; restore it, or start a new run") from None
-    version = values.get("version") if isinstance(values, dict) else None
-    if not isinstance(version, int):
-        raise InputError(f"{path}: is not a summary of catmat; restore it, or start a new run")
-    check_version(path, version)
+    check_version(path, values.get("version") if isinstance(values, dict) else None, "summary")
     return dict(values)

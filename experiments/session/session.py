@@ -21,7 +21,7 @@ from experiments.measuring.measurement import EvaluationData, Measurement
 from experiments.measuring.metrics import mean_excess
 from experiments.run_directory.files import write_text
 from experiments.run_directory.folders import cannot_write, make_run_directory, resume_command
-from experiments.run_directory.lock import RunLock
+from experiments.run_directory.lock import run_lock
 from experiments.session.progress_bar import TrainingBar
 from experiments.session.resume import Finished, find_resume_point
 from experiments.session.terminal import report
@@ -96,7 +96,7 @@ class _Session:
         from experiments.training.checkpoints import Checkpoints  # noqa: PLC0415  orbax, while XLA compiles
 
         try:
-            with RunLock(self._folder, new=not resumed), Checkpoints(self._folder) as checkpoints:
+            with run_lock(self._folder, new=not resumed), Checkpoints(self._folder) as checkpoints:
                 point, said = self._trainer.beginning, list[str]()
                 if resumed:
                     found, said = find_resume_point(self._experiment, self._trainer, self._folder, checkpoints)

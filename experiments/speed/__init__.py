@@ -1,1 +1,1 @@
-"""How fast catmat is, beside the same training written as usual."""
+"""The speed of catmat, compared with the same training written as usual."""

@@ -1,6 +1,7 @@
 """Seconds from command to prompt, and the tables that `experiments.benchmark` prints."""
 
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.errors import InputError
+from data.errors import require
 
 if TYPE_CHECKING:
     from experiments.ablation.config import AblationConfig
@@ -28,10 +29,7 @@ def machine() -> str:
     from experiments.training.runtime import cores, prepare, versions
 
     prepare()
-    found = versions()
-    memory = (
-        os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30 if hasattr(os, "sysconf") else float("nan")
-    )
+    found, memory = versions(), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
         f"{cores()} CPU cores, {memory:.0f} GiB; {found['devices']} x {found['platform']} ({found['device']}), "
         f"jax {found['jax']}, Python {found['python']}"
@@ -50,24 +48,19 @@ def command_times(config: str, repeats: int) -> None:
             done = subprocess.run(  # noqa: S603
                 [*command, f"{folder}/{number}"], env=environment, check=False, capture_output=True, text=True
             )
-            if done.returncode:
-                raise InputError(done.stderr.strip().removeprefix("error: ") or f"{config}: was not trained to its end")
             seconds.append(time.perf_counter() - began)
-            training += [
-                line.split("Training")[1].split("s")[0] for line in done.stdout.splitlines() if "Training" in line
-            ]
+            reason = done.stderr.strip().removeprefix("error: ")
+            require(done.returncode == 0, reason or f"{config}: was not trained to its end")
+            training += [float(found) for found in re.findall(r"Training +([\d.]+) s", done.stdout)]
     show("command to prompt")
-    show(f"  first time, nothing compiled yet   {seconds[0]:6.1f} s  (training {training[0].strip()} s)")
-    again = [float(text) for text in training[1:]]
-    show(
-        f"  afterwards                         {statistics.median(seconds[1:]):6.1f} s"
-        f"  (training {statistics.median(again):.1f} s)"
-    )
+    show(f"  first time, nothing compiled yet   {seconds[0]:6.1f} s  (training {training[0]:.1f} s)")
+    later = statistics.median(seconds[1:]), statistics.median(training[1:])
+    show(f"  afterwards                         {later[0]:6.1f} s  (training {later[1]:.1f} s)")
     show(f"  peak memory                        {_peak_memory():6.0f} MB\n")
 
 
 def _peak_memory() -> float:
-    """The most that any finished child process had, in MB (10**6 bytes)."""
+    """The most memory that any finished child process used, in MB (10**6 bytes)."""
     import resource
 
     unit = 1 if sys.platform == "darwin" else 1024
@@ -75,16 +68,16 @@ def _peak_memory() -> float:
 
 
 def update_rates(config: "Config", updates: int, repeats: int) -> None:
-    """Updates a second: as trained, and with every row computed; taken in turns, so that both meet the same machine."""
+    """Updates a second: as trained, and with every row computed; measured in turns, so that conditions are equal."""
     from data.world import load_world
     from experiments.speed.update_speed import measure_update_speed
 
     rates = measure_update_speed(config, load_world(config.world), updates, repeats)
     show(f"updates a second (batch {config.train.batch})")
-    base = statistics.median(rates["every row computed"])
+    medians = {name: statistics.median(values) for name, values in rates.items()}
     for name, values in rates.items():
-        middle = statistics.median(values)
-        show(f"  {name:32s} {middle:8,.0f}   {middle / base:5.1f} x   ({min(values):,.0f} to {max(values):,.0f})")
+        ratio = medians[name] / medians["every row computed"]
+        show(f"  {name:32s} {medians[name]:8,.0f}   {ratio:5.1f} x   ({min(values):,.0f} to {max(values):,.0f})")
 
 
 def sweep_times(ablation: "AblationConfig", updates: int, repeats: int) -> None:
@@ -97,12 +90,15 @@ def sweep_times(ablation: "AblationConfig", updates: int, repeats: int) -> None:
     plan = make_plan(ablation)
     show(f"\na part of an ablation, {_SWEPT_RUNS} runs of each program, {updates} updates each (compiling left out);")
     show(f"the ensemble uses all {jax.device_count()} devices, one after the other uses one of them")
-    totals = [0.0, 0.0]
+    totals = dict.fromkeys(("as one ensemble", "one after the other"), 0.0)
     for group in plan.groups:
-        seconds = measure_sweep_speed(group, _SWEPT_RUNS, updates, repeats)
-        ours, plain = (statistics.median(values) for values in seconds.values())
-        totals = [totals[0] + ours, totals[1] + plain]
-        name = f"d_head {group.spec.model.d_head}"
-        show(f"  {name:12s} as one ensemble {ours:6.1f} s   one after the other {plain:6.1f} s   {plain / ours:5.1f} x")
-    show(f"  {'all':12s} as one ensemble {totals[0]:6.1f} s   one after the other {totals[1]:6.1f} s"
-           f"   {totals[1] / totals[0]:5.1f} x")  # fmt: skip
+        measured = measure_sweep_speed(group, _SWEPT_RUNS, updates, repeats)
+        seconds = {name: statistics.median(values) for name, values in measured.items()}
+        _show_sweep(f"d_head {group.spec.model.d_head}", seconds)
+        totals = {name: totals[name] + seconds[name] for name in totals}
+    _show_sweep("all", totals)
+
+
+def _show_sweep(name: str, seconds: dict[str, float]) -> None:
+    ours, plain = seconds["as one ensemble"], seconds["one after the other"]
+    show(f"  {name:12s} as one ensemble {ours:6.1f} s   one after the other {plain:6.1f} s   {plain / ours:5.1f} x")

@@ -1,16 +1,15 @@
 """Updates a second of several ways to write the same training, measured in turns."""
 
 import time
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from data.sampler import Batch, sampler_tables
+from data.sampler import Batch, SamplerTables, training_tables
 from data.world import World
 from experiments.config.schema import Config
-from experiments.training.arrays import Tree
 from experiments.training.ensemble import Ensemble
 from experiments.training.hyperparameters import Hyperparameters, TrainingSpec, hyperparameters, training_spec
 from experiments.training.state import TrainState, init_state
@@ -18,11 +17,14 @@ from experiments.training.update import Loss, masked_row_loss, train_steps
 from model.functional import Model, apply
 from model.loss import cross_entropy
 
+Run = Callable[[int], object]
+"""Makes this many updates of every run, and waits until they are done."""
+
 
 def every_row_loss(model: Model, batch: Batch) -> jax.Array:
-    """The loss of `step.masked_row_loss`, as a transformer is usually written.
+    """The loss of `training.update.masked_row_loss`, as a transformer is usually written.
 
-    Every position is a query and gets its logits; those of the masked ones are picked at the end.
+    Every position is a query and gets its logits; those of the masked words are picked at the end.
     """
     every_BQ = jnp.broadcast_to(jnp.arange(batch.tokens_BK.shape[1]), batch.tokens_BK.shape)
     logits_BQV = apply(model, batch.tokens_BK, every_BQ).logits_BQV
@@ -33,26 +35,37 @@ def every_row_loss(model: Model, batch: Batch) -> jax.Array:
 def measure_update_speed(config: Config, world: World, updates: int, repeats: int) -> dict[str, list[float]]:
     """Updates a second of each way, `repeats` times; all on the same devices and the same data."""
     losses: dict[str, Loss] = {"masked rows only, as trained": masked_row_loss, "every row computed": every_row_loss}
-    ensemble, static = Ensemble(config.seeds, config.train.pieces), training_spec(config, world)
-    values = ensemble.place(hyperparameters(config))
-    tables = ensemble.replicate(sampler_tables(world, config.task.masked))
-    states: TrainState = ensemble.each(lambda _, hyperparameters: init_state(static, hyperparameters))((), values)
-    rates: dict[str, list[float]] = {name: [] for name in losses}
-    programs = {name: _program(ensemble, static, loss) for name, loss in losses.items()}
+    spec, tables = training_spec(config, world), training_tables(world, config.task.masked)
+    runs = {name: ensemble_run(spec, hyperparameters(config), tables, loss) for name, loss in losses.items()}
+    seconds = seconds_in_turns(runs, updates, repeats)
+    return {name: [updates * config.seeds / one for one in times] for name, times in seconds.items()}
+
+
+def ensemble_run(
+    spec: TrainingSpec, values: Hyperparameters, tables: SamplerTables, loss: Loss = masked_row_loss
+) -> Run:
+    """Updates of all runs at once, on all devices, as a training makes them."""
+    ensemble = Ensemble(len(values.seed), spec.pieces)
+    placed, placed_tables = ensemble.place(values), ensemble.replicate(tables)
+    states = ensemble.each(lambda _, one: init_state(spec, one))((), placed)
+
+    def updated(
+        shared: tuple[SamplerTables, jax.Array], one: tuple[Hyperparameters, TrainState]
+    ) -> tuple[TrainState, jax.Array]:
+        return train_steps(spec, shared[0], *one, jnp.int32(0), shared[1], ensemble.shards, loss)
+
+    program = ensemble.each(updated)
+    return lambda updates: jax.block_until_ready(
+        program((placed_tables, ensemble.replicate(np.int32(updates))), (placed, states))
+    )
+
+
+def seconds_in_turns(runs: Mapping[str, Run], updates: int, repeats: int) -> dict[str, list[float]]:
+    """Seconds that each way takes for so many updates, `repeats` times, in turns so that conditions are equal."""
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
     for repeat in range(repeats + 1):
-        for name, run in programs.items():
-            count = updates if repeat else 1  # the first time compiles
-            shared = (tables, ensemble.replicate(np.int32(count)))
+        for name, run in runs.items():
             began = time.perf_counter()
-            jax.block_until_ready(run(shared, (values, states)))
-            if repeat:
-                rates[name].append(count * config.seeds / (time.perf_counter() - began))
-    return rates
-
-
-def _program(ensemble: Ensemble, static: TrainingSpec, loss: Loss) -> Any:
-    def run(shared: Tree, one: tuple[Hyperparameters, TrainState]) -> jax.Array:
-        tables, stop = shared
-        return train_steps(static, tables, *one, jnp.int32(0), stop, ensemble.shards, loss)[1]
-
-    return ensemble.each(run)
+            run(updates if repeat else 1)  # the first time compiles, and is not counted
+            seconds[name] += [time.perf_counter() - began] if repeat else []
+    return seconds

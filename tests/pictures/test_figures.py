@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.pictures import canvas
+from experiments.pictures import canvas, fonts
 from experiments.pictures.attention_map import MapLabels, MapPicture
 from experiments.pictures.film_strip import film_gif, film_strip
 from experiments.tracking.event_writer import png_size
@@ -161,9 +161,9 @@ def test_any_word_can_be_drawn(start):
 
 
 def test_the_typeface_has_the_usual_characters():
-    usual = {c for c in range(0x600) if chr(c).isprintable() and canvas.USUAL.fullmatch(chr(c))}
+    usual = {c for c in range(0x600) if chr(c).isprintable() and fonts.USUAL.fullmatch(chr(c))}
     assert len(usual) > 900
-    assert usual | {ord("…")} <= canvas._characters(canvas._typeface())
+    assert usual | {ord("…")} <= fonts._characters(fonts.typeface())
 
 
 def test_words_beside_a_map_are_short_and_printable():
@@ -194,19 +194,19 @@ def test_words_do_not_touch(count):
 
 def test_a_character_that_the_typeface_lacks_is_drawn_with_an_installed_font(monkeypatch, tmp_path):
     """The sans-serif typeface lacks U+1D24, its serif sister has it; a damaged font is passed over."""
-    usual = canvas._typeface()
+    usual = fonts.typeface()
     sister, damaged = usual.with_name("DejaVuSerif.ttf"), tmp_path / "Damaged.ttf"
     damaged.write_text("no font")
     seen = {}
-    for name, fonts in {"none": (), "damaged": (damaged,), "sister": (damaged, sister)}.items():
-        canvas._font_path.cache_clear()
+    for name, installed in {"none": (), "damaged": (damaged,), "sister": (damaged, sister)}.items():
+        fonts.font_path.cache_clear()
         canvas.text_tile.cache_clear()
-        monkeypatch.setattr(canvas, "installed_fonts", lambda fonts=fonts: fonts)
+        monkeypatch.setattr(fonts, "installed_fonts", lambda found=installed: found)
         seen[name] = canvas.text_tile("\u1d24\u1d24", 40).tobytes()
-        assert canvas._font_path("a\u00e4") == usual
-        assert canvas._font_path("日\u1d24") == usual  # no font has both
+        assert fonts.font_path("a\u00e4") == usual
+        assert fonts.font_path("日\u1d24") == usual  # no font has both
     assert seen["none"] == seen["damaged"] != seen["sister"]
-    canvas._font_path.cache_clear()
+    fonts.font_path.cache_clear()
     canvas.text_tile.cache_clear()
 
 

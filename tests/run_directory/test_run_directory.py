@@ -19,7 +19,7 @@ from experiments.paper_results.config import PapersConfig
 from experiments.run_directory import folders
 from experiments.run_directory.files import write_text
 from experiments.run_directory.folders import make_run_directory
-from experiments.run_directory.lock import RunLock
+from experiments.run_directory.lock import run_lock
 from experiments.run_directory.saved_run import load_run
 from experiments.run_directory.step_arrays import write_npz
 from experiments.run_directory.summary_file import write_summary
@@ -155,17 +155,20 @@ def test_a_read_only_disk(tmp_path, monkeypatch):
         (tmp_path / "new", [str(tmp_path / "new")]),
         (tmp_path / "runs", [None, tmp_path / "runs"]),
     ):
-        says = f"{folder}: cannot be made {because}; choose another place with --run-dir"
+        says = f"{folder}: cannot be made {because}; choose another place with --run-dir, or free some space"
         assert refusal(*arguments) == says
     with pytest.raises(InputError) as error:
-        RunLock(tmp_path).__enter__()
+        run_lock(tmp_path).__enter__()
     assert str(error.value) == f"{tmp_path}: cannot be written to {because}; name another folder"
 
 
 def test_a_lock_holds_until_it_is_left(tmp_path):
     for new in (True, True, False):
-        with RunLock(tmp_path, new), pytest.raises(InputError, match=r": another process works in it; wait for it, or"):
-            RunLock(tmp_path).__enter__()
+        with (
+            run_lock(tmp_path, new),
+            pytest.raises(InputError, match=r": another process works in it; wait for it, or"),
+        ):
+            run_lock(tmp_path).__enter__()
 
 
 def test_a_file_system_without_locks(tmp_path, monkeypatch):
@@ -175,7 +178,7 @@ def test_a_file_system_without_locks(tmp_path, monkeypatch):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with RunLock(tmp_path, new=True):
+    with run_lock(tmp_path, new=True):
         assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 

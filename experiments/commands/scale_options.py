@@ -1,0 +1,58 @@
+"""The options of `experiments.check_scale`."""
+
+import argparse
+import functools
+
+from experiments.commands.options import OneLineParser
+from experiments.scale_check import FRAMEWORKS, LAYOUTS, scale_names
+
+_NAMES = "\n  ".join(scale_names(1))
+EPILOG = f"""\
+examples:
+  python -m experiments.check_scale my_model.attention:attend --d-head 128 --d-model 512
+  python -m experiments.check_scale jax.nn:dot_product_attention --expect "1/sqrt(d_head)"
+  python -m experiments.check_scale torch.nn.functional:scaled_dot_product_attention --layout BNTH
+
+names of factors (what stands in brackets may be left out):
+  {_NAMES}
+
+exit codes: 0 measured (and as expected), 1 not as expected, 2 a mistake in what was given"""
+
+
+def scale_parser() -> OneLineParser:
+    """The parser of the command."""
+    parser = OneLineParser(
+        prog="python -m experiments.check_scale",
+        description="Measure the factor that an attention function puts on q.k, and name it.",
+        epilog=EPILOG,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_number = functools.partial(parser.add_argument, type=int, metavar="N")
+    parser.add_argument(
+        "function",
+        metavar="MODULE:FUNCTION",
+        help="a function of query, key and value, all of one shape, that returns an output of that shape (or a tuple "
+        "that starts with it); its module is looked for in this folder too",
+    )
+    add_number("--d-head", default=64, help="components of a head's query (default: 64)")
+    add_number("--d-model", help="components of the model, for the names with it (default: names without it)")
+    add_number("--heads", help="heads (default: d_model / d_head where that is whole, else 2 or 3)")
+    add_number("--tokens", help="queries, and keys (default: 8, or the next number that makes no name ambiguous)")
+    parser.add_argument(
+        "--layout",
+        default="BTNH",
+        choices=LAYOUTS,
+        help="order of the axes batch, token, head N, component H; BTH has no heads (default: BTNH)",
+    )
+    parser.add_argument(
+        "--framework",
+        default="auto",
+        choices=FRAMEWORKS,
+        help="the arrays that the function gets; auto: the first kind that it takes, of those that its module imports "
+        "(default: auto)",
+    )
+    parser.add_argument(
+        "--expect", metavar="NAME", help="a name below, or a number: the exit code is 1 if the factor is another one"
+    )
+    return parser
