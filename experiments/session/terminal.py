@@ -61,7 +61,7 @@ def report(
     console.print(Text.assemble("Watch it with     ", (f"tensorboard --logdir {logs}", "bold")), soft_wrap=True)
     if experiment.config.seeds > 1:  # hundreds of runs in one dashboard are a thicket
         overview = shlex.quote(printable(str(folder / "overview")))
-        console.print(Text(f"At a measure_sweep       tensorboard --logdir {overview}"), soft_wrap=True)
+        console.print(Text(f"At a glance       tensorboard --logdir {overview}"), soft_wrap=True)
 
 
 def _shown(experiment: Experiment) -> list[int]:

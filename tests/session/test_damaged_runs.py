@@ -7,23 +7,24 @@ import shutil
 import sys
 from collections import Counter
 
+import jax
 import numpy as np
 import pytest
 from damaged_runs import newer
-from refusals import assert_told_well
+from refusals import assert_told_well, refused
 from rich.console import Console
 from small_world import SMALL
 
 from data.errors import InputError
 from data.world import load_world
 from data.yaml_file import parse_yaml
-from experiments import film, runs, train
+from experiments import film, runs
 from experiments.config.loader import make_config
-from experiments.measuring.experiment import Training, record_steps
+from experiments.measuring.experiment import prepare
 from experiments.run_directory.saved_run import load_run
-from experiments.session import session
-from experiments.tracking.tracker import Tracker
-from experiments.training import runtime
+from experiments.session.resume import resumed_config
+from experiments.session.session import resume, train
+from experiments.training.trainer import Trainer
 
 pytestmark = pytest.mark.long
 CONFIG = """\
@@ -47,8 +48,8 @@ def kind_of(path):
     return next((kind for kind in KINDS if first.startswith(kind)), "other")
 
 
-class Trainings:
-    """`Training`, made once a config: most of the time goes into tracing and compiling.
+class Trainers:
+    """Makes trainers, one for each kind of config: most of the time goes into tracing and compiling.
 
     When it is closed no more are made: a damaged config that still is one would take seconds.
     """
@@ -56,50 +57,59 @@ class Trainings:
     def __init__(self):
         self._made, self.closed, self.refused = {}, False, 0
 
-    def __call__(self, config, world):
-        if config not in self._made and self.closed:
+    def __call__(self, spec, values, tables, steps, *given, **options):
+        arrays = [array.tobytes() for array in jax.tree.leaves((values, tables))]
+        kind = repr((spec, arrays, tuple(steps), jax.tree.map(np.shape, given[1:])))
+        if kind not in self._made and self.closed:
             self.refused += 1
             raise InputError("not made in this test")
-        if config not in self._made:
-            self._made[config] = Training(config, world)
-        training = self._made[config]
-        training.steps = record_steps(config.train.steps, config.track.records)
-        return training
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick():
-    """Every command of this file runs in this process, on the programs of the first."""
-    with pytest.MonkeyPatch.context() as patch:
-        trainings = Trainings()
-        patch.setattr(session, "Training", trainings)
-        patch.setattr(runtime, "prepare", lambda: None)
-        patch.setattr(sys, "unraisablehook", sys.unraisablehook)  # set back at the end
-        yield trainings
-
-
-def stop(*_):
-    raise KeyboardInterrupt
+        if kind not in self._made:
+            self._made[kind] = Trainer(spec, values, tables, steps, *given, **options)
+        return self._made[kind]
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory, quick, quickly_compiled):  # noqa: ARG001  what is compiled
+def trainers():
+    """Every training of this file runs in this process, on the programs of the first."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "unraisablehook", sys.unraisablehook)  # set back at the end
+        yield Trainers()
+
+
+class Stopped:
+    """A trainer that is stopped by force as soon as its last checkpoint is on disk."""
+
+    def __init__(self, trainer):
+        self._trainer = trainer
+
+    def __getattr__(self, name):
+        return getattr(self._trainer, name)
+
+    def run(self, *given):
+        yield from self._trainer.run(*given)
+        raise KeyboardInterrupt
+
+
+def console():
+    return Console(file=io.StringIO())
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory, trainers, quickly_compiled):  # noqa: ARG001  what is compiled
     """Folders of runs that nothing happened to: one that ended, one of two seeds, one that was stopped at its end."""
     here = tmp_path_factory.mktemp("sound")
     (here / "small.yaml").write_text(SMALL, encoding="utf-8")
     for name, seeds in (("one", 1), ("two", 2), ("stopped", 1)):
         config = make_config(parse_yaml(CONFIG.format(world=here / "small.yaml", seeds=seeds), name))
-        quick(
-            dataclasses.replace(config, train=dataclasses.replace(config.train, steps=MORE_STEPS)),
-            load_world(config.world),
-        )
-        with pytest.MonkeyPatch.context() as patch:
-            if name == "stopped":
-                patch.setattr(Tracker, "finish", stop)
-            try:
-                session.train(config, name, str(here / name), Console(file=io.StringIO()))
-            except KeyboardInterrupt:
-                assert name == "stopped"
+        longer = dataclasses.replace(config, train=dataclasses.replace(config.train, steps=MORE_STEPS))
+        prepare(longer, load_world(config.world), trainers)
+        if name == "stopped":
+            with pytest.raises(KeyboardInterrupt):
+                train(
+                    config, name, str(here / name), console(), lambda *given, **more: Stopped(trainers(*given, **more))
+                )
+        else:
+            train(config, name, str(here / name), console(), trainers)
     assert (here / "stopped" / "record-parts").is_dir()
     return [here / name for name in ("one", "two", "stopped")]
 
@@ -200,22 +210,22 @@ def read_all(arguments):
     return 0
 
 
-def goes_on(arguments):
-    """Train on; what a run that then is finished leaves can be read."""
-    code = train.main(arguments)
+def goes_on(trainers, folder, more):
+    """Train on, as `--resume` does; what a run that then is finished leaves can be read."""
+    code = resume(resumed_config(folder, None, more), folder, console(), trainers)
     if code == 0:
-        assert read_all(arguments[1:2]) == 0
+        assert read_all([str(folder)]) == 0
     return code
 
 
-def try_commands(copy, case):
+def try_commands(copy, case, trainers):
     """{command: exit code} of the commands that a damaged run is given to."""
     commands = {"load_run": (read_all, [str(copy)]), "runs": (runs.main, ["--root", str(copy.parent)])}
     if case % (CASES // FILMED + 1) == 0:
         commands["film"] = (film.main, ["--run", str(copy), SENTENCE, "--steps", "1"])
     if case % (CASES // RESUMED) == 0:
-        more = ["--train.steps", str(MORE_STEPS)] if case // len(KINDS) % 2 else []
-        commands["resume"] = (goes_on, ["--resume", str(copy), *more])
+        more = {"train.steps": str(MORE_STEPS)} if case // len(KINDS) % 2 else {}
+        commands["resume"] = (lambda arguments: goes_on(trainers, *arguments), [copy, more])
     codes = {}
     for name, (command, arguments) in commands.items():
         before = contents(copy)
@@ -230,26 +240,26 @@ def try_commands(copy, case):
 
 
 @pytest.mark.parametrize("obstacle", ["summary.json.part", "params.npz.part"])
-def test_a_folder_in_the_place_of_a_file_is_named_and_nothing_is_lost_by_it(sound, tmp_path, obstacle):
+def test_a_folder_in_the_place_of_a_file_is_named_and_nothing_is_lost_by_it(sound, trainers, tmp_path, obstacle):
     """It is met when a resumed training writes its results: once it is moved away, `--resume` finishes."""
     copy = tmp_path / "stopped"
     shutil.copytree(sound[2], copy)
     (copy / obstacle).mkdir()
-    with pytest.raises(InputError, match=f"{obstacle}: cannot be written to .Is a directory.; move what is there away"):
-        train.main(["--resume", str(copy)])
+    with refused(str(copy / obstacle), "Is a directory", "move"):
+        goes_on(trainers, copy, {})
     (copy / obstacle).rmdir()
-    assert goes_on(["--resume", str(copy)]) == 0
+    assert goes_on(trainers, copy, {}) == 0
 
 
-def test_500_damaged_runs(quick, sound, tmp_path):
-    quick.closed = True
+def test_500_damaged_runs(trainers, sound, tmp_path):
+    trainers.closed = True
     seen, codes, failed = Counter(), Counter(), []
     for case in range(CASES):
         rng, here = random.Random(case), tmp_path / str(case)
         kind, copy = damaged(case, sound, here, rng)
         seen[kind] += 1
         try:
-            codes.update(try_commands(copy, case).items())
+            codes.update(try_commands(copy, case, trainers).items())
             shutil.rmtree(here)
         except AssertionError as error:  # its folder is left there
             failed.append(str(error)[:1_000])
@@ -259,4 +269,4 @@ def test_500_damaged_runs(quick, sound, tmp_path):
     for command, least in (("load_run", 100), ("film", 5), ("resume", 60)):
         assert min(codes[command, 0], codes[command, 2]) >= least, codes  # neither all harmless nor all fatal
     assert codes["runs", 0] == CASES
-    assert quick.refused < 10
+    assert trainers.refused < 10

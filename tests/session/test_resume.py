@@ -437,14 +437,14 @@ def test_the_handlers_are_put_back():
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
-@pytest.mark.parametrize(("again", "kept"), [(None, [0, 50]), (101, [0, 50, 101])])
-def test_records_of_steps_that_were_given_up_are_dropped(tmp_path, again, kept):
+@pytest.mark.parametrize(("start", "kept"), [(100, [0, 50]), (101, [0, 50, 101])])
+def test_records_of_steps_that_were_given_up_are_dropped(tmp_path, start, kept):
     """With more steps the learning rate is another one: what was recorded beyond the checkpoint is of another run."""
     file = RecordFile(tmp_path, "record")
     file.begin({})
     for step in (0, 50, 101, 150):
         file.append(step, {"x": np.float32(step)})
-    file.begin({}, 100, again)
+    file.begin({}, start)
     file.append(160, {"x": np.float32(160)})
     assert file.read()["step"].tolist() == [*kept, 160]
 

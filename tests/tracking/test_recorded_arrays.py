@@ -7,6 +7,7 @@ import re
 import jax
 import numpy as np
 import pytest
+from oracle import Oracle, softmax
 from PIL import Image
 from rich.console import Console
 from small_training import WHOLE
@@ -45,41 +46,9 @@ def world():
     return load_world("english")
 
 
-def norm(x, p):
-    centred = x - x.mean(axis=-1, keepdims=True)
-    return centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + 1e-6) * p["scale"] + p["bias"]
-
-
-def softmax(x):
-    e = np.exp(x - x.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
-
-
 def oracle(params, tokens, at, cut=()):
-    """One masked sentence (no padding), asked at one place: every intermediate; `cut`: (head, key) pairs."""
-    p = jax.tree.map(lambda x: np.asarray(x, np.float64), params)
-    a = p["attention"]
-    embedding = p["token"]["embedding"][tokens] + p["position"]["embedding"][: len(tokens)]
-    y = norm(embedding, p["attention_norm"])
-    query = np.tensordot(y[at], a["query"]["kernel"], 1)
-    key, value = (np.tensordot(y, a[name]["kernel"], 1) for name in ("key", "value"))
-    dots = np.einsum("hd,khd->hk", query, key)
-    scores = dots / math.sqrt(query.shape[-1])
-    kept = scores.copy()
-    for head, j in cut:
-        kept[head, j] = -np.inf
-    weights = softmax(kept)
-    weighted = weights[..., None] * value.transpose(1, 0, 2)
-    context = weighted.sum(axis=1)
-    attention = np.einsum("hd,hdm->m", context, a["output"]["kernel"])
-    residual = embedding[at] + attention
-    masked = np.maximum(norm(residual, p["mlp_norm"]) @ p["mlp_in"]["kernel"] + p["mlp_in"]["bias"], 0)
-    mlp = masked @ p["mlp_out"]["kernel"] + p["mlp_out"]["bias"]
-    output = residual + mlp
-    logits = norm(output, p["output_norm"]) @ p["unembed"]["kernel"] + p["unembed"]["bias"]
-    return {"embedding": embedding, "query": query, "key": key, "value": value, "dot_products": dots, "scores": scores,
-            "weights": weights, "weighted_values": weighted, "context": context, "attention": attention,
-            "residual": residual, "mlp": mlp, "output": output, "logits": logits}  # fmt: skip
+    """One masked sentence (no padding), its guess asked for at one place: every intermediate, see `Oracle.row`."""
+    return Oracle(WHOLE.model, params).row(tokens, at, cut)
 
 
 def kl(p, q):
