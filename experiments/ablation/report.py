@@ -92,8 +92,11 @@ def _figures(report: Report, found: Findings, places: Places, sentence: Sentence
         report.figure("excess", excess_figure(plan, settings), f"Excess against {roles.x}. Bands: 95 % intervals.")
     if roles.tuned:
         report.heading(f"Tuning {roles.tuned}")
-        caption = f"Excess at every value of {roles.tuned}. The other figures and tables use each line's lowest point."
-        report.figure("tuning", tuned_figure(plan, settings), caption)
+        report.figure(
+            "tuning",
+            tuned_figure(plan, settings),
+            f"Excess at every value of {roles.tuned}. The lowest point of each line is used everywhere else.",
+        )
         at_edges = escaped(edges(found))
         if at_edges:
             report.text(

@@ -74,8 +74,7 @@ def _results_path(folder: Path, group: Group) -> Path:
 
 def _ended(plan: Plan, folder: Path, console: Console) -> dict[int, Results]:
     """The results of the groups that ended before, by their numbers; prints the plan, and what is left of it."""
-    loaded = {group.number: _loaded(folder, group, console) for group in plan.groups}
-    kept = {number: results for number, results in loaded.items() if results is not None}
+    kept = {g.number: results for g in plan.groups if (results := _loaded(folder, g, console)) is not None}
     print_plan(plan, console, [group for group in plan.groups if group.number not in kept])
     return kept
 
