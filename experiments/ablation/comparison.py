@@ -74,7 +74,7 @@ class Setting:
 
     @property
     def prefix(self) -> str:
-        """The name, to stand before what is said of this setting."""
+        """The name, to stand before a statement about this setting."""
         return f"{self.name}: " if self.labels else ""
 
     @cached_property

@@ -27,7 +27,8 @@ _KINDS = ("Worse", "Better", "No difference shown")
 class Verdict:
     """A prediction in one setting, and the verdict on it: see `statistics.claims.verdict`."""
 
-    setting: Setting
+    subject: str
+    """The name of the setting."""
     statement: str
     """The quantity that the prediction is about."""
     predicted: str
@@ -64,9 +65,10 @@ def findings(plan: Plan, summaries: Sequence[Summary]) -> Findings:
 
 def _verdict(plan: Plan, one: Prediction, setting: Setting) -> Verdict:
     of, over = (setting.variants.index(label) for label in (one.of, one.over))
-    x = setting.sizes.index(one.at) if one.at else 0
-    found = setting.growth(of, over) if one.grows else setting.ratio(of, over, x)
-    return Verdict(setting, *statement(one, plan.roles), found, verdict((found.low, found.high), *one.bounds))
+    found = setting.growth(of, over) if one.grows else setting.ratio(of, over, setting.sizes.index(one.at))
+    about, predicted = statement(one, plan.roles)
+    judged = verdict((found.low, found.high), *one.bounds)
+    return Verdict(setting.name, setting.prefix + about, predicted, found, judged)
 
 
 def statement(one: Prediction, roles: Roles) -> tuple[str, str]:

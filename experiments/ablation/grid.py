@@ -134,15 +134,15 @@ def _named_choice(label: str, place: Reader, known: Collection[str]) -> Choice:
 def _chosen(axis: Axis, place: Reader) -> Axis:
     """An axis with those of its named values that the command line lists."""
     by_label = {choice.label: choice for choice in axis.choices}
-    chosen: list[Choice] = []
+    chosen: dict[str, Choice] = {}
     for item in place.items():
         label = label_of(item.value)
         if label not in by_label:
             raise item.fail(f"no value {label}{suggestion(label, by_label)}")
-        if by_label[label] in chosen:
+        if label in chosen:
             raise item.fail(f"{label} stands twice; remove one")
-        chosen.append(by_label[label])
-    return Axis(axis.name, tuple(chosen), True, place)
+        chosen[label] = by_label[label]
+    return Axis(axis.name, tuple(chosen.values()), True, place)
 
 
 def _check_name(name: str, place: Reader) -> None:

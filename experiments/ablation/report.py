@@ -78,7 +78,7 @@ def _predictions(report: Report, plan: Plan, text: str, header: Sequence[str], r
 def _verdicts(report: Report, found: Findings) -> None:
     """The predictions beside what was measured."""
     rows = [
-        [*map(escaped, (one.setting.prefix + one.statement, one.predicted)), show(one.found), f"**{one.verdict}**"]
+        [escaped(one.statement), escaped(one.predicted), show(one.found), f"**{one.verdict}**"]
         for one in found.verdicts
     ]
     meaning = "Confirmed: the whole interval agrees. Refuted: the whole interval contradicts. Undecided: it does both."
@@ -92,8 +92,11 @@ def _figures(report: Report, found: Findings, places: Places, sentence: Sentence
         report.figure("excess", excess_figure(plan, settings), f"Excess against {roles.x}. Bands: 95 % intervals.")
     if roles.tuned:
         report.heading(f"Tuning {roles.tuned}")
-        caption = f"Excess at every value of {roles.tuned}. The lowest point of each line is what counts elsewhere."
-        report.figure("tuning", tuned_figure(plan, settings), caption)
+        report.figure(
+            "tuning",
+            tuned_figure(plan, settings),
+            f"Excess at every value of {roles.tuned}. The lowest point of each line is used everywhere else.",
+        )
         at_edges = escaped(edges(found))
         if at_edges:
             report.text(

@@ -51,8 +51,7 @@ class Results:
 
 def save_results(path: Path, group: Group, results: Results) -> None:
     """Write the results of a group, whole or not at all."""
-    arrays = {"version": FORMAT, "runs": _identity(group), **vars(results)}
-    write_npz(path, arrays, compressed=True)
+    write_npz(path, {"version": FORMAT, "runs": _identity(group), **vars(results)}, compressed=True)
 
 
 def load_results(path: Path, group: Group) -> Results | None:

@@ -74,8 +74,7 @@ def _results_path(folder: Path, group: Group) -> Path:
 
 def _ended(plan: Plan, folder: Path, console: Console) -> dict[int, Results]:
     """The results of the groups that ended before, by their numbers; prints the plan, and what is left of it."""
-    loaded = {group.number: _loaded(folder, group, console) for group in plan.groups}
-    kept = {number: results for number, results in loaded.items() if results is not None}
+    kept = {g.number: results for g in plan.groups if (results := _loaded(folder, g, console)) is not None}
     print_plan(plan, console, [group for group in plan.groups if group.number not in kept])
     return kept
 
@@ -104,7 +103,7 @@ class _Session:
         self._began = time.perf_counter()
 
     def run(self, resumed: bool) -> int:
-        """Train what has not ended, and report; of a `resumed` ablation something may have ended before."""
+        """Train and report; gives the exit code. Of a `resumed` ablation, groups that ended are not trained."""
         plan, folder = self._plan, self._folder
         with writing(folder), run_lock(folder, new=not resumed):
             if not resumed:
@@ -140,14 +139,14 @@ class _Session:
         return [kept[group.number] for group in self._plan.groups]
 
     def _after_chunk(self, bar: Bar, task: TaskID, group: Group, done: int, progress: Progress) -> bool:
-        """Show that a group's runs have come, after `done` updates of others; gives whether to stop."""
+        """Show the progress of a group, before which `done` updates were made; gives whether to stop."""
         own = sum(min(progress.step, run.config.train.steps) for run in group.runs)
         name = f"program {group.number} of {len(self._plan.groups)}"
         bar.update(task, completed=done + own, description=name)
         return self._stop.requested
 
     def _keep(self, group: Group, results: Results) -> None:
-        """Write the files of a group; its results last, so that with them all its files are there."""
+        """Write the files of a group, its results last: if they are there, all its files are."""
         write_runs(self._folder / RUNS, self._plan, group, results)
         save_results(_results_path(self._folder, group), group, results)
 

@@ -76,8 +76,7 @@ def print_findings(found: Findings, folder: Path, seconds: float, console: Conso
     for line in answers(found):
         say(console, line.replace("**", ""))
     for one in found.verdicts:
-        about = f"{one.setting.prefix}{one.statement}"
-        say(console, f"  {one.verdict:10} {about}: predicted {one.predicted}, measured {show(one.found)}")
+        say(console, f"  {one.verdict:10} {one.statement}: predicted {one.predicted}, measured {show(one.found)}")
     if found.diverged:
         say(console, f"{found.diverged} of {len(found.plan.runs):,} runs diverged; runs.csv says at which update")
     say(console, EXCESS, "dim")

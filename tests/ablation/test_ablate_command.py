@@ -167,7 +167,7 @@ def test_tensorboard_compares_the_runs(run):
 
 
 class Stop:
-    """An interruption that is asked for once `wanted` says so."""
+    """An interruption that is requested once `wanted` says so."""
 
     def __init__(self, wanted):
         self._wanted = wanted

@@ -111,8 +111,9 @@ def test_every_run_stands_at_its_own_place():
         for v, x, rate in itertools.product(range(3), range(2), range(4)):
             assert one.excess_VXLS[v, x, rate, 0] == 1000 * b + 100 * (v + 1) + 10 * (x + 1) + rate + 1
             assert one.number_VXLS[v, x, rate, 0] == (((b - 1) * 4 + rate) * 3 + v) * 2 + x
-    third = [one for one in shown.verdicts if "24" in one.statement]
-    assert [(one.setting.labels, one.verdict) for one in third] == [({"train.batch": "24"}, "undecided")]
+    third = [one for one in shown.verdicts if one.predicted == "at most 0.1"]
+    assert [(one.subject, one.verdict) for one in third] == [("batch 24", "undecided")]
+    assert third[0].statement == "batch 24: excess of Few over that of Base (train.batch 24) at width WIDE"
     assert third[0].found.estimate == pytest.approx(3121 / 3221)  # a single seed: no interval
     assert answers(shown)[2].startswith("batch 16: **Few** has 0.955 (at width Narrow), ")  # 2111 / 2211
     assert answers(shown)[2].endswith(" of **Base**. A difference cannot be shown with 1 seed.")

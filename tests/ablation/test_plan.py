@@ -1,4 +1,4 @@
-"""What an ablation is asked to do: its grid becomes runs and programs, and a mistake in it is one line, at once."""
+"""The plan of an ablation: its grid becomes runs and programs, and a mistake in it is refused in one line."""
 
 import io
 import math
@@ -234,7 +234,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path, monkeypatch, cap
     assert list(tmp_path.iterdir()) == []
 
 
-def test_expected_time_grows_with_what_is_asked():
+def test_expected_time_grows_with_the_work():
     small, more = make_plan(config_of()), make_plan(config_of(GRID.replace("seeds: 2", "seeds: 40")))
     assert expected_seconds(small.groups, 2) < expected_seconds(more.groups, 2) < expected_seconds(more.groups, 1)
     assert [duration(seconds) for seconds in (3.4, 600.0, 9000.0)] == ["3 s", "10 min", "2.5 h"]

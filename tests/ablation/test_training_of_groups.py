@@ -89,7 +89,7 @@ def together(world, tables, mixed):
     return trained_by_the_loop(world, tables, *mixed)
 
 
-def test_a_member_of_a_sweep_equals_the_lone_run(world, tables, mixed, together):
+def test_a_run_of_a_group_equals_the_lone_run(world, tables, mixed, together):
     together, _ = together
     for run in (1, 4):
         alone = trained_by_the_loop(world, tables, mixed[run])[0][:, 0]
