@@ -1,0 +1,77 @@
+"""What the documents name exists: tests, files, modules, folders; versions agree."""
+
+import ast
+import importlib
+import importlib.util
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in DOCUMENTS}
+TESTS = {
+    node.name
+    for path in (ROOT / "tests").rglob("test_*.py")
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    if isinstance(node, ast.FunctionDef)
+}
+
+
+def named_tests(text):
+    """Names of tests in backquotes; of a shortened one (`test_a_full_disk_...`) what stands before the dots."""
+    return re.findall(r"`(test_\w+)(\.\.\.)?`", text)
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_every_test_that_is_named_exists(name):
+    for test, dots in named_tests(TEXTS[name]):
+        assert any(known.startswith(test) if dots else known == test for known in TESTS), test
+
+
+def test_the_table_of_reliability_names_tests():
+    assert len(named_tests(TEXTS["docs/reliability.md"])) >= 30
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_every_file_that_is_linked_exists(name):
+    folder = (ROOT / name).parent
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", TEXTS[name])
+    assert all((folder / link).exists() for link in links if "://" not in link), links
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_every_module_and_config_that_is_named_exists(name):
+    text = TEXTS[name]
+    for module in set(re.findall(r"python -m (experiments\.\w+)", text)):
+        assert importlib.util.find_spec(module), module
+    example = {"cosine.yaml"}  # of CONTRIBUTING.md, written out there
+    for config in set(re.findall(r"--config ([\w/]+\.yaml)", text)) - example:
+        assert (ROOT / "configs" / config).exists() or (ROOT / "configs" / "papers" / config).exists(), config
+    for path in set(re.findall(r"`((?:data|model|experiments|tests|examples|configs|docs)/[\w/.]+)`", text)):
+        assert "NAME" in path or (ROOT / path).exists() or path == "docs/history.md", path
+
+
+def test_every_import_of_the_readme_works():
+    blocks = re.findall(r"```python\n(.*?)```", TEXTS["README.md"], re.DOTALL)
+    assert len(blocks) >= 3
+    for node in (node for block in blocks for node in ast.walk(ast.parse(block))):
+        if isinstance(node, ast.ImportFrom):
+            assert all(hasattr(importlib.import_module(node.module), alias.name) for alias in node.names)
+
+
+def test_the_tree_of_the_readme_has_every_folder():
+    named = re.findall(r"^((?:\w+/)+) ", TEXTS["README.md"], re.MULTILINE)
+    assert all((ROOT / folder).is_dir() for folder in named)
+    packages = {f"experiments/{path.parent.name}/" for path in (ROOT / "experiments").glob("*/__init__.py")}
+    assert packages | {"data/", "model/", "configs/", "examples/", "docs/", "experiments/", "tests/"} == set(named)
+
+
+def test_versions_agree():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
+    assert f"\n## {project['version']}" in TEXTS["CHANGELOG.md"]
