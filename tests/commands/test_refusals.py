@@ -18,11 +18,11 @@ from data.errors import InputError
 from experiments import ablate, check_scale, film, gradients, papers, runs, train
 from experiments.ablation import session as ablation_session
 from experiments.ablation.config import load_ablation
+from experiments.commands.console import say
 from experiments.gradient_study import session as gradient_session
 from experiments.gradient_study.config import GradientConfig
 from experiments.paper_results import session as paper_session
 from experiments.paper_results.config import PapersConfig
-from experiments.session.resume import say
 from experiments.training.checkpoints import Checkpoints
 from experiments.training.stopwatch import TrainingTime
 
