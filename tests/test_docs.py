@@ -19,6 +19,17 @@ TESTS = {
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
     if isinstance(node, ast.FunctionDef)
 }
+SOURCES = [
+    path
+    for top in ("data", "model", "experiments", "configs", "examples", "tests")
+    for path in (ROOT / top).rglob("*.*")
+    if path.suffix in (".py", ".yaml") and path != Path(__file__)
+]
+SOURCE_WORDS = {
+    word
+    for path in [*SOURCES, ROOT / "pyproject.toml"]
+    for word in re.findall(r"\w+", path.read_text(encoding="utf-8"))
+}
 
 
 def named_tests(text):
@@ -53,6 +64,13 @@ def test_every_module_and_config_that_is_named_exists(name):
         assert (ROOT / "configs" / config).exists() or (ROOT / "configs" / "papers" / config).exists(), config
     for path in set(re.findall(r"`((?:data|model|experiments|tests|examples|configs|docs)/[\w/.]+)`", text)):
         assert "NAME" in path or (ROOT / path).exists() or path == "docs/history.md", path
+
+
+@pytest.mark.parametrize("name", sorted(set(TEXTS) - {"CHANGELOG.md", "docs/history.md"}))
+def test_every_name_in_code_is_one_of_the_source(name):
+    """Words in backquotes; the changelog has old names too."""
+    named = set(re.findall(r"`([A-Za-z_]\w+)(?:\(.*?\))?`", TEXTS[name]))
+    assert named - SOURCE_WORDS == {"cosine_temperature"} & named  # the example of CONTRIBUTING.md
 
 
 def test_every_import_of_the_readme_works():
