@@ -6,11 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-from refusals import assert_told_well
+from refusals import refused
 from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from data.errors import InputError
 from data.yaml_file import parse_yaml
 from experiments.config.fields import config_fields
 from experiments.config.loader import config_names, load_as, load_config, make_as, to_yaml
@@ -111,7 +110,7 @@ def test_tensorboard_shows_the_scales_side_by_side(run):
 @pytest.mark.long
 def test_nothing_is_overwritten(run):
     folder, _ = run
-    with pytest.raises(InputError, match="is not empty, and nothing is overwritten"):
+    with refused(f"--run-dir {folder}", "empty"):
         main(["--run-dir", str(folder)])
 
 
@@ -119,44 +118,43 @@ def test_pieces_are_counted():
     assert pieces(config_of(TINY)) == 2 + 3 + 2 * 2 + 2 * 2
 
 
+# (line of the section `simulated`, the value's name, what the message names beside it)
 MISTAKES = [
-    ("  sizes: [64, 16]", "simulated.sizes: must be two or more rising numbers"),
-    ("  sizes: [16]", "simulated.sizes: must be two or more rising numbers"),
-    ("  sizes: [a, b]", "simulated.sizes.0: must be a whole number, not text"),
-    ("  sizes: [1.5, 2]", "simulated.sizes.0: must be a whole number, not the number 1.5"),
-    ("  sizes: 16", "simulated.sizes: must be a list, such as"),
-    ("  tokens: 1", "simulated.tokens: must be from 64"),
-    ("  tokkens: 100", "simulated.tokkens: unknown key; did you mean tokens?"),
-    ("  keys: 1", "simulated.keys: must be from 2"),
+    ("  sizes: [64, 16]", "sizes", ["rising"]),
+    ("  sizes: [16]", "sizes", ["two"]),
+    ("  sizes: [a, b]", "sizes.0", ["whole number"]),
+    ("  sizes: [1.5, 2]", "sizes.0", ["1.5"]),
+    ("  sizes: 16", "sizes", ["list"]),
+    ("  tokens: 1", "tokens", ["64", "1"]),
+    ("  tokkens: 100", "tokkens", ["tokens"]),
+    ("  keys: 1", "keys", ["2", "1"]),
 ]
 
 
-@pytest.mark.parametrize(("line", "says"), MISTAKES)
-def test_a_mistake_is_told_with_its_line(line, says):
-    with pytest.raises(InputError) as error:
+@pytest.mark.parametrize(("line", "name", "named"), MISTAKES)
+def test_a_mistake_is_told_with_its_line(line, name, named):
+    with refused(f"test.yaml:3: simulated.{name}", *named):
         config_of(f"command: gradients\nsimulated:\n{line}\n")
-    assert assert_told_well(error.value).startswith(f"test.yaml:3: {says}")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "place", "named"),
     [
-        (["--layer.sizes", "[8, 4]"], "--layer.sizes: must be two or more rising numbers from 1 to 4096, not [8, 4]"),
-        (["--layer.size", "[4, 8]"], "unknown option --layer.size; did you mean --layer.sizes?"),
-        (["--escape.margins", "[0, 1, 90]"], "--escape.margins: must be at most 30, not 90"),
-        (["--training.steps", "x"], "--training.steps: must be a whole number, not text"),
-        (["--config", "gradient.yaml"], "gradient.yaml: no such config file; did you mean gradients.yaml?"),
-        (["--config", "toy.yaml"], "configs/toy.yaml: command is missing, so this is a config of experiments.train"),
+        (["--layer.sizes", "[8, 4]"], "--layer.sizes", ["1", "4096", "[8, 4]"]),
+        (["--layer.size", "[4, 8]"], "unknown option --layer.size", ["--layer.sizes"]),
+        (["--escape.margins", "[0, 1, 90]"], "--escape.margins", ["30", "90"]),
+        (["--training.steps", "x"], "--training.steps", ["whole number"]),
+        (["--config", "gradient.yaml"], "gradient.yaml", ["gradients.yaml"]),
+        (["--config", "toy.yaml"], "configs/toy.yaml", ["command", "experiments.train"]),
     ],
 )
-def test_a_mistaken_option_is_one_line(arguments, says):
-    with pytest.raises(InputError) as error:
+def test_a_mistaken_option_is_one_line(arguments, place, named):
+    with refused(place, *named):
         main(arguments)
-    assert re.sub(r"yaml:\d+", "yaml", assert_told_well(error.value)).startswith(says)
 
 
 def test_a_config_of_this_command_is_refused_by_another():
-    with pytest.raises(InputError, match=r"^configs/gradients.yaml:\d+: command: must be train for this command"):
+    with refused("configs/gradients.yaml", "command", "train"):
         load_config("gradients.yaml", {})
 
 

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from refusals import refused
 from rich.console import Console
 from small_model import config_of, fast_jit, model_of, random_params
 
@@ -316,25 +317,22 @@ def test_shipped_configs_are_the_defaults(paper, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "name", "named"),
     [
-        (
-            "mup: {sizes: [8, 4]}",
-            r"mup\.yaml:2: mup\.sizes: must be 2 or more rising numbers from 1 to 4096, not \[8, 4\]",
-        ),
-        ("mup: {sizes: [4, 16, 8, 32]}", "rising numbers"),
-        ("mup: {sizes: [4, 4, 8]}", "rising numbers"),
-        ("mup: {seeds: 1}", r"mup\.seeds: must be from 2 to 1000, not 1"),
-        ("logit_size: {kappas: [1, 2, x]}", r"logit_size\.kappas\.2: must be a number, not text"),
-        ("papers: [mub]", r"papers: must be some of entropy, logit_size, mup, each once, not \['mub'\]"),
-        ("papers: [mup, mup]", "each once"),
-        ("entropy: {lenghts: [2]}", r"unknown key; did you mean lengths\?"),
+        ("mup: {sizes: [8, 4]}", "mup.sizes", ["rising", "1", "4096", "[8, 4]"]),
+        ("mup: {sizes: [4, 16, 8, 32]}", "mup.sizes", ["[4, 16, 8, 32]"]),
+        ("mup: {sizes: [4, 4, 8]}", "mup.sizes", ["[4, 4, 8]"]),
+        ("mup: {seeds: 1}", "mup.seeds", ["2", "1000", "1"]),
+        ("logit_size: {kappas: [1, 2, x]}", "logit_size.kappas.2", ["number"]),
+        ("papers: [mub]", "papers", ["entropy", "logit_size", "mup", "mub"]),
+        ("papers: [mup, mup]", "papers", ["once"]),
+        ("entropy: {lenghts: [2]}", "entropy.lenghts", ["lengths"]),
     ],
 )
-def test_mistakes_in_a_config(tmp_path, text, message):
+def test_mistakes_in_a_config(tmp_path, text, name, named):
     path = tmp_path / "mup.yaml"
     path.write_text(f"command: papers\n{text}\n", encoding="utf-8")
-    with pytest.raises(InputError, match=message):
+    with refused(f"{path}:2: {name}", *named):
         load_papers(str(path), {})
 
 
@@ -343,9 +341,9 @@ def test_the_command_prints_its_config_and_refuses_mistakes(capsys):
     shown = capsys.readouterr().out
     assert "command: papers" in shown
     assert re.search(r"mup:\n(  .*\n)*  seeds: 4\n", shown)
-    with pytest.raises(InputError, match=r"unknown option --mub\.seeds"):
+    with refused("unknown option --mub.seeds", "--mup.seeds"):
         papers.main(["--mub.seeds", "4"])
-    with pytest.raises(InputError, match=r"mupp\.yaml: no such config file; did you mean mup\.yaml\?"):
+    with refused("mupp.yaml", "mup.yaml"):
         papers.main(["--config", "mupp.yaml"])
 
 
