@@ -7,7 +7,7 @@ python -m experiments.ablate --config scaling.yaml --grid model.d_head=4,16 --dr
 from collections.abc import Sequence
 from pathlib import Path
 
-from data.errors import InputError
+from data.errors import require
 from data.files import is_file
 from experiments.ablation.config import AblationConfig, load_ablation
 from experiments.ablation.roles import without_unmeasured
@@ -41,23 +41,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_run_options(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the plan, and stop")
     parser.add_argument(
-        "--resume",
-        nargs="?",
-        const="",
-        metavar="RUN",
-        help="continue an ablation that was stopped (default: the newest)",
+        "--resume", nargs="?", const="", metavar="RUN", help="go on with one that was stopped (default: the newest)"
     )
     parser.set_defaults(config=None)
     options, overrides = parse(parser, arguments, AblationConfig)
     folder = None
     if options.resume is not None:
-        if options.config or overrides or options.grid or options.run_dir:
-            raise InputError(
-                "--resume: goes on with the run's own config in its own folder; leave out all other values"
-            )
+        own = "--resume: goes on with the run's own config in its own folder; leave out all other values"
+        require(not (options.config or overrides or options.grid or options.run_dir), own)
         folder = Path(options.resume) if options.resume else newest_run(command="ablate")
-        if not is_file(folder / "config.yaml"):
-            raise InputError(f"{folder}: no ablation lies here (there is no config.yaml); name its folder")
+        missing = f"{folder}: no ablation lies here (there is no config.yaml); name its folder"
+        require(is_file(folder / "config.yaml"), missing)
     name = str(folder / "config.yaml") if folder else options.config or DEFAULT
     config = load_ablation(name, overrides, options.grid)
     if options.grid:  # the predictions are about the file's own grid

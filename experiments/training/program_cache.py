@@ -70,8 +70,8 @@ def load_or_trace(function: jax.stages.Wrapped, arguments: Tree, cache_key: obje
     """`function` as it was traced before for such arguments, or traced now.
 
     Args:
-      function: compiled by `jax.jit`; gives arrays in dicts, tuples and what `register_output_types` was
-        told of. One that cannot be exported (it calls back to Python, say to print) is given back as it is.
+      function: compiled by `jax.jit`; its output holds arrays in dicts, tuples and types that were
+        passed to `register_output_types`. One that cannot be exported (it calls back to Python) is returned as it is.
       arguments: all of its arguments, or their shapes.
       cache_key: everything except the arguments and the source that can change the trace; its `repr` is compared.
     """
