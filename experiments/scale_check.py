@@ -120,11 +120,10 @@ def effective_scale(
     tokens: int | None = None,
     framework: str | Callable[[Array], Any] = "auto",
 ) -> ScaleReport:
-    """Measure the factor that `attention` applies to q.k.
+    """Measure the factor that `attention` applies to q.k, in about 20 calls.
 
     Args:
-      attention: function of query, key and value, all of one shape, that returns an output of that shape, or a tuple
-        that starts with it. It is called about 20 times.
+      attention: (query, key, value), all of one shape, -> output of that shape, or a tuple that starts with it.
       d_head: components of a head's query.
       d_model: components of the model, for the names with it.
       layout: order of the axes: BTNH (batch, token, head, component), BNTH, or BTH for a function without heads.
@@ -151,10 +150,7 @@ def effective_scale(
         fits = _fits(levels)
         if not (all(fit.good for fit in fits) and abs(_drift(fits)) <= 1):
             raise _OtherError(_reason(probe, levels, names))
-        _require(
-            len(fits) >= 2,
-            "larger queries and keys give no finite weights, so a softcap would not show; try float32",
-        )
+        _require(len(fits) >= 2, "larger queries and keys give no finite weights to show a softcap; try float32")
         return _report(levels, fits, names)
     except _OtherError as reason:
         return ScaleReport(math.nan, (), f"not a softmax of a scaled dot product: {reason}", math.nan, False)
