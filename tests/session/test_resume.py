@@ -273,6 +273,7 @@ def test_a_signal_saves_and_leaves(folder, forks, number):
     begin = start if number == signal.SIGINT else forks.start  # one of them in a process of its own
     process = begin(folder, *NEW, name, "--train.steps", "2000000")
     while not list((folder / name).glob("record-parts/step-*")):
+        assert process.poll() is None, process.communicate()
         time.sleep(0.05)
     time.sleep(0.5)
     process.send_signal(number)
