@@ -6,21 +6,20 @@ another function; this separates the direct effect of the factor from where trai
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
 
 from data.sampler import Batch, SamplerTables, sample
 from data.world import World
 from experiments.config.schema import Config, EvaluateConfig, TrainConfig
 from experiments.gradient_study.config import GradientConfig
-from experiments.gradient_study.norm_statistics import SCALES, STATISTICS, scale_factors, statistics
+from experiments.gradient_study.norm_statistics import SCALES, reduced, scale_factors, stacked
 from experiments.gradient_study.real_layer import score_statistics
-from experiments.gradient_study.stage_gradients import ALL_STAGES, model_norms
+from experiments.gradient_study.results import TrainedSize
+from experiments.gradient_study.stage_gradients import model_norms
 from experiments.measuring.excess import EvaluationSet, evaluate, make_evaluation_set
 from experiments.training.compiler import Compiler
 from experiments.training.ensemble import Ensemble
@@ -31,33 +30,8 @@ from experiments.training.update import train_steps
 from model.config import ModelConfig
 from model.functional import Model
 
-Floats = NDArray[np.floating]
 _ROWS_KEY = 30_000_000
 """Seed of the sentences on which gradients are measured: beyond those of training and evaluation."""
-
-
-@dataclass(frozen=True)
-class TrainedSize:
-    """What was measured of one d; A arms (the scale trained under), P recorded steps."""
-
-    d: int
-    steps: list[int]
-    norms_PACSRT: Floats
-    """Norms of ALL_STAGES, of the parameters of arm A under scale C."""
-    sigma_PAR: Floats
-    """Root of the mean variance of a row's scores, under the arm's own scale."""
-    excess_PAR: Floats
-    """Mean excess on trained contexts, nats."""
-
-    def own_PAR(self, stage: str) -> dict[str, Floats]:
-        """Every statistic of one stage, of each arm under its own scale.
-
-        The statistics of `norms_PACSRT[p, a]`, as in the CSV files: a row is dead beside the same parameters under
-        1/sqrt(d), not beside the arm that was trained under it.
-        """
-        place, arms = ALL_STAGES.index(stage), range(len(SCALES))
-        found = [[statistics(step[a][:, [place]]) for a in arms] for step in self.norms_PACSRT]
-        return {name: np.asarray([[row[a][name][a, 0] for a in arms] for row in found]) for name in STATISTICS}
 
 
 def train_config(config: GradientConfig, d: int, scale: str) -> Config:
@@ -138,14 +112,9 @@ class Arms:
             done(f"training, d {self._d}, update {step}")
         norms_PRCST, sigma_PR, excess_PR = (np.stack(parts) for parts in zip(*found, strict=True))
         arms = (len(steps), len(SCALES), self._config.seeds)
-        norms_PARCST = norms_PRCST.reshape(*arms, *norms_PRCST.shape[2:])
-        return TrainedSize(
-            self._d,
-            steps,
-            np.moveaxis(norms_PARCST, 2, 4),
-            sigma_PR.reshape(arms),
-            excess_PR.reshape(arms),
-        )
+        norms_PACSRT = np.moveaxis(norms_PRCST.reshape(*arms, *norms_PRCST.shape[2:]), 2, 4)
+        norms = stacked([stacked([reduced(norms_CSRT) for norms_CSRT in step]) for step in norms_PACSRT])
+        return TrainedSize(self._d, tuple(steps), norms, sigma_PR.reshape(arms), excess_PR.reshape(arms))
 
 
 def measure_arm(

@@ -16,17 +16,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from numpy.typing import NDArray
 
 from data.sampler import Batch, SamplerTables, sample
 from data.world import World
-from experiments.gradient_study.config import LayerConfig
+from experiments.gradient_study.config import CONTROL_STEPS, LayerConfig
+from experiments.gradient_study.norm_statistics import Floats
 from experiments.gradient_study.real_layer import layer_model
 from experiments.gradient_study.stage_gradients import row_losses
 from model.config import TransformerConfig
 from model.functional import Model, Params, init_params
 
-STEPS = 200
 SIZE = 24
 """d_head: the root of the scale is no power of two, which would make the two arms equal bit by bit."""
 _BATCH = 32
@@ -38,8 +37,8 @@ _TAKING_OVER = ("query", "key")
 
 def control_differences(
     config: LayerConfig, world: World, tables: SamplerTables, seeds: Sequence[int]
-) -> dict[str, NDArray[np.float64]]:
-    """Largest difference of the two arms' parameters after STEPS updates, relative to the largest of its array.
+) -> dict[str, Floats]:
+    """Largest difference of the two arms' parameters after CONTROL_STEPS updates, relative to the largest of its array.
 
     Returns:
       One number a seed: "sgd" and "adam" with the learning rates adapted; "unadapted" for gradient descent without it,
@@ -95,7 +94,7 @@ def _optimizer(name: str, factor: Any) -> optax.GradientTransformation:
 def _trained(
     model: TransformerConfig, name: str, tables: SamplerTables, seed: Any, params: Params, scale: Any, factor: Any
 ) -> Params:
-    """Parameters after STEPS updates on fresh sentences, the same for every arm; `factor` as in `_optimizer`."""
+    """Parameters after CONTROL_STEPS updates on fresh sentences, the same for every arm; see `_optimizer`."""
     optimizer = _optimizer(name, factor)
 
     def loss(params: Params, batch: Batch) -> jax.Array:
@@ -107,5 +106,5 @@ def _trained(
         updates, state = optimizer.update(jax.grad(loss)(params, batch), state, params)
         return jax.tree.map(jnp.add, params, updates), state
 
-    trained: Params = jax.lax.fori_loop(0, STEPS, update, (params, optimizer.init(params)))[0]
+    trained: Params = jax.lax.fori_loop(0, CONTROL_STEPS, update, (params, optimizer.init(params)))[0]
     return trained

@@ -1,16 +1,21 @@
 """The sections of the gradient study's report, after the answer: parts a, b and c, P9 and P10, and the method."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from experiments.gradient_study import figures, training_figures
-from experiments.gradient_study.comparisons import UNSCALED, escape_rise, ratio_at, table_of
-from experiments.gradient_study.measurements import Study
-from experiments.gradient_study.norm_statistics import DEAD, NAMES, SCALED, SCALES, mean_estimate, short
+from experiments.gradient_study.comparisons import escape_rise, ratio_at, ratios
+from experiments.gradient_study.norm_statistics import DEAD, NAMES, SCALES, UNSCALED, Norms, mean_estimate
+from experiments.gradient_study.results import Study
 from experiments.reports.report import Report
+from experiments.statistics.intervals import short
 
-_FIGURES = {
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_FIGURES: dict[str, tuple[Callable[[Study], "Figure"], str]] = {
     "simulated_query": (
         figures.simulated_query,
         "RMS, mean and median of the gradient of the query. Crosses: the exact law, drawn without a model.",
@@ -52,16 +57,21 @@ _METHOD = (
 )
 
 
-def _statistics(report: Report, norms: list[figures.Floats], sizes: tuple[int, ...], stage: str) -> None:
+def _statistics(report: Report, norms: Norms, sizes: tuple[int, ...], stage: str) -> None:
     """Every statistic of one stage."""
-    names = ("rms", "mean", "median", "q05", "q95", "dead")
-    found = {name: table_of(norms, name, stage) for name in names}
     rows = []
     for i, d in enumerate(sizes):
         for c, scale in enumerate(SCALES):
-            values = [mean_estimate(found[name][i, c]) for name in names]
-            shown = [str(value) for value in values[:3]] + [short(value.value) for value in values[3:5]]
-            rows.append([d, NAMES[scale], *shown, f"{100 * values[5].value:.1f} %"])
+            of = {
+                name: mean_estimate(norms.of(name, stage)[i, c])
+                for name in ("rms", "mean", "median", "q05", "q95", "dead")
+            }
+            shown = [
+                *(str(of[name]) for name in ("rms", "mean", "median")),
+                short(of["q05"].estimate),
+                short(of["q95"].estimate),
+            ]
+            rows.append([d, NAMES[scale], *shown, f"{100 * of['dead'].estimate:.1f} %"])
     report.table(["d", "scale", "RMS", "mean", "median", "5 %", "95 %", "dead rows"], rows)
 
 
@@ -74,10 +84,10 @@ def simulated(report: Report, study: Study) -> None:
         f" of {study.config.seeds} seeds, the same for the three scales. Here the formulas are exact (the verdicts on"
         " the law say how closely they are met). Gradient of the query:"
     )
-    _statistics(report, study.simulated.norms_NCSRT, study.simulated.sizes, "query")
+    _statistics(report, study.simulated.norms, study.simulated.sizes, "query")
     _figure(report, study, "simulated_query")
     _figure(report, study, "distributions")
-    apart = _apart([study.simulated.norms_NCSRT], "query", "key")
+    apart = _apart([study.simulated.norms], "query", "key")
     _figure(report, study, "simulated_stages", f" In the RMS, the curves of query and key differ by up to {apart}.")
     _figure(report, study, "softmax")
 
@@ -92,8 +102,8 @@ def layer(report: Report, study: Study) -> None:
         f" seeds, {layer.keys:.1f} words in the mean. At d = {layer.sizes[-1]} the unscaled scores have a std of"
         f" {sigma[0]} with LayerNorm and {sigma[1]} without. Gradient of W_Q of single rows, with LayerNorm:"
     )
-    _statistics(report, layer.by_norm["layer"].norms_NCSRT, layer.sizes, "W_Q")
-    both = [measured.norms_NCSRT for measured in layer.by_norm.values()]
+    _statistics(report, layer.by_norm["layer"].norms, layer.sizes, "W_Q")
+    both = [measured.norms for measured in layer.by_norm.values()]
     apart = [_apart(both, *pair) for pair in (("W_Q", "W_K"), ("W_V", "W_O"))]
     _figure(report, study, "layer_ratios",
             f" In the RMS, the curves of W_Q and W_K differ by up to {apart[0]}, those of W_V and W_O by {apart[1]}."
@@ -103,9 +113,9 @@ def layer(report: Report, study: Study) -> None:
 
 def _values(study: Study) -> str:
     """The values in the real layer, and where the simulated one differs from it."""
-    norms = study.layer.by_norm["layer"].norms_NCSRT
+    norms = study.layer.by_norm["layer"].norms
     value, kernel, weights = (ratio_at(norms, "rms", stage) for stage in ("value", "W_V", "weights"))
-    own = ratio_at(study.simulated.norms_NCSRT, "rms", "value")
+    own = ratio_at(study.simulated.norms, "rms", "value")
     cause = (
         " Presumably the norm after attention is the cause: sharper weights make a longer context, and what comes back"
         " is divided by that length. No arm here measures it."
@@ -117,15 +127,10 @@ def _values(study: Study) -> str:
     )
 
 
-def _apart(parts: list[list[figures.Floats]], one: str, other: str) -> str:
+def _apart(parts: list[Norms], one: str, other: str) -> str:
     """How far two stages' curves of unscaled over scaled are from each other, at most, in the RMS."""
-    apart = [np.abs(_ratio_N(norms_NCSRT, one) / _ratio_N(norms_NCSRT, other) - 1).max() for norms_NCSRT in parts]
+    apart = [np.abs(ratios(norms, "rms", one) / ratios(norms, "rms", other) - 1).max() for norms in parts]
     return f"{100 * max(apart):.1f} %"
-
-
-def _ratio_N(norms_NCSRT: list[figures.Floats], stage: str) -> figures.Floats:
-    mean_NC = table_of(norms_NCSRT, "rms", stage).mean(axis=-1)
-    return mean_NC[:, UNSCALED] / mean_NC[:, SCALED]
 
 
 def training(report: Report, study: Study) -> None:
