@@ -11,8 +11,10 @@ from experiments.statistics.intervals import (
     bootstrap_interval,
     interquartile_mean,
     mean,
+    mean_intervals,
     paired_difference,
     paired_ratio,
+    short,
 )
 from experiments.statistics.significance import EXACT_SEEDS, holm, sign_flip_p
 
@@ -138,5 +140,45 @@ def test_a_ratio_to_nothing_is_refused():
         paired_ratio([1.0, 2.0, 3.0], [0.0, 0.0, 1.0])
 
 
-def test_an_interval_as_people_write_it():
-    assert str(Interval(0.123456, -1.0, 20.55)) == "0.123 [-1, 20.6]"
+def test_an_interval_needs_nearly_all_resamples():
+    """What has no value is not left out until the rest looks sure."""
+    values = np.arange(10.0)
+    often, rare = (
+        bootstrap_interval(lambda x, most=most: np.where(mean(x) > most, np.nan, mean(x)), values, missing=0.025)
+        for most in (5.0, 7.0)
+    )
+    assert often.estimate == 4.5
+    assert np.isnan([often.low, often.high]).all()
+    assert rare.low < 4.5 < rare.high < 7.0
+
+
+def test_many_intervals_at_once_are_the_single_ones():
+    values = np.random.default_rng(0).normal(size=(5, 10))
+    for row, (value, low, high) in zip(values, mean_intervals(values), strict=True):
+        one = bootstrap_interval(mean, row)
+        assert value == pytest.approx(one.estimate)
+        assert (low, high) == pytest.approx((one.low, one.high), abs=0.1)
+    assert mean_intervals(values.reshape(1, 5, 10)).shape == (1, 5, 3)
+
+
+@pytest.mark.parametrize(
+    ("interval", "text"),
+    [
+        (Interval(0.123456, -1.0, 20.55), "0.123 [-1.00, 20.6]"),
+        (Interval.exact(2e-15), "2.0e-15"),
+        (Interval.unknown(4.5), "4.50 (no interval)"),
+        (Interval.unknown(), "none"),
+        (Interval(1.0, 0.5, 2.0).times(3), "3.00 [1.50, 6.00]"),
+    ],
+)
+def test_an_interval_as_people_write_it(interval, text):
+    assert str(interval) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.3869, "0.387"), (1234.5, "1234"), (12.34, "12.3"), (0, "0"), (5.7e-6, "5.7e-6"), (float("nan"), "none"),
+     (-0.5, "-0.500"), (2.3e12, "2.3e12")],
+)  # fmt: skip
+def test_numbers_as_people_write_them(value, text):
+    assert short(value) == text
