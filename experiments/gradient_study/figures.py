@@ -30,12 +30,20 @@ def band(axes: "Axes", x: Sequence[float] | Floats, values_NR: Floats, number: i
 
 
 def log_axes(axes: "Axes", x: bool = True, y: bool = True) -> None:
-    """Logarithmic axes; the numbers at the horizontal one in full."""
+    """Logarithmic axes; the numbers at the horizontal one in full. Call it when the limits are set."""
     if x:
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     if y:
+        from matplotlib.ticker import NullLocator
+
         axes.set_yscale("log")
+        low, high = axes.get_ylim()
+        if (
+            high > 1e3 * low
+        ):  # ticks between powers of ten, and powers in mathematical type, take half of the time to draw
+            axes.yaxis.set_minor_locator(NullLocator())
+            axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
 def simulated_query(study: Study) -> "Figure":
@@ -75,8 +83,10 @@ def simulated_stages(study: Study) -> "Figure":
     figure, axes = panels(1, 2, width=4.2)
     for one, name in zip(axes[0], ("rms", "median"), strict=True):
         _ratios(one, study.simulated.norms, study.simulated.sizes, name, STAGES)
+        if name == "median":
+            one.set_ylim(bottom=1e-8)
+        log_axes(one)
         label(one, f"{SHOWN[name]}: unscaled / scaled", _D, "ratio")
-    axes[0, 1].set_ylim(bottom=1e-8)
     legend(figure, axes[0, 0])
     return figure
 
@@ -85,7 +95,6 @@ def _ratios(axes: "Axes", norms: Norms, sizes: Sequence[int], statistic: str, st
     for s, stage in enumerate(stages):
         line(axes, sizes, ratios(norms, statistic, stage), s, stage)
     axes.axhline(1, color=_GREY, linewidth=0.9)
-    log_axes(axes)
 
 
 def softmax_peaks(study: Study) -> "Figure":
@@ -101,10 +110,10 @@ def softmax_peaks(study: Study) -> "Figure":
             peak = peak_sigma(study.simulated, n).estimate
             height = np.interp(np.log(peak), np.log(sigma_S), measured.rms_S)
             left.plot(peak, height, marker="v", color=colour, markersize=7)
+    right.set_ylim(1e-7, 1)
     for one, title in ((left, "RMS of ||J||; triangles: its peak"), (right, "median of ||J||")):
         log_axes(one, y=one is right)
         label(one, title, "sigma (std of the scores)", "||J||, Frobenius")
-    right.set_ylim(1e-7, 1)
     legend(figure, left)
     return figure
 
@@ -119,6 +128,7 @@ def layer_ratios(study: Study) -> "Figure":
             one.plot(study.layer.sizes, root, color=_LIGHT, linestyle=":", label="sqrt(d)")
             label(one, f"{shown}: {SHOWN[name]}", _D, "unscaled / scaled")
             one.set_ylim(0.05, 60)
+            log_axes(one)
     legend(figure, axes[0, 0])
     return figure
 
@@ -132,8 +142,8 @@ def escape_and_kurtosis(study: Study) -> "Figure":
         band(left, margins, study.escape[name], number, shown)
     law = study.escape["sgd"][-1].mean() * np.exp(np.asarray(margins, float) - margins[-1])
     left.plot(margins, law, color=_LIGHT, linestyle=":", label="exp(M)")
-    left.set_yscale("log")
     left.set_ylim(bottom=10)
+    log_axes(left, x=False)
     label(left, "escape from a wrong key", "margin M of the wrong key's score", "updates until it is left")
     simulated, layer = study.simulated, study.layer.by_norm["layer"]
     root_N, sigma_N = np.sqrt(np.asarray(simulated.sizes, float)), layer.score_std_NCR[:, UNSCALED].mean(axis=-1)

@@ -16,6 +16,7 @@ from experiments.gradient_study.tables import tables
 from experiments.reports.report import Report
 from experiments.statistics.claims import Claim, near
 from experiments.statistics.intervals import Interval
+from experiments.studies.drawing import drawn
 from experiments.studies.events import write_report_events
 from experiments.studies.verdicts import HOW, verdict_table
 
@@ -23,18 +24,19 @@ from experiments.studies.verdicts import HOW, verdict_table
 def write_report(folder: Path, study: Study, versions: Mapping[str, str]) -> list[Claim]:
     """Write `report.md`, its figures, CSV files and event files; gives the claims."""
     report, claims = Report(folder, TITLE), all_checks(study)
-    _answer(report, study)
-    _verdicts(report, claims)
-    sections.simulated(report, study)
-    sections.layer(report, study)
-    sections.training(report, study)
-    sections.rest(report, study)
-    sections.method(report, study, versions)
-    for name, (header, rows) in tables(study, claims).items():
-        report.csv(name, header, rows)
-    report.save()
-    write_report_events(folder, report.images)
-    write_scale_events(folder, study)
+    with drawn(folder, {name: (draw, study) for name, draw in sections.FIGURES.items()}) as images:
+        _answer(report, study)
+        _verdicts(report, claims)
+        sections.simulated(report, study)
+        sections.layer(report, study)
+        sections.training(report, study)
+        sections.rest(report, study)
+        sections.method(report, study, versions)
+        for name, (header, rows) in tables(study, claims).items():
+            report.csv(name, header, rows)
+        report.save()
+        write_scale_events(folder, study)
+        write_report_events(folder, {name: image.result() for name, image in images.items()})
     return claims
 
 

@@ -15,37 +15,17 @@ from experiments.statistics.intervals import short
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_FIGURES: dict[str, tuple[Callable[[Study], "Figure"], str]] = {
-    "simulated_query": (
-        figures.simulated_query,
-        "RMS, mean and median of the gradient of the query. Crosses: the exact law, drawn without a model.",
-    ),
-    "distributions": (
-        figures.distributions,
-        "How the tokens are spread. Upright lines: the means.",
-    ),
-    "simulated_stages": (
-        figures.simulated_stages,
-        "Unscaled over scaled at every stage.",
-    ),
-    "softmax": (
-        figures.softmax_peaks,
-        "Softmax alone. RMS and median of its Jacobian's norm, for n keys.",
-    ),
-    "layer_ratios": (
-        figures.layer_ratios,
-        "Unscaled over scaled in the real layer.",
-    ),
-    "training": (training_figures.training_course, "Separately trained models. Each under its own scale."),
-    "same_parameters": (
-        training_figures.same_parameters,
-        "The same parameters under both scales. What the factor does by itself, wherever training has led.",
-    ),
-    "escape_and_kurtosis": (
-        figures.escape_and_kurtosis,
-        "Left: updates until a query leaves the wrong key. Right: how unequal the tokens' gradients are.",
-    ),
+FIGURES: dict[str, Callable[[Study], "Figure"]] = {
+    "training": training_figures.training_course,
+    "layer_ratios": figures.layer_ratios,
+    "same_parameters": training_figures.same_parameters,
+    "simulated_query": figures.simulated_query,
+    "escape_and_kurtosis": figures.escape_and_kurtosis,
+    "simulated_stages": figures.simulated_stages,
+    "softmax": figures.softmax_peaks,
+    "distributions": figures.distributions,
 }
+"""By name, those that take longest first: they are drawn in this order."""
 _METHOD = (
     "Gradients come from the model's own functions: the chain rule is taken through its weights, softmax and sum.",
     "A norm is that of one row (one masked word), over all heads, keys and components of a stage.",
@@ -85,11 +65,16 @@ def simulated(report: Report, study: Study) -> None:
         " the law say how closely they are met). Gradient of the query:"
     )
     _statistics(report, study.simulated.norms, study.simulated.sizes, "query")
-    _figure(report, study, "simulated_query")
-    _figure(report, study, "distributions")
+    report.figure(
+        "simulated_query",
+        None,
+        "RMS, mean and median of the gradient of the query. Crosses: the exact law, drawn without a model.",
+    )
+    report.figure("distributions", None, "How the tokens are spread. Upright lines: the means.")
     apart = _apart([study.simulated.norms], "query", "key")
-    _figure(report, study, "simulated_stages", f" In the RMS, the curves of query and key differ by up to {apart}.")
-    _figure(report, study, "softmax")
+    curves = f"Unscaled over scaled at every stage. In the RMS, the curves of query and key differ by up to {apart}."
+    report.figure("simulated_stages", None, curves)
+    report.figure("softmax", None, "Softmax alone. RMS and median of its Jacobian's norm, for n keys.")
 
 
 def layer(report: Report, study: Study) -> None:
@@ -105,9 +90,11 @@ def layer(report: Report, study: Study) -> None:
     _statistics(report, layer.by_norm["layer"].norms, layer.sizes, "W_Q")
     both = [measured.norms for measured in layer.by_norm.values()]
     apart = [_apart(both, *pair) for pair in (("W_Q", "W_K"), ("W_V", "W_O"))]
-    _figure(report, study, "layer_ratios",
-            f" In the RMS, the curves of W_Q and W_K differ by up to {apart[0]}, those of W_V and W_O by {apart[1]}."
-    )  # fmt: skip
+    curves = (
+        "Unscaled over scaled in the real layer. In the RMS, the curves of W_Q and W_K differ by up to"
+        f" {apart[0]}, those of W_V and W_O by {apart[1]}."
+    )
+    report.figure("layer_ratios", None, curves)
     report.text(_values(study))
 
 
@@ -150,15 +137,23 @@ def training(report: Report, study: Study) -> None:
             sigma = [str(mean_estimate(size.sigma_PAR[p, a])) for p in (0, -1)]
             rows.append([size.d, NAMES[scale], *sigma, str(mean_estimate(size.excess_PAR[-1, a]))])
     report.table(["d", "trained under", "sigma, start", "sigma, end", "excess, nats"], rows)
-    _figure(report, study, "training")
-    _figure(report, study, "same_parameters")
+    report.figure("training", None, "Separately trained models. Each under its own scale.")
+    report.figure(
+        "same_parameters",
+        None,
+        "The same parameters under both scales. What the factor does by itself, wherever training has led.",
+    )
 
 
 def rest(report: Report, study: Study) -> None:
     """P9 and P10."""
     report.heading("Escape and kurtosis (P9, P10)")
     report.text(_escapes(study))
-    _figure(report, study, "escape_and_kurtosis")
+    report.figure(
+        "escape_and_kurtosis",
+        None,
+        "Left: updates until a query leaves the wrong key. Right: how unequal the tokens' gradients are.",
+    )
 
 
 def _escapes(study: Study) -> str:
@@ -186,8 +181,3 @@ def method(report: Report, study: Study, versions: Mapping[str, str]) -> None:
     )
     shown = ", ".join(f"{name} {value}" for name, value in versions.items())
     report.items([*_METHOD, control, f"Versions: {shown}."])
-
-
-def _figure(report: Report, study: Study, name: str, measured: str = "") -> None:
-    draw, caption = _FIGURES[name]
-    report.figure(name, draw(study), caption + measured)

@@ -25,9 +25,9 @@ def training_course(study: Study) -> "Figure":
                 band(one, np.asarray(size.steps) + 1, values_PAR[:, a], a, NAMES[scale])
     titles = ("sigma of the scores", "RMS of dL/dW_Q", "median of dL/dW_Q", "dead rows of dL/dW_Q", "excess, nats")
     for (r, c), one in np.ndenumerate(axes):
-        log_axes(one, y="dead" not in titles[r])
         if "median" in titles[r]:
             one.set_ylim(bottom=1e-7)
+        log_axes(one, y="dead" not in titles[r])
         head = f"d = {study.trained[c].d}" if r == 0 else ""
         label(one, head, "update + 1" if r == len(titles) - 1 else "", titles[r] if c == 0 else "")
     legend(figure, axes[0, 0])
@@ -44,9 +44,9 @@ def same_parameters(study: Study) -> "Figure":
                 line(one, np.asarray(size.steps) + 1, ratio_PA[:, a], a, f"trained under {NAMES[scale]}")
             one.axhline(1, color="#5b6b78", linewidth=0.9)
     for (r, c), one in np.ndenumerate(axes):
+        one.set_ylim((1e-2, 30) if r == 0 else (1e-6, 30))
         log_axes(one)
         title = f"{('RMS', 'median')[r]}: unscaled / scaled" if c == 0 else ""
         label(one, f"d = {study.trained[c].d}" if r == 0 else "", "update + 1" if r == 1 else "", title)
-        one.set_ylim((1e-2, 30) if r == 0 else (1e-6, 30))
     legend(figure, axes[0, 0])
     return figure

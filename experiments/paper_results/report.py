@@ -13,6 +13,7 @@ from experiments.paper_results.sigma_growth import SCALES, SHOWN, MupResult
 from experiments.reports.report import Report, escaped
 from experiments.statistics.claims import Claim
 from experiments.statistics.intervals import paired_ratio
+from experiments.studies.drawing import drawn
 from experiments.studies.verdicts import HOW, verdict_table
 
 
@@ -26,14 +27,20 @@ def write_report(folder: Path, results: Results, versions: Mapping[str, str]) ->
     verdict_table(report, PREDICTIONS, claims)
     rows = [[one.subject, one.statement, one.predicted, *vars(one.found).values(), one.verdict] for one in claims]
     report.csv("claims", ["paper", "statement", "predicted", "value", "low", "high", "verdict"], rows)
-    if results.entropy is not None:
-        _entropy(report, results.entropy)
-    if results.logit_size is not None:
-        _logit_size(report, config, results.logit_size)
-    if results.mup is not None:
-        _mup(report, config, results.mup)
-    _method(report, config, versions)
-    report.save()
+    figures = {
+        "entropy": (entropy_figure, results.entropy),
+        "logit_size": (logit_size_figure, results.logit_size),
+        "mup": (mup_figure, results.mup),
+    }
+    with drawn(folder, {name: (draw, one) for name, (draw, one) in figures.items() if one is not None}):
+        if results.entropy is not None:
+            _entropy(report, results.entropy)
+        if results.logit_size is not None:
+            _logit_size(report, config, results.logit_size)
+        if results.mup is not None:
+            _mup(report, config, results.mup)
+        _method(report, config, versions)
+        report.save()
     return claims
 
 
@@ -48,7 +55,7 @@ def _entropy(report: Report, result: EntropyResult) -> None:
     header = ["T", "r", "theorem", "measured"]
     report.table(header, [[keys, f"{norm:g}", f"{bound:.5f}", f"{found:.5f}"] for keys, norm, bound, found in rows])
     report.csv("entropy_extremal", header, rows)
-    report.figure("entropy", entropy_figure(result), _entropy_caption(result))
+    report.figure("entropy", None, _entropy_caption(result))
     lines = [[scale, *row] for scale, rows in result.recorded.items() for row in _rows(rows)]
     report.csv("entropy_rows", ["scale", "T", "r", "entropy", "bound"], lines)
 
@@ -88,7 +95,7 @@ def _logit_size(report: Report, config: PapersConfig, result: LogitSizeResult) -
         report.text(f"{result.diverged} runs diverged; each counts with what it was before that update.")
     report.figure(
         "logit_size",
-        logit_size_figure(result),
+        None,
         "Excess against the size of the logits. Left: at the best of the learning rates; right: at each of them.",
     )
     lines = [
@@ -124,9 +131,7 @@ def _mup(report: Report, config: PapersConfig, result: MupResult) -> None:
     report.table(["d", *columns, "1/sqrt(d) over 1/d", "p"], rows)
     if result.diverged:
         report.text(f"{result.diverged} runs diverged; each counts with what it was before that update.")
-    report.figure(
-        "mup", mup_figure(result), "Sigma of the scores against the size of a head. At the start and after training."
-    )
+    report.figure("mup", None, "Sigma of the scores against the size of a head. At the start and after training.")
     lines = [
         [d, scale, config.seed + s, float(result.before_DCS[i, c, s]), float(result.after_DCS[i, c, s])]
         for i, d in enumerate(result.sizes)
