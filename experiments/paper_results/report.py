@@ -1,7 +1,8 @@
 """The report of `experiments.papers`: every paper's numbers beside ours. All of ours come from the measurement."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from experiments.paper_results import entropy_theorem, logit_knee, sigma_growth
 from experiments.paper_results.config import PapersConfig
@@ -16,6 +17,9 @@ from experiments.statistics.intervals import paired_ratio
 from experiments.studies.drawing import drawn
 from experiments.studies.verdicts import HOW, verdict_table
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 def write_report(folder: Path, results: Results, versions: Mapping[str, str]) -> list[Claim]:
     """Write `report.md`, its figures and its CSV files; gives the claims."""
@@ -27,7 +31,7 @@ def write_report(folder: Path, results: Results, versions: Mapping[str, str]) ->
     verdict_table(report, PREDICTIONS, claims)
     rows = [[one.subject, one.statement, one.predicted, *vars(one.found).values(), one.verdict] for one in claims]
     report.csv("claims", ["paper", "statement", "predicted", "value", "low", "high", "verdict"], rows)
-    figures = {
+    figures: dict[str, tuple[Callable[..., Figure], object]] = {
         "entropy": (entropy_figure, results.entropy),
         "logit_size": (logit_size_figure, results.logit_size),
         "mup": (mup_figure, results.mup),

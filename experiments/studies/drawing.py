@@ -5,20 +5,19 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from experiments.reports.plots import save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Shown = TypeVar("Shown")
 _PROCESSES = 2
 
 
 @contextmanager
 def drawn(
-    folder: Path, figures: Mapping[str, tuple[Callable[[Shown], "Figure"], Shown]]
+    folder: Path, figures: Mapping[str, tuple[Callable[..., "Figure"], object]]
 ) -> Iterator[dict[str, Future[bytes]]]:
     """Within it, figures are drawn in other processes and saved as `save_figure` does; gives the PNG of each.
 
@@ -32,5 +31,5 @@ def drawn(
         yield {name: pool.submit(_save, folder, name, draw, shown) for name, (draw, shown) in figures.items()}
 
 
-def _save(folder: Path, name: str, draw: Callable[[Shown], "Figure"], shown: Shown) -> bytes:
+def _save(folder: Path, name: str, draw: Callable[..., "Figure"], shown: object) -> bytes:
     return save_figure(folder, name, draw(shown))

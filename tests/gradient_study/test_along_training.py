@@ -16,9 +16,9 @@ from experiments.gradient_study.stage_gradients import row_losses
 from experiments.gradient_study.tables import HEADER, statistic_rows
 from experiments.gradient_study.training_figures import training_course
 from experiments.measuring.excess import make_evaluation_set
-from experiments.measuring.measurement import one_run
 from experiments.training.compiler import Compiler
 from experiments.training.hyperparameters import hyperparameters, training_spec
+from experiments.training.record import one_run
 from experiments.training.state import init_state
 from experiments.training.update import train_steps
 from model.functional import Model, apply
@@ -122,7 +122,7 @@ def study():
 def test_a_row_is_dead_beside_the_same_parameters(study):
     """`statistics` compares the scales of one setting, and a setting is one arm's parameters at one step."""
     dead_PACR, own_PAR = study.trained[0].norms.of("dead", "W_K"), study.trained[0].own_PAR("dead", "W_K")
-    assert len(np.unique(own_PAR)) > 3
+    assert len(np.unique(own_PAR)) > 2
     for p, a, r in np.ndindex(2, 3, 3):
         assert own_PAR[p, a, r] == dead_PACR[p, a, a, r] == study.trained[0].norms.at(p, a).of("dead", "W_K")[a, r]
 

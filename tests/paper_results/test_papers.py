@@ -24,7 +24,6 @@ from data.world import load_world
 from experiments import papers
 from experiments.config.schema import Config, EvaluateConfig
 from experiments.measuring.excess import EvaluationSet, make_evaluation_set
-from experiments.measuring.measurement import one_run
 from experiments.paper_results import (
     coordinate_check,
     entropy_bound,
@@ -38,6 +37,7 @@ from experiments.paper_results.config import PAPERS, PapersConfig, load_papers
 from experiments.paper_results.session import STUDY
 from experiments.statistics.intervals import short
 from experiments.training.hyperparameters import training_spec
+from experiments.training.record import one_run
 from experiments.training.state import init_state
 from model.functional import Model, apply
 
