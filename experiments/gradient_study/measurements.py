@@ -13,18 +13,25 @@ from experiments.gradient_study.escape import escape_times
 from experiments.gradient_study.folded_scale import control_differences
 from experiments.gradient_study.norm_statistics import scale_factors
 from experiments.gradient_study.real_layer import LayerPrograms
-from experiments.gradient_study.results import Law, Study
+from experiments.gradient_study.results import NORMS, Law, Study
 from experiments.gradient_study.simulated_layer import simulate
 from experiments.gradient_study.theory import query_crossing, query_norms
 from experiments.training.compiler import Compiler
+from experiments.training.schedule import record_steps
 
 _CONTROL_SEEDS = 5
 _DRAWS = 20_000
 """Of the exact law of the query's gradient, in each setting of the simulated layer."""
 
 
+def pieces(config: GradientConfig) -> int:
+    """How many pieces of work `measure` is."""
+    records = len(record_steps(config.training.steps, config.training.records))
+    return len(config.simulated.sizes) + 3 + len(NORMS) * len(config.layer.sizes) + len(config.training.sizes) * records
+
+
 def measure(config: GradientConfig, world: World, done: Callable[[str], None]) -> Study:
-    """Everything that the report needs; `done` is called with the name of each piece (see `session.pieces`)."""
+    """Everything that the report needs; `done` is called with the name of each piece (see `pieces`)."""
     tables = sampler_tables(world, TaskConfig().masked)
     assert tables is not None  # noqa: S101  only held-out contexts can be missing from a world
     compiler = Compiler(wait=True)

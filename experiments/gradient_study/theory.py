@@ -58,9 +58,6 @@ QUERY_KEYS = 6
 PEAKS = {6: 0.85, 8: 1.22, 12: 1.74, 16: 2.03, 32: 2.77}
 """n -> the sigma at which the RMS of ||J||_F is largest."""
 
-JACOBIAN_CROSSINGS = {4: 31, 6: 57, 8: 79, 10: 98, 12: 117, 16: 149, 32: 247}
-"""n -> the d beyond which sigma times the median of ||J||_F is smaller unscaled than scaled."""
-
 
 def mean_of_largest(n: int) -> float:
     """mu_n: the mean of the largest of n independent standard normals, by numerical integration."""
@@ -88,19 +85,9 @@ def score_gradient(weights: Floats, gains: Floats) -> Floats:
     return weights * (gains - mean)
 
 
-def jacobian_rms(n: int, sigma: float) -> float:
-    """RMS of ||J||_F at large sigma."""
-    return math.sqrt(mean_of_largest(n) / (3 * sigma))
-
-
 def carrying_share(n: int, sigma: float) -> float:
     """(E J^2)^2 / E J^4 at large sigma: the share of tokens that carry the gradient (P4)."""
     return 35 / 18 * mean_of_largest(n) / sigma
-
-
-def score_std(scale: float, d: int, query_std: float = 1.0, key_std: float = 1.0) -> float:
-    """Sigma, by formula (5)."""
-    return scale * math.sqrt(d) * query_std * key_std
 
 
 def query_norms(n: int, d: int, scale: float, draws: int, seed: int = 1, value_size: int = 16) -> Floats:

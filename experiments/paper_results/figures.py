@@ -1,6 +1,6 @@
 """The figures of the paper report, one function each, on the axes of `reports.plots`. Bands are 95 % intervals."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,6 +80,6 @@ def interval(values_S: Floats) -> Interval:
     return bootstrap_interval(interquartile_mean, values_S)
 
 
-def _band(axes: "Axes", x: Iterable[float], values_NS: Floats, number: int, name: str) -> None:
+def _band(axes: "Axes", x: Sequence[float], values_NS: Floats, number: int, name: str) -> None:
     found = [interval(values_S) for values_S in values_NS]
     line(axes, x, [f.estimate for f in found], number, name, [f.low for f in found], [f.high for f in found])

@@ -149,13 +149,6 @@ def mean_intervals(values_MS: ArrayLike, resamples: int = 1000, seed: int = 0) -
     return np.stack([values_MS.mean(axis=-1), low_M, high_M], axis=-1)
 
 
-def paired_difference(
-    arm_S: ArrayLike, other_S: ArrayLike, statistic: Statistic = interquartile_mean, **options: Any
-) -> Interval:
-    """statistic(arm) - statistic(other), with its interval; `options` are those of `bootstrap_interval`."""
-    return bootstrap_interval(lambda a, b: statistic(a) - statistic(b), arm_S, other_S, **options)
-
-
 def paired_ratio(
     arm_S: ArrayLike, other_S: ArrayLike, statistic: Statistic = interquartile_mean, **options: Any
 ) -> Interval:

@@ -1,12 +1,13 @@
 """A study from config to report: predict, measure, save the measurements, report from what was saved.
 
-    STUDY = StudyCommand("gradients", TITLE, PREDICTIONS, Study, pieces, measure, write)
+    STUDY = StudyCommand("gradients", TITLE, PREDICTIONS, MEASUREMENTS, Study, write_report)
     STUDY.run(config, "gradients")                  measures in runs/gradients-001, then reports
     STUDY.report_anew("runs/gradients-001")         reports once more, from measured.npz alone: in seconds
 
 A report is written from the saved measurements alone, so it can be improved without measuring again.
 """
 
+import importlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Generic, Protocol, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from data.world import World, load_world
+from data.world import load_world
 from experiments.commands.console import say
 from experiments.config.loader import to_yaml
 from experiments.run_directory.files import write_text, writing
@@ -35,14 +36,11 @@ class StudyConfig(Protocol):
         """Name or path of its world."""
 
 
-Config = TypeVar("Config", bound=StudyConfig)
 Found = TypeVar("Found")
-Done = Callable[[str], None]
-"""Is called with the name of a piece of work when that is done."""
 
 
 @dataclass(frozen=True)
-class StudyCommand(Generic[Config, Found]):
+class StudyCommand(Generic[Found]):
     """What a command measures, and how it reports it."""
 
     name: str
@@ -50,18 +48,19 @@ class StudyCommand(Generic[Config, Found]):
     title: str
     predictions: Mapping[str, str]
     """What is predicted, by the name of each prediction."""
+    measurements: str
+    """The module that measures, imported only for that since it loads JAX. It has two functions:
+    `measure(config, world, done)` calls `done` with the name of each piece of work, and `pieces(config)` counts them.
+    """
     found: type[Found]
     """The dataclass of what is measured; its types say how it is saved."""
-    pieces: Callable[[Config], int]
-    """How many times `measure` calls `done`."""
-    measure: Callable[[Config, World, Done], Found]
     write: Callable[[Path, Found, Mapping[str, str]], list[Claim]]
     """Writes the report, its figures and tables into a folder; gives the claims. The last argument is `versions`."""
     print_confirmed: bool = False
     """Whether claims that are confirmed are printed too."""
 
     def run(
-        self, config: Config, called: str | None = None, run_dir: str | None = None, console: Console | None = None
+        self, config: StudyConfig, called: str | None = None, run_dir: str | None = None, console: Console | None = None
     ) -> int:
         """Measure, write the run directory, print the verdicts.
 
@@ -79,6 +78,7 @@ class StudyCommand(Generic[Config, Found]):
         """
         from experiments.training import runtime  # imported late: it loads JAX
 
+        module = importlib.import_module(self.measurements)
         console = console or Console(highlight=False)
         world = load_world(config.world)
         folder = make_run_directory(called or self.name, run_dir)
@@ -88,8 +88,8 @@ class StudyCommand(Generic[Config, Found]):
         with writing(folder), run_lock(folder, new=True), progress as bar:
             write_text(folder / "config.yaml", to_yaml(config))
             write_text(folder / "report.md", predictions_page(self.title, self.predictions))  # before any measurement
-            task = bar.add_task("compiling", total=self.pieces(config))
-            found = self.measure(config, world, lambda piece: bar.update(task, advance=1, description=piece))
+            task = bar.add_task("compiling", total=module.pieces(config))
+            found = module.measure(config, world, lambda piece: bar.update(task, advance=1, description=piece))
             bar.update(task, description="writing the report")
             write_saved(folder, runtime.versions(), found)
             claims = self.write(folder, *read_saved(folder, self.name, self.found))

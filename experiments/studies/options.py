@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Mapping
 
-from data.errors import InputError
+from data.errors import require
 
 
 def add_report_option(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +18,7 @@ def report_only(options: argparse.Namespace, overrides: Mapping[str, str]) -> bo
     Raises:
       InputError: `--report` beside an option that it does not go with.
     """
-    given = [*overrides, *(name for name in ("run-dir",) if options.run_dir is not None)]
-    if options.report is not None and given:
-        raise InputError(f"--report: the settings are those of the run that is reported; leave out --{given[0]}")
+    given = [*overrides, *([] if options.run_dir is None else ["run-dir"]), ""]
+    says = f"--report: the settings are those of the run that is reported; leave out --{given[0]}"
+    require(options.report is None or not given[0], says)
     return options.report is not None

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from data.errors import InputError
+from data.errors import InputError, require
 from data.files import is_file, is_folder
 from experiments.config.schema import FORMAT
 from experiments.run_directory.files import check_version
@@ -40,15 +40,13 @@ def read_saved(folder: Path, command: str, kind: type[Found]) -> tuple[Found, di
       InputError: the folder holds no measurements of this command, or another version's, or they are damaged.
     """
     path = folder / FILE
-    if not is_folder(folder):
-        raise InputError(f"{folder}: no such folder; name that of a run of experiments.{command}")
-    if (other := command_of(folder)) not in (command, ""):
-        raise InputError(f"{folder}: is a run of experiments.{other}; name one of experiments.{command}")
-    if not is_file(path):
-        raise InputError(f"{folder}: holds no {FILE} (was it stopped while it measured?); measure anew")
+    require(is_folder(folder), f"{folder}: no such folder; name that of a run of experiments.{command}")
+    other = command_of(folder) or command
+    require(other == command, f"{folder}: is a run of experiments.{other}; name one of experiments.{command}")
+    require(is_file(path), f"{folder}: holds no {FILE} (was it stopped while it measured?); measure anew")
     arrays = read_npz(path)
     try:
-        check_version(path, int(arrays["version"]))
+        check_version(path, arrays["version"].item(), "study")
         versions = dict(zip(arrays["versions/names"].tolist(), arrays["versions/numbers"].tolist(), strict=True))
         return typing.cast(Found, from_arrays(arrays, kind, "found")), versions
     except (KeyError, TypeError, ValueError) as error:

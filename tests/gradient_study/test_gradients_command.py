@@ -16,9 +16,10 @@ from experiments.config.fields import config_fields
 from experiments.config.loader import config_names, load_as, load_config, make_as, to_yaml
 from experiments.config.schema import Config
 from experiments.gradient_study.config import GradientConfig
+from experiments.gradient_study.measurements import pieces
 from experiments.gradient_study.norm_statistics import ALL_STAGES, SCALES, STATISTICS
 from experiments.gradient_study.predictions import PREDICTIONS
-from experiments.gradient_study.session import STUDY, pieces
+from experiments.gradient_study.session import STUDY
 from experiments.gradients import main
 
 TINY = """\
@@ -72,7 +73,7 @@ def test_the_report_is_the_same_when_it_is_written_anew(run):
     for path in written:
         path.unlink()
     out = io.StringIO()
-    without = dataclasses.replace(STUDY, measure=None)
+    without = dataclasses.replace(STUDY, measurements="")
     assert without.report_anew(str(folder), Console(file=out, width=200)) == 0
     assert {path: path.read_bytes() for path in written} == written
     assert out.getvalue().splitlines()[:-1] == printed.splitlines()[:-1]

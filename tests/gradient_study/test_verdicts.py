@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from synthetic_study import PLACE, make_study, norms_of
 
-from experiments.gradient_study import checks_saturation as saturation
 from experiments.gradient_study import checks_sizes as size
 from experiments.gradient_study import report, sections
-from experiments.gradient_study.checks import _control, _escape, _inverse, all_checks
+from experiments.gradient_study.checks import _carrying, _control, _escape, _inverse, _kurtosis, _peaks, all_checks
 from experiments.gradient_study.checks_law import law
 from experiments.gradient_study.comparisons import median_crossing
 from experiments.gradient_study.norm_statistics import (
@@ -126,15 +125,15 @@ FALSE = [
     (size.large_scores_layer, 2, layer("layer", "W_Q"), times(0.1)),
     (size.large_scores_layer, 3, layer("layer", "W_Q"), times(10.0)),
     (size.large_scores_layer, 4, layer("layer", "W_Q", 1), times(2.0)),
-    (saturation.carrying, 0, softmax(6, "square_SR", -1), times(2)),
-    (saturation.carrying, 1, softmax(16, "fourth_SR", -1), times(4)),
+    (_carrying, 0, softmax(6, "square_SR", -1), times(2)),
+    (_carrying, 1, softmax(16, "fourth_SR", -1), times(4)),
     (size.values, 0, query(-1, stage="value"), times(0.5)),
     (size.values, 1, query(-1, stage="value"), times(2.0)),  # above sqrt(n)
     (size.values, 2, layer("layer", "value"), times(0.5)),
     (size.values, 3, layer("layer", "W_V"), times(0.5)),
-    *[(saturation.peaks, i, softmax(n, "square_SR"), falls) for i, n in enumerate(PEAKS)],
-    (saturation.peaks, 5, softmax(2, "square_SR"), rises),
-    (saturation.peaks, 6, softmax(4, "square_SR"), rises),
+    *[(_peaks, i, softmax(n, "square_SR"), falls) for i, n in enumerate(PEAKS)],
+    (_peaks, 5, softmax(2, "square_SR"), rises),
+    (_peaks, 6, softmax(4, "square_SR"), rises),
     (_control, 0, control("sgd"), one_seed(1e-6)),
     (_control, 1, control("adam"), one_seed(1e-6)),
     (_control, 2, control("unadapted"), one_seed(1e-9)),
@@ -143,8 +142,8 @@ FALSE = [
     (_escape, 0, escape("sgd", 5), times(10.0)),
     (_escape, 1, escape("adam", 5), times(10.0)),
     (_escape, 2, escape("sgd", -1), times(2.0)),
-    (saturation.kurtosis, 0, kurtosis_of(query(-1)), np.zeros_like),
-    (saturation.kurtosis, 1, kurtosis_of(layer("layer", "W_Q")), np.zeros_like),
+    (_kurtosis, 0, kurtosis_of(query(-1)), np.zeros_like),
+    (_kurtosis, 1, kurtosis_of(layer("layer", "W_Q")), np.zeros_like),
 ]
 
 

@@ -411,7 +411,7 @@ def test_the_report_is_the_same_when_it_is_written_anew(report):
     for path in written:
         path.unlink()
     console = Console(file=io.StringIO(), width=200)
-    assert dataclasses.replace(STUDY, measure=None).report_anew(str(folder), console) == 0
+    assert dataclasses.replace(STUDY, measurements="").report_anew(str(folder), console) == 0
     assert {path: path.read_bytes() for path in written} == written
     assert console.file.getvalue().splitlines()[:-1] == shown.splitlines()[:-1]
 

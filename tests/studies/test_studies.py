@@ -2,6 +2,8 @@
 
 import dataclasses
 import io
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -73,7 +75,15 @@ def write(folder, found, versions):
 
 
 PREDICTIONS = {"P1": "It is large.", "P2": "It is small."}
-STUDY = StudyCommand("papers", "Is it large?", PREDICTIONS, Found, lambda _: 1, lambda *_: FOUND, write)
+STUDY = StudyCommand("papers", "Is it large?", PREDICTIONS, "measured_here", Found, write)
+
+
+@pytest.fixture(autouse=True)
+def measurements(monkeypatch):
+    """The module that measures."""
+    module = SimpleNamespace(pieces=lambda _: 1, measure=lambda *_: FOUND)
+    monkeypatch.setitem(sys.modules, "measured_here", module)
+    return module
 
 
 @pytest.fixture
@@ -95,12 +105,13 @@ def test_verdicts_are_printed_and_what_is_confirmed_only_if_asked(run, tmp_path)
     assert "what: predicted more than 1.00" in console.file.getvalue()
 
 
-def test_predictions_are_written_before_anything_is_measured(tmp_path):
+def test_predictions_are_written_before_anything_is_measured(tmp_path, measurements):
     def fails(*_):
         raise KeyboardInterrupt
 
+    measurements.measure = fails
     with pytest.raises(KeyboardInterrupt):
-        dataclasses.replace(STUDY, measure=fails).run(PapersConfig(), run_dir=str(tmp_path / "run"))
+        STUDY.run(PapersConfig(), run_dir=str(tmp_path / "run"))
     text = (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
     assert text == predictions_page("Is it large?", PREDICTIONS)
     assert "* **P2** It is small." in text
@@ -109,7 +120,7 @@ def test_predictions_are_written_before_anything_is_measured(tmp_path):
 def test_a_report_is_written_anew_without_measuring(run):
     folder, _ = run
     (folder / "report.md").unlink()
-    assert dataclasses.replace(STUDY, measure=None).report_anew(str(folder), Console(file=io.StringIO())) == 0
+    assert dataclasses.replace(STUDY, measurements="").report_anew(str(folder), Console(file=io.StringIO())) == 0
     assert (folder / "report.md").read_text(encoding="utf-8").startswith("two by ")
 
 
@@ -131,7 +142,7 @@ def damaged(change):
         (lambda folder: (folder / "config.yaml").write_text("seed: 1"), "a run of experiments.train"),
         (damaged(lambda arrays: arrays.update(version=np.int64(1))), "is of version 1"),
         (damaged(lambda arrays: arrays.update(version=np.int64(99))), "has version 99"),
-        (damaged(lambda arrays: arrays.pop("version")), "is not what experiments.papers writes"),
+        (damaged(lambda arrays: arrays.update(version=np.float64(2))), "is not a study of catmat"),
         (damaged(lambda arrays: arrays.pop("found/ratio")), "is not what experiments.papers writes"),
     ],
 )
