@@ -10,11 +10,13 @@ from experiments.commands.options import add_run_options, config_parser, only_pr
 from experiments.commands.process import run_command
 from experiments.config.loader import load_as
 from experiments.gradient_study.config import GradientConfig
+from experiments.studies.options import add_report_option, report_only
 
 EPILOG = """\
 examples:
   python -m experiments.gradients --config gradients.yaml
   python -m experiments.gradients --layer.sizes "[8, 64, 512]" --seeds 20
+  python -m experiments.gradients --report runs/gradients-001             its report anew, without measuring
 
 exit codes: 0 finished, 2 a mistake in what was given, 130 interrupted"""
 
@@ -24,7 +26,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     about = "Measure the gradients of attention without scale, under 1/sqrt(d) and under 1/d."
     parser = config_parser("python -m experiments.gradients", about, EPILOG, GradientConfig, "gradients.yaml")
     add_run_options(parser)
+    add_report_option(parser)
     options, overrides = parse(parser, arguments, GradientConfig)
+    if report_only(options, overrides):
+        from experiments.gradient_study.session import STUDY
+
+        return STUDY.report_anew(options.report)
     config = load_as(GradientConfig, options.config, overrides)
     if only_printed(options, config):
         return 0
@@ -32,9 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from experiments.training import runtime
 
     runtime.prepare()
-    from experiments.gradient_study.session import study
+    from experiments.gradient_study.session import STUDY
 
-    return study(config, Path(options.config).stem, options.run_dir)
+    return STUDY.run(config, Path(options.config).stem, options.run_dir)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from experiments.commands.options import add_run_options, config_parser, only_printed, parse
 from experiments.commands.process import run_command
 from experiments.paper_results.config import PapersConfig, load_papers
+from experiments.studies.options import add_report_option, report_only
 
 ALL = "all of configs/papers/"
 EPILOG = """\
@@ -16,6 +17,7 @@ examples:
   python -m experiments.papers                                   all papers
   python -m experiments.papers --config mup.yaml                 one of them
   python -m experiments.papers --config logit_size.yaml --logit_size.seeds 10
+  python -m experiments.papers --report runs/papers-001          its report anew, without measuring
 
 exit codes: 0 finished (a refuted claim is a result too), 2 a mistake in what was given, 130 interrupted"""
 
@@ -25,7 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     about = "Repeat results from papers on a small model, and write the papers' numbers beside ours."
     parser = config_parser("python -m experiments.papers", about, EPILOG, PapersConfig, ALL)
     add_run_options(parser, "papers")
+    add_report_option(parser)
     options, overrides = parse(parser, arguments, PapersConfig)
+    if report_only(options, overrides):
+        from experiments.paper_results.session import STUDY
+
+        return STUDY.report_anew(options.report)
     config = load_papers(None if options.config == ALL else options.config, overrides)
     if only_printed(options, config):
         return 0
@@ -33,9 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from experiments.training import runtime
 
     runtime.prepare()
-    from experiments.paper_results.session import repeat
+    from experiments.paper_results.session import STUDY
 
-    return repeat(config, options.run_dir)
+    return STUDY.run(config, run_dir=options.run_dir)
 
 
 if __name__ == "__main__":

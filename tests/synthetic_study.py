@@ -2,13 +2,11 @@
 
 import numpy as np
 
-from experiments.gradient_study.along_training import TrainedSize
 from experiments.gradient_study.config import GradientConfig, LayerConfig, SimulatedConfig, TrainingConfig
-from experiments.gradient_study.measurements import Study
-from experiments.gradient_study.norm_statistics import SCALES, scale_factors
-from experiments.gradient_study.real_layer import Layer, LayerMeasurement
-from experiments.gradient_study.simulated_layer import SIGMAS, SOFTMAX_KEYS, Simulated
-from experiments.gradient_study.stage_gradients import ALL_STAGES, STAGES
+from experiments.gradient_study.measurements import law
+from experiments.gradient_study.norm_statistics import ALL_STAGES, SCALES, STAGES, reduced, scale_factors, stacked
+from experiments.gradient_study.results import Layer, LayerMeasurement, Simulated, Study, TrainedSize
+from experiments.gradient_study.simulated_layer import SIGMAS, SOFTMAX_KEYS, spread, summary
 from experiments.gradient_study.theory import JACOBIAN_TABLE, jacobian_norm, query_crossing, query_norms
 
 SPREAD_R = np.asarray([0.999, 1.0, 1.001])
@@ -40,7 +38,7 @@ def weights(score_TK):
 def simulated_part(config, draws):
     """The query by the exact law, values that grow by half; small scores with ratios of sqrt(d)."""
     rng, sigmas = np.random.default_rng(0), np.asarray(sorted(SIGMAS))
-    large, small, jacobian = [], [], {}
+    large, small, softmax = [], [], {}
     for d in config.sizes:
         query_CT = np.stack([query_norms(config.keys, d, scale, draws) for scale in scale_factors(d)])
         large.append(norms_of(STAGES, query=query_CT, key=query_CT, value=[[1.5], [1.0], [1.0]]))
@@ -49,9 +47,11 @@ def simulated_part(config, draws):
     for n in SOFTMAX_KEYS:
         tabled = any(n == keys for keys, _ in JACOBIAN_TABLE)  # 3 % needs more draws than a peak
         score_TK = rng.standard_normal((2 * draws if tabled else draws // 5, n))
-        jacobian[n] = of_seeds([jacobian_norm(weights(sigma * score_TK)) for sigma in sigmas])
-    squares = {n: np.ones((len(sigmas), 3, 1)) for n in SOFTMAX_KEYS}
-    return Simulated(config.sizes, large, small, np.asarray(config.sizes)[:, None] * SPREAD_R, jacobian, squares)
+        norm_SRT = of_seeds([jacobian_norm(weights(sigma * score_TK)) for sigma in sigmas])
+        softmax[n] = summary(norm_SRT, np.ones((len(sigmas), 3, 1)))
+    counts = np.asarray([[spread(norms_RT) for norms_RT in norms[:, PLACE["query"]]] for norms in large])
+    norms, small = (stacked([reduced(one) for one in parts]) for parts in (large, small))
+    return Simulated(config.sizes, norms, small, counts, np.asarray(config.sizes)[:, None] * SPREAD_R, sigmas, softmax)
 
 
 def query_tokens(i, d, keys):
@@ -78,7 +78,10 @@ def layer_part(keys=6):
     return Layer(
         LAYER,
         float(keys),
-        {norm: LayerMeasurement(part, square_NR.copy(), square_NR.copy(), sigma_NCR) for norm, part in parts.items()},
+        {
+            norm: LayerMeasurement(stacked([reduced(n) for n in part]), square_NR.copy(), square_NR.copy(), sigma_NCR)
+            for norm, part in parts.items()
+        },
     )
 
 
@@ -89,8 +92,9 @@ def trained_part():
         sigma_PAR = np.ones((2, 3, 3)) * SPREAD_R
         sigma_PAR[0, SCALES.index("inverse")] *= d**-0.5
         norms = rng.lognormal(0, 4, (2, 3, 3, len(ALL_STAGES), 3, 16))
-        found.append(TrainedSize(d, [0, 9], norms, sigma_PAR, np.ones((2, 3, 3)) * SPREAD_R))
-    return found
+        kept = stacked([stacked([reduced(one) for one in step]) for step in norms])
+        found.append(TrainedSize(d, (0, 9), kept, sigma_PAR, np.ones((2, 3, 3)) * SPREAD_R))
+    return tuple(found)
 
 
 def make_study(draws):
@@ -106,4 +110,5 @@ def make_study(draws):
     escape = {"sgd": 100 * np.exp(margins_N1) * SPREAD_R, "adam": 100 * (1 + margins_N1) * SPREAD_R}
     simulated = simulated_part(config.simulated, draws)
     control_R = {name: value * SPREAD_R for name, value in control.items()}
-    return Study(config, simulated, layer_part(), control_R, escape, trained_part())
+    layer = layer_part()
+    return Study(config, law(config, round(layer.keys)), simulated, layer, control_R, escape, trained_part())

@@ -18,8 +18,9 @@ ROWS = [
     {"config", "statistics", "pictures", "scale_check"},
     {"training", "run_directory"},
     {"measuring", "reports", "commands"},
-    {"tracking", "replay", "paper_results"},
-    {"session", "ablation", "gradient_study"},
+    {"tracking", "replay"},
+    {"studies"},
+    {"session", "ablation", "gradient_study", "paper_results"},
     {"speed"},
     {"train", "ablate", "gradients", "papers", "film", "runs", "check_scale", "benchmark"},  # the commands
 ]

@@ -5,59 +5,33 @@ And of its parameters alone: how large would they be under another scale? (The s
 another function; this separates the direct effect of the factor from where training has led.)
 """
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
 
 from data.sampler import Batch, SamplerTables, sample
 from data.world import World
 from experiments.config.schema import Config, EvaluateConfig, TrainConfig
 from experiments.gradient_study.config import GradientConfig
-from experiments.gradient_study.norm_statistics import SCALES, STATISTICS, scale_factors, statistics
+from experiments.gradient_study.norm_statistics import SCALES, reduced, scale_factors, stacked
 from experiments.gradient_study.real_layer import score_statistics
-from experiments.gradient_study.stage_gradients import ALL_STAGES, model_norms
+from experiments.gradient_study.results import TrainedSize
+from experiments.gradient_study.stage_gradients import model_norms
 from experiments.measuring.excess import EvaluationSet, evaluate, make_evaluation_set
 from experiments.training.compiler import Compiler
-from experiments.training.ensemble import Ensemble
-from experiments.training.hyperparameters import Hyperparameters, TrainingSpec, hyperparameters, training_spec
+from experiments.training.hyperparameters import hyperparameters, training_spec
 from experiments.training.schedule import record_steps
-from experiments.training.state import TrainState, init_state
-from experiments.training.update import train_steps
+from experiments.training.trainer import Trainer
 from model.config import ModelConfig
 from model.functional import Model
 
-Floats = NDArray[np.floating]
+Data = tuple[EvaluationSet, Batch]
+"""The evaluation set, and the rows on which gradients are measured."""
 _ROWS_KEY = 30_000_000
 """Seed of the sentences on which gradients are measured: beyond those of training and evaluation."""
-
-
-@dataclass(frozen=True)
-class TrainedSize:
-    """What was measured of one d; A arms (the scale trained under), P recorded steps."""
-
-    d: int
-    steps: list[int]
-    norms_PACSRT: Floats
-    """Norms of ALL_STAGES, of the parameters of arm A under scale C."""
-    sigma_PAR: Floats
-    """Root of the mean variance of a row's scores, under the arm's own scale."""
-    excess_PAR: Floats
-    """Mean excess on trained contexts, nats."""
-
-    def own_PAR(self, stage: str) -> dict[str, Floats]:
-        """Every statistic of one stage, of each arm under its own scale.
-
-        The statistics of `norms_PACSRT[p, a]`, as in the CSV files: a row is dead beside the same parameters under
-        1/sqrt(d), not beside the arm that was trained under it.
-        """
-        place, arms = ALL_STAGES.index(stage), range(len(SCALES))
-        found = [[statistics(step[a][:, [place]]) for a in arms] for step in self.norms_PACSRT]
-        return {name: np.asarray([[row[a][name][a, 0] for a in arms] for row in found]) for name in STATISTICS}
 
 
 def train_config(config: GradientConfig, d: int, scale: str) -> Config:
@@ -80,85 +54,45 @@ def train_config(config: GradientConfig, d: int, scale: str) -> Config:
     )
 
 
-def prepare_training(config: GradientConfig, world: World, tables: SamplerTables, compiler: Compiler) -> "list[Arms]":
-    """Every size, ready to `run` once `compiler` is started."""
-    masked = train_config(config, config.training.sizes[0], SCALES[0])
-    examples = make_evaluation_set(masked, world)
-    rows = jax.device_get(jax.jit(sample, static_argnums=2)(tables, jax.random.key(_ROWS_KEY), config.training.rows))
-    return [Arms(config, d, world, tables, examples, rows, compiler) for d in config.training.sizes]
-
-
 class Arms:
     """All seeds of the three arms of one d, as one ensemble: the scale is a swept value, so there is one program."""
 
     def __init__(
-        self,
-        config: GradientConfig,
-        d: int,
-        world: World,
-        tables: SamplerTables,
-        examples: EvaluationSet,
-        rows: Batch,
-        compiler: Compiler,
+        self, config: GradientConfig, d: int, world: World, tables: SamplerTables, data: Data, compiler: Compiler
     ) -> None:
+        """Begin to compile; `data` is what `prepare_training` measures on."""
         arms = [train_config(config, d, scale) for scale in SCALES]
-        self._config, self._d, self._program = config, d, training_spec(arms[0], world)
-        self._ensemble = Ensemble(len(SCALES) * config.seeds, 1, compiler=compiler)
-        stacked = jax.tree.map(lambda *parts: np.concatenate(parts), *(hyperparameters(arm) for arm in arms))
-        self._hyperparameters = self._ensemble.place(stacked)
-        self._tables, self._data = self._ensemble.replicate(tables), self._ensemble.replicate((examples, rows))
-        self._init = self._ensemble.compile(lambda _, v: init_state(self._program, v), (), self._hyperparameters)
-        bounds = self._bounds(0, 0)
-        both = (self._hyperparameters, self._init.shapes)
-        self._advance = self._ensemble.compile(self._train, (self._tables, bounds), both)
-        self._measure = self._ensemble.compile(self._measured, self._data, both)
-
-    def _bounds(self, start: int, stop: int) -> Any:
-        return self._ensemble.replicate((np.int32(start), np.int32(stop)))
-
-    def _train(self, shared: Any, one: tuple[Hyperparameters, TrainState]) -> TrainState:
-        tables, (start, stop) = shared
-        return train_steps(self._program, tables, *one, start, stop)[0]
-
-    def _measured(
-        self, shared: tuple[EvaluationSet, Batch], one: tuple[Hyperparameters, TrainState]
-    ) -> tuple[Any, Any, Any]:
-        (examples, rows), (values, state) = shared, one
-        factors_C = jnp.asarray(scale_factors(self._d), jnp.float32)
-        return measure_arm(self._program, examples, rows, values, state, factors_C)
+        steps = record_steps(config.training.steps, config.training.records)
+        spec, values = training_spec(arms[0], world), hyperparameters(*arms)
+        self._trainer = Trainer(spec, values, tables, steps, measure_arm, data, compiler=compiler)
+        self._d, self._data, self._seeds = d, data, config.seeds
 
     def run(self, done: Callable[[str], None]) -> TrainedSize:
-        """Train and measure; `done` is told the name of each piece."""
-        steps = record_steps(self._config.training.steps, self._config.training.records)
-        states, found = self._init((), self._hyperparameters), []
-        for before, step in zip([0, *steps], steps, strict=False):
-            if step > before:
-                states = self._advance((self._tables, self._bounds(before, step)), (self._hyperparameters, states))
-            found.append(self._ensemble.fetch(self._measure(self._data, (self._hyperparameters, states))))
-            done(f"training, d {self._d}, update {step}")
-        norms_PRCST, sigma_PR, excess_PR = (np.stack(parts) for parts in zip(*found, strict=True))
-        arms = (len(steps), len(SCALES), self._config.seeds)
-        norms_PARCST = norms_PRCST.reshape(*arms, *norms_PRCST.shape[2:])
-        return TrainedSize(
-            self._d,
-            steps,
-            np.moveaxis(norms_PARCST, 2, 4),
-            sigma_PR.reshape(arms),
-            excess_PR.reshape(arms),
-        )
+        """Train and measure; `done` is called with the name of each piece."""
+        norms, sigma, excess = [], [], []
+        for record in self._trainer.run(self._data):
+            norms_RCST, sigma_R, excess_R = record.measurement
+            # Runs are the arms' seeds, arm by arm.
+            arms = [np.moveaxis(norms_RCST, 0, 2) for norms_RCST in np.split(norms_RCST, len(SCALES))]
+            norms.append(stacked([reduced(norms_CSRT) for norms_CSRT in arms]))
+            sigma.append(sigma_R.reshape(len(SCALES), self._seeds))
+            excess.append(excess_R.reshape(len(SCALES), self._seeds))
+            done(f"training, d {self._d}, update {record.step}")
+        return TrainedSize(self._d, tuple(self._trainer.steps), stacked(norms), np.stack(sigma), np.stack(excess))
 
 
-def measure_arm(
-    spec: TrainingSpec,
-    examples: EvaluationSet,
-    rows: Batch,
-    hyperparameters: Hyperparameters,
-    state: TrainState,
-    factors_C: jax.Array,
-) -> tuple[jax.Array, jax.Array, jax.Array]:
+def prepare_training(config: GradientConfig, world: World, tables: SamplerTables, compiler: Compiler) -> list[Arms]:
+    """Every size, ready to `run` once `compiler` is started."""
+    examples = make_evaluation_set(train_config(config, config.training.sizes[0], SCALES[0]), world)
+    rows = jax.device_get(jax.jit(sample, static_argnums=2)(tables, jax.random.key(_ROWS_KEY), config.training.rows))
+    return [Arms(config, d, world, tables, (examples, rows), compiler) for d in config.training.sizes]
+
+
+def measure_arm(model: Model, data: Data, _shards: int) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Norms [C, S, T] of one run's parameters under every scale, its own sigma, and its excess on trained contexts."""
-    norms_CST = jax.lax.map(lambda scale: model_norms(Model(spec.model, state.params, scale), rows), factors_C)
-    sigma_C = score_statistics(spec.model, state.params, rows)[2]
+    examples, rows = data
+    factors_C = jnp.asarray(scale_factors(model.config.d_head), jnp.float32)
+    norms_CST = jax.lax.map(lambda scale: model_norms(dataclasses.replace(model, scale=scale), rows), factors_C)
+    sigma_C = score_statistics(model.config, model.params, rows)[2]
     slots = examples.share_EG.shape[1] // 2
-    excess_G = evaluate(Model(spec.model, state.params, hyperparameters.scale), examples).excess_G
-    return norms_CST, sigma_C[0] * hyperparameters.scale, excess_G[:slots].mean()
+    return norms_CST, sigma_C[0] * model.scale, evaluate(model, examples).excess_G[:slots].mean()

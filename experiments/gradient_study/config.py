@@ -6,6 +6,8 @@ from typing import Any
 from model.config import check, setting
 
 _MAX_SIZE = 4096
+CONTROL_STEPS = 200
+"""Updates of the control arm, P7."""
 
 
 def _sizes(default: tuple[int, ...], where: str) -> Any:

@@ -13,21 +13,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from numpy.typing import NDArray
 
 from experiments.gradient_study.config import EscapeConfig
+from experiments.gradient_study.norm_statistics import Floats
 from model.attention import attention_weights, weighted_sum
 
 KEYS, SIZE = 6, 16
 SCALE = SIZE**-0.5
 
 
-def escape_times(config: EscapeConfig, seed: int, seeds: int) -> dict[str, NDArray[np.float64]]:
+def escape_times(config: EscapeConfig, seed: int, seeds: int) -> dict[str, Floats]:
     """Updates until key 0 has half of the weight, {optimizer: [margins, seeds]}; nan where `limit` came first."""
     optimizers = {"sgd": optax.sgd(config.learning_rate), "adam": optax.adam(config.adam_learning_rate)}
     margins_N = np.asarray(config.margins, np.float64)
     seeds_R = np.arange(seed, seed + seeds, dtype=np.uint32)
-    found = {}
+    found: dict[str, Floats] = {}
     with jax.enable_x64(True):
         for name, optimizer in optimizers.items():
             one = partial(_escape, optimizer, config.limit)

@@ -4,17 +4,17 @@ scale-none/, scale-inverse_sqrt/, scale-inverse/    parts a and b; the step is d
 d16-none/, ...                                      part c; the step is the update
 """
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from experiments.gradient_study.measurements import Study
-from experiments.gradient_study.norm_statistics import SCALES, STATISTICS, statistics
-from experiments.gradient_study.stage_gradients import ALL_STAGES
+from experiments.gradient_study.norm_statistics import ALL_STAGES, BUCKETS, SCALES, STATISTICS, Floats, Norms
+from experiments.gradient_study.results import Study
 from experiments.gradient_study.tables import settings
-from experiments.tracking.event_writer import EventWriter, png_size
+from experiments.studies.events import new_writer
+from experiments.tracking.event_writer import EventWriter
 
 _DESCRIPTIONS = {
     "rms": "Root mean square of the rows' gradient norms, mean over seeds.",
@@ -23,49 +23,44 @@ _DESCRIPTIONS = {
 }
 
 
-def write_events(folder: Path, study: Study, images: dict[str, bytes]) -> None:
-    """Write the event files of the whole study, the figures and the report among them."""
-    with EventWriter(folder) as writer:
-        writer.text(0, "report", (folder / "report.md").read_text(encoding="utf-8"))
-        for name, png in images.items():
-            writer.image(0, f"figures/{name}", png, png_size(png))
+def write_scale_events(folder: Path, study: Study) -> None:
+    """Write the event files of every scale."""
+    runs = dict.fromkeys(run for run, *_ in _measured(study))
     with ExitStack() as stack:
-        writers: dict[str, EventWriter] = {}
-
-        def writer_of(run: str) -> EventWriter:
-            if run not in writers:
-                (folder / run).mkdir()
-                writers[run] = stack.enter_context(EventWriter(folder / run))
-            return writers[run]
-
-        for (part, d, arm, update), norms_CSRT in settings(study):
-            found = statistics(norms_CSRT)
-            for c, scale in enumerate(SCALES):
-                if part != "training":
-                    _write(writer_of(f"scale-{scale}"), d, part, c, norms_CSRT, found)
-                elif scale == arm:
-                    _write(writer_of(f"d{d}-{scale}"), update, part, c, norms_CSRT, found)
+        writers = {run: stack.enter_context(new_writer(folder / run)) for run in runs}
+        for run, step, part, scale, norms in _measured(study):
+            _write(writers[run], step, part, scale, norms)
         for size in study.trained:
-            for a, scale in enumerate(SCALES):
-                for p, step in enumerate(size.steps):
-                    values = {"training/sigma": size.sigma_PAR[p, a], "training/excess": size.excess_PAR[p, a]}
-                    means = {tag: float(value_R.mean()) for tag, value_R in values.items()}
-                    writer_of(f"d{size.d}-{scale}").scalars(step, means)
+            for (p, a), sigma in np.ndenumerate(size.sigma_PAR.mean(axis=-1)):
+                values = {"training/sigma": float(sigma), "training/excess": float(size.excess_PAR[p, a].mean())}
+                writers[f"d{size.d}-{SCALES[a]}"].scalars(size.steps[p], values)
 
 
-def _write(
-    writer: EventWriter,
-    step: int,
-    part: str,
-    scale: int,
-    norms_CSRT: NDArray[np.floating],
-    found: dict[str, NDArray[np.floating]],
-) -> None:
+def _measured(study: Study) -> Iterator[tuple[str, int, str, int, Norms]]:
+    """Run, step, part, place of the scale, and norms; of trained models those under their own scale."""
+    for (part, d, arm, update), norms in settings(study):
+        for c, scale in enumerate(SCALES):
+            if part != "training":
+                yield f"scale-{scale}", d, part, c, norms
+            elif scale == arm:
+                yield f"d{d}-{scale}", update, part, c, norms
+
+
+def _write(writer: EventWriter, step: int, part: str, scale: int, norms: Norms) -> None:
     """One setting under one scale: every statistic of every stage, and the distribution of log10 of the norms."""
-    for s, stage in enumerate(ALL_STAGES[: norms_CSRT.shape[1]]):
+    mean_KS = norms.table_KCSR[:, scale].mean(axis=-1)
+    for s, stage in enumerate(ALL_STAGES[: mean_KS.shape[1]]):
         tags = {name: f"{part}/{stage}/{name}" for name in STATISTICS}
-        values = {tag: float(found[name][scale, s].mean()) for name, tag in tags.items()}
+        values = {tag: float(value) for tag, value in zip(tags.values(), mean_KS[:, s], strict=True)}
         writer.scalars(step, values, {tags[name]: text for name, text in _DESCRIPTIONS.items()})
-        x = norms_CSRT[scale, s].ravel()
-        kept = x[x > 0][:20_000]  # more would not be seen
-        writer.histogram(step, f"{part}/{stage}/log10_norm", np.log10(kept), "log10 of the rows' gradient norms.")
+        shown = spread_out(norms.histogram_CSB[scale, s])
+        writer.histogram(step, f"{part}/{stage}/log10_norm", shown, "log10 of the rows' gradient norms.")
+
+
+def spread_out(histogram_B: Floats) -> Floats:
+    """Numbers that have this histogram (see `Norms.histogram_CSB`): the least, the largest, else bucket centres."""
+    least, largest, counts = histogram_B[0], histogram_B[1], histogram_B[2:].astype(int)
+    centres = least + (np.arange(BUCKETS) + 0.5) * (largest - least) / BUCKETS
+    numbers = np.repeat(centres, counts)
+    numbers[:1], numbers[-1:] = least, largest
+    return numbers

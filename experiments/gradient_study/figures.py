@@ -1,62 +1,60 @@
-"""The figures of the gradient study: one function each, on the axes of `report_writer`.
+"""The figures of the gradient study: one function each, on the axes of `reports.plots`.
 
 Curves: the three scales have the same colour, mark and dash in every figure; bands are 95 % intervals over seeds.
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from experiments.gradient_study.comparisons import UNSCALED, peak_sigma, table_of
-from experiments.gradient_study.measurements import Study
-from experiments.gradient_study.norm_statistics import NAMES, SCALED, SCALES, scale_factors
-from experiments.gradient_study.stage_gradients import KERNELS, STAGES
-from experiments.gradient_study.tables import intervals
-from experiments.gradient_study.theory import query_norms
+from experiments.gradient_study.comparisons import peak_sigma, ratios
+from experiments.gradient_study.norm_statistics import KERNELS, NAMES, SCALED, SCALES, STAGES, UNSCALED, Floats, Norms
+from experiments.gradient_study.results import SPREAD_EDGES, Study
 from experiments.reports.plots import COLOURS, DASHES, label, legend, line, panels, style
+from experiments.statistics.intervals import mean_intervals
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Floats = NDArray[np.floating]
 SHOWN = {"rms": "RMS", "mean": "mean", "median": "median", "dead": "share of dead rows", "kurtosis": "kurtosis"}
 _D = "d (components of a head)"
-_DRAWS = 20_000
+_GREY, _LIGHT = "#5b6b78", "#9aa7b1"
 
 
-def band(axes: Any, x: Any, values_NR: Floats, number: int, name: str) -> None:
+def band(axes: "Axes", x: Sequence[float] | Floats, values_NR: Floats, number: int, name: str) -> None:
     """The seeds' mean as curve number `number`, with its interval."""
-    found_N3 = intervals(values_NR)
-    line(axes, x, found_N3[:, 0], number, name, found_N3[:, 1], found_N3[:, 2])
+    mean_N, low_N, high_N = mean_intervals(values_NR).T
+    line(axes, x, mean_N, number, name, low_N, high_N)
 
 
-def log_axes(axes: Any, x: bool = True, y: bool = True) -> None:
-    """Logarithmic axes; the numbers at the horizontal one in full."""
+def log_axes(axes: "Axes", x: bool = True, y: bool = True) -> None:
+    """Logarithmic axes; the numbers at the horizontal one in full. Call it when the limits are set."""
     if x:
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     if y:
+        from matplotlib.ticker import NullLocator
+
         axes.set_yscale("log")
+        low, high = axes.get_ylim()
+        if (
+            high > 1e3 * low
+        ):  # ticks between powers of ten, and powers in mathematical type, take half of the time to draw
+            axes.yaxis.set_minor_locator(NullLocator())
+            axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
 def simulated_query(study: Study) -> "Figure":
     """RMS, mean and median of |dL/dq| against d, beside the exact law."""
-    simulated, n = study.simulated, study.config.simulated.keys
+    simulated = study.simulated
     figure, axes = panels(1, 3)
-    predicted = {d: [query_norms(n, d, s, _DRAWS) for s in scale_factors(d)] for d in simulated.sizes}
-    reduce: dict[str, Callable[[Floats], Any]] = {
-        "rms": lambda x: np.sqrt(np.mean(x**2)),
-        "mean": np.mean,
-        "median": np.median,
-    }
-    for one, (name, function) in zip(axes[0], reduce.items(), strict=True):
-        table_NCR = table_of(simulated.norms_NCSRT, name, "query")
+    for m, (one, name) in enumerate(zip(axes[0], ("rms", "mean", "median"), strict=True)):
         for c, scale in enumerate(SCALES):
-            band(one, simulated.sizes, table_NCR[:, c], c, NAMES[scale])
-            law = [function(predicted[d][c]) for d in simulated.sizes]
-            one.plot(simulated.sizes, law, "x", color="black", markersize=6, label="predicted" if c == 2 else None)
+            band(one, simulated.sizes, simulated.norms.of(name, "query")[:, c], c, NAMES[scale])
+            crosses = {"marker": "x", "linestyle": "", "color": "black", "label": "predicted" if c == 2 else None}
+            one.plot(simulated.sizes, study.law.query_NCM[:, c, m], markersize=6, **crosses)
         log_axes(one)
         label(one, f"{SHOWN[name]} of |dL/dq|", _D, "gradient norm")
     legend(figure, axes[0, 0])
@@ -65,19 +63,17 @@ def simulated_query(study: Study) -> "Figure":
 
 def distributions(study: Study) -> "Figure":
     """How the tokens' |dL/dq| are spread, unscaled and scaled."""
-    simulated, place = study.simulated, STAGES.index("query")
-    chosen = [i for i, d in enumerate(simulated.sizes) if d in (4, 16, 64, 256, 1024)] or [0, len(simulated.sizes) - 1]
+    sizes, mean_NC = study.simulated.sizes, study.simulated.norms.of("mean", "query").mean(axis=-1)
+    chosen = [i for i, d in enumerate(sizes) if d in (4, 16, 64, 256, 1024)] or [0, len(sizes) - 1]
     figure, axes = panels(1, len(chosen), width=2.5, sharey=True)
     for one, i in zip(axes[0], chosen, strict=True):
         for c in (UNSCALED, SCALED):
-            x = np.log10(np.maximum(simulated.norms_NCSRT[i][c, place].ravel(), 1e-12))
-            counts, edges = np.histogram(x, bins=np.linspace(-12, 2, 71))
-            name = NAMES[SCALES[c]]
-            one.stairs(counts / counts.sum(), edges, fill=True, color=COLOURS[c], alpha=0.45, label=name)
-            mean = np.log10(np.mean(simulated.norms_NCSRT[i][c, place]))
-            one.axvline(mean, color=COLOURS[c], linestyle=DASHES[c], linewidth=1.4, label=f"mean, {name}")
+            counts_B, name = study.simulated.spread_NCB[i, c], NAMES[SCALES[c]]
+            one.stairs(counts_B / counts_B.sum(), SPREAD_EDGES, fill=True, color=COLOURS[c], alpha=0.45, label=name)
+            at, mark = np.log10(mean_NC[i, c]), {"color": COLOURS[c], "linestyle": DASHES[c], "linewidth": 1.4}
+            one.axvline(at, **mark, label=f"mean, {name}")
         one.set_xlim(-8, 1.5)
-        label(one, f"d = {simulated.sizes[i]}", "log10 |dL/dq|", "share of tokens" if one is axes[0, 0] else "")
+        label(one, f"d = {sizes[i]}", "log10 |dL/dq|", "share of tokens" if one is axes[0, 0] else "")
     legend(figure, axes[0, 0])
     return figure
 
@@ -86,45 +82,39 @@ def simulated_stages(study: Study) -> "Figure":
     """Unscaled over scaled at every stage of the simulated layer."""
     figure, axes = panels(1, 2, width=4.2)
     for one, name in zip(axes[0], ("rms", "median"), strict=True):
-        _ratios(one, study.simulated.norms_NCSRT, study.simulated.sizes, name, STAGES)
+        _ratios(one, study.simulated.norms, study.simulated.sizes, name, STAGES)
+        if name == "median":
+            one.set_ylim(bottom=1e-8)
+        log_axes(one)
         label(one, f"{SHOWN[name]}: unscaled / scaled", _D, "ratio")
-    axes[0, 1].set_ylim(bottom=1e-8)
     legend(figure, axes[0, 0])
     return figure
 
 
-def _ratios(axes: Any, norms_NCSRT: list[Floats], sizes: Any, statistic: str, stages: Any) -> None:
+def _ratios(axes: "Axes", norms: Norms, sizes: Sequence[int], statistic: str, stages: Iterable[str]) -> None:
     for s, stage in enumerate(stages):
-        table_NCR = table_of(norms_NCSRT, statistic, stage)
-        ratio_N = table_NCR[:, UNSCALED].mean(axis=-1) / table_NCR[:, SCALED].mean(axis=-1)
-        line(axes, sizes, ratio_N, s, stage)
-    axes.axhline(1, color="#5b6b78", linewidth=0.9)
-    log_axes(axes)
+        line(axes, sizes, ratios(norms, statistic, stage), s, stage)
+    axes.axhline(1, color=_GREY, linewidth=0.9)
 
 
 def softmax_peaks(study: Study) -> "Figure":
-    """RMS, median and mean of ||J|| against sigma."""
-    simulated = study.simulated
+    """RMS and median of ||J|| against sigma."""
+    sigma_S = study.simulated.sigma_S
     figure, axes = panels(1, 2, width=4.2)
-    for number, (n, norm_SRT) in enumerate(simulated.jacobian.items()):
-        rms_S, median_S = np.sqrt(np.mean(norm_SRT**2, axis=(1, 2))), np.median(norm_SRT, axis=(1, 2))
+    left, right = axes[0]
+    for number, (n, measured) in enumerate(study.simulated.softmax.items()):
         colour, _, dash = style(number)
-        for one, values_S in zip(axes[0], (rms_S, median_S), strict=True):
-            one.plot(simulated.sigmas, values_S, color=colour, linestyle=dash, linewidth=1.5, label=f"n = {n}")
+        for one, values_S in ((left, measured.rms_S), (right, measured.overall_median_S)):
+            one.plot(sigma_S, values_S, color=colour, linestyle=dash, linewidth=1.5, label=f"n = {n}")
         if n > 4:
-            peak = peak_sigma(simulated, n).value
-            height = np.interp(np.log(peak), np.log(simulated.sigmas), rms_S)
-            axes[0, 0].plot(peak, height, marker="v", color=colour, markersize=7)
-    for one, name in zip(axes[0], ("RMS", "median"), strict=True):
-        log_axes(one, y=name == "median")
-        label(
-            one,
-            f"{name} of ||J||{'; triangles: its peak' if name == 'RMS' else ''}",
-            "sigma (std of the scores)",
-            "||J||, Frobenius",
-        )
-    axes[0, 1].set_ylim(1e-7, 1)
-    legend(figure, axes[0, 0])
+            peak = peak_sigma(study.simulated, n).estimate
+            height = np.interp(np.log(peak), np.log(sigma_S), measured.rms_S)
+            left.plot(peak, height, marker="v", color=colour, markersize=7)
+    right.set_ylim(1e-7, 1)
+    for one, title in ((left, "RMS of ||J||; triangles: its peak"), (right, "median of ||J||")):
+        log_axes(one, y=one is right)
+        label(one, title, "sigma (std of the scores)", "||J||, Frobenius")
+    legend(figure, left)
     return figure
 
 
@@ -133,11 +123,12 @@ def layer_ratios(study: Study) -> "Figure":
     figure, axes = panels(2, 3, sharex=True)
     for row, (norm, shown) in zip(axes, (("layer", "with LayerNorm"), ("none", "without norm")), strict=True):
         for one, name in zip(row, ("rms", "mean", "median"), strict=True):
-            _ratios(one, study.layer.by_norm[norm].norms_NCSRT, study.layer.sizes, name, KERNELS)
+            _ratios(one, study.layer.by_norm[norm].norms, study.layer.sizes, name, KERNELS)
             root = [d**0.5 for d in study.layer.sizes]
-            one.plot(study.layer.sizes, root, color="#9aa7b1", linestyle=":", label="sqrt(d)")
+            one.plot(study.layer.sizes, root, color=_LIGHT, linestyle=":", label="sqrt(d)")
             label(one, f"{shown}: {SHOWN[name]}", _D, "unscaled / scaled")
             one.set_ylim(0.05, 60)
+            log_axes(one)
     legend(figure, axes[0, 0])
     return figure
 
@@ -145,25 +136,23 @@ def layer_ratios(study: Study) -> "Figure":
 def escape_and_kurtosis(study: Study) -> "Figure":
     """P9 and P10."""
     figure, axes = panels(1, 2, width=4.2)
+    left, right = axes[0]
     margins = study.config.escape.margins
     for number, (name, shown) in enumerate((("sgd", "gradient descent"), ("adam", "Adam"))):
-        band(axes[0, 0], margins, study.escape[name], number, shown)
-    last = float(study.escape["sgd"][-1].mean())
-    law = [last * np.exp(m - margins[-1]) for m in margins]
-    axes[0, 0].plot(margins, law, color="#9aa7b1", linestyle=":", label="exp(M)")
-    axes[0, 0].set_yscale("log")
-    axes[0, 0].set_ylim(bottom=10)
-    label(axes[0, 0], "escape from a wrong key", "margin M of the wrong key's score", "updates until it is left")
-    simulated, layer = study.simulated, study.layer
-    sigma_N = np.sqrt(np.asarray(simulated.sizes, float))
-    band(axes[0, 1], sigma_N, table_of(simulated.norms_NCSRT, "kurtosis", "query")[:, UNSCALED], 0, "simulated, dL/dq")
-    measured = layer.by_norm["layer"]
-    sigma_N = measured.score_std_NCR[:, UNSCALED].mean(axis=-1)
-    band(axes[0, 1], sigma_N, table_of(measured.norms_NCSRT, "kurtosis", "W_Q")[:, UNSCALED], 1, "real layer, dL/dW_Q")
-    log_axes(axes[0, 1])
-    axes[0, 1].yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes[0, 1].yaxis.set_minor_formatter(lambda value, _: f"{value:g}")
-    label(axes[0, 1], "kurtosis of the tokens' gradient norms", "sigma (std of the scores)", "kurtosis (normal: 3)")
+        band(left, margins, study.escape[name], number, shown)
+    law = study.escape["sgd"][-1].mean() * np.exp(np.asarray(margins, float) - margins[-1])
+    left.plot(margins, law, color=_LIGHT, linestyle=":", label="exp(M)")
+    left.set_ylim(bottom=10)
+    log_axes(left, x=False)
+    label(left, "escape from a wrong key", "margin M of the wrong key's score", "updates until it is left")
+    simulated, layer = study.simulated, study.layer.by_norm["layer"]
+    root_N, sigma_N = np.sqrt(np.asarray(simulated.sizes, float)), layer.score_std_NCR[:, UNSCALED].mean(axis=-1)
+    band(right, root_N, simulated.norms.of("kurtosis", "query")[:, UNSCALED], 0, "simulated, dL/dq")
+    band(right, sigma_N, layer.norms.of("kurtosis", "W_Q")[:, UNSCALED], 1, "real layer, dL/dW_Q")
+    log_axes(right)
+    right.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    right.yaxis.set_minor_formatter(lambda value, _: f"{value:g}")
+    label(right, "kurtosis of the tokens' gradient norms", "sigma (std of the scores)", "kurtosis (normal: 3)")
     for one in axes[0]:
         one.legend(fontsize=8, frameon=False)
     return figure

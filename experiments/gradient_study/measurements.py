@@ -1,46 +1,37 @@
-"""The gradient study's measurements, all of them, by the parts that make them."""
+"""All measurements of the gradient study, in the order that keeps compilers and devices busy."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.sampler import sampler_tables
 from data.world import World
 from experiments.config.schema import TaskConfig
-from experiments.gradient_study.along_training import TrainedSize, prepare_training
+from experiments.gradient_study.along_training import prepare_training
 from experiments.gradient_study.config import GradientConfig
 from experiments.gradient_study.escape import escape_times
 from experiments.gradient_study.folded_scale import control_differences
-from experiments.gradient_study.real_layer import NORMS, Layer, LayerPrograms
-from experiments.gradient_study.simulated_layer import Simulated, simulate
+from experiments.gradient_study.norm_statistics import scale_factors
+from experiments.gradient_study.real_layer import LayerPrograms
+from experiments.gradient_study.results import NORMS, Law, Study
+from experiments.gradient_study.simulated_layer import simulate
+from experiments.gradient_study.theory import query_crossing, query_norms
 from experiments.training.compiler import Compiler
 from experiments.training.schedule import record_steps
 
 _CONTROL_SEEDS = 5
-
-
-@dataclass(frozen=True)
-class Study:
-    """Everything that was measured."""
-
-    config: GradientConfig
-    simulated: Simulated
-    layer: Layer
-    control: Mapping[str, NDArray[np.floating]]
-    escape: Mapping[str, NDArray[np.floating]]
-    trained: list[TrainedSize]
+_DRAWS = 20_000
+"""Of the exact law of the query's gradient, in each setting of the simulated layer."""
 
 
 def pieces(config: GradientConfig) -> int:
-    """How many times `measure` tells that a piece is done."""
+    """How many pieces of work `measure` is."""
     records = len(record_steps(config.training.steps, config.training.records))
     return len(config.simulated.sizes) + 3 + len(NORMS) * len(config.layer.sizes) + len(config.training.sizes) * records
 
 
 def measure(config: GradientConfig, world: World, done: Callable[[str], None]) -> Study:
-    """Everything that the report needs; `done` is told the name of each piece."""
+    """Everything that the report needs; `done` is called with the name of each piece (see `pieces`)."""
     tables = sampler_tables(world, TaskConfig().masked)
     assert tables is not None  # noqa: S101  only held-out contexts can be missing from a world
     compiler = Compiler(wait=True)
@@ -54,4 +45,23 @@ def measure(config: GradientConfig, world: World, done: Callable[[str], None]) -
     done("control arm")
     escape = escape_times(config.escape, config.seed, config.seeds)
     done("escapes")
-    return Study(config, simulated, layer, control, escape, [arms.run(done) for arms in training])
+    return Study(
+        config,
+        law(config, round(layer.keys)),
+        simulated,
+        layer,
+        control,
+        escape,
+        tuple(arms.run(done) for arms in training),
+    )
+
+
+def law(config: GradientConfig, layer_keys: int) -> Law:
+    """What theory says of the settings of a study whose real layer has so many keys in the mean."""
+    simulated = config.simulated
+    drawn_NCT = np.asarray(
+        [[query_norms(simulated.keys, d, scale, _DRAWS) for scale in scale_factors(d)] for d in simulated.sizes]
+    )
+    measures = [np.sqrt(np.mean(drawn_NCT**2, axis=-1)), drawn_NCT.mean(axis=-1), np.median(drawn_NCT, axis=-1)]
+    one, all_heads = query_crossing(layer_keys), query_crossing(layer_keys, config.layer.heads)
+    return Law(np.stack(measures, axis=-1), query_crossing(simulated.keys), (one, all_heads))

@@ -2,19 +2,21 @@
 
 One mean gradient norm proves nothing: a few tokens can carry it while the others get nothing. So every setting has RMS,
 mean, median, 5 and 95 % quantiles, the share of dead rows, and the kurtosis. The seed is the unit: a statistic is taken
-over the tokens of each seed, and its interval is a bootstrap over seeds.
+over the tokens of each seed, and its interval is a bootstrap over seeds. Norms are hundreds of megabytes, so they are
+reduced to these numbers as soon as they are measured.
 
-Letters: C scales, S stages, R seeds, T tokens.
+Letters: K statistics, N sizes, C scales, S stages, R seeds, T tokens.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.statistics.intervals import middle, resampled
+from experiments.statistics.curves import power_law
+from experiments.statistics.intervals import Interval, bootstrap_interval, mean
 
 Floats = NDArray[np.floating]
 STATISTICS = ("rms", "mean", "median", "q05", "q95", "dead", "kurtosis", "carrying")
@@ -23,12 +25,55 @@ SCALES = ("none", "inverse_sqrt", "inverse")
 """The three factors of the dot products, as in a model's config: 1, 1/sqrt(d), 1/d."""
 NAMES = {"none": "unscaled", "inverse_sqrt": "1/sqrt(d)", "inverse": "1/d"}
 """What readers see of SCALES."""
-SCALED = SCALES.index("inverse_sqrt")
+UNSCALED, SCALED, INVERSE = range(3)
+"""Places of SCALES."""
+STAGES = ("weights", "scores", "query", "key", "value")
+"""Stages inside attention, from its output back to its inputs."""
+KERNELS = {"W_Q": "query", "W_K": "key", "W_V": "value", "W_O": "output"}
+"""Parameter stages, and the name of each in the parameters."""
+ALL_STAGES = (*STAGES, *KERNELS)
 DEAD = 1e-3
 """A dead row has a norm below this share of the scaled arm's median in the same setting."""
 MISSING = 0.025
 """Largest share of resamples without a value (medians that do not cross, say) beside which the rest has an interval."""
-_RESAMPLES = 4000
+BUCKETS = 30
+"""Of a histogram: as many as TensorBoard shows."""
+_MOST_IN_HISTOGRAM = 20_000
+
+bootstrap = partial(bootstrap_interval, missing=MISSING)
+"""`bootstrap_interval` of statistics that need not have a value in every resample."""
+
+
+@dataclass(frozen=True)
+class Norms:
+    """What is kept of the gradient norms of one setting, or of several, which are the first axes (here: ...)."""
+
+    table_KCSR: Floats
+    """Every statistic, [K, ..., C, S, R]; S are STAGES or ALL_STAGES."""
+    histogram_CSB: Floats
+    """Of log10 of the norms that are not 0, [..., C, S, 2 + BUCKETS]: least, largest, how many are in each bucket."""
+
+    def of(self, statistic: str, stage: str) -> Floats:
+        """One statistic of one stage, [..., C, R]."""
+        found: Floats = self.table_KCSR[STATISTICS.index(statistic), ..., ALL_STAGES.index(stage), :]
+        return found
+
+    def at(self, *place: int) -> "Norms":
+        """Those of one setting, by its place on each of the first axes."""
+        return Norms(np.moveaxis(self.table_KCSR, 0, -4)[place], self.histogram_CSB[place])
+
+
+def reduced(norms_CSRT: Floats) -> Norms:
+    """What is kept of the norms of one setting."""
+    found = statistics(norms_CSRT)
+    histograms = [[histogram(norms_RT) for norms_RT in norms_SRT] for norms_SRT in norms_CSRT]
+    return Norms(np.stack([found[name] for name in STATISTICS]), np.asarray(histograms))
+
+
+def stacked(parts: Sequence[Norms]) -> Norms:
+    """Several settings, of which those of each part are the further axes."""
+    tables, histograms = [one.table_KCSR for one in parts], [one.histogram_CSB for one in parts]
+    return Norms(np.stack(tables, axis=1), np.stack(histograms))
 
 
 def scale_factors(d: int) -> tuple[float, float, float]:
@@ -58,70 +103,25 @@ def statistics(norms_CSRT: Floats) -> dict[str, Floats]:
     }
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """A number and its 95 % interval: nan where there is none, the number itself where there is no chance in it."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        if self.low == self.value == self.high or np.isnan(self.value):
-            return short(self.value)
-        if np.isnan(self.low):
-            return f"{short(self.value)} (no interval)"
-        return f"{short(self.value)} [{short(self.low)}, {short(self.high)}]"
+def histogram(norms_RT: Floats) -> Floats:
+    """Of log10 of the norms; see `Norms.histogram_CSB`. All 0 where every norm is."""
+    x = np.log10(norms_RT[norms_RT > 0][:_MOST_IN_HISTOGRAM], dtype=np.float64)
+    if not x.size:
+        return np.zeros(2 + BUCKETS)
+    counts, _ = np.histogram(x, BUCKETS, (x.min(), x.max()))
+    return np.asarray([x.min(), x.max(), *counts])
 
 
-def short(value: float) -> str:
-    """Three digits, as people write them."""
-    if value == 0 or not np.isfinite(value):
-        return "0" if value == 0 else "none"
-    if 1e-2 <= abs(value) < 1e4:
-        digits = max(0, 2 - int(np.floor(np.log10(abs(value)))))
-        return f"{value:.{digits}f}"
-    mantissa, exponent = f"{value:.1e}".split("e")
-    return f"{mantissa}e{int(exponent)}"
-
-
-def bootstrap(function: Callable[..., Any], *samples_R: Floats) -> Estimate:
-    """`function` of the seeds' values, with an interval over resampled seeds (see `statistics.tail`).
-
-    There is no interval where more than MISSING of the resamples have no value: what is left would look too sure.
-
-    Args:
-      function: of arrays whose last axis is the seeds (and, where resampled, one more before it); vectorised.
-      samples_R: one array of a number for each seed [..., R]; all are resampled together, so that differences and
-        ratios of arms stay paired.
-    """
-    value = function(*samples_R)
-    if not np.isfinite(value):
-        return Estimate(float("nan"), float("nan"), float("nan"))
-    drawn = resampled(function, *samples_R, resamples=_RESAMPLES)
-    missing = np.isnan(drawn)
-    if missing.mean() > MISSING:
-        return Estimate(float(value), float("nan"), float("nan"))
-    return Estimate(float(value), *middle(drawn[~missing], samples_R[0].shape[-1]))
-
-
-def mean_estimate(values_R: Floats) -> Estimate:
+def mean_estimate(values_R: Floats) -> Interval:
     """Mean over seeds."""
-    return bootstrap(lambda x: x.mean(axis=-1), values_R)
+    return bootstrap(mean, values_R)
 
 
-def ratio_estimate(above_R: Floats, below_R: Floats) -> Estimate:
+def ratio_estimate(above_R: Floats, below_R: Floats) -> Interval:
     """Ratio of the means over seeds, paired."""
-    return bootstrap(lambda a, b: a.mean(axis=-1) / b.mean(axis=-1), above_R, below_R)
+    return bootstrap(lambda a, b: mean(a) / mean(b), above_R, below_R)
 
 
-def slope_estimate(x: Floats, values_NR: Floats) -> Estimate:
-    """Slope of the log of the seeds' mean against log x, by least squares: the exponent of a power law."""
-    centred = np.log(x) - np.log(x).mean()
-    weights = centred / np.sum(centred**2)
-
-    def slope(values: Floats) -> Floats:
-        logs = np.log(values.mean(axis=-1))
-        return np.tensordot(weights, logs, axes=(0, 0))
-
-    return bootstrap(slope, values_NR)
+def slope_estimate(x: Sequence[float], values_NR: Floats) -> Interval:
+    """The exponent of a power of x that fits the seeds' means."""
+    return bootstrap(power_law(x), *values_NR)

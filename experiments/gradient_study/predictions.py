@@ -1,14 +1,6 @@
-"""The exact law and ten predictions, stated before they are measured, and the checks that make a verdict of each.
+"""The exact law and ten predictions, as they were stated before they were measured; `checks` makes claims of them."""
 
-A check compares an estimate with what is predicted; by which rule, see `statistics.verdict`.
-"""
-
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-from experiments.gradient_study.norm_statistics import Estimate, short
-from experiments.statistics.claims import verdict
-
+TITLE = "Does dividing by sqrt(d) keep attention's gradients from becoming too large?"
 PREDICTIONS: dict[str, str] = {
     "law": "In the simulated layer the gradient of the query, and in softmax alone its Jacobian, have the norms that"
     " the formulas give without a model: RMS and mean to 3 %, medians above 0.1 to 10 %.",
@@ -28,49 +20,3 @@ PREDICTIONS: dict[str, str] = {
     "P9": "A query that starts saturated on a wrong key, with margin M, escapes ever more slowly as M grows.",
     "P10": "The kurtosis of the tokens' gradient norms rises with sigma.",
 }
-
-
-@dataclass(frozen=True)
-class Check:
-    """One measurement beside what was predicted of it."""
-
-    prediction: str
-    """law, P1 to P10."""
-    what: str
-    """What was measured."""
-    expected: str
-    estimate: Estimate
-    verdict: str
-    """confirmed, refuted or undecided."""
-
-
-def near(name: str, what: str, value: float, estimate: Estimate, tolerance: float, relative: bool = True) -> Check:
-    """Predicted to be `value`, to within `tolerance` (of `value`, or by itself)."""
-    slack = abs(value) * tolerance if relative else tolerance
-    shown = f"{100 * tolerance:.0f} %" if relative else f"{tolerance:g}"
-    return between(name, what, value - slack, value + slack, estimate, f"{short(value)} (to {shown})")
-
-
-def above(name: str, what: str, bound: float, estimate: Estimate) -> Check:
-    """Predicted to be larger than `bound`."""
-    return between(name, what, bound, float("inf"), estimate, f"more than {short(bound)}")
-
-
-def below(name: str, what: str, bound: float, estimate: Estimate) -> Check:
-    """Predicted to be smaller than `bound`."""
-    return between(name, what, float("-inf"), bound, estimate, f"less than {short(bound)}")
-
-
-def between(name: str, what: str, low: float, high: float, estimate: Estimate, expected: str = "") -> Check:
-    """Predicted to lie from `low` to `high`."""
-    found = verdict((estimate.low, estimate.high), low, high)
-    return Check(name, what, expected or f"{short(low)} to {short(high)}", estimate, found)
-
-
-def overall(checks: Sequence[Check]) -> str:
-    """The verdict on a prediction from all its checks."""
-    verdicts = [check.verdict for check in checks]
-    if len(set(verdicts)) == 1:
-        return verdicts[0]
-    counts = [f"{verdicts.count(kind)} {kind}" for kind in ("confirmed", "refuted", "undecided") if kind in verdicts]
-    return f"in part ({', '.join(counts)})"

@@ -6,51 +6,23 @@ wrong for the other.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
 
 from data.sampler import Batch, SamplerTables, sample
 from data.vocabulary import PAD
 from data.world import World
 from experiments.gradient_study.config import LayerConfig
-from experiments.gradient_study.norm_statistics import scale_factors
+from experiments.gradient_study.norm_statistics import reduced, scale_factors, stacked
+from experiments.gradient_study.results import NORMS, Layer, LayerMeasurement
 from experiments.gradient_study.stage_gradients import model_norms
 from experiments.training.compiler import Compiler
 from experiments.training.ensemble import Compiled, Ensemble
 from model.config import ModelConfig, TransformerConfig
 from model.functional import Model, Params, apply, init_params
-
-Floats = NDArray[np.floating]
-NORMS = ("layer", "none")
-
-
-@dataclass(frozen=True)
-class LayerMeasurement:
-    """What was measured of the real layer under one norm; N sizes."""
-
-    norms_NCSRT: list[Floats]
-    """Norms of ALL_STAGES."""
-    dot_square_NR: Floats
-    """Mean square of q.k."""
-    expected_NR: Floats
-    """d c_q^2 c_k^2, with the mean squares of the components of queries and keys as c_q^2 and c_k^2."""
-    score_std_NCR: Floats
-    """Sigma: root of the mean variance of a row's scores."""
-
-
-@dataclass(frozen=True)
-class Layer:
-    """What was measured of the real layer."""
-
-    sizes: tuple[int, ...]
-    keys: float
-    """Mean number of words that a query can look at."""
-    by_norm: dict[str, LayerMeasurement]
 
 
 def layer_model(config: LayerConfig, d_head: int, norm: str, world: World) -> TransformerConfig:
@@ -89,7 +61,8 @@ class LayerPrograms:
         measured: dict[str, list[Any]] = {norm: [] for norm in NORMS}
         with jax.enable_x64(True):
             for (norm, d), program in self._programs.items():
-                measured[norm].append(self._ensemble.fetch(program(self._tables, self._seed_R)))
+                norms_RCST, *others = self._ensemble.fetch(program(self._tables, self._seed_R))
+                measured[norm].append((reduced(np.moveaxis(norms_RCST, 0, 2)), *others))
                 done(f"real layer, norm {norm}, d {d}")
         keys = float(np.mean([count_R.mean() for *_, count_R in measured["layer"]]))
         return Layer(self._sizes, keys, {norm: _stacked(parts) for norm, parts in measured.items()})
@@ -98,7 +71,7 @@ class LayerPrograms:
 def _stacked(parts: list[Any]) -> LayerMeasurement:
     norms, square, expected, sigma, _ = zip(*parts, strict=True)
     return LayerMeasurement(
-        [np.moveaxis(norms_RCST, 0, 2) for norms_RCST in norms],
+        stacked(norms),
         np.stack(square),
         np.stack(expected),
         np.stack([sigma_RC.T for sigma_RC in sigma]),

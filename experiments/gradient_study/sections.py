@@ -1,46 +1,31 @@
 """The sections of the gradient study's report, after the answer: parts a, b and c, P9 and P10, and the method."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from experiments.gradient_study import figures, training_figures
-from experiments.gradient_study.comparisons import UNSCALED, escape_rise, ratio_at, table_of
-from experiments.gradient_study.measurements import Study
-from experiments.gradient_study.norm_statistics import DEAD, NAMES, SCALED, SCALES, mean_estimate, short
+from experiments.gradient_study.comparisons import escape_rise, ratio_at, ratios
+from experiments.gradient_study.norm_statistics import DEAD, NAMES, SCALES, UNSCALED, Norms, mean_estimate
+from experiments.gradient_study.results import Study
 from experiments.reports.report import Report
+from experiments.statistics.intervals import short
 
-_FIGURES = {
-    "simulated_query": (
-        figures.simulated_query,
-        "RMS, mean and median of the gradient of the query. Crosses: the exact law, drawn without a model.",
-    ),
-    "distributions": (
-        figures.distributions,
-        "How the tokens are spread. Upright lines: the means.",
-    ),
-    "simulated_stages": (
-        figures.simulated_stages,
-        "Unscaled over scaled at every stage.",
-    ),
-    "softmax": (
-        figures.softmax_peaks,
-        "Softmax alone. RMS and median of its Jacobian's norm, for n keys.",
-    ),
-    "layer_ratios": (
-        figures.layer_ratios,
-        "Unscaled over scaled in the real layer.",
-    ),
-    "training": (training_figures.training_course, "Separately trained models. Each under its own scale."),
-    "same_parameters": (
-        training_figures.same_parameters,
-        "The same parameters under both scales. What the factor does by itself, wherever training has led.",
-    ),
-    "escape_and_kurtosis": (
-        figures.escape_and_kurtosis,
-        "Left: updates until a query leaves the wrong key. Right: how unequal the tokens' gradients are.",
-    ),
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FIGURES: dict[str, Callable[[Study], "Figure"]] = {
+    "training": training_figures.training_course,
+    "layer_ratios": figures.layer_ratios,
+    "same_parameters": training_figures.same_parameters,
+    "simulated_query": figures.simulated_query,
+    "escape_and_kurtosis": figures.escape_and_kurtosis,
+    "simulated_stages": figures.simulated_stages,
+    "softmax": figures.softmax_peaks,
+    "distributions": figures.distributions,
 }
+"""By name, those that take longest first: they are drawn in this order."""
 _METHOD = (
     "Gradients come from the model's own functions: the chain rule is taken through its weights, softmax and sum.",
     "A norm is that of one row (one masked word), over all heads, keys and components of a stage.",
@@ -52,16 +37,21 @@ _METHOD = (
 )
 
 
-def _statistics(report: Report, norms: list[figures.Floats], sizes: tuple[int, ...], stage: str) -> None:
+def _statistics(report: Report, norms: Norms, sizes: tuple[int, ...], stage: str) -> None:
     """Every statistic of one stage."""
-    names = ("rms", "mean", "median", "q05", "q95", "dead")
-    found = {name: table_of(norms, name, stage) for name in names}
     rows = []
     for i, d in enumerate(sizes):
         for c, scale in enumerate(SCALES):
-            values = [mean_estimate(found[name][i, c]) for name in names]
-            shown = [str(value) for value in values[:3]] + [short(value.value) for value in values[3:5]]
-            rows.append([d, NAMES[scale], *shown, f"{100 * values[5].value:.1f} %"])
+            of = {
+                name: mean_estimate(norms.of(name, stage)[i, c])
+                for name in ("rms", "mean", "median", "q05", "q95", "dead")
+            }
+            shown = [
+                *(str(of[name]) for name in ("rms", "mean", "median")),
+                short(of["q05"].estimate),
+                short(of["q95"].estimate),
+            ]
+            rows.append([d, NAMES[scale], *shown, f"{100 * of['dead'].estimate:.1f} %"])
     report.table(["d", "scale", "RMS", "mean", "median", "5 %", "95 %", "dead rows"], rows)
 
 
@@ -74,12 +64,17 @@ def simulated(report: Report, study: Study) -> None:
         f" of {study.config.seeds} seeds, the same for the three scales. Here the formulas are exact (the verdicts on"
         " the law say how closely they are met). Gradient of the query:"
     )
-    _statistics(report, study.simulated.norms_NCSRT, study.simulated.sizes, "query")
-    _figure(report, study, "simulated_query")
-    _figure(report, study, "distributions")
-    apart = _apart([study.simulated.norms_NCSRT], "query", "key")
-    _figure(report, study, "simulated_stages", f" In the RMS, the curves of query and key differ by up to {apart}.")
-    _figure(report, study, "softmax")
+    _statistics(report, study.simulated.norms, study.simulated.sizes, "query")
+    report.figure(
+        "simulated_query",
+        None,
+        "RMS, mean and median of the gradient of the query. Crosses: the exact law, drawn without a model.",
+    )
+    report.figure("distributions", None, "How the tokens are spread. Upright lines: the means.")
+    apart = _apart([study.simulated.norms], "query", "key")
+    curves = f"Unscaled over scaled at every stage. In the RMS, the curves of query and key differ by up to {apart}."
+    report.figure("simulated_stages", None, curves)
+    report.figure("softmax", None, "Softmax alone. RMS and median of its Jacobian's norm, for n keys.")
 
 
 def layer(report: Report, study: Study) -> None:
@@ -92,20 +87,22 @@ def layer(report: Report, study: Study) -> None:
         f" seeds, {layer.keys:.1f} words in the mean. At d = {layer.sizes[-1]} the unscaled scores have a std of"
         f" {sigma[0]} with LayerNorm and {sigma[1]} without. Gradient of W_Q of single rows, with LayerNorm:"
     )
-    _statistics(report, layer.by_norm["layer"].norms_NCSRT, layer.sizes, "W_Q")
-    both = [measured.norms_NCSRT for measured in layer.by_norm.values()]
+    _statistics(report, layer.by_norm["layer"].norms, layer.sizes, "W_Q")
+    both = [measured.norms for measured in layer.by_norm.values()]
     apart = [_apart(both, *pair) for pair in (("W_Q", "W_K"), ("W_V", "W_O"))]
-    _figure(report, study, "layer_ratios",
-            f" In the RMS, the curves of W_Q and W_K differ by up to {apart[0]}, those of W_V and W_O by {apart[1]}."
-    )  # fmt: skip
+    curves = (
+        "Unscaled over scaled in the real layer. In the RMS, the curves of W_Q and W_K differ by up to"
+        f" {apart[0]}, those of W_V and W_O by {apart[1]}."
+    )
+    report.figure("layer_ratios", None, curves)
     report.text(_values(study))
 
 
 def _values(study: Study) -> str:
     """The values in the real layer, and where the simulated one differs from it."""
-    norms = study.layer.by_norm["layer"].norms_NCSRT
+    norms = study.layer.by_norm["layer"].norms
     value, kernel, weights = (ratio_at(norms, "rms", stage) for stage in ("value", "W_V", "weights"))
-    own = ratio_at(study.simulated.norms_NCSRT, "rms", "value")
+    own = ratio_at(study.simulated.norms, "rms", "value")
     cause = (
         " Presumably the norm after attention is the cause: sharper weights make a longer context, and what comes back"
         " is divided by that length. No arm here measures it."
@@ -117,15 +114,10 @@ def _values(study: Study) -> str:
     )
 
 
-def _apart(parts: list[list[figures.Floats]], one: str, other: str) -> str:
+def _apart(parts: list[Norms], one: str, other: str) -> str:
     """How far two stages' curves of unscaled over scaled are from each other, at most, in the RMS."""
-    apart = [np.abs(_ratio_N(norms_NCSRT, one) / _ratio_N(norms_NCSRT, other) - 1).max() for norms_NCSRT in parts]
+    apart = [np.abs(ratios(norms, "rms", one) / ratios(norms, "rms", other) - 1).max() for norms in parts]
     return f"{100 * max(apart):.1f} %"
-
-
-def _ratio_N(norms_NCSRT: list[figures.Floats], stage: str) -> figures.Floats:
-    mean_NC = table_of(norms_NCSRT, "rms", stage).mean(axis=-1)
-    return mean_NC[:, UNSCALED] / mean_NC[:, SCALED]
 
 
 def training(report: Report, study: Study) -> None:
@@ -145,15 +137,23 @@ def training(report: Report, study: Study) -> None:
             sigma = [str(mean_estimate(size.sigma_PAR[p, a])) for p in (0, -1)]
             rows.append([size.d, NAMES[scale], *sigma, str(mean_estimate(size.excess_PAR[-1, a]))])
     report.table(["d", "trained under", "sigma, start", "sigma, end", "excess, nats"], rows)
-    _figure(report, study, "training")
-    _figure(report, study, "same_parameters")
+    report.figure("training", None, "Separately trained models. Each under its own scale.")
+    report.figure(
+        "same_parameters",
+        None,
+        "The same parameters under both scales. What the factor does by itself, wherever training has led.",
+    )
 
 
 def rest(report: Report, study: Study) -> None:
     """P9 and P10."""
     report.heading("Escape and kurtosis (P9, P10)")
     report.text(_escapes(study))
-    _figure(report, study, "escape_and_kurtosis")
+    report.figure(
+        "escape_and_kurtosis",
+        None,
+        "Left: updates until a query leaves the wrong key. Right: how unequal the tokens' gradients are.",
+    )
 
 
 def _escapes(study: Study) -> str:
@@ -181,8 +181,3 @@ def method(report: Report, study: Study, versions: Mapping[str, str]) -> None:
     )
     shown = ", ".join(f"{name} {value}" for name, value in versions.items())
     report.items([*_METHOD, control, f"Versions: {shown}."])
-
-
-def _figure(report: Report, study: Study, name: str, measured: str = "") -> None:
-    draw, caption = _FIGURES[name]
-    report.figure(name, draw(study), caption + measured)

@@ -10,21 +10,18 @@ its rounding (about 1e-7) in place of medians below it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.gradient_study.config import SimulatedConfig
-from experiments.gradient_study.norm_statistics import scale_factors
+from experiments.gradient_study.norm_statistics import STAGES, Floats, reduced, scale_factors, stacked
+from experiments.gradient_study.results import SPREAD_EDGES, Simulated, Softmax
 from experiments.gradient_study.stage_gradients import stage_gradients
 from experiments.training.ensemble import Ensemble
 from model.attention import softmax
-
-Floats = NDArray[np.floating]
 
 VALUE_SIZE = 16
 """Components of a value. The RMS of a gradient depends on the variance of a_j alone; its mean by 2 % on this, too."""
@@ -33,47 +30,48 @@ SIGMAS = (*(round(float(sigma), 4) for sigma in np.geomspace(0.25, 32, 22)), 1.0
 _FLOATS_AT_ONCE = 2**21
 
 
-@dataclass(frozen=True)
-class Simulated:
-    """What was measured of the simulated layer."""
-
-    sizes: tuple[int, ...]
-    norms_NCSRT: list[Floats]
-    """Norms of STAGES for each size; unit components."""
-    small_NCSRT: list[Floats]
-    """The same with small components."""
-    dot_variance_NR: Floats
-    """Var(q.k) at unit components."""
-    jacobian: dict[int, Floats]
-    """n -> ||J||_F [sigmas, R, rows], sigmas as in `sigmas`."""
-    squared_weights: dict[int, Floats]
-    """n -> S2, the sum of the squared weights, likewise."""
-
-    @property
-    def sigmas(self) -> Floats:
-        """The standard deviations of the scores that softmax was measured at, rising."""
-        return np.asarray(sorted(SIGMAS))
-
-
 def simulate(config: SimulatedConfig, seed: int, seeds: int, done: Callable[[str], None]) -> Simulated:
     """Measure; `done` is told the name of each piece."""
     with jax.enable_x64(True):
         ensemble = Ensemble(seeds, 1)
         seed_R = ensemble.place(np.arange(seed, seed + seeds, dtype=np.uint32))
-        norms, small, variance = [], [], []
+        norms, small, counts, variance = [], [], [], []
         for d in config.sizes:
             norms_RCST, small_RCST, variance_R = _layer(ensemble, seed_R, config, d)
-            norms.append(np.moveaxis(norms_RCST, 0, 2))
-            small.append(np.moveaxis(small_RCST, 0, 2))
+            norms.append(reduced(np.moveaxis(norms_RCST, 0, 2)))
+            small.append(reduced(np.moveaxis(small_RCST, 0, 2)))
+            counts.append([spread(norms_RT) for norms_RT in np.moveaxis(norms_RCST[:, :, STAGES.index("query")], 1, 0)])
             variance.append(variance_R)
             done(f"simulated layer, d {d}")
-        jacobian, squares = {}, {}
+        alone = {}
         for n in SOFTMAX_KEYS:
             rows = max(64, min(config.softmax_rows, config.softmax_rows * 8 // n))
-            norm_RST, square_RST = _softmax(ensemble, seed_R, n, rows)
-            jacobian[n], squares[n] = np.moveaxis(norm_RST, 0, 1), np.moveaxis(square_RST, 0, 1)
+            alone[n] = summary(*(np.moveaxis(part_RST, 0, 1) for part_RST in _softmax(ensemble, seed_R, n, rows)))
         done("softmax alone")
-    return Simulated(config.sizes, norms, small, np.asarray(variance), jacobian, squares)
+    return Simulated(
+        config.sizes, stacked(norms), stacked(small), np.asarray(counts), np.asarray(variance), _sigmas(), alone
+    )
+
+
+def spread(norms: Floats) -> Floats:
+    """How many of the norms lie between SPREAD_EDGES."""
+    return np.histogram(np.log10(np.maximum(norms, 1e-12)), SPREAD_EDGES)[0]
+
+
+def summary(norm_SRT: Floats, squared_weights_SRT: Floats) -> Softmax:
+    """What is kept of ||J||_F and S2."""
+    return Softmax(
+        np.mean(norm_SRT**2, axis=-1),
+        np.mean(norm_SRT**4, axis=-1),
+        norm_SRT.mean(axis=-1),
+        np.median(norm_SRT, axis=-1),
+        np.median(norm_SRT, axis=(1, 2)),
+        squared_weights_SRT.mean(axis=(1, 2)),
+    )
+
+
+def _sigmas() -> Floats:
+    return np.asarray(sorted(SIGMAS))
 
 
 def _layer(ensemble: Ensemble, seed_R: Any, config: SimulatedConfig, d: int) -> tuple[Floats, Floats, Floats]:
@@ -124,7 +122,7 @@ def _softmax(ensemble: Ensemble, seed_R: Any, n: int, rows: int) -> tuple[Floats
         score_TK = jax.random.normal(key, (rows, n), jnp.float32).astype(jnp.float64)
         return jax.lax.map(lambda sigma: softmax_rows(sigma * score_TK), sigma_S)
 
-    return ensemble.fetch(ensemble.each(one_seed)(ensemble.replicate(np.asarray(sorted(SIGMAS))), seed_R))
+    return ensemble.fetch(ensemble.each(one_seed)(ensemble.replicate(_sigmas()), seed_R))
 
 
 def softmax_rows(score_TK: jax.Array) -> tuple[jax.Array, jax.Array]:

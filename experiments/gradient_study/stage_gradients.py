@@ -17,15 +17,11 @@ import jax
 import jax.numpy as jnp
 
 from data.sampler import Batch
+from experiments.gradient_study.norm_statistics import KERNELS
 from model.attention import attention_weights, softmax, weighted_sum
 from model.functional import Model, apply
 from model.loss import cross_entropy
 
-STAGES = ("weights", "scores", "query", "key", "value")
-"""Stages inside attention, from its output back to its inputs."""
-KERNELS = {"W_Q": "query", "W_K": "key", "W_V": "value", "W_O": "output"}
-"""Parameter stages, and the name of each in the parameters."""
-ALL_STAGES = (*STAGES, *KERNELS)
 _ROWS_AT_ONCE = 8
 """Rows whose parameter gradients are in memory together."""
 

@@ -1,17 +1,19 @@
-"""The figures of the paper report, one function each, on the axes of `report_writer`. Bands are 95 % intervals."""
+"""The figures of the paper report, one function each, on the axes of `reports.plots`. Bands are 95 % intervals."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from experiments.paper_results.coordinate_check import SCALES, SHOWN, MupResult
-from experiments.paper_results.entropy_bound import SHOWN as RUNS
-from experiments.paper_results.entropy_bound import EntropyResult, entropy_bound
-from experiments.paper_results.logit_size import LogitSizeResult
+from experiments.paper_results.entropy_theorem import SHOWN as RUNS
+from experiments.paper_results.entropy_theorem import EntropyResult, entropy_bound
+from experiments.paper_results.logit_knee import LogitSizeResult
+from experiments.paper_results.sigma_growth import SCALES, SHOWN, MupResult
 from experiments.reports.plots import COLOURS, MARKS, label, legend, line, panels
-from experiments.statistics.intervals import Interval, bootstrap_interval, interquartile_mean
+from experiments.statistics.intervals import Floats, Interval, bootstrap_interval, interquartile_mean
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _MARK = "#5b6b78"
@@ -41,9 +43,9 @@ def entropy_figure(result: EntropyResult) -> "Figure":
 def logit_size_figure(result: LogitSizeResult) -> "Figure":
     """Excess against kappa: at the learning rate that counts, and at each of them."""
     figure, axes = panels(1, 2, width=4.4, sharey=True)
-    _band(axes[0, 0], result.kappas, list(result.best_AS), 0, "ours, best learning rate")
+    _band(axes[0, 0], result.kappas, result.best_AS, 0, "ours, best learning rate")
     for number, rate in enumerate(result.rates):
-        _band(axes[0, 1], result.kappas, list(result.excess_ALS[:, number]), number + 1, f"learning rate {rate:g}")
+        _band(axes[0, 1], result.kappas, result.excess_ALS[:, number], number + 1, f"learning rate {rate:g}")
     for one in axes[0]:
         one.axhline(result.blind, color=_MARK, linewidth=1, linestyle=":", label="a model that does not attend")
         one.set_xscale("log")
@@ -62,7 +64,7 @@ def mup_figure(result: MupResult) -> "Figure":
         axes[0], ("at the start", "after training"), (result.before_DCS, result.after_DCS), strict=True
     ):
         for number, scale in enumerate(SCALES):
-            _band(one, result.sizes, list(sigma_DCS[:, number]), number, f"scale {SHOWN[scale]}")
+            _band(one, result.sizes, sigma_DCS[:, number], number, f"scale {SHOWN[scale]}")
         one.set_xscale("log", base=2)
         one.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         one.set_yscale("log")
@@ -73,11 +75,11 @@ def mup_figure(result: MupResult) -> "Figure":
     return figure
 
 
-def interval(values_S: Any) -> Interval:
+def interval(values_S: Floats) -> Interval:
     """Interquartile mean over seeds, with its interval."""
     return bootstrap_interval(interquartile_mean, values_S)
 
 
-def _band(axes: Any, x: Any, values: list[Any], number: int, name: str) -> None:
-    found = [interval(values_S) for values_S in values]
+def _band(axes: "Axes", x: Sequence[float], values_NS: Floats, number: int, name: str) -> None:
+    found = [interval(values_S) for values_S in values_NS]
     line(axes, x, [f.estimate for f in found], number, name, [f.low for f in found], [f.high for f in found])

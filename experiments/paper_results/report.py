@@ -1,67 +1,51 @@
 """The report of `experiments.papers`: every paper's numbers beside ours. All of ours come from the measurement."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from experiments.paper_results import coordinate_check, entropy_bound, logit_size
+from experiments.paper_results import entropy_theorem, logit_knee, sigma_growth
 from experiments.paper_results.config import PapersConfig
-from experiments.paper_results.coordinate_check import SCALES, SHOWN, MupResult
-from experiments.paper_results.entropy_bound import EntropyResult
+from experiments.paper_results.entropy_theorem import EntropyResult, Rows
 from experiments.paper_results.figures import entropy_figure, interval, logit_size_figure, mup_figure
-from experiments.paper_results.logit_size import LogitSizeResult
+from experiments.paper_results.logit_knee import LogitSizeResult
+from experiments.paper_results.results import PREDICTIONS, TITLE, Results
+from experiments.paper_results.sigma_growth import SCALES, SHOWN, MupResult
 from experiments.reports.report import Report, escaped
 from experiments.statistics.claims import Claim
 from experiments.statistics.intervals import paired_ratio
+from experiments.studies.drawing import drawn
+from experiments.studies.verdicts import HOW, verdict_table
 
-TITLE = "Results from papers, beside ours"
-
-
-@dataclass(frozen=True)
-class Results:
-    """What was measured; None for a paper that was not asked for."""
-
-    entropy: EntropyResult | None = None
-    logit_size: LogitSizeResult | None = None
-    mup: MupResult | None = None
-
-    def claims(self) -> list[Claim]:
-        """Every statement and its verdict."""
-        found = [] if self.entropy is None else entropy_bound.claims(self.entropy)
-        found += [] if self.logit_size is None else logit_size.claims(self.logit_size)
-        return found + ([] if self.mup is None else coordinate_check.claims(self.mup))
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
-def write_report(
-    folder: Path, config: PapersConfig, results: Results, claims: list[Claim], versions: Mapping[str, str]
-) -> None:
-    """Write `report.md`, its figures and its CSV files."""
-    report = Report(folder, TITLE)
+def write_report(folder: Path, results: Results, versions: Mapping[str, str]) -> list[Claim]:
+    """Write `report.md`, its figures and its CSV files; gives the claims."""
+    report, claims, config = Report(folder, TITLE), results.claims(), results.config
     report.text(
-        "Each line is a statement of a paper, what it predicts for our model, and what was measured. What counts as"
-        " agreement stands in the program. Confirmed: the whole 95 % interval agrees (in brackets; bootstrap over"
-        " seeds). Refuted: the whole interval contradicts. Undecided: it does both."
+        "Below each paper: what it predicts for our model, and what was measured. What counts as agreement stands in"
+        f" the program. {HOW}. What was tried before the settings were fixed is in docs/history.md of catmat's sources."
     )
-    report.text(
-        "**What was tried when this was written.** The exponent under 1/d after training was measured with 10, 12 and"
-        " 20 seeds and was undecided each time, so weak growth may remain. The trainings"
-        " use sentences of one clause, because with two the flat part of Wortsman's curve becomes a slope. Whether a"
-        " model at kappa 10000 is worse than one that does not attend was refuted once (jax 0.10.2) and undecided"
-        " twice (the same with XLA's older code generator, and jax 0.12)."
-    )
-    rows = [[claim.paper, claim.statement, claim.predicted, claim.found, f"**{claim.verdict}**"] for claim in claims]
-    report.table(["paper", "statement", "predicted", "measured", "verdict"], rows)
-    report.csv(
-        "claims", ["paper", "statement", "predicted", "measured", "verdict"], [[*vars(c).values()] for c in claims]
-    )
-    if results.entropy is not None:
-        _entropy(report, results.entropy)
-    if results.logit_size is not None:
-        _logit_size(report, config, results.logit_size)
-    if results.mup is not None:
-        _mup(report, config, results.mup)
-    _method(report, config, versions)
-    report.save()
+    verdict_table(report, PREDICTIONS, claims)
+    rows = [[one.subject, one.statement, one.predicted, *vars(one.found).values(), one.verdict] for one in claims]
+    report.csv("claims", ["paper", "statement", "predicted", "value", "low", "high", "verdict"], rows)
+    figures: dict[str, tuple[Callable[..., Figure], object]] = {
+        "entropy": (entropy_figure, results.entropy),
+        "logit_size": (logit_size_figure, results.logit_size),
+        "mup": (mup_figure, results.mup),
+    }
+    with drawn(folder, {name: (draw, one) for name, (draw, one) in figures.items() if one is not None}):
+        if results.entropy is not None:
+            _entropy(report, results.entropy)
+        if results.logit_size is not None:
+            _logit_size(report, config, results.logit_size)
+        if results.mup is not None:
+            _mup(report, config, results.mup)
+        _method(report, config, versions)
+        report.save()
+    return claims
 
 
 def _entropy(report: Report, result: EntropyResult) -> None:
@@ -71,21 +55,23 @@ def _entropy(report: Report, result: EntropyResult) -> None:
         " (1 + (T-1) b), with b = exp(-r sqrt(T/(T-1))). The row in which one score stands out and the others are equal"
         " attains it. Below: the theorem, and the entropy of that row through the softmax of our model."
     )
-    rows = [[keys, f"{norm:g}", f"{bound:.5f}", f"{found:.5f}"] for keys, norm, bound, found in result.extremal]
-    report.table(["T", "r", "theorem", "measured"], rows)
-    report.csv("entropy_extremal", ["T", "r", "theorem", "measured"], result.extremal)
-    report.figure("entropy", entropy_figure(result), _entropy_caption(result))
-    lines = [
-        [scale, int(keys), float(norm), float(found), float(bound)]
-        for scale, rows in result.recorded.items()
-        for keys, norm, found, bound in zip(*vars(rows).values(), strict=True)
-    ]
+    rows = [[keys, norm, bound, found] for keys, norm, found, bound in _rows(result.extremal)]
+    header = ["T", "r", "theorem", "measured"]
+    report.table(header, [[keys, f"{norm:g}", f"{bound:.5f}", f"{found:.5f}"] for keys, norm, bound, found in rows])
+    report.csv("entropy_extremal", header, rows)
+    report.figure("entropy", None, _entropy_caption(result))
+    lines = [[scale, *row] for scale, rows in result.recorded.items() for row in _rows(rows)]
     report.csv("entropy_rows", ["scale", "T", "r", "entropy", "bound"], lines)
+
+
+def _rows(rows: Rows) -> Iterator[tuple[int, float, float, float]]:
+    """T, r, entropy and bound of each row."""
+    return zip(*(column.tolist() for column in vars(rows).values()), strict=True)
 
 
 def _entropy_caption(result: EntropyResult) -> str:
     longest = {scale: float(rows.norm_N.max()) for scale, rows in result.recorded.items()}
-    shown = " and ".join(f"{norm:.0f} ({entropy_bound.SHOWN[scale]})" for scale, norm in longest.items())
+    shown = " and ".join(f"{norm:.0f} ({entropy_theorem.SHOWN[scale]})" for scale, norm in longest.items())
     return f"Rows of real runs, from before the first update to after the last. The longest rows have r = {shown}."
 
 
@@ -99,7 +85,7 @@ def _logit_size(report: Report, config: PapersConfig, result: LogitSizeResult) -
         f" Ours: one layer, d = {result.d_head}, {own.steps} updates{_sentences(own.clauses)}, {own.seeds} seeds;"
         " excess is loss above the best possible. The counterpart of the zero-layer model, the best guess from the"
         f" place of the masked word alone, has {result.blind:.3f} nats.",
-        f"The knee (where the excess is {logit_size.KNEE:g} times that of the smallest kappa) lies at kappa"
+        f"The knee (where the excess is {logit_knee.KNEE:g} times that of the smallest kappa) lies at kappa"
         f" {result.knee()}, where the largest score is {result.knee().estimate * result.d_head**0.5:.3g}. What sets"
         " its place is not answered by this measurement.",
     )
@@ -113,7 +99,7 @@ def _logit_size(report: Report, config: PapersConfig, result: LogitSizeResult) -
         report.text(f"{result.diverged} runs diverged; each counts with what it was before that update.")
     report.figure(
         "logit_size",
-        logit_size_figure(result),
+        None,
         "Excess against the size of the logits. Left: at the best of the learning rates; right: at each of them.",
     )
     lines = [
@@ -139,7 +125,7 @@ def _mup(report: Report, config: PapersConfig, result: MupResult) -> None:
         f" {SHOWN[SCALES[0]]}, and by {growth[1]} under {SHOWN[SCALES[1]]}.",
     )
     columns = [f"{when}, {SHOWN[scale]}" for when in ("start", "trained") for scale in SCALES]
-    ratios, p_D = coordinate_check.differences(result)
+    ratios, p_D = sigma_growth.differences(result)
     rows = [
         [d, *(str(interval(sigma_S)) for sigma_S in (*before_CS, *after_CS)), str(ratio), f"{p:.2g}"]
         for d, before_CS, after_CS, ratio, p in zip(
@@ -149,9 +135,7 @@ def _mup(report: Report, config: PapersConfig, result: MupResult) -> None:
     report.table(["d", *columns, "1/sqrt(d) over 1/d", "p"], rows)
     if result.diverged:
         report.text(f"{result.diverged} runs diverged; each counts with what it was before that update.")
-    report.figure(
-        "mup", mup_figure(result), "Sigma of the scores against the size of a head. At the start and after training."
-    )
+    report.figure("mup", None, "Sigma of the scores against the size of a head. At the start and after training.")
     lines = [
         [d, scale, config.seed + s, float(result.before_DCS[i, c, s]), float(result.after_DCS[i, c, s])]
         for i, d in enumerate(result.sizes)

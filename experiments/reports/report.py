@@ -51,9 +51,10 @@ class Report:
         shown = [[str(cell).replace("|", "\\|").replace("\n", " ") for cell in line] for line in lines]
         self._parts.append("\n".join(f"| {' | '.join(line)} |" for line in shown))
 
-    def figure(self, name: str, figure: "Figure", caption: str) -> None:
-        """A figure, saved as `name.png` and `name.svg`, with a caption."""
-        self.images[name] = save_figure(self.folder, name, figure)
+    def figure(self, name: str, figure: "Figure | None", caption: str) -> None:
+        """A figure, saved as `name.png` and `name.svg` (None: it is saved elsewhere), with a caption."""
+        if figure is not None:
+            self.images[name] = save_figure(self.folder, name, figure)
         alternative = caption.partition(". ")[0].replace("[", "(").replace("]", ")")
         self._parts.append(f"![{alternative}]({name}.png)\n\n*{caption}* ([SVG]({name}.svg))")
 

@@ -1,47 +1,80 @@
 """What a paper or a theory says, beside what was measured here, and the verdict.
 
-What agrees with a claim about a number is a constant in the code that states the claim.
+    near("P8", "exponent in d, after training", found, 0.0, 0.2, relative=False)
+
+What agrees with a statement is a constant in the code that makes it.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from experiments.statistics.intervals import Interval
+from experiments.statistics.intervals import Interval, short
+
+VERDICTS = ("confirmed", "refuted", "undecided")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One statement of a paper or a prediction beside what was measured, and its verdict."""
+
+    subject: str
+    """The paper or the prediction that says so."""
+    statement: str
+    predicted: str
+    found: Interval
+    verdict: str
+    """One of VERDICTS."""
 
 
 def verdict(found: tuple[float, float], low: float, high: float) -> str:
     """On the claim that a number with the interval `found` lies from `low` to `high`.
 
     Confirmed where the whole interval agrees, refuted where all of it contradicts, undecided where it does both, and
-    where there is none (nan).
+    where there is no interval (nan).
     """
     if low <= found[0] and found[1] <= high:
         return "confirmed"
     return "refuted" if found[1] < low or found[0] > high else "undecided"
 
 
-@dataclass(frozen=True)
-class Claim:
-    """One statement of a paper and its verdict."""
-
-    paper: str
-    statement: str
-    predicted: str
-    found: str
-    verdict: str
-    """confirmed, refuted or undecided."""
+def between(subject: str, statement: str, found: Interval, low: float, high: float, predicted: str = "") -> Claim:
+    """Predicted to lie from `low` to `high`; `predicted` says so in other words."""
+    shown = predicted or f"{short(low)} to {short(high)}"
+    return Claim(subject, statement, shown, found, verdict((found.low, found.high), low, high))
 
 
-def between(paper: str, statement: str, predicted: str, found: Interval, low: float, high: float) -> Claim:
-    """A claim that a number lies from `low` to `high`; `predicted` says so in the paper's terms."""
-    return Claim(paper, statement, predicted, str(found), verdict((found.low, found.high), low, high))
+def above(subject: str, statement: str, found: Interval, bound: float, predicted: str = "") -> Claim:
+    """Predicted to be larger than `bound`."""
+    return between(subject, statement, found, bound, math.inf, predicted or f"more than {short(bound)}")
 
 
-def above(paper: str, statement: str, predicted: str, found: Interval, bound: float) -> Claim:
-    """A claim that a number is larger than `bound`."""
-    return between(paper, statement, predicted, found, bound, math.inf)
+def below(subject: str, statement: str, found: Interval, bound: float, predicted: str = "") -> Claim:
+    """Predicted to be smaller than `bound`."""
+    return between(subject, statement, found, -math.inf, bound, predicted or f"less than {short(bound)}")
 
 
-def exact(paper: str, statement: str, predicted: str, found: str, cache_key: bool) -> Claim:
-    """A claim that is true or not, without chance."""
-    return Claim(paper, statement, predicted, found, "confirmed" if cache_key else "refuted")
+def near(subject: str, statement: str, found: Interval, value: float, tolerance: float, relative: bool = True) -> Claim:
+    """Predicted to be `value`, to within `tolerance` (as a share of `value`, or in its unit)."""
+    slack = abs(value) * tolerance if relative else tolerance
+    shown = f"{100 * tolerance:.0f} %" if relative else f"{tolerance:g}"
+    return between(subject, statement, found, value - slack, value + slack, f"{short(value)} (to {shown})")
+
+
+def exact(subject: str, statement: str, predicted: str, found: float, true: bool) -> Claim:
+    """A statement that is true or not, without chance; `found` is the number that shows it."""
+    return Claim(subject, statement, predicted, Interval.exact(found), "confirmed" if true else "refuted")
+
+
+def overall(claims: Sequence[Claim]) -> str:
+    """The verdict on a subject from all its claims: "confirmed", or "in part (2 confirmed, 1 refuted)"."""
+    verdicts = [claim.verdict for claim in claims]
+    if len(set(verdicts)) == 1:
+        return verdicts[0]
+    return f"in part ({counted(claims)})"
+
+
+def counted(claims: Sequence[Claim]) -> str:
+    """How many claims have each verdict: "2 confirmed, 1 refuted"."""
+    verdicts = [claim.verdict for claim in claims]
+    return ", ".join(f"{verdicts.count(kind)} {kind}" for kind in VERDICTS if kind in verdicts)

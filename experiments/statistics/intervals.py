@@ -1,24 +1,23 @@
 """Statistics over seeds: how sure one can be of a number that ten trainings show.
 
-    interquartile_mean(excess_S)                     the middle half's mean: one odd seed does not move it
-    bootstrap_interval(interquartile_mean, excess_S) with its 95 % interval
+    interquartile_mean(excess_S)                     mean of the middle half: one odd seed does not move it
+    bootstrap_interval(interquartile_mean, excess_S) the same with its 95 % interval
     paired_ratio(unscaled_S, scaled_S)               of two arms trained from the same seeds, with its interval
     sign_flip_p(unscaled_S, scaled_S)                could the difference be chance?
-    holm([p, q, r])                                  the same, of several questions asked at once
+    holm([p, q, r])                                  corrected p-values of several questions asked at once
 
 The seed is the unit (S): what was measured within a run (tokens, rows, steps) is one number before it comes here, since
 its parts are not independent. Arms are paired: place s of every array is the same seed, so the same start and the same
-data. Pure NumPy, and a pure function of its arguments: random draws come from the `seed` that is passed.
+data. Pure functions of their arguments: random draws come from the `seed` that is passed.
 
-Values that are not finite are refused, and so is a single seed. A run that diverged is a result: leaving it out would
-favour the arm that diverges. Say what it counts as (say, the loss of a uniform guess), and put that in its place.
+A run that diverged is a result: leaving it out would favour the arm that diverges. Say what it counts as (say, the loss
+of a uniform guess), and put that in its place.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,18 +25,48 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 Statistic = Callable[..., Any]
 """Of one array [..., S] for each arm, over the last axis: gives [...]. It meets all resamples at once."""
+RESAMPLES = 10_000
+"""How often seeds are drawn for an interval."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A number and the interval that it may as well lie in."""
+    """A number and the ends of its 95 % interval; both ends are nan where there is no interval."""
 
     estimate: float
     low: float
     high: float
 
+    @classmethod
+    def exact(cls, value: float) -> Self:
+        """A number without chance: the interval is the number itself."""
+        return cls(value, value, value)
+
+    @classmethod
+    def unknown(cls, value: float = math.nan) -> Self:
+        """A number without an interval; by default not even the number is known."""
+        return cls(value, math.nan, math.nan)
+
+    def times(self, factor: float) -> "Interval":
+        """Number and interval multiplied by a positive factor."""
+        return Interval(self.estimate * factor, self.low * factor, self.high * factor)
+
     def __str__(self) -> str:
-        return f"{self.estimate:.3g} [{self.low:.3g}, {self.high:.3g}]"
+        if self.low == self.estimate == self.high or math.isnan(self.estimate):
+            return short(self.estimate)
+        if math.isnan(self.low):
+            return f"{short(self.estimate)} (no interval)"
+        return f"{short(self.estimate)} [{short(self.low)}, {short(self.high)}]"
+
+
+def short(value: float) -> str:
+    """A number with three digits, as people write it: 0.387, 12.3, 1234, 5.7e-6."""
+    if value == 0 or not math.isfinite(value):
+        return "0" if value == 0 else "none"
+    if 1e-2 <= abs(value) < 1e4:
+        return f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
 
 
 def mean(values_S: ArrayLike) -> Any:
@@ -49,7 +78,8 @@ def interquartile_mean(values_S: ArrayLike) -> Any:
     """Mean of the middle half, over the last axis (Agarwal et al. 2021, arXiv 2108.13264).
 
     A quarter of the values, rounded down, is left out at either end: of 10 values the lowest 2 and the highest 2, of 3
-    or fewer none.
+    or fewer none. `scipy.stats.trim_mean(values, 0.25)` is the same but for the order of adding (4e-16), and takes 1.5
+    to 3 times as long on the resamples of an interval.
     """
     ordered_S = np.sort(np.asarray(values_S, float), axis=-1)
     cut = ordered_S.shape[-1] // 4
@@ -57,7 +87,12 @@ def interquartile_mean(values_S: ArrayLike) -> Any:
 
 
 def bootstrap_interval(
-    statistic: Statistic, *arms_S: ArrayLike, level: float = 0.95, resamples: int = 10_000, seed: int = 0
+    statistic: Statistic,
+    *arms_S: ArrayLike,
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    missing: float | None = None,
 ) -> Interval:
     """A statistic of one or several paired arms, with its bootstrap interval.
 
@@ -66,44 +101,52 @@ def bootstrap_interval(
     are taken further out, as far as Student's t lies beyond the normal distribution (the expanded percentile interval
     of Hesterberg 2015, arXiv 1411.5279). Measured on means of normal values, 95 % asked for: 95 % with 10 seeds,
     92 % with 5, 88 % with 4. With 3 it is the range of the values and holds the mean 75 times in 100.
+    `scipy.stats.bootstrap` is not used: its BCa intervals cover 85.5 to 89.5 % with 5 to 10 seeds, where these cover
+    93.5 to 94.5 %.
 
     Args:
       statistic: of the arms, such as `mean`; see `Statistic`.
-      *arms_S: one number a seed and arm; the same seeds in the same places.
+      *arms_S: one number for each seed, of each arm; the same seeds in the same places.
       level: how often the interval should hold the true value.
       resamples: how often seeds are drawn.
       seed: of the draws.
+      missing: the largest share of resamples in which the statistic may have no value (nan: curves that do not cross,
+        say); the interval is that of the others. Above it there is no interval, since what is left would look too sure.
+        Arms may then have further axes before that of the seeds [..., S], and values that are not finite. By default
+        nothing may be missing.
 
     Raises:
-      ValueError: fewer than 2 seeds, arms of different lengths, or something that is not finite.
+      ValueError: `missing` is not given, and there are fewer than 2 seeds, arms of different lengths, or something
+        that is not finite.
     """
-    arms = checked(arms_S)
-    seeds = arms[0].size
+    arms = checked(arms_S) if missing is None else [np.asarray(arm, float) for arm in arms_S]
+    seeds = arms[0].shape[-1]
     estimate = float(statistic(*arms))
-    drawn_N = resampled(statistic, *arms, resamples=resamples, seed=seed)
-    if not (math.isfinite(estimate) and np.isfinite(drawn_N).all()):
-        raise ValueError("statistic: is not finite in every resample; is something divided by 0?")
-    return Interval(estimate, *middle(drawn_N, seeds, level))
-
-
-def resampled(statistic: Statistic, *arms_S: NDArray[Any], resamples: int, seed: int = 0) -> Floats:
-    """The statistic of every resample: seeds (the last axis) drawn with replacement, the same ones in every arm."""
-    seeds = arms_S[0].shape[-1]
+    if missing is not None and not math.isfinite(estimate):
+        return Interval.unknown()
     chosen_NS = np.random.default_rng(seed).integers(0, seeds, (resamples, seeds))
-    return np.asarray(statistic(*(arm_S[..., chosen_NS] for arm_S in arms_S)))
+    drawn_N = np.asarray(statistic(*(arm_S[..., chosen_NS] for arm_S in arms)))
+    if missing is None and not (math.isfinite(estimate) and np.isfinite(drawn_N).all()):
+        raise ValueError("statistic: is not finite in every resample; is something divided by 0?")
+    known_N = drawn_N[~np.isnan(drawn_N)]
+    if missing is not None and known_N.size < (1 - missing) * resamples:
+        return Interval.unknown(estimate)
+    low, high = np.quantile(known_N, [tail(level, seeds), 1 - tail(level, seeds)])
+    return Interval(estimate, float(low), float(high))
 
 
-def middle(drawn_N: Floats, seeds: int, level: float = 0.95) -> tuple[float, float]:
-    """The ends of the interval that resamples give (see `bootstrap_interval`)."""
-    low, high = np.quantile(drawn_N, [tail(level, seeds), 1 - tail(level, seeds)])
-    return float(low), float(high)
+def mean_intervals(values_MS: ArrayLike, resamples: int = 1000, seed: int = 0) -> Floats:
+    """Means over seeds and their 95 % intervals, of many quantities at once: [M, 3], as the fields of `Interval`.
 
-
-def paired_difference(
-    arm_S: ArrayLike, other_S: ArrayLike, statistic: Statistic = interquartile_mean, **options: Any
-) -> Interval:
-    """statistic(arm) - statistic(other), with its interval; `options` are those of `bootstrap_interval`."""
-    return bootstrap_interval(lambda a, b: statistic(a) - statistic(b), arm_S, other_S, **options)
+    The intervals of `bootstrap_interval(mean, ...)`, by one product of matrices. A table of 20,000 quantities takes
+    1 s with this many resamples; ten times as many move an end by a fiftieth of the interval.
+    """
+    values_MS = np.asarray(values_MS, float)
+    seeds = values_MS.shape[-1]
+    chosen_NS = np.random.default_rng(seed).integers(0, seeds, (resamples, seeds))
+    share_SN = np.mean(chosen_NS == np.arange(seeds)[:, None, None], axis=-1)
+    low_M, high_M = np.quantile(values_MS @ share_SN, [tail(0.95, seeds), 1 - tail(0.95, seeds)], axis=-1)
+    return np.stack([values_MS.mean(axis=-1), low_M, high_M], axis=-1)
 
 
 def paired_ratio(
@@ -132,9 +175,7 @@ def checked(arms: Sequence[ArrayLike]) -> list[Floats]:
 
 def tail(level: float, seeds: int) -> float:
     """Share of the resamples beyond either end of the expanded percentile interval."""
-    normal = NormalDist()
-    z, freedom = normal.inv_cdf((1 + level) / 2), seeds - 1
-    # Quantile of Student's t, to 1 % from 3 degrees of freedom on: Abramowitz and Stegun, 26.7.5.
-    t = z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
-    t += (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * freedom**3)
-    return normal.cdf(-math.sqrt(seeds / freedom) * t)
+    from scipy import special  # imported late: 0.2 s. `stdtrit` is what `scipy.stats.t.ppf` calls, without its 0.9 s
+
+    t = special.stdtrit(seeds - 1, (1 + level) / 2)
+    return float(special.ndtr(-math.sqrt(seeds / (seeds - 1)) * t))

@@ -19,6 +19,7 @@ def sign_flip_p(arm_S: ArrayLike, other_S: ArrayLike, draws: int = DRAWS, seed: 
     If the arms did not differ, each seed's difference could as well have the other sign. Up to EXACT_SEEDS seeds every
     choice of signs is counted, and p is exact; beyond, `draws` random ones and the one that was found. The smallest p
     there can be is that of `smallest_p`: fewer than 6 seeds can never show a difference at the 5 % level.
+    `scipy.stats.permutation_test` gives the same exact p-values, in 30 times the time and after 0.9 s of import.
 
     Args:
       arm_S: one number a seed.

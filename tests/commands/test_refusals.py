@@ -19,10 +19,11 @@ from experiments import ablate, check_scale, film, gradients, papers, runs, trai
 from experiments.ablation import session as ablation_session
 from experiments.ablation.config import load_ablation
 from experiments.commands.console import say
-from experiments.gradient_study import session as gradient_session
 from experiments.gradient_study.config import GradientConfig
-from experiments.paper_results import session as paper_session
+from experiments.gradient_study.session import STUDY as GRADIENTS
 from experiments.paper_results.config import PapersConfig
+from experiments.paper_results.session import STUDY as PAPERS
+from experiments.studies import command as study_command
 from experiments.training.checkpoints import Checkpoints
 from experiments.training.stopwatch import TrainingTime
 
@@ -74,15 +75,14 @@ def full_disk(*_):
 
 
 @pytest.mark.parametrize("begin", [
-    lambda folder: gradient_session.study(GradientConfig(), "x", folder, Console(file=io.StringIO())),
-    lambda folder: paper_session.repeat(PapersConfig(), folder, Console(file=io.StringIO())),
+    lambda folder: GRADIENTS.run(GradientConfig(), "x", folder, Console(file=io.StringIO())),
+    lambda folder: PAPERS.run(PapersConfig(), None, folder, Console(file=io.StringIO())),
     lambda folder: ablation_session.ablate(load_ablation("scaling_quick.yaml", {}), "x", folder,
                                            console=Console(file=io.StringIO())),
 ])  # fmt: skip
 def test_a_full_disk_under_a_report(tmp_path, monkeypatch, begin):
-    for session, first in [(gradient_session, "measure"), (paper_session, "measure"),
-                           (ablation_session, "predictions_page")]:  # fmt: skip
-        monkeypatch.setattr(session, first, full_disk)
+    for session in (study_command, ablation_session):
+        monkeypatch.setattr(session, "predictions_page", full_disk)
     folder = tmp_path / "run"
     with pytest.raises(InputError) as error:
         begin(str(folder))

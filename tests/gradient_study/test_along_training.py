@@ -11,14 +11,14 @@ from data.world import load_world
 from experiments.config.schema import TaskConfig
 from experiments.gradient_study.along_training import Arms, train_config
 from experiments.gradient_study.config import EscapeConfig, GradientConfig, LayerConfig, TrainingConfig
-from experiments.gradient_study.norm_statistics import DEAD, SCALED, SCALES
-from experiments.gradient_study.stage_gradients import ALL_STAGES, row_losses
+from experiments.gradient_study.norm_statistics import ALL_STAGES, SCALES, STATISTICS
+from experiments.gradient_study.stage_gradients import row_losses
 from experiments.gradient_study.tables import HEADER, statistic_rows
 from experiments.gradient_study.training_figures import training_course
 from experiments.measuring.excess import make_evaluation_set
-from experiments.measuring.measurement import one_run
 from experiments.training.compiler import Compiler
 from experiments.training.hyperparameters import hyperparameters, training_spec
+from experiments.training.record import one_run
 from experiments.training.state import init_state
 from experiments.training.update import train_steps
 from model.functional import Model, apply
@@ -52,7 +52,8 @@ def rows(tables):
 def measured(world, tables, rows):
     """The ensemble of all arms and seeds at D."""
     compiler, told = Compiler(), []
-    arms = Arms(CONFIG, D, world, tables, make_evaluation_set(train_config(CONFIG, D, "none"), world), rows, compiler)
+    examples = make_evaluation_set(train_config(CONFIG, D, "none"), world)
+    arms = Arms(CONFIG, D, world, tables, (examples, rows), compiler)
     compiler.start()
     found = arms.run(told.append)
     assert told == ["training, d 4, update 0", "training, d 4, update 3"]
@@ -75,12 +76,13 @@ ARM, SEED = SCALES.index("inverse"), 1
 @pytest.mark.long
 def test_an_arm_of_the_ensemble_is_the_lone_run(measured, lone, rows):
     """The gradient of W_Q of single rows, differentiated one by one, under each scale; all differ."""
-    assert measured.norms_PACSRT.shape == (2, 3, 3, len(ALL_STAGES), 2, ROWS)
+    assert measured.norms.table_KCSR.shape == (len(STATISTICS), 2, 3, 3, len(ALL_STAGES), 2)
     gradients = jax.jit(jax.jacrev(lambda params, scale: row_losses(Model(lone.config, params, scale), rows)))
     for c, scale in enumerate((1.0, D**-0.5, 1.0 / D)):
         kernel = np.asarray(gradients(lone.params, jnp.float32(scale))["attention"]["query"]["kernel"])
-        expected = np.linalg.norm(kernel.reshape(ROWS, -1), axis=1)
-        found = measured.norms_PACSRT[1, ARM, c, ALL_STAGES.index("W_Q"), SEED]
+        norm_T = np.linalg.norm(kernel.reshape(ROWS, -1), axis=1)
+        expected = [np.sqrt(np.mean(norm_T**2)), *np.quantile(norm_T, (0.05, 0.5, 0.95))]
+        found = [measured.norms.of(name, "W_Q")[1, ARM, c, SEED] for name in ("rms", "q05", "median", "q95")]
         np.testing.assert_allclose(found, expected, rtol=2e-3, atol=1e-6)
 
 
@@ -106,10 +108,10 @@ def test_excess_is_that_of_asked_contexts(measured, lone, world):
 
 @pytest.mark.long
 def test_arms_start_from_the_same_parameters(measured):
-    start = measured.norms_PACSRT[0]
+    start_ACR, end_ACR = measured.norms.of("rms", "W_Q")
     for arm in range(1, 3):
-        np.testing.assert_allclose(start[arm], start[0], rtol=1e-4, atol=1e-7)
-    assert not np.allclose(measured.norms_PACSRT[1, 1], measured.norms_PACSRT[1, 0], rtol=1e-2)
+        np.testing.assert_allclose(start_ACR[arm], start_ACR[0], rtol=1e-4, atol=1e-7)
+    assert not np.allclose(end_ACR[1], end_ACR[0], rtol=1e-2)
 
 
 @pytest.fixture(scope="module")
@@ -118,11 +120,11 @@ def study():
 
 
 def test_a_row_is_dead_beside_the_same_parameters(study):
-    size, place = study.trained[0], ALL_STAGES.index("W_K")
-    own = size.own_PAR("W_K")
+    """`statistics` compares the scales of one setting, and a setting is one arm's parameters at one step."""
+    dead_PACR, own_PAR = study.trained[0].norms.of("dead", "W_K"), study.trained[0].own_PAR("dead", "W_K")
+    assert len(np.unique(own_PAR)) > 2
     for p, a, r in np.ndindex(2, 3, 3):
-        limit = DEAD * np.median(size.norms_PACSRT[p, a, SCALED, place])
-        assert own["dead"][p, a, r] == np.mean(size.norms_PACSRT[p, a, a, place, r] < limit)
+        assert own_PAR[p, a, r] == dead_PACR[p, a, a, r] == study.trained[0].norms.at(p, a).of("dead", "W_K")[a, r]
 
 
 @pytest.mark.parametrize(("row", "statistic"), [(1, "rms"), (2, "median"), (3, "dead")])

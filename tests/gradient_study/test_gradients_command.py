@@ -1,6 +1,7 @@
 """The command from config to report, with sizes that take seconds; and one line for whatever is mistaken."""
 
 import csv
+import dataclasses
 import io
 import re
 from pathlib import Path
@@ -16,11 +17,9 @@ from experiments.config.loader import config_names, load_as, load_config, make_a
 from experiments.config.schema import Config
 from experiments.gradient_study.config import GradientConfig
 from experiments.gradient_study.measurements import pieces
-from experiments.gradient_study.norm_statistics import SCALES, STATISTICS
+from experiments.gradient_study.norm_statistics import ALL_STAGES, SCALES, STATISTICS
 from experiments.gradient_study.predictions import PREDICTIONS
-from experiments.gradient_study.report import predictions_page
-from experiments.gradient_study.session import study
-from experiments.gradient_study.stage_gradients import ALL_STAGES
+from experiments.gradient_study.session import STUDY
 from experiments.gradients import main
 
 TINY = """\
@@ -42,9 +41,9 @@ def run(tmp_path_factory, quick_compiler):
     """(folder, what was printed) of the whole study."""
     folder, out = tmp_path_factory.mktemp("runs") / "tiny", io.StringIO()
     with quick_compiler(), pytest.MonkeyPatch.context() as patch:  # the exact law need not be exact here
-        patch.setattr("experiments.gradient_study.figures._DRAWS", 1000)
+        patch.setattr("experiments.gradient_study.measurements._DRAWS", 1000)
         patch.setattr("experiments.gradient_study.measurements._CONTROL_SEEDS", 2)
-        assert study(config_of(TINY), "tiny", str(folder), Console(file=out, width=200)) == 0
+        assert STUDY.run(config_of(TINY), "tiny", str(folder), Console(file=out, width=200)) == 0
     return folder, out.getvalue()
 
 
@@ -65,16 +64,20 @@ def test_the_report(run):
     assert "report.md" in printed
 
 
-def test_predictions_are_written_before_anything_is_measured(tmp_path, monkeypatch):
-    def fails(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("experiments.gradient_study.session.measure", fails)
-    with pytest.raises(KeyboardInterrupt):
-        study(config_of(TINY), "tiny", str(tmp_path / "run"), Console(file=io.StringIO()))
-    text = (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
-    assert text == predictions_page()
-    assert all(prediction in text for prediction in PREDICTIONS.values())
+@pytest.mark.long
+def test_the_report_is_the_same_when_it_is_written_anew(run):
+    """Figures, tables, text; and event files are not doubled."""
+    folder, printed = run
+    written = {path: path.read_bytes() for path in folder.glob("*.*") if path.suffix in (".md", ".csv", ".svg", ".png")}
+    assert len(written) == 1 + 6 + 2 * 8
+    for path in written:
+        path.unlink()
+    out = io.StringIO()
+    without = dataclasses.replace(STUDY, measurements="")
+    assert without.report_anew(str(folder), Console(file=out, width=200)) == 0
+    assert {path: path.read_bytes() for path in written} == written
+    assert out.getvalue().splitlines()[:-1] == printed.splitlines()[:-1]
+    assert len(list(folder.glob("events*"))) == len(list((folder / "scale-none").iterdir())) == 1
 
 
 @pytest.mark.long

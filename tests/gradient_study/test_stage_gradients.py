@@ -8,10 +8,9 @@ from oracle import Oracle, softmax
 from small_model import config_of, fast_jit, model_of, random_params
 
 from data.sampler import Batch
+from experiments.gradient_study.norm_statistics import ALL_STAGES, KERNELS
 from experiments.gradient_study.simulated_layer import simulated_block, softmax_rows
 from experiments.gradient_study.stage_gradients import (
-    ALL_STAGES,
-    KERNELS,
     context_gradient,
     kernel_norms,
     model_norms,

@@ -6,16 +6,23 @@ import numpy as np
 import pytest
 from synthetic_study import PLACE, make_study, norms_of
 
-from experiments.gradient_study import checks_saturation as saturation
 from experiments.gradient_study import checks_sizes as size
 from experiments.gradient_study import report, sections
-from experiments.gradient_study.checks import _control, _escape, _inverse, all_checks
+from experiments.gradient_study.checks import _carrying, _control, _escape, _inverse, _kurtosis, _peaks, all_checks
 from experiments.gradient_study.checks_law import law
-from experiments.gradient_study.comparisons import INVERSE, UNSCALED, median_crossing
-from experiments.gradient_study.norm_statistics import SCALED
-from experiments.gradient_study.predictions import PREDICTIONS, above
-from experiments.gradient_study.stage_gradients import ALL_STAGES
+from experiments.gradient_study.comparisons import median_crossing
+from experiments.gradient_study.norm_statistics import (
+    ALL_STAGES,
+    INVERSE,
+    SCALED,
+    STATISTICS,
+    UNSCALED,
+    reduced,
+    stacked,
+)
+from experiments.gradient_study.predictions import PREDICTIONS
 from experiments.gradient_study.theory import PEAKS
+from experiments.statistics.claims import above
 
 
 @pytest.fixture(scope="module")
@@ -43,20 +50,29 @@ def times(factor):
     return lambda x: x * factor
 
 
+def table(norms, i, scale, stage):
+    """All statistics of one stage at one size under one scale, a view [K, R]."""
+    return norms.table_KCSR[:, i, scale, PLACE[stage]]
+
+
 def query(i, scale=UNSCALED, stage="query"):
-    return lambda study: study.simulated.norms_NCSRT[i][scale, PLACE[stage]]
+    return lambda study: table(study.simulated.norms, i, scale, stage)
 
 
 def small(study):
-    return study.simulated.small_NCSRT[-1][UNSCALED, PLACE["query"]]
+    return table(study.simulated.small, -1, UNSCALED, "query")
 
 
 def layer(norm, stage, i=-1):
-    return lambda study: study.layer.by_norm[norm].norms_NCSRT[i][UNSCALED, PLACE[stage]]
+    return lambda study: table(study.layer.by_norm[norm].norms, i, UNSCALED, stage)
 
 
-def jacobian(n, i=slice(None)):
-    return lambda study: study.simulated.jacobian[n][i]
+def kurtosis_of(pick):
+    return lambda study: pick(study)[STATISTICS.index("kurtosis")]
+
+
+def softmax(n, name, i=slice(None)):
+    return lambda study: getattr(study.simulated.softmax[n], name)[i]
 
 
 def control(name):
@@ -77,21 +93,21 @@ def one_seed(value):
 
 
 def falls(x):
-    """Sigma rises along the first axis."""
-    return x / np.arange(1.0, len(x) + 1)[:, None, None] ** 2
+    """Mean squares; sigma rises along the first axis."""
+    return x / np.arange(1.0, len(x) + 1)[:, None] ** 4
 
 
 def rises(x):
-    return x * np.arange(1.0, len(x) + 1)[:, None, None]
+    return x * np.arange(1.0, len(x) + 1)[:, None] ** 2
 
 
 FALSE = [
     (law, 0, query(-1), times(1.2)),
     (law, 1, query(-1), times(1.2)),
     (law, 2, query(0, SCALED), times(1.3)),
-    (law, 3, jacobian(16, -1), times(1.2)),
-    (law, 4, jacobian(16, -1), times(1.2)),
-    (law, 5, jacobian(6), times(1.3)),
+    (law, 3, softmax(16, "square_SR", -1), times(1.2**2)),
+    (law, 4, softmax(16, "mean_SR", -1), times(1.2)),
+    (law, 5, softmax(6, "median_SR"), times(1.3)),
     (size.variance, 0, lambda study: study.simulated.dot_variance_NR, times(1.1)),
     (size.variance, 1, lambda study: study.layer.by_norm["layer"].dot_square_NR, times(1.3)),
     (size.small_scores, 0, small, times(1.1)),
@@ -109,15 +125,15 @@ FALSE = [
     (size.large_scores_layer, 2, layer("layer", "W_Q"), times(0.1)),
     (size.large_scores_layer, 3, layer("layer", "W_Q"), times(10.0)),
     (size.large_scores_layer, 4, layer("layer", "W_Q", 1), times(2.0)),
-    (saturation.carrying, 0, jacobian(6, -1), np.ones_like),
-    (saturation.carrying, 1, jacobian(16, -1), np.ones_like),
+    (_carrying, 0, softmax(6, "square_SR", -1), times(2)),
+    (_carrying, 1, softmax(16, "fourth_SR", -1), times(4)),
     (size.values, 0, query(-1, stage="value"), times(0.5)),
     (size.values, 1, query(-1, stage="value"), times(2.0)),  # above sqrt(n)
     (size.values, 2, layer("layer", "value"), times(0.5)),
     (size.values, 3, layer("layer", "W_V"), times(0.5)),
-    *[(saturation.peaks, i, jacobian(n), falls) for i, n in enumerate(PEAKS)],
-    (saturation.peaks, 5, jacobian(2), rises),
-    (saturation.peaks, 6, jacobian(4), rises),
+    *[(_peaks, i, softmax(n, "square_SR"), falls) for i, n in enumerate(PEAKS)],
+    (_peaks, 5, softmax(2, "square_SR"), rises),
+    (_peaks, 6, softmax(4, "square_SR"), rises),
     (_control, 0, control("sgd"), one_seed(1e-6)),
     (_control, 1, control("adam"), one_seed(1e-6)),
     (_control, 2, control("unadapted"), one_seed(1e-9)),
@@ -126,15 +142,15 @@ FALSE = [
     (_escape, 0, escape("sgd", 5), times(10.0)),
     (_escape, 1, escape("adam", 5), times(10.0)),
     (_escape, 2, escape("sgd", -1), times(2.0)),
-    (saturation.kurtosis, 0, query(-1), np.ones_like),
-    (saturation.kurtosis, 1, layer("layer", "W_Q"), np.ones_like),
+    (_kurtosis, 0, kurtosis_of(query(-1)), np.zeros_like),
+    (_kurtosis, 1, kurtosis_of(layer("layer", "W_Q")), np.zeros_like),
 ]
 
 
 def test_what_is_true_is_confirmed(study):
     checks = all_checks(study)
     assert [check for check in checks if check.verdict != "confirmed"] == []
-    assert list(dict.fromkeys(check.prediction for check in checks)) == list(PREDICTIONS)
+    assert list(dict.fromkeys(check.subject for check in checks)) == list(PREDICTIONS)
     assert len(checks) == len(FALSE)  # each of them is seen to fail below
 
 
@@ -145,7 +161,7 @@ def test_what_is_false_is_refuted(changed, part, place, pick, change):
 
 @pytest.mark.parametrize("part", [law, size.small_scores, size.large_scores_simulated])
 def test_seeds_that_contradict_each_other_decide_nothing(changed, part):
-    spread_R = np.asarray([1e-9, 1.0, 1e3])[:, None]
+    spread_R = np.asarray([1e-9, 1.0, 1e3])
     changed(small, times(spread_R))
     assert "undecided" in {check.verdict for check in part(changed(query(-1), times(spread_R)))}
 
@@ -153,17 +169,17 @@ def test_seeds_that_contradict_each_other_decide_nothing(changed, part):
 def test_the_law_of_other_numbers_of_keys_is_in_no_table(study):
     simulated = dataclasses.replace(study.config.simulated, keys=7)
     checks = law(dataclasses.replace(study, config=dataclasses.replace(study.config, simulated=simulated)))
-    assert [check.what.partition(":")[0] for check in checks] == ["softmax alone ||J||"] * 3
+    assert [check.statement.partition(":")[0] for check in checks] == ["softmax alone ||J||"] * 3
 
 
 def test_the_value_that_decides_the_law_is_named(changed):
     checks = law(changed(query(4, SCALED), times(0.9)))
-    assert checks[0].what.endswith("15 values, here d = 64, 1/sqrt(d)")  # 5 sizes, 3 scales
-    assert checks[2].what.split(", ")[1] == "8 values"  # two medians of ten are below 0.1
+    assert checks[0].statement.endswith("15 values, here d = 64, 1/sqrt(d)")  # 5 sizes, 3 scales
+    assert checks[2].statement.split(", ")[1] == "8 values"  # two medians of ten are below 0.1
 
 
 def test_a_value_of_the_law_that_is_refuted_is_not_hidden_by_one_that_is_unsure(changed):
-    changed(query(-1), times(np.asarray([1e-9, 1.0, 1e3])[:, None]))
+    changed(query(-1), times(np.asarray([1e-9, 1.0, 1e3])))
     assert law(changed(query(4, SCALED), times(0.9)))[0].verdict == "refuted"
 
 
@@ -172,18 +188,18 @@ def crossing_norms(unscaled_R):
     tokens = [norms_of(ALL_STAGES, query=[[2.0], [1.0], [1.0]]), norms_of(ALL_STAGES)]
     seeds = [np.repeat(norms[:, :, :1], len(unscaled_R), axis=2) for norms in tokens]
     seeds[1][UNSCALED, PLACE["query"]] *= np.asarray(unscaled_R)[:, None]
-    return seeds
+    return stacked([reduced(one) for one in seeds])
 
 
 def test_medians_that_often_do_not_cross_have_no_interval():
     """Seed 0 alone keeps the mean above 1 wherever it is drawn twice."""
     found = median_crossing(crossing_norms([2.5, 0.1, 0.1, 0.1]), (4, 16), "query")
-    assert 4 < found.value < 16
+    assert 4 < found.estimate < 16
     assert np.isnan([found.low, found.high]).all()
     assert str(found).endswith("(no interval)")
-    assert above("P3", "", 1.0, found).verdict == "undecided"
+    assert above("P3", "", found, 1.0).verdict == "undecided"
     sure = median_crossing(crossing_norms([0.6, 0.5, 0.5, 0.5]), (4, 16), "query")
-    assert 4 < sure.low < sure.value < sure.high < 16
+    assert 4 < sure.low < sure.estimate < sure.high < 16
 
 
 def test_sentences_follow_what_was_measured(study, changed):
@@ -202,6 +218,6 @@ def test_sentences_follow_what_was_measured(study, changed):
 
 
 def test_the_curves_that_are_said_to_lie_on_each_other(changed):
-    parts = [changed(layer("none", "W_K"), times(1.25)).layer.by_norm["none"].norms_NCSRT]
+    parts = [changed(layer("none", "W_K"), times(1.25)).layer.by_norm["none"].norms]
     assert sections._apart(parts, "W_V", "W_O") == "0.0 %"
     assert sections._apart(parts, "W_K", "W_Q") == "25.0 %"

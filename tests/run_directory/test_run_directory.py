@@ -184,8 +184,8 @@ def test_a_file_system_without_locks(tmp_path, monkeypatch):
 
 COMMANDS = [
     ("session.session.train", (Config(), "toy")),
-    ("gradient_study.session.study", (GradientConfig(), "gradients")),
-    ("paper_results.session.repeat", (PapersConfig(),)),
+    ("gradient_study.session.STUDY.run", (GradientConfig(), "gradients")),
+    ("paper_results.session.STUDY.run", (PapersConfig(),)),
 ]
 
 

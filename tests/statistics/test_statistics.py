@@ -11,8 +11,9 @@ from experiments.statistics.intervals import (
     bootstrap_interval,
     interquartile_mean,
     mean,
-    paired_difference,
+    mean_intervals,
     paired_ratio,
+    short,
 )
 from experiments.statistics.significance import EXACT_SEEDS, holm, sign_flip_p
 
@@ -52,7 +53,7 @@ def test_a_higher_level_gives_a_wider_interval():
 def test_arms_are_paired():
     """What all arms of a seed share leaves the difference, and the ratio, without a trace."""
     seed_S = np.random.default_rng(1).normal(50, 10, 9)
-    difference = paired_difference(seed_S + 3, seed_S)
+    difference = bootstrap_interval(lambda a, b: interquartile_mean(a) - interquartile_mean(b), seed_S + 3, seed_S)
     np.testing.assert_allclose([difference.estimate, difference.low, difference.high], 3)
     ratio = paired_ratio(2 * seed_S, seed_S, mean)
     np.testing.assert_allclose([ratio.estimate, ratio.low, ratio.high], 2)
@@ -126,7 +127,7 @@ def test_holm_refuses_what_is_no_probability(p):
         (([], []), "at least 2"),
     ],
 )
-@pytest.mark.parametrize("function", [paired_difference, paired_ratio, sign_flip_p])
+@pytest.mark.parametrize("function", [paired_ratio, sign_flip_p])
 def test_what_has_no_statistic_is_refused(function, arms, message):
     with pytest.raises(ValueError, match=message):
         function(*arms)
@@ -138,5 +139,45 @@ def test_a_ratio_to_nothing_is_refused():
         paired_ratio([1.0, 2.0, 3.0], [0.0, 0.0, 1.0])
 
 
-def test_an_interval_as_people_write_it():
-    assert str(Interval(0.123456, -1.0, 20.55)) == "0.123 [-1, 20.6]"
+def test_an_interval_needs_nearly_all_resamples():
+    """What has no value is not left out until the rest looks sure."""
+    values = np.arange(10.0)
+    often, rare = (
+        bootstrap_interval(lambda x, most=most: np.where(mean(x) > most, np.nan, mean(x)), values, missing=0.025)
+        for most in (5.0, 7.0)
+    )
+    assert often.estimate == 4.5
+    assert np.isnan([often.low, often.high]).all()
+    assert rare.low < 4.5 < rare.high < 7.0
+
+
+def test_many_intervals_at_once_are_the_single_ones():
+    values = np.random.default_rng(0).normal(size=(5, 10))
+    for row, (value, low, high) in zip(values, mean_intervals(values), strict=True):
+        one = bootstrap_interval(mean, row)
+        assert value == pytest.approx(one.estimate)
+        assert (low, high) == pytest.approx((one.low, one.high), abs=0.1)
+    assert mean_intervals(values.reshape(1, 5, 10)).shape == (1, 5, 3)
+
+
+@pytest.mark.parametrize(
+    ("interval", "text"),
+    [
+        (Interval(0.123456, -1.0, 20.55), "0.123 [-1.00, 20.6]"),
+        (Interval.exact(2e-15), "2.0e-15"),
+        (Interval.unknown(4.5), "4.50 (no interval)"),
+        (Interval.unknown(), "none"),
+        (Interval(1.0, 0.5, 2.0).times(3), "3.00 [1.50, 6.00]"),
+    ],
+)
+def test_an_interval_as_people_write_it(interval, text):
+    assert str(interval) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.3869, "0.387"), (1234.5, "1234"), (12.34, "12.3"), (0, "0"), (5.7e-6, "5.7e-6"), (float("nan"), "none"),
+     (-0.5, "-0.500"), (2.3e12, "2.3e12")],
+)  # fmt: skip
+def test_numbers_as_people_write_them(value, text):
+    assert short(value) == text

@@ -1,0 +1,115 @@
+"""A study from config to report: predict, measure, save the measurements, report from what was saved.
+
+    STUDY = StudyCommand("gradients", TITLE, PREDICTIONS, MEASUREMENTS, Study, write_report)
+    STUDY.run(config, "gradients")                  measures in runs/gradients-001, then reports
+    STUDY.report_anew("runs/gradients-001")         reports once more, from measured.npz alone: in seconds
+
+A report is written from the saved measurements alone, so it can be improved without measuring again.
+"""
+
+import importlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from data.world import load_world
+from experiments.commands.console import say
+from experiments.config.loader import to_yaml
+from experiments.run_directory.files import write_text, writing
+from experiments.run_directory.folders import make_run_directory
+from experiments.run_directory.lock import run_lock
+from experiments.statistics.claims import Claim
+from experiments.studies.saved import read_saved, write_saved
+from experiments.studies.verdicts import predictions_page, print_verdicts
+
+
+class StudyConfig(Protocol):
+    """The config of a study."""
+
+    @property
+    def world(self) -> str:
+        """Name or path of its world."""
+
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class StudyCommand(Generic[Found]):
+    """What a command measures, and how it reports it."""
+
+    name: str
+    """Of the command: experiments.NAME."""
+    title: str
+    predictions: Mapping[str, str]
+    """What is predicted, by the name of each prediction."""
+    measurements: str
+    """The module that measures, imported only for that since it loads JAX. It has two functions:
+    `measure(config, world, done)` calls `done` with the name of each piece of work, and `pieces(config)` counts them.
+    """
+    found: type[Found]
+    """The dataclass of what is measured; its types say how it is saved."""
+    write: Callable[[Path, Found, Mapping[str, str]], list[Claim]]
+    """Writes the report, its figures and tables into a folder; gives the claims. The last argument is `versions`."""
+    print_confirmed: bool = False
+    """Whether claims that are confirmed are printed too."""
+
+    def run(
+        self, config: StudyConfig, called: str | None = None, run_dir: str | None = None, console: Console | None = None
+    ) -> int:
+        """Measure, write the run directory, print the verdicts.
+
+        Args:
+          config: what to measure.
+          called: what run directories are called, `runs/<called>-001`; by default as the command.
+          run_dir: a folder to use instead.
+          console: where to print; by default the terminal.
+
+        Returns:
+          The exit code, 0: a refuted prediction is a result.
+
+        Raises:
+          InputError: a mistake in the config, the world or the folder.
+        """
+        from experiments.training import runtime  # imported late: it loads JAX
+
+        module = importlib.import_module(self.measurements)
+        console = console or Console(highlight=False)
+        world = load_world(config.world)
+        folder = make_run_directory(called or self.name, run_dir)
+        began = time.perf_counter()
+        columns = (TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
+        progress = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+        with writing(folder), run_lock(folder, new=True), progress as bar:
+            write_text(folder / "config.yaml", to_yaml(config))
+            write_text(folder / "report.md", predictions_page(self.title, self.predictions))  # before any measurement
+            task = bar.add_task("compiling", total=module.pieces(config))
+            found = module.measure(config, world, lambda piece: bar.update(task, advance=1, description=piece))
+            bar.update(task, description="writing the report")
+            write_saved(folder, runtime.versions(), found)
+            claims = self.write(folder, *read_saved(folder, self.name, self.found))
+        return self._print(console, folder, claims, began)
+
+    def report_anew(self, run: str, console: Console | None = None) -> int:
+        """Write the report of an earlier run anew, from what it measured; gives the exit code, 0.
+
+        Raises:
+          InputError: the folder `run` holds no measurements of this command, or cannot be written to.
+        """
+        console, folder, began = console or Console(highlight=False), Path(run), time.perf_counter()
+        found, versions = read_saved(folder, self.name, self.found)
+        with writing(folder), run_lock(folder):
+            claims = self.write(folder, found, versions)
+        return self._print(console, folder, claims, began)
+
+    def _print(self, console: Console, folder: Path, claims: list[Claim], began: float) -> int:
+        console.print()
+        print_verdicts(console, claims, self.print_confirmed)
+        console.print()
+        say(console, f"{time.perf_counter() - began:.0f} s. The report is in  {folder / 'report.md'}")
+        return 0
