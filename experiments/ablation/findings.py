@@ -12,8 +12,7 @@ from experiments.ablation.config import Prediction
 from experiments.ablation.metrics import Summary
 from experiments.ablation.plan import Plan
 from experiments.ablation.roles import SEED, Roles
-from experiments.statistics.claims import verdict
-from experiments.statistics.intervals import Interval
+from experiments.statistics.claims import Claim, between
 
 EXCESS = (
     "Excess is how far the model's probabilities for a masked word are from the exact ones (their KL divergence) in"
@@ -24,26 +23,14 @@ _KINDS = ("Worse", "Better", "No difference shown")
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """A prediction in one setting, and the verdict on it: see `statistics.claims.verdict`."""
-
-    subject: str
-    """The name of the setting."""
-    statement: str
-    """The quantity that the prediction is about."""
-    predicted: str
-    found: Interval
-    verdict: str
-
-
-@dataclass(frozen=True)
 class Findings:
     """The results of an ablation in numbers."""
 
     plan: Plan
     settings: list[Setting]
     comparisons: list[Comparison]
-    verdicts: list[Verdict]
+    verdicts: list[Claim]
+    """Of each prediction in each setting that it is about; the subject is the setting."""
 
     @property
     def diverged(self) -> int:
@@ -63,12 +50,11 @@ def findings(plan: Plan, summaries: Sequence[Summary]) -> Findings:
     return Findings(plan, settings, comparisons(plan, settings), verdicts)
 
 
-def _verdict(plan: Plan, one: Prediction, setting: Setting) -> Verdict:
+def _verdict(plan: Plan, one: Prediction, setting: Setting) -> Claim:
     of, over = (setting.variants.index(label) for label in (one.of, one.over))
     found = setting.growth(of, over) if one.grows else setting.ratio(of, over, setting.sizes.index(one.at))
     about, predicted = statement(one, plan.roles)
-    judged = verdict((found.low, found.high), *one.bounds)
-    return Verdict(setting.name, setting.prefix + about, predicted, found, judged)
+    return between(setting.name, setting.prefix + about, found, *one.bounds, predicted)
 
 
 def statement(one: Prediction, roles: Roles) -> tuple[str, str]:
