@@ -9,7 +9,7 @@ from experiments.ablation.comparison import Setting
 from experiments.ablation.findings import Findings
 from experiments.ablation.roles import Roles
 from experiments.reports.report import Report, escaped
-from experiments.statistics.intervals import Interval
+from experiments.statistics.intervals import Interval, short
 
 _NONE = Interval(math.nan, math.nan, math.nan)
 
@@ -17,7 +17,7 @@ _NONE = Interval(math.nan, math.nan, math.nan)
 def show(found: Interval) -> str:
     """A number with its interval; without it for a single seed, empty if there is no number."""
     if math.isnan(found.low):
-        return "" if math.isnan(found.estimate) else f"{found.estimate:.3g}"
+        return "" if math.isnan(found.estimate) else short(found.estimate)
     return str(found)
 
 

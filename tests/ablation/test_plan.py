@@ -260,7 +260,7 @@ def test_no_run_counts_with_more_than_its_start(end, diverged_at, counts):
 def test_a_table_is_empty_where_a_single_seed_has_no_interval():
     alone, nothing = Interval(0.5, math.nan, math.nan), Interval(math.nan, math.nan, math.nan)
     assert cells([alone, Interval(0.5, 0.4, 0.6)], [math.nan, 0.25]) == [0.5, "", "", 0.5, 0.4, 0.6, "", 0.25]
-    assert [show(one) for one in (alone, nothing, Interval(0.5, 0.4, 0.6))] == ["0.5", "", "0.5 [0.4, 0.6]"]
+    assert [show(one) for one in (alone, nothing, Interval(0.5, 0.4, 0.6))] == ["0.500", "", "0.500 [0.400, 0.600]"]
 
 
 def test_the_shipped_configs():
