@@ -20,7 +20,9 @@ from jax.experimental.serialize_executable import deserialize_and_load, serializ
 from matplotlib.backends import backend_agg  # noqa: F401  loaded here, so that no run has to
 
 from experiments.commands.process import run_command
+from experiments.session import session  # noqa: F401  likewise
 from experiments.train import main
+from experiments.training import checkpoints  # noqa: F401  likewise, with orbax
 from experiments.training.ensemble import Compiled, Ensemble
 
 _compile = Ensemble.compile
