@@ -38,11 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="NAME=VALUES",
         help="an axis, which is added to those of the config or replaces one: model.d_head=4,16",
     )
-    add_run_options(parser)
+    add_run_options(parser, resumes=True)
     parser.add_argument("--dry-run", action="store_true", help="print the plan, and stop")
-    parser.add_argument(
-        "--resume", nargs="?", const="", metavar="RUN", help="go on with one that was stopped (default: the newest)"
-    )
     parser.set_defaults(config=None)
     options, overrides = parse(parser, arguments, AblationConfig)
     folder = None

@@ -30,11 +30,8 @@ exit codes: 0 finished, 2 a mistake in what was given, 3 diverged, 130 interrupt
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (by default those of the process); returns the exit code."""
     parser = config_parser("python -m experiments.train", "Train a model and watch its attention form.", EPILOG)
-    add_run_options(parser)
+    add_run_options(parser, resumes=True)
     parser.add_argument("--list-devices", action="store_true", help="print the devices that JAX would use, and stop")
-    parser.add_argument(
-        "--resume", nargs="?", const="", metavar="RUN", help="go on with a run that was stopped (default: the newest)"
-    )
     parser.set_defaults(config=None)
     options, overrides = parse(parser, arguments)
     folder = None

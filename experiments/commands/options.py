@@ -71,11 +71,14 @@ def parse(
     return options, {name: text for name, text in vars(options).items() if name in names}
 
 
-def add_run_options(parser: argparse.ArgumentParser, called: str = "NAME") -> None:
-    """Add `--run-dir` (default: `runs/<called>-001`, -002, ...) and `--print-config`."""
+def add_run_options(parser: argparse.ArgumentParser, called: str = "NAME", resumes: bool = False) -> None:
+    """Add `--run-dir` (default: `runs/<called>-001`, -002, ...), `--print-config` and, for runs to resume, `--resume`."""
     usual = f"(default: runs/{called}-001, -002, ...)"
     parser.add_argument("--run-dir", metavar="DIR", help=f"the folder of this run; it must be empty or new {usual}")
     parser.add_argument("--print-config", action="store_true", help="print the whole config, as a file, and stop")
+    if resumes:
+        about = "go on with a run that was stopped (default: the newest)"
+        parser.add_argument("--resume", nargs="?", const="", metavar="RUN", help=about)
 
 
 def only_printed(options: argparse.Namespace, config: object) -> bool:
