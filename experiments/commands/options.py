@@ -72,7 +72,7 @@ def parse(
 
 
 def add_run_options(parser: argparse.ArgumentParser, called: str = "NAME", resumes: bool = False) -> None:
-    """Add `--run-dir` (default: `runs/<called>-001`, -002, ...), `--print-config` and, for runs to resume, `--resume`."""
+    """Add `--run-dir` (default: `runs/<called>-001`, -002, ...), `--print-config`, and `--resume` if asked."""
     usual = f"(default: runs/{called}-001, -002, ...)"
     parser.add_argument("--run-dir", metavar="DIR", help=f"the folder of this run; it must be empty or new {usual}")
     parser.add_argument("--print-config", action="store_true", help="print the whole config, as a file, and stop")
