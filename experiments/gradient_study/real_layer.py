@@ -5,8 +5,7 @@ std of about sqrt(d). Without it they are as small as the embeddings make them. 
 wrong for the other.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +15,7 @@ from data.sampler import Batch, SamplerTables, sample
 from data.vocabulary import PAD
 from data.world import World
 from experiments.gradient_study.config import LayerConfig
-from experiments.gradient_study.norm_statistics import reduced, scale_factors, stacked
+from experiments.gradient_study.norm_statistics import Floats, Norms, reduced, scale_factors, stacked
 from experiments.gradient_study.results import NORMS, Layer, LayerMeasurement
 from experiments.gradient_study.stage_gradients import model_norms
 from experiments.training.compiler import Compiler
@@ -57,24 +56,24 @@ class LayerPrograms:
             }
 
     def run(self, done: Callable[[str], None]) -> Layer:
-        """Measure; `done` is told the name of each piece."""
-        measured: dict[str, list[Any]] = {norm: [] for norm in NORMS}
+        """Measure; `done` is called with the name of each piece."""
+        found, keys = {}, []
         with jax.enable_x64(True):
             for (norm, d), program in self._programs.items():
-                norms_RCST, *others = self._ensemble.fetch(program(self._tables, self._seed_R))
-                measured[norm].append((reduced(np.moveaxis(norms_RCST, 0, 2)), *others))
+                norms_RCST, square_R, expected_R, sigma_RC, count_R = self._ensemble.fetch(
+                    program(self._tables, self._seed_R)
+                )
+                found[norm, d] = reduced(np.moveaxis(norms_RCST, 0, 2)), square_R, expected_R, sigma_RC
+                keys.append(count_R.mean())  # the same sentences under either norm
                 done(f"real layer, norm {norm}, d {d}")
-        keys = float(np.mean([count_R.mean() for *_, count_R in measured["layer"]]))
-        return Layer(self._sizes, keys, {norm: _stacked(parts) for norm, parts in measured.items()})
+        by_norm = {norm: _stacked([found[norm, d] for d in self._sizes]) for norm in NORMS}
+        return Layer(self._sizes, float(np.mean(keys[: len(self._sizes)])), by_norm)
 
 
-def _stacked(parts: list[Any]) -> LayerMeasurement:
-    norms, square, expected, sigma, _ = zip(*parts, strict=True)
+def _stacked(parts: Sequence[tuple[Norms, Floats, Floats, Floats]]) -> LayerMeasurement:
+    norms, square_NR, expected_NR, sigma_NRC = zip(*parts, strict=True)
     return LayerMeasurement(
-        stacked(norms),
-        np.stack(square),
-        np.stack(expected),
-        np.stack([sigma_RC.T for sigma_RC in sigma]),
+        stacked(norms), np.stack(square_NR), np.stack(expected_NR), np.moveaxis(np.stack(sigma_NRC), 1, 2)
     )
 
 

@@ -10,7 +10,6 @@ its rounding (about 1e-7) in place of medians below it.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -31,7 +30,7 @@ _FLOATS_AT_ONCE = 2**21
 
 
 def simulate(config: SimulatedConfig, seed: int, seeds: int, done: Callable[[str], None]) -> Simulated:
-    """Measure; `done` is told the name of each piece."""
+    """Measure; `done` is called with the name of each piece."""
     with jax.enable_x64(True):
         ensemble = Ensemble(seeds, 1)
         seed_R = ensemble.place(np.arange(seed, seed + seeds, dtype=np.uint32))
@@ -74,7 +73,7 @@ def _sigmas() -> Floats:
     return np.asarray(sorted(SIGMAS))
 
 
-def _layer(ensemble: Ensemble, seed_R: Any, config: SimulatedConfig, d: int) -> tuple[Floats, Floats, Floats]:
+def _layer(ensemble: Ensemble, seed_R: jax.Array, config: SimulatedConfig, d: int) -> tuple[Floats, Floats, Floats]:
     """Norms [R, C, S, T] at unit and at small components, and the variance of q.k [R] at unit ones, of every seed."""
     block = max(1, min(config.tokens, _FLOATS_AT_ONCE // ((config.keys + 1) * d)))
     large = -(-config.tokens // block)
@@ -114,7 +113,7 @@ def simulated_block(
     return norms_CST, jnp.mean(jnp.einsum("BQHD,BKHD->BHQK", query_BQHD, key_BKHD) ** 2)
 
 
-def _softmax(ensemble: Ensemble, seed_R: Any, n: int, rows: int) -> tuple[Floats, Floats]:
+def _softmax(ensemble: Ensemble, seed_R: jax.Array, n: int, rows: int) -> tuple[Floats, Floats]:
     """||J||_F and S2 of rows of n normal scores, [R, sigmas, rows]; all sigmas see the same draws."""
 
     def one_seed(sigma_S: jax.Array, seed: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -11,7 +11,6 @@ norm of a row is taken over everything of that stage that belongs to the row: al
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -31,11 +30,11 @@ _ROWS_AT_ONCE = 8
 class StageGradients:
     """dL/dstage of every row; the shapes are those of the stages."""
 
-    weights_BHQK: Any
-    scores_BHQK: Any
-    query_BQHD: Any
-    key_BKHD: Any
-    value_BKHD: Any
+    weights_BHQK: jax.Array
+    scores_BHQK: jax.Array
+    query_BQHD: jax.Array
+    key_BKHD: jax.Array
+    value_BKHD: jax.Array
 
     def norms_SB(self) -> jax.Array:
         """Euclidean norm of each row at each of STAGES."""
