@@ -24,16 +24,18 @@ Sharing = bool | Literal["none", "all", "row", "col"]
 
 
 def save_figure(folder: Path, name: str, figure: "Figure") -> bytes:
-    """Save a figure as PNG and SVG; returns the PNG."""
+    """Save a figure as PNG and SVG; gives the PNG."""
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-    FigureCanvasAgg(figure)
+    # The canvases are printed directly: `Figure.savefig` draws twice for each file, to find the layout first.
+    figure.set(dpi=_DPI, facecolor="white")
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DPI, facecolor="white")
+    FigureCanvasAgg(figure).print_png(buffer)
     figure.set_layout_engine("none")  # the places found once serve both: finding them takes longer than drawing
     with mpl.rc_context({"svg.hashsalt": name}):  # the same numbers give the same file
-        figure.savefig(folder / f"{name}.svg", format="svg", facecolor="white", metadata={"Date": None})
+        FigureCanvasSVG(figure).print_svg(folder / f"{name}.svg", metadata={"Date": None})
     (folder / f"{name}.png").write_bytes(buffer.getvalue())
     return buffer.getvalue()
 
