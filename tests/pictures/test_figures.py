@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import io
+import math
 import subprocess
 import sys
 from itertools import combinations
@@ -11,7 +12,8 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
-from PIL import Image
+from matplotlib.ft2font import FT2Font
+from PIL import Image, ImageFont
 
 from experiments.pictures import canvas, fonts
 from experiments.pictures.attention_map import MapLabels, MapPicture
@@ -42,6 +44,19 @@ def pixels(png):
     picture = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
     assert picture.shape[1::-1] == png_size(png)
     return picture.astype(int)
+
+
+def changed(one, other):
+    """The part in which two pictures of one size differ: slices of rows and columns, as small as can be."""
+    at = np.argwhere((pixels(one) != pixels(other)).any(axis=-1))
+    assert len(at), "the pictures are equal"
+    (top, left), (bottom, right) = at.min(axis=0), at.max(axis=0) + 1
+    return slice(top, bottom), slice(left, right)
+
+
+def inside(part, whole):
+    """Whether a part of a picture, as slices, lies within another."""
+    return all(w.start <= p.start and p.stop <= w.stop for p, w in zip(part, whole, strict=True))
 
 
 @functools.cache
@@ -99,7 +114,13 @@ def test_more_than_one_nat_is_as_dark_as_one_and_the_number_is_written():
     one, more, most = (picture.png(np.full((3, 7), value), "exact relevance") for value in (1.0, 1.3, 12.0))
     for png in (one, more, most):
         assert (cells(picture, png, scale="Purples") == 1).all()
-    assert len({one, more, most}) == 3
+    for left, right in combinations((one, more, most), 2):  # in each cell the number differs, and nothing beside it
+        seen, other = pixels(left), pixels(right)
+        for i, j in np.ndindex(3, 7):
+            cell = box(picture, i, j)
+            assert (seen[cell] != other[cell]).any()
+            seen[cell] = other[cell]
+        assert (seen == other).all()
     assert picture.png(np.ones((3, 7)), "exact relevance, in nats") == one  # the unit is named once
 
 
@@ -120,10 +141,11 @@ def test_a_picture_shows_nothing_of_the_ones_before():
         assert used.png(drawn, f"step {seed}") == MapPicture(LABELS).png(drawn, f"step {seed}")
     used.png(np.ones((3, 7)), "head 12, step 1,000,000")
     assert used.png(drawn, "step 2") == MapPicture(LABELS).png(drawn, "step 2")
-    assert used.png(drawn, "step 3") != used.png(drawn, "step 2")  # the heading names the step
+    heading = changed(used.png(drawn, "step 3"), used.png(drawn, "step 2"))
+    assert heading[0].stop < used.corner[1]
     other = drawn.copy()
     other[2, 6] += 0.1
-    assert used.png(other, "step 3") != used.png(drawn, "step 3")
+    assert inside(changed(used.png(other, "step 3"), used.png(drawn, "step 3")), box(used, 2, 6))
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
@@ -154,8 +176,12 @@ def test_any_word_can_be_drawn(start):
     relevant = np.zeros((len(words), len(words)), bool)
     labels = MapLabels(words, tuple(range(len(words))), relevant)
     drawn = weights(0, len(words), len(words))
-    plain = dataclasses.replace(labels, words=("a",) * len(words))
-    assert MapPicture(labels).png(drawn, words[0]) != MapPicture(plain).png(drawn, words[0])
+    picture = MapPicture(labels)
+    seen = pixels(picture.png(drawn, words[0]))
+    left = picture.corner[0]
+    for i, word in enumerate(words):  # something stands beside each row, but for the empty word
+        beside = seen[box(picture, i, 0)[0], left - 40 : left - 2]
+        assert (beside < 255).any() == bool(word), word
     assert png_size(film_strip([drawn[None]], [5], labels, " ".join(words))) > (0, 0)
     assert film_gif([drawn[None]], [5], labels, " ".join(words))
 
@@ -163,7 +189,7 @@ def test_any_word_can_be_drawn(start):
 def test_the_typeface_has_the_usual_characters():
     usual = {c for c in range(0x600) if chr(c).isprintable() and fonts.USUAL.fullmatch(chr(c))}
     assert len(usual) > 900
-    assert usual | {ord("…")} <= fonts._characters(fonts.typeface())
+    assert usual | {ord("…")} <= FT2Font(str(fonts.typeface())).get_charmap().keys()
 
 
 def test_words_beside_a_map_are_short_and_printable():
@@ -192,22 +218,35 @@ def test_words_do_not_touch(count):
     assert not any((one & other).any() for one, other in combinations(alone, 2))
 
 
-def test_a_character_that_the_typeface_lacks_is_drawn_with_an_installed_font(monkeypatch, tmp_path):
+@pytest.fixture
+def installed(monkeypatch):
+    """`installed(*paths)`: from now on these are the fonts of the system."""
+
+    def forget():
+        for cached in (fonts.installed_fonts, fonts.font_path, canvas.text_tile):
+            cached.cache_clear()
+
+    def install(*paths):
+        monkeypatch.setattr("matplotlib.font_manager.findSystemFonts", lambda: [str(path) for path in paths])
+        forget()
+
+    yield install
+    forget()
+
+
+def test_a_character_that_the_typeface_lacks_is_drawn_with_an_installed_font(installed, tmp_path):
     """The sans-serif typeface lacks U+1D24, its serif sister has it; a damaged font is passed over."""
-    usual = fonts.typeface()
+    usual, word = fonts.typeface(), "\u1d24\u1d24"
     sister, damaged = usual.with_name("DejaVuSerif.ttf"), tmp_path / "Damaged.ttf"
     damaged.write_text("no font")
-    seen = {}
-    for name, installed in {"none": (), "damaged": (damaged,), "sister": (damaged, sister)}.items():
-        fonts.font_path.cache_clear()
-        canvas.text_tile.cache_clear()
-        monkeypatch.setattr(fonts, "installed_fonts", lambda found=installed: found)
-        seen[name] = canvas.text_tile("\u1d24\u1d24", 40).tobytes()
+    widths = {path: math.ceil(ImageFont.truetype(path, 40).getlength(word)) for path in (usual, sister)}
+    assert widths[usual] != widths[sister]
+    for found, font in (((), usual), ((damaged,), usual), ((damaged, sister), sister)):
+        installed(*found)
+        assert fonts.font_path(word) == font
+        assert canvas.text_tile(word, 40).width == widths[font]
         assert fonts.font_path("a\u00e4") == usual
         assert fonts.font_path("日\u1d24") == usual  # no font has both
-    assert seen["none"] == seen["damaged"] != seen["sister"]
-    fonts.font_path.cache_clear()
-    canvas.text_tile.cache_clear()
 
 
 def found_maps(picture, values):
@@ -252,12 +291,18 @@ def test_steps_that_do_not_fit_beside_each_other_go_on_below():
 
 
 def test_a_strip_names_its_steps_and_its_sentence():
-    maps = [weights(t)[None] for t in range(2)]
-    strip = film_strip(maps, [0, 10], LABELS, "a title")
-    assert strip != film_strip(maps, [0, 11], LABELS, "a title")
-    assert strip != film_strip(maps, [0, 10], LABELS, "other title")
-    long = film_strip(maps, [0, 10], LABELS, "a title " * 10_000)
+    values, maps = one_value_a_map(2, 1)
+    strip = film_strip(maps, [0, 10], NOTHING_MATTERS, "a title")
+    (_, first), (down, second) = found_maps(pixels(strip), values)[:, 0]
+    rows, columns = changed(strip, film_strip(maps, [0, 11], NOTHING_MATTERS, "a title"))  # above the second map
+    assert rows.stop < down
+    assert rows.stop - rows.start < 20
+    assert (first + second) / 2 < columns.start < columns.stop < second + (second - first) / 2
+    title, _ = changed(strip, film_strip(maps, [0, 10], NOTHING_MATTERS, "other title"))
+    assert title.stop < rows.start
+    long = film_strip(maps, [0, 10], NOTHING_MATTERS, "a title " * 10_000)
     assert png_size(long) == png_size(strip)
+    assert changed(strip, long)[0].stop < rows.start
 
 
 def test_a_film_has_a_frame_for_each_step_with_all_heads_side_by_side():
