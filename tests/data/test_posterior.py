@@ -5,9 +5,9 @@ import random
 
 import numpy as np
 import pytest
+from refusals import refused
 from small_world import SMALL, Oracle, normalised, with_holes, world_from
 
-from data.errors import InputError
 from data.inference import divergence, pair_posterior, posterior, relevance, relevant_words, template_of
 from data.vocabulary import MASK
 from data.world import load_world
@@ -118,9 +118,9 @@ def test_the_hidden_word_itself_is_not_looked_at(small):
 @pytest.mark.parametrize("sentence", ["cat sat on mat .", "a girl sat on mat .", "the cat sat under mat ."])
 def test_what_the_world_cannot_say_is_refused(small, sentence):
     tokens = small.vocabulary.encode(sentence)
-    with pytest.raises(InputError, match=r"cannot say .* write a sentence of the form of 'the cat sat on mat .'"):
+    with refused("the world 'test'", sentence.removesuffix(" ."), "the cat sat on mat"):
         template_of(small, tokens)
-    with pytest.raises(InputError, match="cannot say"):
+    with refused("the world 'test'", sentence.removesuffix(" ."), "the cat sat on mat"):
         posterior(small, [tokens], [len(tokens) - 1])  # the full stop is masked, what is wrong stays visible
 
 

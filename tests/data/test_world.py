@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from refusals import refused
 from small_world import SMALL, world_from
 
 import data.vocabulary
 from data.contexts import held_out_contexts
-from data.errors import InputError
 from data.grammar import CONTENT
 from data.inference import template_of
 from data.vocabulary import MASK, PAD, Vocabulary
@@ -142,22 +142,20 @@ def test_encode_understands_how_people_write():
 
 
 @pytest.mark.parametrize(
-    ("sentence", "says"),
+    ("sentence", "place", "named"),
     [
-        ("the cta sat on mat .", "'cta' is not a word of this world; did you mean cat?"),
-        ("the cata sat on mat .", "'cata' is not a word of this world; did you mean cat?"),  # "a" is a word too
-        ("the Cat sat on mat .", "'Cat' is not a word of this world; did you mean cat?"),
-        ("the [MASK] sat on mat .", "'[MASK]' is not a word of this world"),
-        ("the cat\u202e sat on mat .", r"'cat\u202e' is not a word"),
-        ("", "the sentence is empty; write one such as"),
-        (" \n", "the sentence is empty; write one such as"),
+        ("the cta sat on mat .", "'cta'", ["cat"]),
+        ("the cata sat on mat .", "'cata'", ["cat"]),  # "a" is a word too
+        ("the Cat sat on mat .", "'Cat'", ["cat"]),
+        ("the [MASK] sat on mat .", "'[MASK]'", ["cat", "dog"]),
+        ("the cat\u202e sat on mat .", r"'cat\u202e'", ["cat"]),
+        ("", "the sentence", ["empty", "the cat sat on the mat"]),
+        (" \n", "the sentence", ["empty", "the cat sat on the mat"]),
     ],
 )
-def test_encode_refuses(sentence, says):
-    with pytest.raises(InputError) as error:
+def test_encode_refuses(sentence, place, named):
+    with refused(place, *named):
         world_from(SMALL).vocabulary.encode(sentence)
-    assert says in str(error.value)
-    assert str(error.value).isprintable()
 
 
 def test_the_examples_in_docstrings_are_true():
@@ -276,21 +274,20 @@ def test_content_probabilities_follow_the_preferences(worlds):
 
 
 @pytest.mark.parametrize(
-    ("name", "says"),
+    ("name", "place", "named"),
     [
-        ("englisch", "did you mean english?"),
-        ("german.yaml", "did you mean german?"),
-        ("", "known: english, german, telling_preposition, verb_decides"),
-        ("data/worlds", "no such file"),
-        ("a" * 5000, "no such file"),
-        ("a\0b", r"world 'a\x00b': no such file"),
+        ("englisch", "world 'englisch'", ["english"]),
+        ("german.yaml", "world 'german.yaml'", ["german"]),
+        ("", "world ''", WORLDS),
+        ("data/worlds", "world 'data/worlds'", ["file", *WORLDS]),
+        ("a" * 5000, "world", ["file", *WORLDS]),
+        ("a\0b", r"world 'a\x00b'", ["file", *WORLDS]),
     ],
+    ids=["near", "file", "empty", "folder", "long", "nul"],
 )
-def test_a_world_that_does_not_exist(name, says):
-    with pytest.raises(InputError) as error:
+def test_a_world_that_does_not_exist(name, place, named):
+    with refused(place, *named):
         load_world(name)
-    assert says in str(error.value)
-    assert str(error.value).isprintable()
 
 
 def test_a_world_is_also_found_by_its_path(tmp_path):
@@ -318,15 +315,15 @@ sentences:
 
 
 @pytest.mark.parametrize(
-    ("masked", "says"),
+    ("masked", "named"),
     [
-        (("adjective",), "'very' or 'adjective'.*; add or move a word that tells them apart"),
-        (("subject", "adverb"), "no slot 'adverb'; did you mean verb"),
-        (("connector",), "no slot 'connector'; known: adjective, determiner"),
+        (("adjective",), ["very", "adjective", "add", "move", "word"]),
+        (("subject", "adverb"), ["adverb", "verb"]),
+        (("connector",), ["connector", "adjective", "determiner"]),
     ],
 )
-def test_a_hidden_word_has_to_be_of_a_certain_slot(masked, says):
+def test_a_masked_word_has_to_be_of_a_certain_slot(masked, named):
     world = world_from(SMALL[: SMALL.index("sentences:")].rstrip() + LOUD)
     world.check_masked(CONTENT)
-    with pytest.raises(InputError, match=says):
+    with refused("task.masked", *named):
         world.check_masked(masked)

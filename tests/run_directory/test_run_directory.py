@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from refusals import refused
 
-from data.errors import InputError, printable
+from data.errors import printable
 from experiments.config.schema import Config
 from experiments.gradient_study.config import GradientConfig
 from experiments.paper_results.config import PapersConfig
-from experiments.run_directory import folders
 from experiments.run_directory.files import write_text
 from experiments.run_directory.folders import make_run_directory
 from experiments.run_directory.lock import run_lock
@@ -51,10 +51,9 @@ def test_any_name_of_a_config_file_will_do(tmp_path, name, used):
 @pytest.mark.parametrize("name", ["a[b", "a]", "a\\b", "\udcff", "[x]/y"])
 def test_a_folder_in_which_no_checkpoint_could_be_found_again(tmp_path, name):
     whole = printable(str(tmp_path / name))
-    assert refusal(str(tmp_path / name)) == (
-        f"--run-dir {whole}: its whole name, {whole}, must be UTF-8 text without [, ] and \\; choose another folder"
-    )
-    with pytest.raises(InputError, match=r"^--resume .* choose another folder$"):
+    with refused(f"--run-dir {whole}", "UTF-8", "[, ] and \\", "another folder"):
+        make_run_directory("toy", str(tmp_path / name))
+    with refused(f"--resume {whole}", "UTF-8", "[, ] and \\", "another folder"):
         resumed_config(tmp_path / name, None, {})
     assert not any(tmp_path.iterdir())
 
@@ -76,14 +75,14 @@ def test_commands_started_at_once_get_a_folder_each(tmp_path):
 
 def test_another_command_takes_the_number_first(tmp_path, monkeypatch):
     """As above, but certain: the other one makes its folder between our look and our try."""
-    make = folders._make
+    make = Path.mkdir
 
-    def late(folder, exist_ok):
+    def late(folder, **options):
         if folder.name == "toy-001":
-            folder.mkdir()
-        return make(folder, exist_ok)
+            make(folder)
+        make(folder, **options)
 
-    monkeypatch.setattr(folders, "_make", late)
+    monkeypatch.setattr(Path, "mkdir", late)
     assert make_run_directory("toy", root=tmp_path).name == "toy-002"
 
 
@@ -94,29 +93,28 @@ def test_a_folder_of_the_users_own(tmp_path):
         assert (tmp_path / name).is_dir()
 
 
-def refusal(given, root=None):
-    with pytest.raises(InputError) as error:
-        make_run_directory("toy", given, root) if root else make_run_directory("toy", given)
-    assert str(error.value).isprintable()
-    return str(error.value)
-
-
 def test_nothing_is_overwritten(tmp_path):
     full, file = tmp_path / "full", tmp_path / "file"
     full.mkdir()
     (full / ".masked").write_text("kept")
     file.write_text("kept")
-    assert refusal(str(full)) == f"--run-dir {full}: is not empty, and nothing is overwritten; name a new folder"
-    assert refusal(str(file)) == f"--run-dir {file}: is a file; name a new folder"
-    assert refusal(str(file / "inside")).startswith(f"{file}/inside: cannot be made (Not a directory); choose another")
-    assert refusal(None, root=file) == f"{file}: is a file, not a folder; move it, or choose --run-dir"
+    for given, place, named in (
+        (full, f"--run-dir {full}", ["empty", "overwritten", "new folder"]),
+        (file, f"--run-dir {file}", ["file", "new folder"]),
+        (file / "inside", f"{file}/inside", ["Not a directory", "another place"]),
+    ):
+        with refused(place, *named):
+            make_run_directory("toy", str(given))
+    with refused(str(file), "file", "folder", "--run-dir"):
+        make_run_directory("toy", root=file)
     assert (full / ".masked").read_text() == file.read_text() == "kept"
     assert sorted(path.name for path in tmp_path.rglob("*")) == [".masked", "file", "full"]
 
 
 def test_a_name_that_no_folder_can_have(tmp_path):
     given = str(tmp_path / ("x" * 300))
-    assert refusal(given) == f"--run-dir {given}: cannot be used (File name too long); name another folder"
+    with refused(f"--run-dir {given}", "File name too long", "another folder"):
+        make_run_directory("toy", given)
 
 
 def test_a_folder_that_cannot_be_written_to(tmp_path):
@@ -124,20 +122,24 @@ def test_a_folder_that_cannot_be_written_to(tmp_path):
     locked.mkdir(mode=0o555)
     if os.access(locked, os.W_OK):
         pytest.skip("this user may write everywhere")
-    assert refusal(str(locked)) == f"--run-dir {locked}: cannot be written to; name another folder"
-    assert "cannot be made (Permission denied); choose another place" in refusal(None, root=locked / "runs")
+    with refused(f"--run-dir {locked}", "written", "another folder"):
+        make_run_directory("toy", str(locked))
+    with refused(f"{locked}/runs", "made", "Permission denied", "another place", "--run-dir"):
+        make_run_directory("toy", root=locked / "runs")
 
 
 def test_a_folder_that_may_not_be_read_or_written(tmp_path, monkeypatch):
     """The same for those whom the system lets do everything."""
     monkeypatch.setattr(os, "access", lambda *_: False)
-    assert refusal(str(tmp_path)) == f"--run-dir {tmp_path}: cannot be written to; name another folder"
+    with refused(f"--run-dir {tmp_path}", "written", "another folder"):
+        make_run_directory("toy", str(tmp_path))
 
     def refuse(_):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "iterdir", refuse)
-    assert refusal(str(tmp_path)) == f"--run-dir {tmp_path}: cannot be used (Permission denied); name another folder"
+    with refused(f"--run-dir {tmp_path}", "used", "Permission denied", "another folder"):
+        make_run_directory("toy", str(tmp_path))
 
 
 def test_a_read_only_disk(tmp_path, monkeypatch):
@@ -149,26 +151,20 @@ def test_a_read_only_disk(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda *_: False)
     monkeypatch.setattr(os, "mkdir", refuse)
     monkeypatch.setattr(Path, "open", refuse)
-    because = "(Read-only file system)"
-    assert refusal(str(tmp_path)) == f"--run-dir {tmp_path}: cannot be written to; name another folder"
-    for folder, arguments in (
-        (tmp_path / "new", [str(tmp_path / "new")]),
-        (tmp_path / "runs", [None, tmp_path / "runs"]),
-    ):
-        says = f"{folder}: cannot be made {because}; choose another place with --run-dir, or free some space"
-        assert refusal(*arguments) == says
-    with pytest.raises(InputError) as error:
-        run_lock(tmp_path).__enter__()
-    assert str(error.value) == f"{tmp_path}: cannot be written to {because}; name another folder"
+    with refused(f"--run-dir {tmp_path}", "written", "another folder"):
+        make_run_directory("toy", str(tmp_path))
+    folder = tmp_path / "new"
+    for options in ({"given": str(folder)}, {"root": folder}):
+        with refused(str(folder), "made", "Read-only file system", "--run-dir", "space"):
+            make_run_directory("toy", **options)
+    with refused(str(tmp_path), "written", "Read-only file system", "another folder"), run_lock(tmp_path):
+        pass
 
 
 def test_a_lock_holds_until_it_is_left(tmp_path):
     for new in (True, True, False):
-        with (
-            run_lock(tmp_path, new),
-            pytest.raises(InputError, match=r": another process works in it; wait for it, or"),
-        ):
-            run_lock(tmp_path).__enter__()
+        with run_lock(tmp_path, new), refused(str(tmp_path), "another process", "wait", "stop"), run_lock(tmp_path):
+            pass
 
 
 def test_a_file_system_without_locks(tmp_path, monkeypatch):
@@ -199,9 +195,8 @@ def test_what_came_into_the_folder_before_its_lock_is_kept(tmp_path, monkeypatch
         monkeypatch.setattr(module, "measure", lambda *_: None)
     for name in ("config.yaml", "report.md"):
         (tmp_path / name).write_text("kept")
-    with pytest.raises(InputError) as error:
+    with refused(f"--run-dir {tmp_path}", "empty", "overwritten", "new folder"):
         command(*arguments)
-    assert str(error.value) == f"--run-dir {tmp_path}: is not empty, and nothing is overwritten; name a new folder"
     assert {path.name: path.read_text() for path in tmp_path.iterdir() if path.name != ".lock"} == {
         "config.yaml": "kept", "report.md": "kept"
     }  # fmt: skip
@@ -209,15 +204,13 @@ def test_what_came_into_the_folder_before_its_lock_is_kept(tmp_path, monkeypatch
 
 def test_a_file_of_version_1_is_refused_in_one_line(tmp_path):
     (tmp_path / "config.yaml").write_text("format: 1\n", encoding="utf-8")
-    with pytest.raises(
-        InputError, match=r"config\.yaml:1: format: is of format 1, of catmat 0.1, whose names differ; "
-    ):
+    with refused(f"{tmp_path}/config.yaml:1: format", "format 1", "catmat 0.1"):
         load_run(tmp_path)
     (tmp_path / "config.yaml").write_text("format: 2\n", encoding="utf-8")
     (tmp_path / "summary.json").write_text('{"version": 1}', encoding="utf-8")
     write_npz(tmp_path / "record.npz", {"version": np.int64(1)})
     for name, read in (("summary.json", lambda run: run.summary), ("record.npz", lambda run: run.record)):
-        with pytest.raises(InputError, match=f"{name}: is of version 1, whose names differ; read it with catmat 0.1"):
+        with refused(f"{tmp_path}/{name}", "version 1", "catmat 0.1"):
             read(load_run(tmp_path))
 
 
@@ -282,5 +275,5 @@ def test_a_file_appears_whole(tmp_path, monkeypatch):
 def test_what_is_no_file_of_parameters_is_told(tmp_path, arrays):
     (tmp_path / "config.yaml").write_text("format: 2\n", encoding="utf-8")
     write_npz(tmp_path / "params.npz", {"version": np.int64(2), **arrays})
-    with pytest.raises(InputError, match=r"params\.npz: holds no parameters; restore it, or start a new run$"):
+    with refused(f"{tmp_path}/params.npz", "parameters", "restore", "new run"):
         load_run(tmp_path).params()

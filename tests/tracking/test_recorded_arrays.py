@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from oracle import Oracle, softmax
 from PIL import Image
+from refusals import refused
 from rich.console import Console
 from small_training import WHOLE
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.util import tensor_util
 
-from data.errors import InputError
 from data.inference import pair_posterior, posterior, relevance
 from data.vocabulary import MASK, PAD
 from data.world import load_world
@@ -253,11 +253,11 @@ def test_the_film_of_a_sentence(folder, capsys):
         film.main(["--run", str(folder), "the dog sat on the mat .", "--steps", "2", "--out", str(folder / "my")]) == 0
     )
     assert pictures(folder / "my.gif") == 2
-    with pytest.raises(InputError, match=r"my.gif: is there already"):
+    with refused(f"{folder}/my.gif", "--out"):
         film.main(["--run", str(folder), "the dog sat on the mat .", "--out", str(folder / "my")])
-    with pytest.raises(InputError, match="did you mean sat"):
+    with refused("'sit'", "sat"):
         film.main(["--run", str(folder), "the dog sit on the mat ."])
-    with pytest.raises(InputError, match="no run lies here"):
+    with refused(f"{folder}/nowhere", "config.yaml"):
         film.main(["--run", str(folder / "nowhere"), "the dog sat on the mat ."])
 
 
@@ -267,7 +267,7 @@ def test_the_table_of_runs(folder, capsys, tmp_path):
     assert "toy-001" in shown
     assert "finished" in shown
     assert f"{load_run(folder).summary['excess/trained/all']:.4f}" in shown
-    with pytest.raises(InputError, match="no such folder"):
+    with refused(f"--root {tmp_path}/none", "folder"):
         runs.main(["--root", str(tmp_path / "none")])
     assert runs.main(["--root", str(tmp_path)]) == 0
     assert "no runs in" in capsys.readouterr().out
