@@ -13,7 +13,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 from processes import ROOT, finish, run, start
-from refusals import assert_refused, refused
+from refusals import assert_refused, assert_told_well, refused
 from rich.console import Console
 
 from data.errors import InputError
@@ -122,7 +122,7 @@ def test_a_name_that_is_too_long(tmp_path, monkeypatch, command, arguments):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError) as error:
         command.main(arguments)
-    assert LONG in str(error.value)
+    assert LONG in assert_told_well(error.value)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
