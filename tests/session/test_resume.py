@@ -34,7 +34,7 @@ STEPS = 300
 DIVERGING = ("--train.learning_rate", "1000")
 NEW = ("--config", "mine.yaml", "--run-dir")
 KILLS = int(os.environ.get("CATMAT_KILLS", "20"))
-"""How often a run is killed before it may end: `CATMAT_KILLS=200 pytest tests/session/test_resume.py` is a long test."""
+"""How often a run is killed before it may end; `CATMAT_KILLS=200 pytest tests/session/test_resume.py` takes long."""
 
 
 @pytest.fixture(scope="module")
