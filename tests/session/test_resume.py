@@ -28,9 +28,11 @@ world: small.yaml
 model: {d_model: 4, heads: 1, d_head: 2, d_mlp: 0}
 train: {steps: 300, batch: 8}
 evaluate: {sentences: 8}
-track: {records: 12, images: 2, checkpoint_seconds: 0}
+track: {records: 6, images: 2, checkpoint_seconds: 0}
 """
 STEPS = 300
+MIDWAY = 9
+"""A step that is recorded, with a checkpoint, between the first and the last."""
 DIVERGING = ("--train.learning_rate", "1000")
 NEW = ("--config", "mine.yaml", "--run-dir")
 KILLS = int(os.environ.get("CATMAT_KILLS", "20"))
@@ -191,13 +193,13 @@ def test_a_diverged_run_that_dies_between_its_last_checkpoint_and_its_end(folder
 
 
 PART = ".orbax-checkpoint-tmp"
-# (what a process does next when it dies while it writes the checkpoint of step 12, whether that has a folder by then,
-# and what lies in it at least: parts are written at once, in any order)
+# (what a process does next when it dies while it writes the checkpoint of step MIDWAY, whether that has a folder by
+# then, and what lies in it at least: parts are written at once, in any order)
 WRITING = [
-    (f"os.mkdir /12{PART}", False, set()),
-    (f"os.mkdir /12{PART}/metrics{PART}", True, set()),
-    (f"os.rename /12{PART}/default{PART}", True, {f"default{PART}"}),
-    (f"os.rename /12{PART}", True, {"default", "metrics"}),
+    (f"os.mkdir /{MIDWAY}{PART}", False, set()),
+    (f"os.mkdir /{MIDWAY}{PART}/metrics{PART}", True, set()),
+    (f"os.rename /{MIDWAY}{PART}/default{PART}", True, {f"default{PART}"}),
+    (f"os.rename /{MIDWAY}{PART}", True, {"default", "metrics"}),
 ]
 
 
@@ -206,10 +208,10 @@ WRITING = [
 def test_a_run_that_dies_while_it_writes_a_checkpoint(folder, forks, unbroken, place, begun, left, request):
     name = request.node.callspec.id
     assert forks.run(folder, *NEW, name, dies=place)[0] == -signal.SIGKILL
-    part = folder / name / "checkpoints" / f"12{PART}"
+    part = folder / name / "checkpoints" / f"{MIDWAY}{PART}"
     assert part.is_dir() == begun
     assert {path.name for path in part.glob("*")} >= left
-    assert not (part.parent / "12").exists()
+    assert not (part.parent / str(MIDWAY)).exists()
     code, out, err = forks.run(folder, "--resume", name)
     assert (code, err) == (0, "")
     assert "damaged" not in out
@@ -230,10 +232,13 @@ def test_a_run_that_dies_before_it_has_recorded_its_checkpoints_step_again(folde
 @pytest.mark.long
 def test_a_damaged_record_beyond_the_checkpoint_does_no_harm(folder, forks, unbroken):
     """Training makes it anew: from the checkpoint before it, or where there is none from the start."""
-    assert forks.run(folder, *NEW, "torn", dies=f"os.rename /12{PART}")[0] == -signal.SIGKILL
+    assert forks.run(folder, *NEW, "torn", dies=f"os.rename /{MIDWAY}{PART}")[0] == -signal.SIGKILL
     shutil.copytree(folder / "torn", folder / "bare-torn")
     shutil.rmtree(folder / "bare-torn" / "checkpoints")
-    for name, since, says in (("torn", 12, ""), ("bare-torn", 0, "has no whole checkpoint; starting again at step 0")):
+    for name, since, says in (
+        ("torn", MIDWAY, ""),
+        ("bare-torn", 0, "has no whole checkpoint; starting again at step 0"),
+    ):
         parts = [part for part in (folder / name).glob("*-parts/step-*") if f"step-{since:010d}" <= part.stem]
         assert len(parts) > 1
         for part in parts:

@@ -15,10 +15,11 @@ from experiments.run_directory.saved_run import load_run
 CONFIG = """\
 world: small.yaml
 model: {d_model: 4, heads: 1, d_head: 2, d_mlp: 0}
-train: {steps: 3, batch: 8}
+train: {steps: 40, batch: 8}
 evaluate: {sentences: 8}
-track: {records: 2, images: 2}
+track: {records: 12, images: 2}
 """
+NEW = ("--config", "mine.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -33,41 +34,39 @@ def contents(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_two_runs_of_a_config(folder):
-    code, out, err = run(folder, "--config", "mine.yaml")
+@pytest.fixture(scope="module")
+def first(folder):
+    """The first run of the config in its folder."""
+    code, out, err = run(folder, *NEW)
     assert (code, err) == (0, "")
     assert "runs/mine-001" in out
     assert "tensorboard --logdir runs\n" in out
-    before = contents(folder / "runs" / "mine-001")
-    assert {"config.yaml", "summary.json", "attention.png"} <= {str(path) for path in before}
+    return folder / "runs" / "mine-001"
 
-    code, out, err = run(folder, "--config", "mine.yaml", "--seed", "1")
+
+def test_two_runs_of_a_config(folder, first):
+    before = contents(first)
+    assert {"config.yaml", "summary.json", "attention.png"} <= {str(path) for path in before}
+    code, out, err = run(folder, *NEW, "--seed", "1")
     assert (code, err) == (0, "")
     assert "runs/mine-002" in out
     assert sorted(path.name for path in (folder / "runs").iterdir()) == ["mine-001", "mine-002"]
-    assert contents(folder / "runs" / "mine-001") == before
-    one, two = (json.loads((folder / "runs" / name / "summary.json").read_text()) for name in ("mine-001", "mine-002"))
+    assert contents(first) == before
+    one, two = (json.loads((run / "summary.json").read_text()) for run in (first, folder / "runs" / "mine-002"))
     assert (one["seed"], two["seed"]) == (0, 1)
     assert one["loss"] != two["loss"]
     assert one["world_fingerprint"] == two["world_fingerprint"]
 
 
 @pytest.mark.skipif(shutil.which("prlimit") is None, reason="this system has no prlimit")
-def test_a_full_disk_is_one_line_and_what_was_recorded_stays(folder):
+def test_a_full_disk_is_one_line_and_what_was_recorded_stays(folder, first):
     """A limit on the size of a file stands in for the disk: writing fails in mid-run just the same."""
-    code, _, err = run(
-        folder, "--config", "mine.yaml", "--train.steps", "40", "--track.records", "12", "--run-dir", "whole"
-    )
-    assert (code, err) == (0, "")
-    (events,) = (folder / "whole").glob("events.*")
+    (events,) = first.glob("events.*")
     limit = events.stat().st_size // 2
-    code, _, err = run(
-        folder, "--config", "mine.yaml", "--train.steps", "40", "--track.records", "12", "--run-dir", "cut",
-        before=("prlimit", f"--fsize={limit}"),
-    )  # fmt: skip
+    code, _, err = run(folder, *NEW, "--run-dir", "cut", before=("prlimit", f"--fsize={limit}"))
     assert code == 2
     assert re.fullmatch(r"error: cut: cannot be written to \(File too large\); .* up to step \d+ is kept\n", err)
-    kept, complete = load_run(folder / "cut").record, load_run(folder / "whole").record
+    kept, complete = load_run(folder / "cut").record, load_run(first).record
     count = len(kept["step"])
     assert 1 < count < len(complete["step"])
     for name in ("weights", "cut_cost", "excess"):

@@ -147,7 +147,7 @@ def two_clauses():
 
 
 def test_a_constant_query_is_not_enough_for_two_clauses(two_clauses):
-    values = {"train.steps": "800", "train.batch": "512", "seeds": "2", "track.records": "2"}
+    values = {"train.steps": "800", "train.batch": "256", "seeds": "2", "track.records": "2"}
     found = {}
     for query in ("full", "constant"):
         last = runs(values | {"model.query": query}, two_clauses)[-1]
