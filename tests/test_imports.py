@@ -101,7 +101,7 @@ def test_no_imports_form_a_loop():
         ("experiments.scale_check", "from experiments.config.schema import Config"),
         ("experiments.config.schema", "from experiments.train import main"),
         ("experiments.config.schema", "import experiments.nowhere"),
-        ("experiments.training.state", "from experiments.run_directory import files"),
+        ("experiments.training.hyperparameters", "from experiments.run_directory import files"),
         ("experiments.measuring.probes", "from experiments.tracking.tracker import Tracker"),
         ("experiments.train", "import tests.conftest"),
         ("experiments.train", "from experiments.film import main"),

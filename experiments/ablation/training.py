@@ -9,7 +9,7 @@ from experiments.ablation.results import Results
 from experiments.measuring.measurement import measure_sweep
 from experiments.training import runtime
 from experiments.training.hyperparameters import hyperparameters
-from experiments.training.schedule import record_steps
+from experiments.training.record import record_steps
 from experiments.training.trainer import StopCallback, Trainer
 
 

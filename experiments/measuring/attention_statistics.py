@@ -4,7 +4,6 @@ Means over a fixed sample of rows, per head. Padding counts nowhere: entropy is 
 words that the row could look at, so 1 is uniform in a sentence of any length.
 """
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from data.vocabulary import PAD
-from experiments.training.arrays import Array
+from experiments.training.hyperparameters import Array
 from model.forward_output import ForwardOutput
 
 SATURATED = 0.9
@@ -47,7 +46,7 @@ class AttentionStatistics:
 
     def named(self) -> dict[str, Any]:
         """The numbers by name, each [H]: entropy, effective_words, ..."""
-        return {item.name.removesuffix("_H"): getattr(self, item.name) for item in dataclasses.fields(self)}
+        return {name.removesuffix("_H"): value_H for name, value_H in vars(self).items()}
 
     def metrics(self) -> dict[str, float]:
         """`attention_statistics/entropy/head-1` and so on, of one run."""

@@ -19,8 +19,7 @@ from data.sampler import Batch, SamplerTables, sample, sampler_tables
 from data.vocabulary import PAD
 from data.world import World
 from experiments.config.schema import PIECES, Config
-from experiments.training.arrays import Array
-from experiments.training.update import BATCH_AXIS
+from experiments.training.hyperparameters import BATCH_AXIS, Array
 from model.functional import Model, apply
 from model.loss import excess
 
@@ -134,14 +133,10 @@ def _sums(model: Model, examples: EvaluationSet) -> tuple[jax.Array, jax.Array, 
     return excess_G, count_PK, jnp.einsum("EP,EHK->PHK", blank_EP, forward.weights_BHQK[:, :, 0])
 
 
-def slot_name(slot: str, number: int) -> str:
-    """A slot's name where no user's word may stand (tags, keys): its own for content slots, else its number."""
-    return slot if slot in CONTENT else f"slot-{number + 1}"
-
-
 def excess_values(masked: Sequence[str], examples: EvaluationSet, excess_G: NDArray[np.floating]) -> dict[str, float]:
     """Excess of one run by kind of context and slot, in nats: `excess/trained/subject`, ..., `excess/held_out/all`."""
-    slots = [slot_name(slot, i) for i, slot in enumerate(masked)]
+    # A tag or a key holds no user's word: other slots than subject, verb and object go by their number.
+    slots = [slot if slot in CONTENT else f"slot-{i + 1}" for i, slot in enumerate(masked)]
     used_G = examples.share_EG.sum(axis=0) > 0
     metrics: dict[str, float] = {}
     for kind, values in zip(KINDS, np.split(np.where(used_G, excess_G, np.nan), len(KINDS)), strict=True):

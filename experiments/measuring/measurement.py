@@ -1,5 +1,6 @@
 """Everything that is measured at a recorded step, in one compiled program."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +10,8 @@ import jax.numpy as jnp
 from experiments.measuring.attention_statistics import AttentionStatistics, attention_statistics
 from experiments.measuring.excess import Evaluation, EvaluationSet, evaluate
 from experiments.measuring.probes import Observation, OtherRows, Probes, observe
-from experiments.measuring.row_gradients import Sample, row_norms
-from experiments.training.arrays import Array
+from experiments.measuring.row_gradients import row_norms
+from experiments.training.hyperparameters import Array
 from experiments.training.program_cache import register_output_types
 from model.forward_output import ForwardOutput
 from model.functional import Model, apply
@@ -24,7 +25,8 @@ class EvaluationData:
     examples: EvaluationSet
     probes: Probes
     other: OtherRows
-    sample: Sample
+    sample: EvaluationSet
+    """A few of the examples, for what is too costly on all of them."""
 
 
 @jax.tree_util.register_dataclass
@@ -92,8 +94,6 @@ def _forward(model: Model, *rows: tuple[jax.Array, jax.Array]) -> list[ForwardOu
     tokens_BK = jnp.concatenate([tokens for tokens, _ in rows])
     masked_B = jnp.concatenate([masked for _, masked in rows])
     whole = apply(model, tokens_BK, masked_B[:, None])
-    parts, end = [], 0
-    for _, masked in rows:
-        start, end = end, end + len(masked)
-        parts.append(jax.tree.map(lambda array, rows=slice(start, end): array[rows], whole))
-    return parts
+    ends = itertools.accumulate(len(masked) for _, masked in rows)
+    parts = [slice(end - len(masked), end) for end, (_, masked) in zip(ends, rows, strict=True)]
+    return [jax.tree.map(lambda array, part=part: array[part], whole) for part in parts]

@@ -6,7 +6,6 @@ carry all of it), so the norms of single rows are kept, and RMS, median and the 
 """
 
 import dataclasses
-from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -14,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.training.arrays import Array
+from experiments.measuring.excess import EvaluationSet
 from model.functional import Model, Params, apply
 from model.loss import excess
 
@@ -25,16 +24,6 @@ MEANINGS = {
     "gradient/median": "Median over rows of that norm: where few rows carry all, it is far below the RMS.",
     "gradient/dead_rows": "Share of rows whose gradient is below 1/1000 of the median row's before the first update.",
 }
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Sample:
-    """A few rows of the evaluation set, for what is too costly on all of it; E rows."""
-
-    tokens_EK: Array
-    masked_E: Array
-    posterior_EV: Array
 
 
 def group_of(path: tuple[str, ...]) -> str:
@@ -57,7 +46,7 @@ def groups(params: Params) -> list[str]:
     return sorted({group_of(path) for path in flat_params(params)})
 
 
-def row_norms(model: Model, sample: Sample) -> jax.Array:
+def row_norms(model: Model, sample: EvaluationSet) -> jax.Array:
     """Euclidean norm of each row's loss gradient in each parameter group, [E, groups], in nats per parameter unit."""
 
     def loss(params: Params, tokens_K: jax.Array, masked: jax.Array, posterior_V: jax.Array) -> jax.Array:

@@ -1,10 +1,13 @@
-"""Files that are written whole or not at all, and how errors of the files of a run are reported."""
+"""Files that are written whole or not at all, how errors of the files of a run are reported, and `summary.json`."""
 
-from collections.abc import Iterator
+import json
+import math
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from data.errors import InputError
+from data.errors import InputError, require
 from experiments.config.schema import FORMAT
 from experiments.run_directory.folders import cannot_write
 
@@ -66,5 +69,26 @@ def check_version(path: Path, version: object, what: str) -> None:
         raise InputError(f"{path}: is not a {what} of catmat; restore it, or start a new run")
     if version > FORMAT:
         raise NewerFileError(f"{path}: has version {version}, this program reads {FORMAT}; update catmat")
-    if version < FORMAT:
-        raise InputError(f"{path}: is of version {version}, whose names differ; read it with catmat 0.1, or train anew")
+    older = f"{path}: is of version {version}, whose names differ; read it with catmat 0.1, or train anew"
+    require(version == FORMAT, older)
+
+
+def write_summary(folder: Path, values: Mapping[str, Any]) -> None:
+    """Write `summary.json`: `values` under their stable names; a number that is not finite becomes null."""
+    known = {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in values.items()}
+    text = json.dumps({"version": FORMAT, **known}, indent=2, ensure_ascii=False, allow_nan=False)
+    write_text(folder / "summary.json", text + "\n")
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """The values of `summary.json`.
+
+    Raises:
+      NewerFileError: it is of a newer version.
+      InputError: there is none, or it is damaged.
+    """
+    path = folder / "summary.json"
+    with reading(path, "the run in this folder did not end", (ValueError, RecursionError)):
+        values = json.loads(path.read_text(encoding="utf-8"))
+    check_version(path, values.get("version") if isinstance(values, dict) else None, "summary")
+    return dict(values)

@@ -17,9 +17,9 @@ from data.errors import InputError, require
 from data.files import is_file, is_folder
 from experiments.config.loader import load_config
 from experiments.config.schema import Config
+from experiments.run_directory.files import read_summary
 from experiments.run_directory.folders import run_folders
 from experiments.run_directory.step_arrays import Arrays, RecordFile
-from experiments.run_directory.summary_file import read_summary
 
 
 @dataclass(frozen=True)

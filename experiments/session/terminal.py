@@ -1,23 +1,25 @@
-"""The result of a training in the terminal: what the model does with the masked words, and how well.
+"""A training in the terminal: its progress bar, and its result, what the model does with the masked words and how well.
 
 Words come from users: they are shown as text, never as markup, and without control characters.
 """
 
 import shlex
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
 from rich.style import Style
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from data.errors import printable
-from experiments.measuring.answers import RowResult, row_results
 from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import Measurement
-from experiments.measuring.metrics import excess_metrics, relation_metrics
-from experiments.training.trainer import Record
+from experiments.measuring.metrics import RowResult, excess_metrics, mean_excess, relation_metrics, row_results
+from experiments.training.trainer import Progress, Record
 
 _PALE, _DARK = np.array([235, 241, 250]), np.array([8, 81, 156])
 """Background of a weight of 0 and of 1, as in the pictures."""
@@ -36,6 +38,49 @@ _WEIGHT = (
     "Weight on relevant words: the share of attention on the words that change the exact answer most. Beside it, what"
     " an untrained model, attention by position alone and uniform attention give."
 )
+
+
+class TrainingBar:
+    """Shows how far a training is, and its last record; use it in a `with`. Nothing is shown where no terminal is."""
+
+    def __init__(self, experiment: Experiment, console: Console, start: int = 0) -> None:
+        """`start` is the step from which the training goes on: what was made before tells nothing of the time left."""
+        # In 80 columns it is the bar that gives way.
+        measured = TextColumn("{task.description}", table_column=Column(no_wrap=True))
+        count, left = TextColumn("{task.completed:,}/{task.total:,}"), TimeRemainingColumn(compact=True)
+        self._experiment, self._measured = experiment, {"record": "", "speed": ""}
+        self._bar = RichProgress(
+            BarColumn(24), count, measured, left, console=console, disable=not console.is_terminal, transient=True
+        )
+        self._task = self._bar.add_task("compiling", total=experiment.config.train.steps, completed=start)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Take the bar away, before something else is printed."""
+        self._bar.stop()
+
+    def move(self, progress: Progress) -> None:
+        """Show how far the training has come, and how fast it is."""
+        speed = progress.time.rate * self._experiment.config.seeds
+        self._show(progress.step, "speed", f"{speed:,.0f} updates/s")
+
+    def record(self, record: Record[Measurement]) -> None:
+        """Show a record: the loss of the runs that have not diverged, and the excess of all; step 0 has no loss."""
+        if record.step:
+            known = record.loss_R[np.isfinite(record.loss_R)]
+            loss = known.mean() if known.size else np.nan
+            self._show(None, "record", f"loss {loss:.3f}  excess {mean_excess(self._experiment, record):.4f} nats")
+
+    def _show(self, step: int | None, part: str, text: str) -> None:
+        self._measured[part] = text
+        shown = "  ".join(filter(None, self._measured.values()))
+        self._bar.update(self._task, completed=step, description=shown, refresh=True)
 
 
 def report(

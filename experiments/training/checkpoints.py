@@ -24,8 +24,8 @@ import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as policies
 
-from experiments.training.arrays import Tree
-from experiments.training.stopwatch import TrainingTime
+from experiments.training.hyperparameters import Tree
+from experiments.training.record import TrainingTime
 
 FOLDER = "checkpoints"
 _KEPT = 2

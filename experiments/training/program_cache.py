@@ -21,8 +21,6 @@ from typing import Any
 import jax
 from jax import export
 
-from experiments.training.arrays import Tree
-
 _ROOT = Path(__file__).parents[2]
 _DIGEST_BYTES = 32
 _MOST_FILES = 200
@@ -66,7 +64,7 @@ def register_output_types(kinds: Iterable[type]) -> None:
             )
 
 
-def load_or_trace(function: jax.stages.Wrapped, arguments: Tree, cache_key: object) -> jax.stages.Wrapped:
+def load_or_trace(function: jax.stages.Wrapped, arguments: object, cache_key: object) -> jax.stages.Wrapped:
     """`function` as it was traced before for such arguments, or traced now.
 
     Args:
