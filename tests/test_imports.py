@@ -130,7 +130,7 @@ def test_the_folder_of_the_commands_holds_nothing_else():
         "data",
         "model",
         "experiments.run_directory",
-        "experiments.run_directory.step_arrays",
+        "experiments.run_directory.files",
         "experiments.scale_check",
         "experiments.train",
         "experiments.ablate",

@@ -60,7 +60,7 @@ class SweepMeasurement:
     attention_statistics: AttentionStatistics
 
 
-register_output_types((Evaluation, ForwardOutput, AttentionStatistics, Observation, Measurement, SweepMeasurement))
+register_output_types((Evaluation, ForwardOutput, Observation, Measurement, SweepMeasurement))
 
 
 def measure(model: Model, data: EvaluationData, shards: int = 1) -> Measurement:

@@ -56,12 +56,17 @@ def step_metrics(
     experiment: Experiment, first: RunRecord[Measurement], record: RunRecord[Measurement]
 ) -> dict[str, float]:
     """Everything that is followed over training, of one run at one step; `first` is its record of step 0."""
+    statistics = record.measurement.attention_statistics
     norms = record.measurement.gradient_norm_EG, first.measurement.gradient_norm_EG
     return {
         **({"loss": record.loss} if record.step else {}),
         **excess_metrics(experiment, record),
         **relation_metrics(experiment, first, record),
-        **record.measurement.attention_statistics.metrics(),
+        **{
+            f"attention_statistics/{name}/head-{head + 1}": float(value)
+            for name in attention_statistics.MEANINGS
+            for head, value in enumerate(statistics[name])
+        },
         **row_gradients.norm_metrics(row_gradients.groups(record.params), *norms),
     }
 

@@ -145,12 +145,3 @@ def _make(folder: Path, exist_ok: bool) -> bool:
 def run_folders(folder: Path, seed: int, seeds: int) -> list[Path]:
     """The folder of each run: `folder` itself, or `folder/seed-3` and so on where there are several."""
     return [folder] if seeds == 1 else [folder / f"seed-{seed + run}" for run in range(seeds)]
-
-
-def cannot_write(folder: Path, error: OSError, kept: str = "") -> InputError:
-    """The error for a folder that the system does not let us write to; `kept` says what is not lost."""
-    reason, end = error.strerror or error, f"; {kept}" if kept else ""
-    place = error.filename2 or error.filename
-    if place and isinstance(error, IsADirectoryError | NotADirectoryError):  # something stands in a file's place
-        return InputError(f"{place}: cannot be written to ({reason}); move what is there away{end}")
-    return InputError(f"{folder}: cannot be written to ({reason}); free some space, or choose --run-dir{end}")

@@ -14,10 +14,9 @@ from experiments.config.schema import Config
 from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import EvaluationData, Measurement
 from experiments.measuring.row_gradients import flat_params
-from experiments.run_directory.files import NewerFileError, read_summary
+from experiments.run_directory.files import Arrays, NewerFileError, RecordFile, check_stacked, read_summary
 from experiments.run_directory.folders import check_place, run_folders
 from experiments.run_directory.saved_run import load_run
-from experiments.run_directory.step_arrays import Arrays, RecordFile, check_stacked
 from experiments.tracking.recorded_arrays import fixed_arrays
 from experiments.training.trainer import ResumePoint, Trainer
 from model.functional import Params

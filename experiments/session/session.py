@@ -19,8 +19,8 @@ from experiments.config.schema import Config
 from experiments.measuring.experiment import Experiment, MakeTrainer, prepare
 from experiments.measuring.measurement import EvaluationData, Measurement
 from experiments.measuring.metrics import mean_excess
-from experiments.run_directory.files import write_text
-from experiments.run_directory.folders import cannot_write, make_run_directory, resume_command, run_lock
+from experiments.run_directory.files import cannot_write, write_text
+from experiments.run_directory.folders import make_run_directory, resume_command, run_lock
 from experiments.session.resume import Finished, find_resume_point
 from experiments.session.terminal import TrainingBar, report
 from experiments.tracking.tracker import Tracker
@@ -109,8 +109,7 @@ class _Session:
                 write_text(self._folder / "config.yaml", to_yaml(self._experiment.config))
                 return self._train(point, checkpoints)
         except OSError as error:
-            until = self._recorded_until
-            kept = "" if until < 0 else f"what was recorded up to step {until:,} is kept"
+            kept = f"what was recorded up to step {self._recorded_until:,} is kept" if self._recorded_until >= 0 else ""
             raise cannot_write(self._folder, error, kept) from None
 
     def _train(self, point: ResumePoint, checkpoints: "Checkpoints") -> int:
@@ -160,8 +159,7 @@ class _Session:
         if step < point.steps[-1] and len(diverged) < config.seeds:
             if last.step or point.step == 0:  # else an earlier process said more than is known here
                 tracker.interrupted(last)
-            again = resume_command(self._folder)
-            say(console, f"interrupted and saved at step {step:,}; go on with  {again}")
+            say(console, f"interrupted and saved at step {step:,}; go on with  {resume_command(self._folder)}")
             return EXIT_CODE
         tracker.finish(last)
         report(self._experiment, first, last, self._folder, console)

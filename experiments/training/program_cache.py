@@ -21,9 +21,7 @@ from typing import Any
 import jax
 from jax import export
 
-_ROOT = Path(__file__).parents[2]
 _DIGEST_BYTES = 32
-_MOST_FILES = 200
 _IRRELEVANT = ("cache", "log", "dump", "profil", "coordin", "distributed", "pgle", "optimizations")
 """Settings whose names hold one of these words do not change what is traced."""
 _SCOPED = ("jax_enable_x64", "jax_default_matmul_precision", "jax_numpy_dtype_promotion", "jax_numpy_rank_promotion")
@@ -34,13 +32,13 @@ class _Cache:
     """Where this process caches programs; nowhere by default."""
 
     folder: Path | None = None
-    most_files = _MOST_FILES
-    root = _ROOT
+    most_files = 200
+    root = Path(__file__).parents[2]
     source = ""
     """The digest of the source when the process started: it does not trace what was edited later."""
 
 
-def cache_programs_in(folder: Path | None, root: Path = _ROOT, most_files: int = _MOST_FILES) -> None:
+def cache_programs_in(folder: Path | None, root: Path = _Cache.root, most_files: int = _Cache.most_files) -> None:
     """Cache programs in `folder` from now on; for commands, before they import what is traced.
 
     Args:

@@ -69,8 +69,8 @@ class Record(Progress, Generic[M]):
     def of(self, run: int) -> RunRecord[M]:
         """The record of one run."""
         measurement, params = one_run((self.measurement, self.params), run)
-        loss, diverged_at = float(self.loss_R[run]), int(self.diverged_at_R[run])
-        return RunRecord(run, self.step, self.time, loss, measurement, params, diverged_at)
+        own = measurement, params, int(self.diverged_at_R[run])
+        return RunRecord(run, self.step, self.time, float(self.loss_R[run]), *own)
 
     def runs(self) -> list[RunRecord[M]]:
         """The record of every run."""
