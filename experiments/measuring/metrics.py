@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from data.inference import relevant_words
 from data.vocabulary import MASK, PAD
-from experiments.measuring import attention_statistics, excess, row_gradients
+from experiments.measuring import attention_statistics, excess
 from experiments.measuring.experiment import Experiment
-from experiments.measuring.measurement import Measurement
+from experiments.measuring.measurement import GRADIENT_MEANINGS, Measurement, groups, norm_metrics
 from experiments.measuring.probes import Probes
 from experiments.training.hyperparameters import Array
 from experiments.training.trainer import Record, RunRecord
@@ -40,7 +40,7 @@ MEANINGS = {
     "relevance/largest_error": "Largest |model relevance - exact relevance| of any word in the watched rows, in nats.",
     "relevance/model": "Model relevance of the relevant words, mean, in nats; compare `relevance/exact`.",
     "relevance/exact": "Exact relevance of the relevant words, mean, in nats: what a perfect model shows.",
-    **row_gradients.MEANINGS,
+    **GRADIENT_MEANINGS,
     **{f"attention_statistics/{name}": meaning for name, meaning in attention_statistics.MEANINGS.items()},
 }
 """What a metric means, by its name or the start of it."""
@@ -67,7 +67,7 @@ def step_metrics(
             for name in attention_statistics.MEANINGS
             for head, value in enumerate(statistics[name])
         },
-        **row_gradients.norm_metrics(row_gradients.groups(record.params), *norms),
+        **norm_metrics(groups(record.params), *norms),
     }
 
 

@@ -12,8 +12,7 @@ from experiments.config.fields import values_of
 from experiments.config.loader import load_config
 from experiments.config.schema import Config
 from experiments.measuring.experiment import Experiment
-from experiments.measuring.measurement import EvaluationData, Measurement
-from experiments.measuring.row_gradients import flat_params
+from experiments.measuring.measurement import EvaluationData, Measurement, flat_params
 from experiments.run_directory.files import Arrays, NewerFileError, RecordFile, check_stacked, read_summary
 from experiments.run_directory.folders import check_place, run_folders
 from experiments.run_directory.saved_run import load_run

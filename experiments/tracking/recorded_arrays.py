@@ -18,7 +18,7 @@ and at each recorded step, stacked [T, ...]:
     model_relevance [N, R, K], row_excess [N, R]
     position_map [K, H, K]                     mean attention by position alone: blank at, head, key at
     attention_statistics/... [H]                             see `attention_statistics`
-    gradient_norm [E, P]                       of the sample's rows, see `row_gradients`
+    gradient_norm [E, P]                       of the sample's rows, see `row_norms`
 """
 
 import dataclasses
@@ -30,8 +30,7 @@ from numpy.typing import NDArray
 from data.contexts import training_fingerprint
 from experiments.measuring.attention_statistics import MEANINGS
 from experiments.measuring.experiment import Experiment
-from experiments.measuring.measurement import Measurement
-from experiments.measuring.row_gradients import flat_params, groups
+from experiments.measuring.measurement import Measurement, flat_params, groups
 from experiments.run_directory.files import Arrays
 from experiments.training.trainer import RunRecord
 from model.forward_output import ForwardOutput
