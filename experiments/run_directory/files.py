@@ -146,10 +146,11 @@ class RecordFile:
           InputError: a run is resumed, and its record cannot be read.
         """
         before = self.read() if start and not self._fixed.exists() else {}
-        skipped = {*fixed, "version"}
         self._parts.mkdir(exist_ok=True)
         for t, step in enumerate(before.get("step", ())):
-            self.append(int(step), {name: array[t] for name, array in before.items() if name not in skipped})
+            self.append(
+                int(step), {name: array[t] for name, array in before.items() if name not in {*fixed, "version"}}
+            )
         for step in self._steps():
             if step > start:
                 self._part(step).unlink()

@@ -118,10 +118,9 @@ def _check_start(expected: Arrays, folder: Path) -> None:
       InputError: it cannot be read, or is that of another training.
     """
     for file in (RecordFile(folder, name) for name in ("record", "params")):
-        if file.exists():
-            arrays = file.read(until=-1)  # training writes all steps anew
-            if "words" in arrays:
-                _check_record(expected, file.path, arrays)
+        arrays = file.read(until=-1) if file.exists() else {}  # training writes all steps anew
+        if "words" in arrays:
+            _check_record(expected, file.path, arrays)
 
 
 def _check_record(expected: Arrays, path: Path, record: Arrays) -> None:

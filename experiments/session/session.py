@@ -95,13 +95,14 @@ class _Session:
 
         try:
             with run_lock(self._folder, new=not resumed), Checkpoints(self._folder) as checkpoints:
-                point, said = self._trainer.beginning, list[str]()
-                if resumed:
-                    found, said = find_resume_point(self._experiment, self._trainer, self._folder, checkpoints)
-                    if isinstance(found, Finished):
-                        say(self._console, found.message)
-                        return 3 if found.diverged else 0
-                    point = found
+                point, said = (
+                    find_resume_point(self._experiment, self._trainer, self._folder, checkpoints)
+                    if resumed
+                    else (self._trainer.beginning, list[str]())
+                )
+                if isinstance(point, Finished):
+                    say(self._console, point.message)
+                    return 3 if point.diverged else 0
                 if not self._saves:
                     said.append("several processes: no checkpoints are saved; a run that is stopped has to begin again")
                 for line in said:
