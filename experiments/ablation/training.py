@@ -5,7 +5,7 @@ import numpy as np
 
 from data.sampler import training_tables
 from experiments.ablation.plan import Group
-from experiments.ablation.results import ATTENTION_STATISTICS, Results
+from experiments.ablation.results import Results
 from experiments.measuring.measurement import measure_sweep
 from experiments.training import runtime
 from experiments.training.hyperparameters import hyperparameters
@@ -46,9 +46,7 @@ class GroupTraining:
             step_T=np.asarray(steps),
             loss_TR=np.stack(losses),
             excess_TRG=np.stack([one.evaluation.excess_G for one in measured]),
-            attention_TNRH=np.asarray(
-                [[one.attention_statistics[name] for name in ATTENTION_STATISTICS] for one in measured]
-            ),
+            attention_TNRH=np.stack([list(one.attention_statistics.values()) for one in measured]),
             weights_TRGHK=np.stack([one.weights_GHK for one in measured]),
             position_RPHK=measured[-1].evaluation.position_map_PHK,
             diverged_at_R=diverged[-1],

@@ -4,6 +4,8 @@ Means over a fixed sample of rows, per head. Padding counts nowhere: entropy is 
 words that the row could look at, so 1 is uniform in a sentence of any length.
 """
 
+from collections import OrderedDict
+
 import jax
 import jax.numpy as jnp
 
@@ -13,10 +15,8 @@ from model.forward_output import ForwardOutput
 
 SATURATED = 0.9
 """A row is saturated if one word has more than this weight."""
-
-
-AttentionStatistics = dict[str, Array]
-"""The statistics by the names of MEANINGS, one number a head each, [H] (stacked runs: [R, H])."""
+AttentionStatistics = OrderedDict[str, Array]
+"""The statistics by the names of MEANINGS and in that order, which JAX keeps; one number a head, [H] (runs: [R, H])."""
 MEANINGS = {
     "entropy": "Entropy of a row of weights over the log of the number of its words: 1 is uniform, 0 is one word.",
     "effective_words": "1 / sum of squared weights: how many words share the weight of a row.",
@@ -45,15 +45,15 @@ def attention_statistics(tokens_EK: jax.Array, forward: ForwardOutput) -> Attent
     lengths_EHK = jnp.maximum(query_EH[..., None] * key_EHK, 1e-30)
     cosine_EHK = forward.dot_products_BHQK[:, :, 0] / lengths_EHK * word_E1K
     words = count_E1.sum()
-    return {
-        "entropy": entropy_EH.mean(axis=0),
-        "effective_words": jnp.mean(1 / jnp.sum(weight_EHK**2, axis=-1), axis=0),
-        "max_weight": weight_EHK.max(axis=-1).mean(axis=0),
-        "saturated_rows": jnp.mean(weight_EHK.max(axis=-1) > SATURATED, axis=0),
-        "score_std": jnp.sqrt(variance_EH.mean(axis=0)),  # the root of the mean variance within a row
-        "score_max": jnp.max(jnp.abs(score_EHK) * word_E1K, axis=(0, 2)),
-        "row_sum_error": jnp.max(jnp.abs(1 - weight_EHK.sum(axis=-1)), axis=0),
-        "query_norm": query_EH.mean(axis=0),
-        "key_norm": jnp.sum(key_EHK * word_E1K, axis=(0, 2)) / words,
-        "cosine": jnp.sum(cosine_EHK, axis=(0, 2)) / words,
-    }
+    return OrderedDict(
+        entropy=entropy_EH.mean(axis=0),
+        effective_words=jnp.mean(1 / jnp.sum(weight_EHK**2, axis=-1), axis=0),
+        max_weight=weight_EHK.max(axis=-1).mean(axis=0),
+        saturated_rows=jnp.mean(weight_EHK.max(axis=-1) > SATURATED, axis=0),
+        score_std=jnp.sqrt(variance_EH.mean(axis=0)),  # the root of the mean variance within a row
+        score_max=jnp.max(jnp.abs(score_EHK) * word_E1K, axis=(0, 2)),
+        row_sum_error=jnp.max(jnp.abs(1 - weight_EHK.sum(axis=-1)), axis=0),  # about 1e-7 where there is no sink
+        query_norm=query_EH.mean(axis=0),
+        key_norm=jnp.sum(key_EHK * word_E1K, axis=(0, 2)) / words,
+        cosine=jnp.sum(cosine_EHK, axis=(0, 2)) / words,
+    )

@@ -6,7 +6,6 @@ there, without that noise. One mean over rows says little (a few rows can carry 
 are kept, and RMS, median and the share of dead rows are taken from them.
 """
 
-import dataclasses
 import itertools
 from dataclasses import dataclass
 from typing import Any
@@ -140,7 +139,7 @@ def row_norms(model: Model, sample: EvaluationSet) -> jax.Array:
     """Euclidean norm of each row's loss gradient in each parameter group, [E, groups], in nats per parameter unit."""
 
     def loss(params: Params, tokens_K: jax.Array, masked: jax.Array, posterior_V: jax.Array) -> jax.Array:
-        forward = apply(dataclasses.replace(model, params=params), tokens_K[None], masked[None, None])
+        forward = apply(Model(model.config, params, model.scale), tokens_K[None], masked[None, None])
         return excess(posterior_V, forward.logits_BQV[0, 0])
 
     def norms(tokens_K: jax.Array, masked: jax.Array, posterior_V: jax.Array) -> jax.Array:

@@ -56,7 +56,6 @@ def step_metrics(
     experiment: Experiment, first: RunRecord[Measurement], record: RunRecord[Measurement]
 ) -> dict[str, float]:
     """Everything that is followed over training, of one run at one step; `first` is its record of step 0."""
-    statistics = record.measurement.attention_statistics
     norms = record.measurement.gradient_norm_EG, first.measurement.gradient_norm_EG
     return {
         **({"loss": record.loss} if record.step else {}),
@@ -64,8 +63,8 @@ def step_metrics(
         **relation_metrics(experiment, first, record),
         **{
             f"attention_statistics/{name}/head-{head + 1}": float(value)
-            for name in attention_statistics.MEANINGS
-            for head, value in enumerate(statistics[name])
+            for name, values_H in record.measurement.attention_statistics.items()
+            for head, value in enumerate(values_H)
         },
         **norm_metrics(groups(record.params), *norms),
     }

@@ -28,7 +28,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.contexts import training_fingerprint
-from experiments.measuring.attention_statistics import MEANINGS
 from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import Measurement, flat_params, groups
 from experiments.run_directory.files import Arrays
@@ -89,7 +88,7 @@ def step_arrays(experiment: Experiment, record: RunRecord[Measurement]) -> Array
         "model_relevance": by_sentence(observation.model_relevance_GK, table_NR),
         "row_excess": by_sentence(observation.excess_G, table_NR),
         "position_map": measurement.evaluation.position_map_PHK,
-        **{f"attention_statistics/{name}": measurement.attention_statistics[name] for name in MEANINGS},
+        **{f"attention_statistics/{name}": value_H for name, value_H in measurement.attention_statistics.items()},
         "gradient_norm": measurement.gradient_norm_EG,
     }
 

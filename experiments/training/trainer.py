@@ -11,7 +11,6 @@ pictures are drawn. A transfer guard stands round the loop: data moves only wher
 import dataclasses
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 import jax
@@ -44,7 +43,7 @@ SAME_LOGITS = 1e-3
 """By how much of the largest logit the training path may differ from the shown one on fresh parameters."""
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class _Waiting(Generic[M]):
     """A measurement that is still being computed."""
 
