@@ -13,7 +13,7 @@ from data.vocabulary import PAD
 from experiments.ablation.plan import Group
 from experiments.ablation.results import ATTENTION_STATISTICS, Results
 from experiments.measuring.excess import excess_values
-from experiments.measuring.relation import by_place, on_relevant
+from experiments.measuring.metrics import by_place, on_relevant
 
 Summary = Mapping[str, Any]
 """The values of a run's `summary.json` by their names: numbers, its status, and None where there is no number."""

@@ -18,8 +18,7 @@ from experiments.ablation.plan import Group
 from experiments.config.loader import to_yaml
 from experiments.config.schema import FORMAT
 from experiments.measuring.attention_statistics import MEANINGS
-from experiments.run_directory.files import check_version
-from experiments.run_directory.step_arrays import read_npz, write_npz
+from experiments.run_directory.files import check_version, read_npz, write_npz
 
 Floats = NDArray[np.float32]
 ATTENTION_STATISTICS = tuple(MEANINGS)

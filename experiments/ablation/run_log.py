@@ -12,8 +12,7 @@ from experiments.ablation.metrics import Summary, last_record, run_summary, step
 from experiments.ablation.plan import Group, Plan
 from experiments.ablation.results import Results
 from experiments.measuring.metrics import TRAINED, meaning
-from experiments.run_directory.files import write_text
-from experiments.run_directory.summary_file import write_summary
+from experiments.run_directory.files import write_summary, write_text
 from experiments.tracking.event_writer import EventWriter, png_size
 
 COMPARED = (

@@ -23,8 +23,7 @@ from experiments.commands.console import say
 from experiments.commands.process import EXIT_CODE, Interruption
 from experiments.config.loader import to_yaml
 from experiments.run_directory.files import write_text, writing
-from experiments.run_directory.folders import make_run_directory, resume_command
-from experiments.run_directory.lock import run_lock
+from experiments.run_directory.folders import make_run_directory, resume_command, run_lock
 from experiments.training.trainer import Progress
 
 RUNS, RESULTS = "runs", "results"

@@ -9,7 +9,7 @@ from experiments.ablation.results import Results
 from experiments.measuring.measurement import measure_sweep
 from experiments.training import runtime
 from experiments.training.hyperparameters import hyperparameters
-from experiments.training.schedule import record_steps
+from experiments.training.record import record_steps
 from experiments.training.trainer import StopCallback, Trainer
 
 
@@ -46,7 +46,7 @@ class GroupTraining:
             step_T=np.asarray(steps),
             loss_TR=np.stack(losses),
             excess_TRG=np.stack([one.evaluation.excess_G for one in measured]),
-            attention_TNRH=np.stack([list(one.attention_statistics.named().values()) for one in measured]),
+            attention_TNRH=np.stack([list(one.attention_statistics.values()) for one in measured]),
             weights_TRGHK=np.stack([one.weights_GHK for one in measured]),
             position_RPHK=measured[-1].evaluation.position_map_PHK,
             diverged_at_R=diverged[-1],

@@ -21,9 +21,9 @@ from experiments.gradient_study.real_layer import score_statistics
 from experiments.gradient_study.results import TrainedSize
 from experiments.gradient_study.stage_gradients import model_norms
 from experiments.measuring.excess import EvaluationSet, evaluate, make_evaluation_set
-from experiments.training.compiler import Compiler
+from experiments.training.ensemble import Compiler
 from experiments.training.hyperparameters import hyperparameters, training_spec
-from experiments.training.schedule import record_steps
+from experiments.training.record import record_steps
 from experiments.training.trainer import Trainer
 from model.config import ModelConfig
 from model.functional import Model

@@ -21,9 +21,7 @@ from data.world import World
 from experiments.gradient_study.config import CONTROL_STEPS, LayerConfig
 from experiments.gradient_study.norm_statistics import Floats
 from experiments.gradient_study.real_layer import layer_model
-from experiments.training.hyperparameters import Hyperparameters, TrainingSpec
-from experiments.training.optimizer import optimizer, with_factors
-from experiments.training.state import TrainState
+from experiments.training.hyperparameters import Hyperparameters, TrainingSpec, TrainState, optimizer, with_factors
 from experiments.training.update import train_steps
 from model.functional import Params, init_params
 

@@ -16,8 +16,8 @@ from experiments.gradient_study.real_layer import LayerPrograms
 from experiments.gradient_study.results import NORMS, Law, Study
 from experiments.gradient_study.simulated_layer import simulate
 from experiments.gradient_study.theory import query_crossing, query_norms
-from experiments.training.compiler import Compiler
-from experiments.training.schedule import record_steps
+from experiments.training.ensemble import Compiler
+from experiments.training.record import record_steps
 
 _CONTROL_SEEDS = 5
 _DRAWS = 20_000

@@ -18,8 +18,7 @@ from experiments.gradient_study.config import LayerConfig
 from experiments.gradient_study.norm_statistics import Floats, Norms, reduced, scale_factors, stacked
 from experiments.gradient_study.results import NORMS, Layer, LayerMeasurement
 from experiments.gradient_study.stage_gradients import model_norms
-from experiments.training.compiler import Compiler
-from experiments.training.ensemble import Compiled, Ensemble
+from experiments.training.ensemble import Compiled, Compiler, Ensemble
 from model.config import ModelConfig, TransformerConfig
 from model.functional import Model, Params, apply, init_params
 

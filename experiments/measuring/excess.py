@@ -19,8 +19,7 @@ from data.sampler import Batch, SamplerTables, sample, sampler_tables
 from data.vocabulary import PAD
 from data.world import World
 from experiments.config.schema import PIECES, Config
-from experiments.training.arrays import Array
-from experiments.training.update import BATCH_AXIS
+from experiments.training.hyperparameters import BATCH_AXIS, Array
 from model.functional import Model, apply
 from model.loss import excess
 
@@ -49,16 +48,14 @@ class EvaluationSet:
 
 def make_evaluation_set(config: Config, world: World) -> EvaluationSet:
     """The evaluation set of a world: `config.evaluate.sentences` of each kind that the world has (NumPy arrays)."""
-    slots = len(config.task.masked)
-    parts = []
-    for kind, name in enumerate(KINDS):
-        tables = sampler_tables(world, config.task.masked, held_out=name == "held_out")
-        if tables is not None:
-            batch = jax.device_get(_draw(tables, np.int32(kind), config.evaluate.sentences))
-            parts.append((batch, kind * slots + batch.slot_B))
-    tokens_EK = np.concatenate([batch.tokens_BK for batch, _ in parts])
-    masked_E = np.concatenate([batch.masked_B for batch, _ in parts])
-    group_EG = np.concatenate([group for _, group in parts])[:, None] == np.arange(len(KINDS) * slots)
+    slots, count = len(config.task.masked), config.evaluate.sentences
+    parts = {
+        kind: jax.device_get(_draw(tables, np.int32(kind), count)) for kind, tables in _tables(config, world).items()
+    }
+    tokens_EK = np.concatenate([batch.tokens_BK for batch in parts.values()])
+    masked_E = np.concatenate([batch.masked_B for batch in parts.values()])
+    group_E = np.concatenate([kind * slots + batch.slot_B for kind, batch in parts.items()])
+    group_EG = group_E[:, None] == np.arange(len(KINDS) * slots)
     padding = ((0, _padding(len(tokens_EK))), (0, 0))
     return EvaluationSet(
         tokens_EK=np.pad(tokens_EK, padding, mode="edge"),
@@ -70,8 +67,7 @@ def make_evaluation_set(config: Config, world: World) -> EvaluationSet:
 
 def evaluation_shapes(config: Config, world: World) -> EvaluationSet:
     """The shapes of `make_evaluation_set`: known before it, so that what uses it can be compiled meanwhile."""
-    kinds = sum(sampler_tables(world, config.task.masked, held_out) is not None for held_out in (False, True))
-    count = kinds * config.evaluate.sentences
+    count = len(_tables(config, world)) * config.evaluate.sentences
     rows, words = count + _padding(count), len(world.vocabulary)
     return EvaluationSet(
         tokens_EK=jax.ShapeDtypeStruct((rows, world.max_length), np.int32),
@@ -79,6 +75,12 @@ def evaluation_shapes(config: Config, world: World) -> EvaluationSet:
         posterior_EV=jax.ShapeDtypeStruct((rows, words), np.float32),
         share_EG=jax.ShapeDtypeStruct((rows, len(KINDS) * len(config.task.masked)), np.float32),
     )
+
+
+def _tables(config: Config, world: World) -> dict[int, SamplerTables]:
+    """The sampler's tables for each kind of sentences that the world has, by its number in KINDS."""
+    found = (sampler_tables(world, config.task.masked, held_out=name == "held_out") for name in KINDS)
+    return {kind: tables for kind, tables in enumerate(found) if tables is not None}
 
 
 def _padding(count: int) -> int:
@@ -134,14 +136,10 @@ def _sums(model: Model, examples: EvaluationSet) -> tuple[jax.Array, jax.Array, 
     return excess_G, count_PK, jnp.einsum("EP,EHK->PHK", blank_EP, forward.weights_BHQK[:, :, 0])
 
 
-def slot_name(slot: str, number: int) -> str:
-    """A slot's name where no user's word may stand (tags, keys): its own for content slots, else its number."""
-    return slot if slot in CONTENT else f"slot-{number + 1}"
-
-
 def excess_values(masked: Sequence[str], examples: EvaluationSet, excess_G: NDArray[np.floating]) -> dict[str, float]:
     """Excess of one run by kind of context and slot, in nats: `excess/trained/subject`, ..., `excess/held_out/all`."""
-    slots = [slot_name(slot, i) for i, slot in enumerate(masked)]
+    # A tag or a key holds no user's word: other slots than subject, verb and object go by their number.
+    slots = [slot if slot in CONTENT else f"slot-{i + 1}" for i, slot in enumerate(masked)]
     used_G = examples.share_EG.sum(axis=0) > 0
     metrics: dict[str, float] = {}
     for kind, values in zip(KINDS, np.split(np.where(used_G, excess_G, np.nan), len(KINDS)), strict=True):

@@ -6,23 +6,16 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
-from data.errors import InputError
+from data.errors import require
+from data.inference import relevance, relevant_words
 from data.sampler import training_tables
 from data.world import World
 from experiments.config.schema import Config
 from experiments.measuring.excess import KINDS, evaluation_shapes, make_evaluation_set
 from experiments.measuring.measurement import EvaluationData, Measurement, measure
-from experiments.measuring.probes import (
-    OtherRows,
-    Probes,
-    make_probes,
-    masked_probe,
-    other_rows,
-    probe_tokens,
-)
-from experiments.measuring.row_gradients import Sample
+from experiments.measuring.probes import OtherRows, Probes, make_probes, masked_probe, probe_tokens
 from experiments.training.hyperparameters import hyperparameters, training_spec
-from experiments.training.schedule import record_steps
+from experiments.training.record import record_steps
 from experiments.training.trainer import Trainer
 
 _OTHER_ROWS = 24
@@ -89,9 +82,8 @@ def watched_sentences(config: Config, world: World) -> Sentences:
     examples = [probe_tokens(world, sentence, masked, place) for sentence, place in world.examples.items()]
     own = [masked_probe(world, sentence, masked, "probes: ") for sentence in config.probes]
     sentences = [*filter(None, examples), *own]
-    if not sentences:
-        missing = f"the world '{world.name}' has no example with a word of {', '.join(masked)}"
-        raise InputError(f"probes: {missing}; give a sentence to watch")
+    missing = f"the world '{world.name}' has no example with a word of {', '.join(masked)}"
+    require(sentences, f"probes: {missing}; give a sentence to watch")
     return sentences
 
 
@@ -101,9 +93,9 @@ def make_evaluation_data(config: Config, world: World, probes: Probes) -> Evalua
     used = int((examples.share_EG.sum(axis=1) > 0).sum())
     # The last of them: they are of held-out contexts where the world has some.
     last = slice(used - _count(_OTHER_ROWS, config), used)
-    first = slice(0, _count(_SAMPLE_ROWS, config))
-    other = other_rows(world, examples.tokens_EK[last], examples.masked_E[last])
-    sample = Sample(examples.tokens_EK[first], examples.masked_E[first], examples.posterior_EV[first])
+    tokens_OK, masked_O = examples.tokens_EK[last], examples.masked_E[last]
+    other = OtherRows(tokens_OK, masked_O, relevant_words(relevance(world, tokens_OK, masked_O)))
+    sample = jax.tree.map(lambda array: array[: _count(_SAMPLE_ROWS, config)], examples)
     return EvaluationData(examples, probes, other, sample)
 
 
@@ -114,10 +106,9 @@ def evaluation_data_shapes(config: Config, world: World, probes: Probes) -> Eval
     def rows(like: jax.ShapeDtypeStruct, count: int, dtype: type | None = None) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct((_count(count, config), *like.shape[1:]), dtype or like.dtype)
 
-    tokens_EK, masked_E, posterior_EV = examples.tokens_EK, examples.masked_E, examples.posterior_EV
+    tokens_EK, masked_E = examples.tokens_EK, examples.masked_E
     other = OtherRows(rows(tokens_EK, _OTHER_ROWS), rows(masked_E, _OTHER_ROWS), rows(tokens_EK, _OTHER_ROWS, np.bool_))
-    sample = Sample(*(rows(like, _SAMPLE_ROWS) for like in (tokens_EK, masked_E, posterior_EV)))
-    return EvaluationData(examples, probes, other, sample)
+    return EvaluationData(examples, probes, other, jax.tree.map(lambda like: rows(like, _SAMPLE_ROWS), examples))
 
 
 def _count(most: int, config: Config) -> int:

@@ -1,19 +1,36 @@
-"""Everything that is measured at a recorded step, in one compiled program."""
+"""Everything that is measured at a recorded step, in one compiled program.
 
+Gradients are measured row by row and parameter group by parameter group. A row is one masked sentence. Its loss is
+KL(exact posterior || model), whose gradient is what the cross-entropy's is on average over the words that may be masked
+there, without that noise. One mean over rows says little (a few rows can carry all of it), so the norms of single rows
+are kept, and RMS, median and the share of dead rows are taken from them.
+"""
+
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
 
 from experiments.measuring.attention_statistics import AttentionStatistics, attention_statistics
 from experiments.measuring.excess import Evaluation, EvaluationSet, evaluate
 from experiments.measuring.probes import Observation, OtherRows, Probes, observe
-from experiments.measuring.row_gradients import Sample, row_norms
-from experiments.training.arrays import Array
+from experiments.training.hyperparameters import Array
 from experiments.training.program_cache import register_output_types
 from model.forward_output import ForwardOutput
-from model.functional import Model, apply
+from model.functional import Model, Params, apply
+from model.loss import excess
+
+DEAD = 1e-3
+"""A row is dead in a group if its gradient is smaller than this share of the median row's before the first update."""
+GRADIENT_MEANINGS = {
+    "gradient/rms": "Root mean square over rows of the norm of one row's gradient in this group of parameters.",
+    "gradient/median": "Median over rows of that norm: where few rows carry all, it is far below the RMS.",
+    "gradient/dead_rows": "Share of rows whose gradient is below 1/1000 of the median row's before the first update.",
+}
 
 
 @jax.tree_util.register_dataclass
@@ -24,7 +41,8 @@ class EvaluationData:
     examples: EvaluationSet
     probes: Probes
     other: OtherRows
-    sample: Sample
+    sample: EvaluationSet
+    """A few of the examples, for what is too costly on all of them."""
 
 
 @jax.tree_util.register_dataclass
@@ -39,7 +57,7 @@ class Measurement:
     attention_statistics: AttentionStatistics
     """Of the sample's rows."""
     gradient_norm_EG: Array
-    """Norm of each sample row's gradient in each parameter group (G: groups, see `gradient_norms`)."""
+    """Norm of each sample row's gradient in each parameter group (G: groups, see `row_norms`)."""
 
     @property
     def weights_GHK(self) -> Any:
@@ -58,7 +76,7 @@ class SweepMeasurement:
     attention_statistics: AttentionStatistics
 
 
-register_output_types((Evaluation, ForwardOutput, AttentionStatistics, Observation, Measurement, SweepMeasurement))
+register_output_types((Evaluation, ForwardOutput, Observation, Measurement, SweepMeasurement))
 
 
 def measure(model: Model, data: EvaluationData, shards: int = 1) -> Measurement:
@@ -92,8 +110,59 @@ def _forward(model: Model, *rows: tuple[jax.Array, jax.Array]) -> list[ForwardOu
     tokens_BK = jnp.concatenate([tokens for tokens, _ in rows])
     masked_B = jnp.concatenate([masked for _, masked in rows])
     whole = apply(model, tokens_BK, masked_B[:, None])
-    parts, end = [], 0
-    for _, masked in rows:
-        start, end = end, end + len(masked)
-        parts.append(jax.tree.map(lambda array, rows=slice(start, end): array[rows], whole))
-    return parts
+    ends = itertools.accumulate(len(masked) for _, masked in rows)
+    parts = [slice(end - len(masked), end) for end, (_, masked) in zip(ends, rows, strict=True)]
+    return [jax.tree.map(lambda array, part=part: array[part], whole) for part in parts]
+
+
+def group_of(path: tuple[str, ...]) -> str:
+    """The group of a parameter: `attention/query`, `norm`, `mlp`, `token`, ..."""
+    if path[0] == "attention":
+        return f"attention/{path[1]}"
+    if path[0].endswith("_norm"):
+        return "norm"
+    return path[0].partition("_")[0] if path[0].startswith("mlp") else path[0]
+
+
+def flat_params(params: Params) -> dict[tuple[str, ...], Any]:
+    """The leaves of nested parameters by their path."""
+    leaves = jax.tree_util.tree_flatten_with_path(params)[0]
+    return {tuple(str(part.key) for part in path): leaf for path, leaf in leaves}
+
+
+def groups(params: Params) -> list[str]:
+    """Names of the groups, in the order of `row_norms`."""
+    return sorted({group_of(path) for path in flat_params(params)})
+
+
+def row_norms(model: Model, sample: EvaluationSet) -> jax.Array:
+    """Euclidean norm of each row's loss gradient in each parameter group, [E, groups], in nats per parameter unit."""
+
+    def loss(params: Params, tokens_K: jax.Array, masked: jax.Array, posterior_V: jax.Array) -> jax.Array:
+        forward = apply(Model(model.config, params, model.scale), tokens_K[None], masked[None, None])
+        return excess(posterior_V, forward.logits_BQV[0, 0])
+
+    def norms(tokens_K: jax.Array, masked: jax.Array, posterior_V: jax.Array) -> jax.Array:
+        squares = dict.fromkeys(groups(model.params), jnp.float32(0))
+        for path, leaf in flat_params(jax.grad(loss)(model.params, tokens_K, masked, posterior_V)).items():
+            squares[group_of(path)] += jnp.sum(leaf * leaf)
+        return jnp.sqrt(jnp.stack(list(squares.values())))
+
+    return jax.vmap(norms)(sample.tokens_EK, sample.masked_E, sample.posterior_EV)
+
+
+def norm_metrics(names: list[str], norm_EG: NDArray[np.floating], start_EG: NDArray[np.floating]) -> dict[str, float]:
+    """`gradient/rms/<group>`, `gradient/median/<group>` and `gradient/dead_rows/<group>` of one run at one step.
+
+    Args:
+      names: the groups.
+      norm_EG: their row norms now.
+      start_EG: their row norms before the first update, against which a row counts as dead.
+    """
+    values: dict[str, float] = {}
+    for g, name in enumerate(names):
+        norms = norm_EG[:, g].astype(np.float64)
+        values[f"gradient/rms/{name}"] = float(np.sqrt(np.mean(norms**2)))
+        values[f"gradient/median/{name}"] = float(np.median(norms))
+        values[f"gradient/dead_rows/{name}"] = float(np.mean(norms < DEAD * np.median(start_EG[:, g])))
+    return values

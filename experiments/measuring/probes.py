@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import InputError
-from data.inference import pair_posterior, posterior, relevance, relevant_words, template_of
+from data.inference import pair_posterior, posterior, relevance, template_of
 from data.vocabulary import MASK, PAD
 from data.world import World
-from experiments.training.arrays import Array
+from experiments.training.hyperparameters import Array
 from model.forward_output import ForwardOutput
 from model.functional import Model, apply
 from model.interventions import cut_logits
@@ -86,22 +86,18 @@ def masked_probe(world: World, sentence: str, masked: Sequence[str], place: str 
 
 def make_probes(world: World, rows: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Probes:
     """The rows of (tokens, positions to mask), with their exact answers."""
-    tokens_GK = np.full((sum(len(places) for _, places in rows), world.max_length), PAD, np.int32)
-    masked_G, sentence_G = (np.zeros(len(tokens_GK), np.int32) for _ in range(2))
     pairs = [(n, tokens, place) for n, (tokens, places) in enumerate(rows) for place in places]
-    for g, (n, tokens, place) in enumerate(pairs):
-        tokens_GK[g, : len(tokens)] = tokens
-        masked_G[g], sentence_G[g] = place, n
+    padded = [[*tokens, *[PAD] * (world.max_length - len(tokens))] for _, tokens, _ in pairs]
+    tokens_GK = np.asarray(padded, np.int32)
+    sentence_G = np.asarray([n for n, _, _ in pairs], np.int32)
+    masked_G = np.asarray([place for _, _, place in pairs], np.int32)
     row_G = np.arange(len(pairs))
     target_G = tokens_GK[row_G, masked_G]
     exact_GV = posterior(world, tokens_GK, masked_G)
     relevance_GK = relevance(world, tokens_GK, masked_G)
     tokens_GK[row_G, masked_G] = MASK
-    substitutions = _substitutions(world, tokens_GK, masked_G)
-    floats = np.float32
-    return Probes(
-        tokens_GK, masked_G, sentence_G, target_G, exact_GV.astype(floats), relevance_GK.astype(floats), *substitutions
-    )
+    exact = exact_GV.astype(np.float32), relevance_GK.astype(np.float32)
+    return Probes(tokens_GK, masked_G, sentence_G, target_G, *exact, *_substitutions(world, tokens_GK, masked_G))
 
 
 @jax.tree_util.register_dataclass
@@ -115,30 +111,21 @@ class OtherRows:
     """Which words are relevant."""
 
 
-def other_rows(world: World, tokens_OK: Array, masked_O: Array) -> OtherRows:
-    """Masked sentences as further rows."""
-    return OtherRows(tokens_OK, masked_O, relevant_words(relevance(world, tokens_OK, masked_O)))
-
-
 def _substitutions(
     world: World, tokens_GK: NDArray[np.int32], masked_G: NDArray[np.int32]
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
     """Every visible word of every row replaced by every word that could stand there, with its probability."""
-    tokens, rows, keys, weights = [], [], [], []
+    parts = []
     for key in range(tokens_GK.shape[1]):
         here = np.flatnonzero((tokens_GK[:, key] != PAD) & (masked_G != key))
-        if len(here) == 0:
-            continue
-        word_GV = pair_posterior(world, tokens_GK[here], masked_G[here], np.full(len(here), key)).sum(axis=1)
-        for g, word in zip(*np.nonzero(word_GV), strict=True):
-            changed = tokens_GK[here[g]].copy()
-            changed[key] = word
-            tokens.append(changed)
-            rows.append(here[g])
-            keys.append(key)
-            weights.append(word_GV[g, word])
-    integers = np.int32
-    return np.asarray(tokens), np.asarray(rows, integers), np.asarray(keys, integers), np.asarray(weights, np.float32)
+        if len(here):
+            word_GV = pair_posterior(world, tokens_GK[here], masked_G[here], np.full(len(here), key)).sum(axis=1)
+            g_C, word_C = np.nonzero(word_GV)
+            changed_CK = tokens_GK[here[g_C]]
+            changed_CK[:, key] = word_C
+            parts.append((changed_CK, here[g_C], np.full(len(g_C), key), word_GV[g_C, word_C]))
+    tokens_CK, row_C, key_C, weight_C = (np.concatenate(values) for values in zip(*parts, strict=True))
+    return tokens_CK, row_C.astype(np.int32), key_C.astype(np.int32), weight_C.astype(np.float32)
 
 
 def observe(model: Model, probes: Probes, forward: ForwardOutput) -> Observation:

@@ -32,7 +32,7 @@ def sigma(model: Model, examples: EvaluationSet, *, trained: int) -> jax.Array:
     """Std of a row's scores, over all heads and the first `trained` rows, those of trained contexts."""
     tokens_EK, masked_E = examples.tokens_EK[:trained], examples.masked_E[:trained]
     forward = apply(model, tokens_EK, masked_E[:, None])
-    return jnp.sqrt(jnp.mean(attention_statistics(tokens_EK, forward).score_std_H ** 2))
+    return jnp.sqrt(jnp.mean(attention_statistics(tokens_EK, forward)["score_std"] ** 2))
 
 
 def experiment(config: PapersConfig, own: MupConfig, d: int) -> Config:

@@ -17,7 +17,7 @@ from experiments.pictures.attention_map import MapLabels
 from experiments.pictures.film_strip import film_gif, film_strip
 from experiments.replay.saved_model import recorded_steps, saved_model
 from experiments.run_directory.saved_run import SavedRun, load_run
-from experiments.training.schedule import pictured_steps
+from experiments.training.record import pictured_steps
 from model.functional import Model, apply
 
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from data.errors import InputError
 from data.world import World
-from experiments.measuring.row_gradients import flat_params
+from experiments.measuring.measurement import flat_params
+from experiments.run_directory.files import check_stacked
 from experiments.run_directory.saved_run import SavedRun
-from experiments.run_directory.step_arrays import check_stacked
 from model.functional import Model, init_params
 
 

@@ -1,9 +1,12 @@
-"""The folder of a run: one of its own, never one that holds something already."""
+"""The folder of a run: one of its own, never one that holds something already, and one process at a time in it."""
 
+import fcntl
 import itertools
 import os
 import re
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from data.errors import InputError, printable, reporting_os_errors, require
@@ -45,13 +48,40 @@ def check_run_directory(given: str) -> Path:
     # A name may be too long, and a folder may be closed to this user.
     with reporting_os_errors(f"--run-dir {folder}: cannot be used", "name another folder"):
         require(not folder.exists() or folder.is_dir(), f"--run-dir {folder}: is a file; name a new folder")
-        require(not folder.exists() or not any(folder.iterdir()), not_empty(folder))
+        require(not folder.exists() or not any(folder.iterdir()), _not_empty(folder))
     return folder
 
 
-def not_empty(folder: Path) -> str:
+def _not_empty(folder: Path) -> str:
     """The error for a folder that holds something."""
     return f"--run-dir {folder}: is not empty, and nothing is overwritten; name a new folder"
+
+
+@contextmanager
+def run_lock(folder: Path, new: bool = False) -> Iterator[None]:
+    """Lock a run's folder against other processes; the lock ends with the process, however that ends.
+
+    On a file system without locks (not every cluster's disk has them) the run goes on without one.
+
+    Args:
+      folder: the run's folder.
+      new: the run is new, so the folder must be empty: another process may have written into it since it was checked.
+
+    Raises:
+      InputError: another process holds it, it cannot be written to, or it is not empty.
+    """
+    path = folder / ".lock"
+    with reporting_os_errors(f"{folder}: cannot be written to", "name another folder"):
+        file = path.open("a")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"{folder}: another process works in it; wait for it, or stop it") from None
+        except OSError:  # this file system has no locks
+            pass
+        require(not new or all(other == path for other in folder.iterdir()), _not_empty(folder))
+        yield
 
 
 def folders_in(root: Path, option: str) -> list[Path]:
@@ -115,12 +145,3 @@ def _make(folder: Path, exist_ok: bool) -> bool:
 def run_folders(folder: Path, seed: int, seeds: int) -> list[Path]:
     """The folder of each run: `folder` itself, or `folder/seed-3` and so on where there are several."""
     return [folder] if seeds == 1 else [folder / f"seed-{seed + run}" for run in range(seeds)]
-
-
-def cannot_write(folder: Path, error: OSError, kept: str = "") -> InputError:
-    """The error for a folder that the system does not let us write to; `kept` says what is not lost."""
-    reason, end = error.strerror or error, f"; {kept}" if kept else ""
-    place = error.filename2 or error.filename
-    if place and isinstance(error, IsADirectoryError | NotADirectoryError):  # something stands in a file's place
-        return InputError(f"{place}: cannot be written to ({reason}); move what is there away{end}")
-    return InputError(f"{folder}: cannot be written to ({reason}); free some space, or choose --run-dir{end}")

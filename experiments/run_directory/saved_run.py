@@ -5,7 +5,6 @@ run.record["weights"][-1, 0, 0]     the last map of sentence 0, masked word 0: [
 run.params(-1)                      the parameters at the last recorded step, as `model.functional.apply` takes them
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,9 +16,8 @@ from data.errors import InputError, require
 from data.files import is_file, is_folder
 from experiments.config.loader import load_config
 from experiments.config.schema import Config
+from experiments.run_directory.files import Arrays, RecordFile, read_summary
 from experiments.run_directory.folders import run_folders
-from experiments.run_directory.step_arrays import Arrays, RecordFile
-from experiments.run_directory.summary_file import read_summary
 
 
 @dataclass(frozen=True)
@@ -58,8 +56,15 @@ class SavedRun:
 
     def params(self, t: int = -1) -> dict[str, Any]:
         """The parameters at recorded step number `t` (the last by default), nested as the model takes them."""
-        arrays = {name: array for name, array in self.all_params.items() if name not in ("version", "step")}
-        return nested_params({name: array[t] for name, array in arrays.items()})
+        arrays = {name: array[t] for name, array in self.all_params.items() if name not in ("version", "step")}
+        nested: dict[str, Any] = {}
+        for name, array in arrays.items():
+            *parents, leaf = name.split("/")
+            inner = nested
+            for parent in parents:
+                inner = inner.setdefault(parent, {})
+            inner[leaf] = array
+        return nested
 
 
 def load_run(path: str | Path) -> SavedRun:
@@ -77,15 +82,3 @@ def load_run(path: str | Path) -> SavedRun:
     if is_file(folder.parent / "config.yaml") and is_folder(folder):
         return SavedRun(folder, load_config(str(folder.parent / "config.yaml"), {}), {})
     raise InputError(f"{folder}: no run lies here (there is no config.yaml); see python -m experiments.runs")
-
-
-def nested_params(arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters as the model takes them, from arrays named by their path."""
-    params: dict[str, Any] = {}
-    for name, array in arrays.items():
-        *parents, leaf = name.split("/")
-        inner = params
-        for parent in parents:
-            inner = inner.setdefault(parent, {})
-        inner[leaf] = array
-    return params

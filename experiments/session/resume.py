@@ -6,19 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.errors import InputError
+from data.errors import InputError, require
 from data.files import is_file
 from experiments.config.fields import values_of
 from experiments.config.loader import load_config
 from experiments.config.schema import Config
 from experiments.measuring.experiment import Experiment
-from experiments.measuring.measurement import EvaluationData, Measurement
-from experiments.measuring.row_gradients import flat_params
-from experiments.run_directory.files import NewerFileError
+from experiments.measuring.measurement import EvaluationData, Measurement, flat_params
+from experiments.run_directory.files import Arrays, NewerFileError, RecordFile, check_stacked, read_summary
 from experiments.run_directory.folders import check_place, run_folders
 from experiments.run_directory.saved_run import load_run
-from experiments.run_directory.step_arrays import Arrays, RecordFile, check_stacked
-from experiments.run_directory.summary_file import read_summary
 from experiments.tracking.recorded_arrays import fixed_arrays
 from experiments.training.trainer import ResumePoint, Trainer
 from model.functional import Params
@@ -48,14 +45,13 @@ def resumed_config(folder: Path, name: str | None, overrides: dict[str, str]) ->
     """
     check_place(folder, "--resume")
     own = load_run(folder).config
-    if not is_file(folder / "config.yaml"):
-        raise InputError(f"--resume {folder}: is one of several runs; resume {folder.parent}")
+    require(is_file(folder / "config.yaml"), f"--resume {folder}: is one of several runs; resume {folder.parent}")
     wanted = load_config(str(folder / "config.yaml") if name is None else name, overrides)
     before, after = values_of(own), values_of(wanted)
     refused = [name for name in before if before[name] != after[name] and name != "train.steps"]
-    if refused:
-        shown = ", ".join(f"{name} {before[name]} -> {after[name]}" for name in refused)
-        raise InputError(f"--resume {folder}: its config cannot change ({shown}); leave that out, or start a new run")
+    shown = ", ".join(f"{name} {before[name]} -> {after[name]}" for name in refused)
+    fixed = f"--resume {folder}: its config cannot change ({shown}); leave that out, or start a new run"
+    require(not refused, fixed)
     return wanted
 
 
@@ -72,12 +68,11 @@ def find_resume_point(
     found, damaged = checkpoints.restore(trainer.empty_states())
     steps = experiment.config.train.steps
     runs = run_folders(folder, experiment.config.seed, experiment.config.seeds)
-    if found is None and damaged:
-        raise InputError(f"{folder}: no checkpoint of it can be read; restore them, or start a new run")
-    if found is None and any(_is_finished(run) for run in runs):
-        raise InputError(f"{folder}: is finished, and has no checkpoint to go on from; start a new run")
     expected = fixed_arrays(experiment, trainer.empty_states().params)
     if found is None:
+        require(not damaged, f"{folder}: no checkpoint of it can be read; restore them, or start a new run")
+        ended = any(_is_finished(run) for run in runs)
+        require(not ended, f"{folder}: is finished, and has no checkpoint to go on from; start a new run")
         for run in runs:
             _check_start(expected, run)
         return trainer.beginning, [f"{folder}: has no whole checkpoint; starting again at step 0"]
@@ -87,13 +82,12 @@ def find_resume_point(
     if finished and (states.diverged_at >= 0).all():
         at = int(states.diverged_at.max())
         return Finished(f"{folder}: diverged at update {at:,}; start a new run", diverged=True), []
-    if step > steps:
-        raise InputError(f"--train.steps: the run has made {step:,} already; ask for more, not {steps:,}")
+    require(step <= steps, f"--train.steps: the run has made {step:,} already; ask for more, not {steps:,}")
     if step == steps and finished:
         return Finished(f"{folder}: is finished; raise --train.steps to go on with it"), []
     recorded = [_recorded_steps(expected, states.params, run, step) for run in runs]
-    if any(one != recorded[0] for one in recorded):
-        raise InputError(f"{folder}: its runs did not record the same steps; restore their files, or start a new run")
+    alike = all(one == recorded[0] for one in recorded)
+    require(alike, f"{folder}: its runs did not record the same steps; restore their files, or start a new run")
     said = [f"the checkpoint of step {one:,} is damaged; going back to the one before" for one in damaged]
     # With the same config these are the planned steps; they differ where the number of steps was raised.
     planned = sorted({*recorded[0], *(later for later in trainer.steps if later >= step)})
@@ -112,8 +106,8 @@ def _recorded_steps(expected: Arrays, params: Params, folder: Path, last: int) -
     shapes = {"/".join(path): leaf.shape[1:] for path, leaf in flat_params(params).items()}
     check_stacked(saved.path, arrays["params"], shapes)
     steps = [[int(step) for step in np.ravel(one.get("step", ())) if step <= last] for one in arrays.values()]
-    if steps[0] != steps[1] or steps[0][:1] != [0] or steps[0] != sorted(set(steps[0])):
-        raise InputError(f"{folder}: record and params hold different steps; restore them, or start a new run")
+    whole = steps[0] == steps[1] and steps[0][:1] == [0] and steps[0] == sorted(set(steps[0]))
+    require(whole, f"{folder}: record and params hold different steps; restore them, or start a new run")
     return steps[0]
 
 
@@ -124,18 +118,17 @@ def _check_start(expected: Arrays, folder: Path) -> None:
       InputError: it cannot be read, or is that of another training.
     """
     for file in (RecordFile(folder, name) for name in ("record", "params")):
-        if file.exists():
-            arrays = file.read(until=-1)  # training writes all steps anew
-            if "words" in arrays:
-                _check_record(expected, file.path, arrays)
+        arrays = file.read(until=-1) if file.exists() else {}  # training writes all steps anew
+        if "words" in arrays:
+            _check_record(expected, file.path, arrays)
 
 
 def _check_record(expected: Arrays, path: Path, record: Arrays) -> None:
     """Make sure that a record watches the expected sentences, and is of their world."""
     for name, array in expected.items():
         # Exact answers may differ in the last bit between versions of the libraries.
-        if array.dtype.kind != "f" and not np.array_equal(record.get(name, np.nan), array):
-            raise InputError(f"{path}: does not fit the run's config and world; restore it, or start a new run")
+        fits = array.dtype.kind == "f" or np.array_equal(record.get(name, np.nan), array)
+        require(fits, f"{path}: does not fit the run's config and world; restore it, or start a new run")
 
 
 def _is_finished(folder: Path, steps: int | None = None) -> bool:

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from rich.console import Console
 
-from data.errors import InputError
+from data.errors import require
 from data.world import load_world
 from experiments.commands.console import say
 from experiments.commands.process import EXIT_CODE, Interruption
@@ -19,12 +19,10 @@ from experiments.config.schema import Config
 from experiments.measuring.experiment import Experiment, MakeTrainer, prepare
 from experiments.measuring.measurement import EvaluationData, Measurement
 from experiments.measuring.metrics import mean_excess
-from experiments.run_directory.files import write_text
-from experiments.run_directory.folders import cannot_write, make_run_directory, resume_command
-from experiments.run_directory.lock import run_lock
-from experiments.session.progress_bar import TrainingBar
+from experiments.run_directory.files import cannot_write, write_text
+from experiments.run_directory.folders import make_run_directory, resume_command, run_lock
 from experiments.session.resume import Finished, find_resume_point
-from experiments.session.terminal import report
+from experiments.session.terminal import TrainingBar, report
 from experiments.tracking.tracker import Tracker
 from experiments.training import runtime
 from experiments.training.trainer import Progress, Record, ResumePoint, Trainer
@@ -68,8 +66,8 @@ def train(
 def resume(config: Config, folder: Path, console: Console | None = None, make_trainer: MakeTrainer = Trainer) -> int:
     """Go on with the training in `folder`; `config` is its own, or the same with more steps. Otherwise as `train`."""
     with Interruption() as stop:
-        if jax.process_count() > 1:
-            raise InputError("--resume: works with one process; start it without JAX_COORDINATOR_ADDRESS")
+        alone = "--resume: works with one process; start it without JAX_COORDINATOR_ADDRESS"
+        require(jax.process_count() == 1, alone)
         experiment, trainer = prepare(config, load_world(config.world), make_trainer)
         return _Session(experiment, trainer, folder, stop, console).run(resumed=True)
 
@@ -97,13 +95,14 @@ class _Session:
 
         try:
             with run_lock(self._folder, new=not resumed), Checkpoints(self._folder) as checkpoints:
-                point, said = self._trainer.beginning, list[str]()
-                if resumed:
-                    found, said = find_resume_point(self._experiment, self._trainer, self._folder, checkpoints)
-                    if isinstance(found, Finished):
-                        say(self._console, found.message)
-                        return 3 if found.diverged else 0
-                    point = found
+                point, said = (
+                    find_resume_point(self._experiment, self._trainer, self._folder, checkpoints)
+                    if resumed
+                    else (self._trainer.beginning, list[str]())
+                )
+                if isinstance(point, Finished):
+                    say(self._console, point.message)
+                    return 3 if point.diverged else 0
                 if not self._saves:
                     said.append("several processes: no checkpoints are saved; a run that is stopped has to begin again")
                 for line in said:
@@ -111,8 +110,7 @@ class _Session:
                 write_text(self._folder / "config.yaml", to_yaml(self._experiment.config))
                 return self._train(point, checkpoints)
         except OSError as error:
-            until = self._recorded_until
-            kept = "" if until < 0 else f"what was recorded up to step {until:,} is kept"
+            kept = f"what was recorded up to step {self._recorded_until:,} is kept" if self._recorded_until >= 0 else ""
             raise cannot_write(self._folder, error, kept) from None
 
     def _train(self, point: ResumePoint, checkpoints: "Checkpoints") -> int:
@@ -138,26 +136,18 @@ class _Session:
                 tracker.record(record)
                 last, self._recorded_until = record, record.step
                 if point.states is None or record.step > point.step:
-                    progress = Progress(record.step, record.states, record.time)
-                    self._save(checkpoints, progress, record, at_once=record.step == point.steps[-1])
+                    self._save(checkpoints, record, at_once=record.step == point.steps[-1])
             bar.stop()
             end = now or Progress(point.step, point.states or last.states, last.time)
-            self._save(checkpoints, end, last, at_once=True)
+            self._save(checkpoints, last if last.step == end.step else end, at_once=True)
             checkpoints.wait()  # so that a later process can finish what is begun below
             return self._end(tracker, point, first, last, end.step)
 
-    def _save(
-        self,
-        checkpoints: "Checkpoints",
-        progress: Progress,
-        record: Record[Measurement] | None = None,
-        at_once: bool = False,
-    ) -> None:
-        """Save a checkpoint, if the last one is old enough; the best is chosen among those that have a record."""
+    def _save(self, checkpoints: "Checkpoints", progress: Progress, at_once: bool = False) -> None:
+        """Save a checkpoint, if the last one is old enough; the best is chosen among those of records."""
         due = at_once or time.monotonic() - self._saved_at >= self._experiment.config.track.checkpoint_seconds
         if due and self._saves:
-            measured = record is not None and record.step == progress.step
-            excess = mean_excess(self._experiment, record) if record is not None and measured else np.inf
+            excess = mean_excess(self._experiment, progress) if isinstance(progress, Record) else np.inf
             checkpoints.save(progress.step, self._trainer.ensemble.fetch(progress.states), excess, progress.time)
             self._saved_at = time.monotonic()
 
@@ -170,8 +160,7 @@ class _Session:
         if step < point.steps[-1] and len(diverged) < config.seeds:
             if last.step or point.step == 0:  # else an earlier process said more than is known here
                 tracker.interrupted(last)
-            again = resume_command(self._folder)
-            say(console, f"interrupted and saved at step {step:,}; go on with  {again}")
+            say(console, f"interrupted and saved at step {step:,}; go on with  {resume_command(self._folder)}")
             return EXIT_CODE
         tracker.finish(last)
         report(self._experiment, first, last, self._folder, console)

@@ -1,23 +1,27 @@
-"""The result of a training in the terminal: what the model does with the masked words, and how well.
+"""A training in the terminal: its progress bar, and its result, what the model does with the masked words and how well.
 
 Words come from users: they are shown as text, never as markup, and without control characters.
 """
 
 import shlex
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
 from rich.style import Style
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from data.errors import printable
-from experiments.measuring.answers import RowResult, row_results
+from experiments.config.schema import Config
 from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import Measurement
-from experiments.measuring.metrics import excess_metrics, relation_metrics
-from experiments.training.trainer import Record
+from experiments.measuring.metrics import RowResult, excess_metrics, mean_excess, relation_metrics, row_results
+from experiments.run_directory.folders import run_folders
+from experiments.training.trainer import Progress, Record
 
 _PALE, _DARK = np.array([235, 241, 250]), np.array([8, 81, 156])
 """Background of a weight of 0 and of 1, as in the pictures."""
@@ -38,6 +42,49 @@ _WEIGHT = (
 )
 
 
+class TrainingBar:
+    """Shows how far a training is, and its last record; use it in a `with`. Nothing is shown where no terminal is."""
+
+    def __init__(self, experiment: Experiment, console: Console, start: int = 0) -> None:
+        """`start` is the step from which the training goes on: what was made before tells nothing of the time left."""
+        # In 80 columns it is the bar that gives way.
+        measured = TextColumn("{task.description}", table_column=Column(no_wrap=True))
+        count, left = TextColumn("{task.completed:,}/{task.total:,}"), TimeRemainingColumn(compact=True)
+        self._experiment, self._measured = experiment, {"record": "", "speed": ""}
+        self._bar = RichProgress(
+            BarColumn(24), count, measured, left, console=console, disable=not console.is_terminal, transient=True
+        )
+        self._task = self._bar.add_task("compiling", total=experiment.config.train.steps, completed=start)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Take the bar away, before something else is printed."""
+        self._bar.stop()
+
+    def move(self, progress: Progress) -> None:
+        """Show how far the training has come, and how fast it is."""
+        speed = progress.time.rate * self._experiment.config.seeds
+        self._show(progress.step, "speed", f"{speed:,.0f} updates/s")
+
+    def record(self, record: Record[Measurement]) -> None:
+        """Show a record: the loss of the runs that have not diverged, and the excess of all; step 0 has no loss."""
+        if record.step:
+            known = record.loss_R[np.isfinite(record.loss_R)]
+            loss = known.mean() if known.size else np.nan
+            self._show(None, "record", f"loss {loss:.3f}  excess {mean_excess(self._experiment, record):.4f} nats")
+
+    def _show(self, step: int | None, part: str, text: str) -> None:
+        self._measured[part] = text
+        shown = "  ".join(filter(None, self._measured.values()))
+        self._bar.update(self._task, completed=step, description=shown, refresh=True)
+
+
 def report(
     experiment: Experiment, first: Record[Measurement], last: Record[Measurement], folder: Path, console: Console
 ) -> None:
@@ -47,40 +94,45 @@ def report(
     console.print(Text(f"What the model looks at to guess each masked word{seed}", style="bold"))
     console.print(Text(_ROWS, style="dim"))
     rows = row_results(experiment, last.of(0))
-    for sentence in _shown(experiment):
+    count = len(experiment.sentences)
+    for sentence in sorted({0, *range(count - len(experiment.config.probes), count)}):  # the config's own come last
         console.print(_attention_table([row for row in rows if row.sentence == sentence]))
         console.print()
     console.print(_figures(experiment, first, last))
     console.print(Text(f"\n{_EXCESS}\n\n{_WEIGHT}", style="dim"))
-    shown = shlex.quote(printable(str(folder)))
-    logs = shlex.quote(printable(str(folder.parent)))
-    console.print(Text.assemble("\nThis run lies in  ", (shown, "bold")), soft_wrap=True)
-    if experiment.config.track.images:
-        where = folder if experiment.config.seeds == 1 else folder / f"seed-{experiment.config.seed}"
-        console.print(Text(f"Pictures          {shlex.quote(printable(str(where / 'attention.png')))}"), soft_wrap=True)
-    console.print(Text.assemble("Watch it with     ", (f"tensorboard --logdir {logs}", "bold")), soft_wrap=True)
-    if experiment.config.seeds > 1:  # hundreds of runs in one dashboard are a thicket
-        overview = shlex.quote(printable(str(folder / "overview")))
-        console.print(Text(f"At a glance       tensorboard --logdir {overview}"), soft_wrap=True)
+    _print_places(experiment.config, folder, console)
 
 
-def _shown(experiment: Experiment) -> list[int]:
-    """The first sentence, and those that the config adds, which come last."""
-    count = len(experiment.sentences)
-    return sorted({0, *range(count - len(experiment.config.probes), count)})
+def _print_places(config: Config, folder: Path, console: Console) -> None:
+    """Print where everything lies."""
+
+    def quoted(path: Path) -> str:
+        return shlex.quote(printable(str(path)))
+
+    first, *_ = run_folders(folder, config.seed, config.seeds)
+    console.print(Text.assemble("\nThis run lies in  ", (quoted(folder), "bold")), soft_wrap=True)
+    if config.track.images:
+        console.print(Text(f"Pictures          {quoted(first / 'attention.png')}"), soft_wrap=True)
+    watch = f"tensorboard --logdir {quoted(folder.parent)}"
+    console.print(Text.assemble("Watch it with     ", (watch, "bold")), soft_wrap=True)
+    if config.seeds > 1:  # hundreds of runs in one dashboard are a thicket
+        console.print(Text(f"At a glance       tensorboard --logdir {quoted(folder / 'overview')}"), soft_wrap=True)
 
 
 def _attention_table(rows: list[RowResult]) -> Table:
-    table = Table(box=None, padding=0, header_style="dim")
-    table.add_column("masked  ", style="bold", no_wrap=True)
-    for word in rows[0].words:
-        table.add_column(Text(f"{printable(word)} "), justify="center", no_wrap=True, min_width=5)
-    table.add_column("  guess", no_wrap=True)
-    table.add_column("  exact", no_wrap=True)
+    words = [Text(f"{printable(word)} ") for word in rows[0].words]
+    table = Table(
+        Column("masked  ", style="bold", no_wrap=True),
+        *(Column(word, justify="center", no_wrap=True, min_width=5) for word in words),
+        *(Column(name, no_wrap=True) for name in ("  guess", "  exact")),
+        box=None,
+        padding=0,
+        header_style="dim",
+    )
     for row in rows:
-        weights = row.weights_HK.mean(axis=0)
-        cells = [_cell(float(weight), k == row.masked) for k, weight in enumerate(weights)]
-        table.add_row(Text(printable(row.words[row.masked])), *cells, _answer(*row.guess), _answer(*row.exact))
+        cells = [_cell(float(weight), k == row.masked) for k, weight in enumerate(row.weights_HK.mean(axis=0))]
+        answers = [Text(f"  {printable(word)} {100 * chance:.0f} %") for word, chance in (row.guess, row.exact)]
+        table.add_row(Text(printable(row.words[row.masked])), *cells, *answers)
     return table
 
 
@@ -95,20 +147,14 @@ def _cell(weight: float, masked: bool) -> Text:
     return Text(text, style=Style.parse(f"{ink} on rgb({colour[0]},{colour[1]},{colour[2]})"))
 
 
-def _answer(word: str, probability: float) -> Text:
-    return Text(f"  {printable(word)} {100 * probability:.0f} %")
-
-
 def _figures(experiment: Experiment, first: Record[Measurement], last: Record[Measurement]) -> Table:
     """Excess and relation beside their baselines: the value of one run, or the median and range of several."""
     runs = list(zip(first.runs(), last.runs(), strict=True))
     excess = [excess_metrics(experiment, now) for _, now in runs]
     before = [excess_metrics(experiment, start) for start, _ in runs]
     relation = [relation_metrics(experiment, start, now) for start, now in runs]
-    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-    table.add_column(justify="left")
-    table.add_column(justify="right", style="bold", no_wrap=True)
-    table.add_column(justify="left", style="dim")
+    columns = Column(), Column(justify="right", style="bold", no_wrap=True), Column(style="dim")
+    table = Table(*columns, box=None, padding=(0, 2, 0, 0), show_header=False)
 
     def value(found: list[dict[str, float]], name: str, digits: int) -> str:
         return f"{np.median([metrics[name] for metrics in found]):.{digits}f}"

@@ -9,8 +9,7 @@ import numpy as np
 from data.sampler import SamplerTables, training_tables
 from experiments.ablation.plan import Group
 from experiments.speed.update_speed import Run, ensemble_run, every_row_loss, seconds_in_turns
-from experiments.training.hyperparameters import Hyperparameters, TrainingSpec, hyperparameters
-from experiments.training.state import TrainState, init_state
+from experiments.training.hyperparameters import Hyperparameters, TrainingSpec, TrainState, hyperparameters, init_state
 from experiments.training.trainer import one_run
 from experiments.training.update import train_steps
 

@@ -11,8 +11,14 @@ from data.sampler import Batch, SamplerTables, training_tables
 from data.world import World
 from experiments.config.schema import Config
 from experiments.training.ensemble import Ensemble
-from experiments.training.hyperparameters import Hyperparameters, TrainingSpec, hyperparameters, training_spec
-from experiments.training.state import TrainState, init_state
+from experiments.training.hyperparameters import (
+    Hyperparameters,
+    TrainingSpec,
+    TrainState,
+    hyperparameters,
+    init_state,
+    training_spec,
+)
 from experiments.training.update import Loss, masked_row_loss, train_steps
 from model.functional import Model, apply
 from model.loss import cross_entropy

@@ -21,8 +21,7 @@ from data.world import load_world
 from experiments.commands.console import say
 from experiments.config.loader import to_yaml
 from experiments.run_directory.files import write_text, writing
-from experiments.run_directory.folders import make_run_directory
-from experiments.run_directory.lock import run_lock
+from experiments.run_directory.folders import make_run_directory, run_lock
 from experiments.statistics.claims import Claim
 from experiments.studies.saved import read_saved, write_saved
 from experiments.studies.verdicts import predictions_page, print_verdicts

@@ -19,9 +19,8 @@ import numpy as np
 from data.errors import InputError, require
 from data.files import is_file, is_folder
 from experiments.config.schema import FORMAT
-from experiments.run_directory.files import check_version
+from experiments.run_directory.files import Arrays, check_version, read_npz, write_npz
 from experiments.run_directory.folders import command_of
-from experiments.run_directory.step_arrays import Arrays, read_npz, write_npz
 
 Found = TypeVar("Found")
 FILE = "measured.npz"

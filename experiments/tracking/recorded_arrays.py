@@ -18,7 +18,7 @@ and at each recorded step, stacked [T, ...]:
     model_relevance [N, R, K], row_excess [N, R]
     position_map [K, H, K]                     mean attention by position alone: blank at, head, key at
     attention_statistics/... [H]                             see `attention_statistics`
-    gradient_norm [E, P]                       of the sample's rows, see `row_gradients`
+    gradient_norm [E, P]                       of the sample's rows, see `row_norms`
 """
 
 import dataclasses
@@ -29,9 +29,8 @@ from numpy.typing import NDArray
 
 from data.contexts import training_fingerprint
 from experiments.measuring.experiment import Experiment
-from experiments.measuring.measurement import Measurement
-from experiments.measuring.row_gradients import flat_params, groups
-from experiments.run_directory.step_arrays import Arrays
+from experiments.measuring.measurement import Measurement, flat_params, groups
+from experiments.run_directory.files import Arrays
 from experiments.training.trainer import RunRecord
 from model.forward_output import ForwardOutput
 from model.functional import Params
@@ -80,7 +79,6 @@ def step_arrays(experiment: Experiment, record: RunRecord[Measurement]) -> Array
         field.name.rpartition("_")[0]: by_sentence(_without_query_axis(field.name, observation.forward), table_NR)
         for field in dataclasses.fields(ForwardOutput)
     }
-    statistics = measurement.attention_statistics.named()
     used_G = experiment.data.examples.share_EG.sum(axis=0) > 0
     return {
         "loss": np.asarray(record.loss, np.float32),
@@ -90,7 +88,7 @@ def step_arrays(experiment: Experiment, record: RunRecord[Measurement]) -> Array
         "model_relevance": by_sentence(observation.model_relevance_GK, table_NR),
         "row_excess": by_sentence(observation.excess_G, table_NR),
         "position_map": measurement.evaluation.position_map_PHK,
-        **{f"attention_statistics/{name}": values_H for name, values_H in statistics.items()},
+        **{f"attention_statistics/{name}": value_H for name, value_H in measurement.attention_statistics.items()},
         "gradient_norm": measurement.gradient_norm_EG,
     }
 

@@ -12,8 +12,7 @@ from experiments.config.schema import Config
 from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import Measurement
 from experiments.measuring.metrics import COMPARED, meaning, step_metrics
-from experiments.run_directory.step_arrays import Arrays, RecordFile
-from experiments.run_directory.summary_file import write_summary
+from experiments.run_directory.files import Arrays, RecordFile, write_summary
 from experiments.tracking.event_writer import EventWriter, png_size
 from experiments.tracking.projector import write_projector
 from experiments.tracking.recorded_arrays import params_arrays, step_arrays

@@ -1,9 +1,8 @@
 """The page of a run in TensorBoard's text dashboard: what is seen in the other dashboards, with this run's numbers."""
 
-from experiments.measuring.answers import RowResult, row_results
 from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import Measurement
-from experiments.measuring.metrics import excess_metrics, relation_metrics
+from experiments.measuring.metrics import RowResult, excess_metrics, relation_metrics, row_results
 from experiments.reports.report import escaped
 from experiments.training.trainer import RunRecord
 

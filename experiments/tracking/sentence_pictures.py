@@ -10,7 +10,7 @@ from data.inference import relevant_words
 from data.vocabulary import PAD
 from experiments.pictures.attention_map import MapLabels, MapPicture
 from experiments.pictures.film_strip import film_strip
-from experiments.run_directory.step_arrays import Arrays
+from experiments.run_directory.files import Arrays
 
 
 class SentencePictures:

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from experiments.measuring.answers import row_results
 from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import Measurement
-from experiments.measuring.metrics import excess_metrics, relation_metrics, scores
+from experiments.measuring.metrics import excess_metrics, on_relevant, relation_metrics, relevant_in, row_results
 from experiments.training.trainer import RunRecord
 
 
@@ -21,7 +20,8 @@ def summary(
     A word that is called as one of the names that every run has (`all`, `head-1`) is left out.
     """
     diverged = last.diverged_at >= 0
-    rows = zip(row_results(experiment, last), scores(experiment, first, last).weight_GH, strict=True)
+    weight_GH = on_relevant(last.measurement.weights_GHK, relevant_in(experiment.data.probes))
+    rows = zip(row_results(experiment, last), weight_GH, strict=True)
     words: dict[str, float] = {}
     for row, weight_H in rows:
         if row.sentence == 0:

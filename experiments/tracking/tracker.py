@@ -17,7 +17,7 @@ from experiments.tracking.event_writer import EventWriter
 from experiments.tracking.recorded_arrays import fixed_arrays
 from experiments.tracking.run_log import RunLog
 from experiments.tracking.sentence_pictures import SentencePictures
-from experiments.training.schedule import pictured_steps
+from experiments.training.record import pictured_steps
 from experiments.training.trainer import Record, ResumePoint
 
 OVERVIEW = "overview"

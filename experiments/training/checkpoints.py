@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import jax
@@ -24,8 +23,8 @@ import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as policies
 
-from experiments.training.arrays import Tree
-from experiments.training.stopwatch import TrainingTime
+from experiments.training.hyperparameters import Tree
+from experiments.training.record import TrainingTime
 
 FOLDER = "checkpoints"
 _KEPT = 2
@@ -44,7 +43,7 @@ class Checkpoints:
         sys.unraisablehook = _without_closed_loops
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             with _system_errors():
                 if "_manager" in vars(self):
@@ -58,12 +57,9 @@ class Checkpoints:
     @cached_property
     def _manager(self) -> ocp.CheckpointManager:
         """Made when something is saved: orbax tidies up in the folder, which a run that is refused leaves as it is."""
-        keep = [
-            policies.LatestN(_KEPT),
-            policies.BestN(get_metric_fn=lambda metrics: metrics["excess"], reverse=True, n=1),
-        ]
+        best = policies.BestN(get_metric_fn=lambda metrics: metrics["excess"], reverse=True, n=1)
         options = ocp.CheckpointManagerOptions(
-            preservation_policy=policies.AnyPreservationPolicy(keep),
+            preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(_KEPT), best]),
             best_fn=lambda metrics: metrics["excess"],  # without it metrics are not written
             best_mode="min",
             enable_async_checkpointing=True,
@@ -164,7 +160,6 @@ def _named(states: Tree) -> dict[str, Any]:
 
 def _digest(states: Tree) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    for leaf in jax.tree.leaves(states):
-        array = np.ascontiguousarray(leaf)
+    for array in _named(states).values():
         digest.update(f"{array.dtype} {array.shape}".encode() + array.tobytes())
     return digest.hexdigest()

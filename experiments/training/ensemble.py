@@ -5,7 +5,7 @@ its runs one after the other (`lax.map`), on an accelerator all at once (`vmap`)
 """
 
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -14,22 +14,55 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from experiments.training.arrays import Tree
-from experiments.training.compiler import Compiler, Options
+from experiments.training.hyperparameters import BATCH_AXIS, Tree
 from experiments.training.program_cache import load_or_trace
-from experiments.training.update import BATCH_AXIS
 
 RUN_AXIS = "run"
+_COMPILERS = 2
+_Options = dict[str, str | bool] | None
 _OTHER_OPTIONS: dict[str, str | bool] = (
     {"xla_cpu_use_fusion_emitters": False} if jaxlib.version.__version_info__ < (0, 11) else {}
 )
 """XLA's older code generator compiles our programs in 60 % of the time, and they run as fast. jaxlib 0.11.2 lost it."""
 
 
+class Compiler:
+    """Compiles what is submitted, two programs at a time in the order in which they come, in the background.
+
+    It begins at once; or, if it is made with `wait`, when `start` is called. Lowering is Python, and slows down tenfold
+    while compilers keep every core busy; compiling is not, and overlaps. Where many programs are lowered one after the
+    other, a compiler that waits leaves them the cores.
+    """
+
+    def __init__(self, wait: bool = False) -> None:
+        self._pool, self._wait = ThreadPoolExecutor(max_workers=_COMPILERS), wait
+        self._waiting: list[tuple[jax.stages.Lowered, _Options, Future[jax.stages.Compiled]]] = []
+
+    def submit(self, lowered: jax.stages.Lowered, options: _Options) -> Future[jax.stages.Compiled]:
+        """The program, as soon as it is compiled; what the compiler raises is raised where the result is asked for."""
+        future: Future[jax.stages.Compiled] = Future()
+        self._waiting.append((lowered, options, future))
+        if not self._wait:
+            self.start()
+        return future
+
+    def start(self) -> None:
+        """Compile what waits."""
+        while self._waiting:
+            self._pool.submit(_compile, *self._waiting.pop(0))
+
+
+def _compile(lowered: jax.stages.Lowered, options: _Options, future: Future[jax.stages.Compiled]) -> None:
+    try:
+        future.set_result(lowered.compile(options))
+    except BaseException as error:  # raised where the program is called
+        future.set_exception(error)
+
+
 class Compiled:
     """A function of all runs that is being compiled: takes (shared, stacked), gives stacked."""
 
-    def __init__(self, program: "Future[jax.stages.Compiled]", shapes: Tree, sharding: NamedSharding) -> None:
+    def __init__(self, program: Future[jax.stages.Compiled], shapes: Tree, sharding: NamedSharding) -> None:
         self._program = program
         self.shapes = jax.tree.map(lambda s: jax.ShapeDtypeStruct(s.shape, s.dtype, sharding=sharding), shapes)
         """What it gives, as shapes: enough to compile what comes after it."""
@@ -49,7 +82,8 @@ class Ensemble:
         self, runs: int, pieces: int, devices: list[jax.Device] | None = None, compiler: Compiler | None = None
     ) -> None:
         devices = jax.devices() if devices is None else devices
-        shape = (min(runs, len(devices)), 1) if runs > 1 else (1, _sharers(pieces, len(devices)))
+        sharers = max(n for n in range(1, len(devices) + 1) if pieces % n == 0)  # each takes as many whole pieces
+        shape = (min(runs, len(devices)), 1) if runs > 1 else (1, sharers)
         used = devices[: shape[0] * shape[1]]
         self.runs, self.shards = runs, shape[1]
         self.mesh = jax.make_mesh(shape, (RUN_AXIS, BATCH_AXIS), axis_types=(AxisType.Auto,) * 2, devices=used)
@@ -64,7 +98,7 @@ class Ensemble:
         stacked: Tree,
         optimization_level: int = 1,
         cache_key: object = None,
-    ) -> "Compiled":
+    ) -> Compiled:
         """`each(function)`, compiled for arguments such as these in the background; the first call waits for it.
 
         Args:
@@ -84,7 +118,7 @@ class Ensemble:
         options = self.compiler_options(optimization_level)
         return Compiled(self._compiler.submit(lowered, options), lowered.out_info, self.by_run)
 
-    def compiler_options(self, optimization_level: int) -> Options:
+    def compiler_options(self, optimization_level: int) -> _Options:
         """Options for XLA; see `compile`. Where JAX is told to optimise nothing, the level is 0."""
         if not self._on_cpu:
             return None
@@ -122,8 +156,3 @@ class Ensemble:
         if jax.process_count() > 1:
             stacked = multihost_utils.process_allgather(stacked, tiled=True)
         return jax.tree.map(lambda array: array[: self.runs], jax.device_get(stacked))
-
-
-def _sharers(pieces: int, devices: int) -> int:
-    """How many devices can take equal numbers of a batch's pieces."""
-    return max(count for count in range(1, devices + 1) if pieces % count == 0)

@@ -1,17 +1,29 @@
-"""What one run is made of: what is compiled in, and what may differ between the runs of one program."""
+"""What one run is made of: what is compiled in, what may differ between the runs of one program, and its start.
+
+The start is the state that updates change: the parameters and the state of the optimiser, which is made here too.
+"""
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from data.world import World
 from experiments.config.schema import Config
-from experiments.training.arrays import Array
+from experiments.training.program_cache import register_output_types
 from model.config import TransformerConfig
+from model.functional import Params, init_params
 
-START, _BATCHES, _SEQUENCE = range(3)
+Array = Any
+"""An array: NumPy's on the host, `jax.Array` on the device, a shape where a program is compiled for it."""
+Tree = Any
+"""A pytree of such arrays."""
+BATCH_AXIS = "batch"
+"""Name of the mesh axis over which devices share a batch."""
+_START, _BATCHES, _SEQUENCE = range(3)
 """What is folded into a run's seed, for the keys of its parameters, its batches and their shift."""
 
 
@@ -76,3 +88,66 @@ def data_key(hyperparameters: Hyperparameters) -> jax.Array:
 def sequence_shift(hyperparameters: Hyperparameters) -> jax.Array:
     """Where a run's low-discrepancy sequence begins, [4]; see `data.sampler.sample_evenly`."""
     return jax.random.bits(jax.random.fold_in(jax.random.key(hyperparameters.seed), _SEQUENCE), (4,), jnp.uint32)
+
+
+def with_factors(params: Params, query: jax.Array, key: jax.Array) -> Params:
+    """`params` (or their gradient) with W_Q and W_K times a factor."""
+    attention = params["attention"]
+    changed = {
+        name: {"kernel": attention[name]["kernel"] * factor} for name, factor in (("query", query), ("key", key))
+    }
+    return {**params, "attention": {**attention, **changed}}
+
+
+def optimizer(spec: TrainingSpec, hyperparameters: Hyperparameters) -> optax.GradientTransformation:
+    """AdamW or gradient descent, with the run's own learning rate and decay (times the learning rate in both).
+
+    Where W_Q and W_K hold a factor s that was the scale's, each as sqrt(s) W, they are trained as W would be: their
+    gradient, which is that of W over sqrt(s), is multiplied by sqrt(s), and so is the step that follows from it. For
+    gradient descent this is a learning rate times s, for Adam one times sqrt(s) with an epsilon over sqrt(s).
+    """
+    root = jnp.sqrt(hyperparameters.folded)
+
+    def as_folded(updates: Params, _: Tree) -> Params:
+        return with_factors(updates, root, root)
+
+    return optax.chain(
+        optax.stateless(as_folded),
+        optax.scale_by_adam(b2=spec.beta2) if spec.optimizer == "adamw" else optax.identity(),
+        optax.stateless(as_folded),
+        optax.add_decayed_weights(hyperparameters.weight_decay),
+        optax.scale_by_learning_rate(lambda count: learning_rate(hyperparameters, count)),
+    )
+
+
+def learning_rate(hyperparameters: Hyperparameters, count: jax.Array) -> jax.Array:
+    """The learning rate of update `count` (from 0): up in a line, then down by half a cosine."""
+    warmup = jnp.maximum(hyperparameters.warmup * hyperparameters.steps, 1.0)
+    progress = jnp.clip((count - warmup) / jnp.maximum(hyperparameters.steps - warmup, 1.0), 0.0, 1.0)
+    factor = jnp.where(count < warmup, (count + 1) / warmup, 0.5 * (1 + jnp.cos(jnp.pi * progress)))
+    return hyperparameters.learning_rate * factor
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class TrainState:
+    """What an update changes."""
+
+    params: Params
+    optimizer: Tree
+    loss_sum: Array
+    """Sum of the losses since the last recorded step; part of the state, so that it survives a stop in between."""
+    diverged_at: Array
+    """The update whose loss or gradient was not finite, from which on nothing changes; -1 while there is none."""
+
+
+# The last three are what the optimiser's state is made of.
+register_output_types((TrainState, optax.EmptyState, optax.ScaleByAdamState, optax.ScaleByScheduleState))
+
+
+def init_state(spec: TrainingSpec, hyperparameters: Hyperparameters) -> TrainState:
+    """The state of one run before its first update; a pure function of the seed."""
+    params = init_params(spec.model, jax.random.fold_in(jax.random.key(hyperparameters.seed), _START))
+    root = jnp.sqrt(hyperparameters.folded)
+    params = with_factors(params, hyperparameters.query_start * root, root)
+    return TrainState(params, optimizer(spec, hyperparameters).init(params), jnp.float32(0), jnp.int32(-1))

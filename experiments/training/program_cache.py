@@ -21,11 +21,7 @@ from typing import Any
 import jax
 from jax import export
 
-from experiments.training.arrays import Tree
-
-_ROOT = Path(__file__).parents[2]
 _DIGEST_BYTES = 32
-_MOST_FILES = 200
 _IRRELEVANT = ("cache", "log", "dump", "profil", "coordin", "distributed", "pgle", "optimizations")
 """Settings whose names hold one of these words do not change what is traced."""
 _SCOPED = ("jax_enable_x64", "jax_default_matmul_precision", "jax_numpy_dtype_promotion", "jax_numpy_rank_promotion")
@@ -36,13 +32,13 @@ class _Cache:
     """Where this process caches programs; nowhere by default."""
 
     folder: Path | None = None
-    most_files = _MOST_FILES
-    root = _ROOT
+    most_files = 200
+    root = Path(__file__).parents[2]
     source = ""
     """The digest of the source when the process started: it does not trace what was edited later."""
 
 
-def cache_programs_in(folder: Path | None, root: Path = _ROOT, most_files: int = _MOST_FILES) -> None:
+def cache_programs_in(folder: Path | None, root: Path = _Cache.root, most_files: int = _Cache.most_files) -> None:
     """Cache programs in `folder` from now on; for commands, before they import what is traced.
 
     Args:
@@ -66,7 +62,7 @@ def register_output_types(kinds: Iterable[type]) -> None:
             )
 
 
-def load_or_trace(function: jax.stages.Wrapped, arguments: Tree, cache_key: object) -> jax.stages.Wrapped:
+def load_or_trace(function: jax.stages.Wrapped, arguments: object, cache_key: object) -> jax.stages.Wrapped:
     """`function` as it was traced before for such arguments, or traced now.
 
     Args:

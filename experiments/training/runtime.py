@@ -49,12 +49,12 @@ def prepare(cache: Path | None = None) -> None:
     cache_programs_in(Path(folder) / "traced" if used else None)
     if used:
         _bear_with(Path(folder))
-    asked = os.environ.get("JAX_PLATFORMS", "")
     try:
         jax.devices()
     except (RuntimeError, AssertionError) as error:  # the second: JAX, asked for cuda where only its plugin is missing
         reason = (str(error).splitlines() or ["there is none"])[0].partition(" (set JAX_PLATFORMS")[0]
-        raise InputError(f"JAX_PLATFORMS={asked}: no such device here ({reason}); unset it, or set it to cpu") from None
+        asked = f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}"
+        raise InputError(f"{asked}: no such device here ({reason}); unset it, or set it to cpu") from None
 
 
 def _join_others() -> None:
@@ -97,9 +97,7 @@ def _bear_with(cache: Path) -> None:
 
 def cores() -> int:
     """How many CPU cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def device_list() -> str:

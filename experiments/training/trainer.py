@@ -11,38 +11,39 @@ pictures are drawn. A transfer guard stands round the loop: data moves only wher
 import dataclasses
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
 
 from data.errors import InputError
 from data.sampler import SamplerTables
-from experiments.training.arrays import Tree
-from experiments.training.compiler import Compiler
-from experiments.training.ensemble import Ensemble
-from experiments.training.hyperparameters import Hyperparameters, TrainingSpec
-from experiments.training.program_cache import register_output_types
-from experiments.training.record import Progress, Record, ResumePoint, RunRecord, one_run
-from experiments.training.state import OPTIMIZER_STATES, TrainState, init_state
-from experiments.training.stopwatch import CHUNK_SECONDS, ChunkSize, Clock, Stopwatch
+from experiments.training.ensemble import Compiler, Ensemble
+from experiments.training.hyperparameters import Hyperparameters, TrainingSpec, TrainState, Tree, init_state
+from experiments.training.record import (
+    ChunkSize,
+    Clock,
+    M,
+    Progress,
+    Record,
+    ResumePoint,
+    RunRecord,
+    Stopwatch,
+    one_run,
+)
 from experiments.training.update import Loss, masked_row_loss, path_difference, train_steps
 from model.functional import Model
 
 __all__ = ["Progress", "Record", "ResumePoint", "RunRecord", "StopCallback", "Trainer", "one_run"]
 Data = TypeVar("Data")
-M = TypeVar("M")
 StopCallback = Callable[[Progress], bool]
 """Called between chunks of updates; training stops where it returns True."""
 SAME_LOGITS = 1e-3
 """By how much of the largest logit the training path may differ from the shown one on fresh parameters."""
-register_output_types((TrainState, *OPTIMIZER_STATES))
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class _Waiting(Generic[M]):
     """A measurement that is still being computed."""
 
@@ -71,7 +72,7 @@ class Trainer(Generic[Data, M]):
         devices: list[jax.Device] | None = None,
         compiler: Compiler | None = None,
         clock: Clock = time.perf_counter,
-        chunk_seconds: float = CHUNK_SECONDS,
+        chunk_seconds: float = 0.5,
     ) -> None:
         """Begin to compile the training and its measurement.
 
@@ -89,7 +90,8 @@ class Trainer(Generic[Data, M]):
           devices: where to train; by default everywhere.
           compiler: compiles the programs; by default one that begins at once.
           clock: tells the time.
-          chunk_seconds: about how long a chunk of updates runs.
+          chunk_seconds: about how long a chunk of updates runs: a request to stop is noticed after it, and progress
+            shown.
         """
         self.spec, self.steps, self._loss, self._measure_run = spec, steps, loss, measure
         self._clock, self._chunk_seconds = clock, chunk_seconds
@@ -134,8 +136,7 @@ class Trainer(Generic[Data, M]):
     def empty_states(self) -> TrainState:
         """States (NumPy, zeros) of the shapes that training has, stacked [R]: what a checkpoint is read into."""
         runs = self.ensemble.runs
-        states: TrainState = jax.tree.map(lambda s: np.zeros((runs, *s.shape[1:]), s.dtype), self._init.shapes)
-        return states
+        return jax.tree.map(lambda s: np.zeros((runs, *s.shape[1:]), s.dtype), self._init.shapes)
 
     def run(
         self, data: Data, should_stop: StopCallback | None = None, point: ResumePoint | None = None
@@ -168,7 +169,7 @@ class Trainer(Generic[Data, M]):
                 step, states = point.step, self.ensemble.place(point.states)
                 watch = Stopwatch(step, point.time, self._clock)
                 recorded = step in steps and step > 0
-                waiting = self._begin(placed, step, before(steps, step), states) if recorded else None
+                waiting = self._begin(placed, step, max(s for s in steps if s < step), states) if recorded else None
             chunk = ChunkSize(self._chunk_seconds, self._clock)
             ended = point.states is not None and bool((point.states.diverged_at >= 0).all())
             while step < steps[-1] and not ended:
@@ -193,9 +194,7 @@ class Trainer(Generic[Data, M]):
 
     def _next(self, states: TrainState, start: int, stop: int, since: int) -> TrainState:
         """The states after updates `start` to `stop` - 1 of all runs, dispatched; `since`: the recorded step before."""
-        after: TrainState = self._advance((self._tables, self._bounds(start, stop, since)),
-                                          (self._hyperparameters, states))  # fmt: skip
-        return after
+        return self._advance((self._tables, self._bounds(start, stop, since)), (self._hyperparameters, states))
 
     def _begin(self, data: Data, step: int, since: int, states: TrainState) -> _Waiting[M]:
         """Dispatch the measurement of `states`."""
@@ -213,18 +212,10 @@ class Trainer(Generic[Data, M]):
             )
 
     def _record(self, waiting: _Waiting[M], watch: Stopwatch) -> Record[M]:
-        spent = watch.read(waiting.step)
-        states = waiting.states
+        step, states, spent = waiting.step, waiting.states, watch.read(waiting.step)
         sum_R, params, diverged_at_R, measurement = self.ensemble.fetch(
             (states.loss_sum, states.params, states.diverged_at, waiting.measured[0])
         )
-        count_R = np.minimum(waiting.step, self._steps_R) - np.minimum(waiting.since, self._steps_R)
-        loss_R: NDArray[np.float32] = np.where(
-            count_R > 0, sum_R / np.maximum(count_R, 1).astype(np.float32), np.float32(np.nan)
-        )
-        return Record(waiting.step, spent, loss_R, measurement, params, diverged_at_R, states)
-
-
-def before(steps: tuple[int, ...], step: int) -> int:
-    """The recorded step before `step`; 0 where there is none."""
-    return max((one for one in steps if one < step), default=0)
+        count_R = np.minimum(step, self._steps_R) - np.minimum(waiting.since, self._steps_R)
+        loss_R = np.where(count_R > 0, sum_R / np.maximum(count_R, 1).astype(np.float32), np.float32(np.nan))
+        return Record(step, states, spent, loss_R, measurement, params, diverged_at_R)

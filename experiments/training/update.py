@@ -14,15 +14,19 @@ import numpy as np
 import optax
 
 from data.sampler import Batch, SamplerTables, sample, sample_evenly
-from experiments.training.hyperparameters import Hyperparameters, TrainingSpec, data_key, sequence_shift
-from experiments.training.optimizer import optimizer
-from experiments.training.state import TrainState
+from experiments.training.hyperparameters import (
+    BATCH_AXIS,
+    Hyperparameters,
+    TrainingSpec,
+    TrainState,
+    data_key,
+    optimizer,
+    sequence_shift,
+)
 from model.functional import Model, Params, apply, training_logits
 from model.loss import cross_entropy
 from model.transformer import can_reassociate
 
-BATCH_AXIS = "batch"
-"""Name of the mesh axis over which devices share a batch."""
 _COMPARED = 32
 """Sentences on which the two paths to the logits are compared."""
 

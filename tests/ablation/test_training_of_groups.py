@@ -23,11 +23,9 @@ from experiments.ablation.results import DamagedError, load_results, save_result
 from experiments.ablation.training import GroupTraining
 from experiments.config.schema import Config, EvaluateConfig, TrackConfig, TrainConfig
 from experiments.measuring.measurement import measure_sweep
-from experiments.training.hyperparameters import hyperparameters, training_spec
-from experiments.training.optimizer import optimizer
+from experiments.training.hyperparameters import TrainState, hyperparameters, init_state, optimizer, training_spec
 from experiments.training.program_cache import cache_programs_in
 from experiments.training.record import one_run
-from experiments.training.state import TrainState, init_state
 from experiments.training.trainer import Trainer
 from experiments.training.update import batch_of, masked_row_loss, train_steps
 from model.config import ModelConfig

@@ -27,7 +27,7 @@ from experiments.paper_results.config import PapersConfig
 from experiments.paper_results.session import STUDY as PAPERS
 from experiments.studies import command as study_command
 from experiments.training.checkpoints import Checkpoints
-from experiments.training.stopwatch import TrainingTime
+from experiments.training.record import TrainingTime
 
 
 def test_a_device_that_is_not_there(tmp_path):

@@ -16,10 +16,9 @@ from experiments.gradient_study.stage_gradients import row_losses
 from experiments.gradient_study.tables import HEADER, statistic_rows
 from experiments.gradient_study.training_figures import training_course
 from experiments.measuring.excess import make_evaluation_set
-from experiments.training.compiler import Compiler
-from experiments.training.hyperparameters import hyperparameters, training_spec
+from experiments.training.ensemble import Compiler
+from experiments.training.hyperparameters import hyperparameters, init_state, training_spec
 from experiments.training.record import one_run
-from experiments.training.state import init_state
 from experiments.training.update import train_steps
 from model.functional import Model, apply
 

@@ -36,9 +36,8 @@ from experiments.paper_results.arms import of_clauses, sweep
 from experiments.paper_results.config import PAPERS, PapersConfig, load_papers
 from experiments.paper_results.session import STUDY
 from experiments.statistics.intervals import short
-from experiments.training.hyperparameters import training_spec
+from experiments.training.hyperparameters import init_state, training_spec
 from experiments.training.record import one_run
-from experiments.training.state import init_state
 from model.functional import Model, apply
 
 ROOT = Path(__file__).parents[2]

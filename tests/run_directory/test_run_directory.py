@@ -17,12 +17,9 @@ from data.errors import printable
 from experiments.config.schema import Config
 from experiments.gradient_study.config import GradientConfig
 from experiments.paper_results.config import PapersConfig
-from experiments.run_directory.files import write_text
-from experiments.run_directory.folders import make_run_directory
-from experiments.run_directory.lock import run_lock
+from experiments.run_directory.files import write_npz, write_summary, write_text
+from experiments.run_directory.folders import make_run_directory, run_lock
 from experiments.run_directory.saved_run import load_run
-from experiments.run_directory.step_arrays import write_npz
-from experiments.run_directory.summary_file import write_summary
 from experiments.session.resume import resumed_config
 
 

@@ -14,9 +14,9 @@ from small_world import SMALL, world_from
 from experiments.measuring.excess import Evaluation, EvaluationSet
 from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import Measurement
-from experiments.session.progress_bar import TrainingBar
 from experiments.session.session import train
-from experiments.training.stopwatch import TrainingTime
+from experiments.session.terminal import TrainingBar
+from experiments.training.record import TrainingTime
 from experiments.training.trainer import Progress, Record, Trainer
 
 
@@ -40,7 +40,7 @@ def record_of(step, *losses, excess=0.25):
     count = len(losses)
     evaluation = Evaluation(np.full((count, 6), excess), np.zeros((count, 1, 1, 1)))
     measurement = Measurement(evaluation, None, None, None, None)
-    return Record(step, TrainingTime(), np.float32(losses), measurement, {}, np.full(count, -1), None)
+    return Record(step, None, TrainingTime(), np.float32(losses), measurement, {}, np.full(count, -1))
 
 
 @pytest.mark.usefixtures("quickly_compiled")

@@ -20,8 +20,8 @@ from small_world import SMALL
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 
 from experiments.commands.process import Interruption
+from experiments.run_directory.files import RecordFile, read_npz
 from experiments.run_directory.saved_run import load_run
-from experiments.run_directory.step_arrays import RecordFile, read_npz
 
 CONFIG = """\
 world: small.yaml
@@ -157,7 +157,7 @@ LAST_WORDS = [
     "experiments.tracking.tracker.Tracker.finish",
     "experiments.tracking.run_log.write_summary",
     "experiments.tracking.run_log.write_projector",
-    "experiments.run_directory.step_arrays.rmtree",
+    "experiments.run_directory.files.rmtree",
 ]
 
 

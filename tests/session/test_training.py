@@ -25,16 +25,20 @@ from experiments.measuring.experiment import (
     prepare,
     watched_sentences,
 )
+from experiments.measuring.metrics import most_costly, on_relevant
 from experiments.measuring.probes import make_probes
-from experiments.measuring.relation import most_costly, on_relevant
 from experiments.run_directory.saved_run import load_run
 from experiments.session.session import train
 from experiments.training.checkpoints import Checkpoints
-from experiments.training.compiler import Compiler
-from experiments.training.ensemble import Ensemble
-from experiments.training.hyperparameters import Hyperparameters, hyperparameters, sequence_shift, training_spec
-from experiments.training.schedule import record_steps
-from experiments.training.state import init_state
+from experiments.training.ensemble import Compiler, Ensemble
+from experiments.training.hyperparameters import (
+    Hyperparameters,
+    hyperparameters,
+    init_state,
+    sequence_shift,
+    training_spec,
+)
+from experiments.training.record import record_steps
 from experiments.training.trainer import Trainer, one_run
 from experiments.training.update import batch_of, train_steps
 from model.functional import Model

@@ -12,8 +12,7 @@ from data.world import load_world
 from experiments import benchmark
 from experiments.config.schema import Config
 from experiments.speed.update_speed import every_row_loss
-from experiments.training.hyperparameters import hyperparameters, training_spec
-from experiments.training.state import init_state
+from experiments.training.hyperparameters import hyperparameters, init_state, training_spec
 from experiments.training.update import masked_row_loss
 from model.functional import Model
 

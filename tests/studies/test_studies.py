@@ -14,7 +14,7 @@ from rich.console import Console
 from data.errors import InputError
 from experiments import gradients, papers
 from experiments.paper_results.config import PapersConfig
-from experiments.run_directory.step_arrays import read_npz, write_npz
+from experiments.run_directory.files import read_npz, write_npz
 from experiments.statistics.claims import above, below
 from experiments.statistics.intervals import Interval
 from experiments.studies.command import StudyCommand

@@ -21,7 +21,7 @@ from experiments.config.loader import make_config
 from experiments.config.schema import Config, EvaluateConfig, TrackConfig, TrainConfig
 from experiments.measuring.metrics import MEANINGS, meaning
 from experiments.session.session import train
-from experiments.training.schedule import pictured_steps
+from experiments.training.record import pictured_steps
 from experiments.training.trainer import Trainer
 from model.config import ModelConfig
 

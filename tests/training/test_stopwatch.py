@@ -12,7 +12,7 @@ from small_world import SMALL
 
 from experiments.session.session import resume, train
 from experiments.training.checkpoints import Checkpoints
-from experiments.training.stopwatch import TrainingTime
+from experiments.training.record import TrainingTime
 from experiments.training.trainer import Trainer
 
 
