@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from data.errors import InputError, suggestion
-from data.reader import Reader
+from data.yaml_file import Reader
 from experiments.config.fields import Value, config_fields
 from experiments.config.loader import option_document, read_value
 from experiments.config.schema import Config

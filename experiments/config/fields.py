@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from operator import attrgetter
 from typing import Any, Protocol
 
-from data.reader import Reader, kind
-from data.yaml_file import KeyPath
+from data.yaml_file import KeyPath, Reader, kind
 from experiments.config.schema import Config
 
 _WANTED = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}

@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 import yaml
 
 from data.errors import InputError
-from data.reader import Reader
-from data.yaml_file import Document, KeyPath, parse_scalar, parse_yaml, read_yaml
+from data.yaml_file import Document, KeyPath, Reader, parse_scalar, parse_yaml, read_yaml
 from experiments.config.fields import declared_type, is_section, read_value, value_of_type
 from experiments.config.schema import FORMAT, RENAMED, Config
 from experiments.config.shipped import TRAIN, command_of, config_names, find_config

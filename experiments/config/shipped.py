@@ -3,8 +3,7 @@
 import importlib.resources
 from pathlib import Path
 
-from data.errors import InputError, require, suggestion
-from data.files import is_file, is_folder
+from data.errors import InputError, is_file, is_folder, require, suggestion
 from data.yaml_file import parse_yaml
 from experiments.config.schema import Config
 

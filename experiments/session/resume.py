@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.errors import InputError
-from data.files import is_file
+from data.errors import InputError, is_file
 from experiments.config.fields import values_of
 from experiments.config.loader import load_config
 from experiments.config.schema import Config

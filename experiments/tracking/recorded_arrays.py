@@ -27,7 +27,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.contexts import training_fingerprint
 from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import Measurement
 from experiments.measuring.row_gradients import flat_params, groups
@@ -62,7 +61,7 @@ def fixed_arrays(experiment: Experiment, params: Params) -> Arrays:
         tokens_NK[n, : len(tokens)] = tokens
     return {
         "tokens": tokens_NK,
-        "world": np.asarray(training_fingerprint(world)),
+        "world": np.asarray(world.training_fingerprint),
         "words": np.asarray(world.vocabulary.words),
         "row": by_sentence(probes.masked_G, table_NR, -1),
         "exact_relevance": by_sentence(probes.relevance_GK, table_NR),

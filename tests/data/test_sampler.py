@@ -12,7 +12,6 @@ import pytest
 import yaml
 from small_world import SMALL, Oracle, normalised, with_holes, world_from
 
-from data.contexts import held_out_contexts
 from data.grammar import CONTENT
 from data.inference import posterior
 from data.sampler import _ROOT, sample, sample_evenly, sampler_tables
@@ -109,7 +108,7 @@ def _fill(tables, field_FWN, places, known):
 @pytest.fixture(scope="module")
 def definition(small, oracle):
     """What the two tables draw: P(sentence) / (number of places asked), less the rejected pairs, normalised."""
-    held_3SVO = held_out_contexts(small)
+    held_3SVO = small.held_out_3SVO
     expected = [{}, {}]
     for words, p in oracle.probability.items():
         labels = oracle.content[words]
@@ -167,7 +166,7 @@ def test_english_conditionals_of_every_context(english):
     """All contexts of the real world: those asked have the posterior, those held out are never drawn."""
     joint_ASVO = content_chances(sampler_tables(english, CONTENT))
     held_ASVO = content_chances(sampler_tables(english, CONTENT, held_out=True))
-    held_3SVO = held_out_contexts(english)
+    held_3SVO = english.held_out_3SVO
     number = english.vocabulary.number
     sentence = english.vocabulary.encode("the cat sat on the mat .")
     for axis, (slot, place) in enumerate(zip(CONTENT, (1, 2, 5), strict=True)):
@@ -225,7 +224,7 @@ def test_a_batch_is_consistent_and_can_be_said(name, held_out, evenly):
     assert (posterior(world, batch.tokens_BK, batch.masked_B)[row, batch.target_B] > 0).all()
     assert len({sentence.tobytes() for sentence in sentences_BK}) > 300
     clauses = [_clause(world, sentence, place) for sentence, place in zip(sentences_BK, batch.masked_B, strict=True)]
-    held = held_out_contexts(world)[batch.slot_B, *np.transpose(clauses)]
+    held = world.held_out_3SVO[batch.slot_B, *np.transpose(clauses)]
     assert (held == held_out).all()
 
 
@@ -333,7 +332,7 @@ def test_every_choice_of_an_example_is_drawn_on_its_own(small, definition, drawn
 def test_evenly_drawn_sentences_meet_frequencies_more_closely_than_chance(english):
     """Over questions and the words of their clauses: by chance chi-square would be 1 a degree of freedom."""
     tables, rows = sampler_tables(english, CONTENT), 2**17
-    expected_3SVO = english.content_SVO * ~held_out_contexts(english)
+    expected_3SVO = english.content_SVO * ~english.held_out_3SVO
     expected = expected_3SVO.ravel() / expected_3SVO.sum() * rows
     common = expected > 5
     assert common.sum() > 1000
@@ -424,7 +423,7 @@ def test_a_million_sentences_have_the_frequencies_of_their_templates(english, mi
     the, a = ((tokens_BK == english.vocabulary.number[word]).sum() for word in ("the", "a"))
     assert_frequency(the, the + a, 2 / 3, "the")
     # The masked slot: a third each, less the share of its held-out contexts; either clause equally often.
-    asked = 1 - (english.content_SVO * held_out_contexts(english)).sum(axis=(1, 2, 3))
+    asked = 1 - (english.content_SVO * english.held_out_3SVO).sum(axis=(1, 2, 3))
     assert asked.max() - asked.min() > 0.005, "the three shares differ enough to be told apart"
     for slot in range(3):
         assert_frequency((slot_B == slot).sum(), MILLION, asked[slot] / asked.sum(), CONTENT[slot])

@@ -12,7 +12,6 @@ from refusals import refused
 from small_world import SMALL, world_from
 
 import data.vocabulary
-from data.contexts import held_out_contexts
 from data.grammar import CONTENT
 from data.inference import template_of
 from data.vocabulary import MASK, PAD, Vocabulary
@@ -211,7 +210,7 @@ def test_the_fingerprint_knows_which_table_belongs_to_which_slot():
 
 def held_words(world):
     """The held-out contexts by their words: {(slot, word, word)}."""
-    held_3SVO = held_out_contexts(world)
+    held_3SVO = world.held_out_3SVO
     words = [[world.vocabulary.words[word] for word in world.slots[slot]] for slot in CONTENT]
     found = set()
     for axis, slot in enumerate(CONTENT):
