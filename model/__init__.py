@@ -32,10 +32,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from model.attention import Cut, attention_weights, weighted_sum
     from model.config import ModelConfig, TransformerConfig
-    from model.forward_output import ForwardOutput
-    from model.functional import Model, apply, init_params
-    from model.interventions import cut_logits
-    from model.loss import cross_entropy, excess
+    from model.functional import Model, apply, cross_entropy, cut_logits, excess, init_params
+    from model.transformer import ForwardOutput
 
 __all__ = [
     "Cut",
@@ -54,10 +52,8 @@ __all__ = [
 _MODULES = {
     "attention": {"Cut", "attention_weights", "weighted_sum"},
     "config": {"ModelConfig", "TransformerConfig"},
-    "forward_output": {"ForwardOutput"},
-    "functional": {"Model", "apply", "init_params"},
-    "interventions": {"cut_logits"},
-    "loss": {"cross_entropy", "excess"},
+    "functional": {"Model", "apply", "cross_entropy", "cut_logits", "excess", "init_params"},
+    "transformer": {"ForwardOutput"},
 }
 """Where each name of `__all__` is defined. No module may have the name of an export: it would hide it."""
 

@@ -79,10 +79,9 @@ class ModelConfig(Architecture):
 
     def _factor(self, value: str | float) -> float:
         """A factor given by name or as a number; a learned one starts at 1/sqrt(d_head)."""
-        named = {"none": 1.0, "inverse": 1 / self.d_head}
-        if isinstance(value, str):
-            return named.get(value, 1 / math.sqrt(self.d_head))
-        return float(value)
+        root = 1 / math.sqrt(self.d_head)
+        named = {"none": 1.0, "inverse": 1 / self.d_head, "inverse_sqrt": root, "learned": root}
+        return named[value] if isinstance(value, str) else float(value)
 
     def sized(self, vocabulary_size: int, max_length: int) -> "TransformerConfig":
         """What is compiled in, for a vocabulary and a length of sentences."""

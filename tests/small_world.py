@@ -181,7 +181,10 @@ class Oracle:
 
 def with_holes(words, places):
     """`words` with None at `places`."""
-    return tuple(None if i in places else word for i, word in enumerate(words))
+    visible = list(words)
+    for i in places:
+        visible[i] = None
+    return tuple(visible)
 
 
 def normalised(table):

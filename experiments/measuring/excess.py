@@ -21,8 +21,7 @@ from data.world import World
 from experiments.config.schema import PIECES, Config
 from experiments.training.arrays import Array
 from experiments.training.update import BATCH_AXIS
-from model.functional import Model, apply
-from model.loss import excess
+from model.functional import Model, apply, excess
 
 KINDS = ("trained", "held_out")
 MEANINGS = {

@@ -12,8 +12,8 @@ from experiments.measuring.probes import Observation, OtherRows, Probes, observe
 from experiments.measuring.row_gradients import Sample, row_norms
 from experiments.training.arrays import Array
 from experiments.training.program_cache import register_output_types
-from model.forward_output import ForwardOutput
 from model.functional import Model, apply
+from model.transformer import ForwardOutput
 
 
 @jax.tree_util.register_dataclass

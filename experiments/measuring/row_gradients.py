@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.training.arrays import Array
-from model.functional import Model, Params, apply
-from model.loss import excess
+from model.functional import Model, Params, apply, excess
 
 DEAD = 1e-3
 """A row is dead in a group if its gradient is smaller than this share of the median row's before the first update."""

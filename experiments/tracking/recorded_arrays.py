@@ -32,8 +32,8 @@ from experiments.measuring.measurement import Measurement
 from experiments.measuring.row_gradients import flat_params, groups
 from experiments.run_directory.step_arrays import Arrays
 from experiments.training.trainer import RunRecord
-from model.forward_output import ForwardOutput
 from model.functional import Params
+from model.transformer import ForwardOutput
 
 
 def row_table(sentence_G: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -17,8 +17,7 @@ from data.sampler import Batch, SamplerTables, sample, sample_evenly
 from experiments.training.hyperparameters import Hyperparameters, TrainingSpec, data_key, sequence_shift
 from experiments.training.optimizer import optimizer
 from experiments.training.state import TrainState
-from model.functional import Model, Params, apply, training_logits
-from model.loss import cross_entropy
+from model.functional import Model, Params, apply, cross_entropy, training_logits
 from model.transformer import can_reassociate
 
 BATCH_AXIS = "batch"

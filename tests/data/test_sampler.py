@@ -223,17 +223,25 @@ def test_a_batch_is_consistent_and_can_be_said(name, held_out, evenly):
     assert {*batch.slot_B} == {0, 1, 2}
     assert (posterior(world, batch.tokens_BK, batch.masked_B)[row, batch.target_B] > 0).all()
     assert len({sentence.tobytes() for sentence in sentences_BK}) > 300
-    clauses = [_clause(world, sentence, place) for sentence, place in zip(sentences_BK, batch.masked_B, strict=True)]
-    held = world.held_out_3SVO[batch.slot_B, *np.transpose(clauses)]
+    held = world.held_out_3SVO[batch.slot_B, *_clauses(world, sentences_BK, batch.masked_B).T]
     assert (held == held_out).all()
 
 
-def _clause(world, sentence, place):
-    """The content words (by place within their slot) of the clause in which `place` is: the first three or the last."""
-    content = [i for i, word in enumerate(sentence) if world.slot_of.get(word) in CONTENT]
-    start = content.index(place) // 3 * 3
-    found = {world.slot_of[sentence[i]]: world.index_W[sentence[i]] for i in content[start : start + 3]}
-    return [found[slot] for slot in CONTENT]
+def _clauses(world, sentences_BK, masked_B):
+    """[B, 3]: subject, verb and object (by place within their slot) of the clause that the masked place is in.
+
+    The clauses of a sentence are its first three content words and its last three.
+    """
+    slot_W = np.asarray([CONTENT.index(slot) if (slot := world.slot_of.get(word)) in CONTENT else 3
+                         for word in range(len(world.vocabulary))])  # fmt: skip
+    slot_BK = slot_W[sentences_BK]
+    clause_BK = np.where(slot_BK < 3, (np.cumsum(slot_BK < 3, axis=1) - 1) // 3, -1)
+    own_BK = clause_BK == np.take_along_axis(clause_BK, masked_B[:, None], axis=1)
+    assert (own_BK.sum(axis=1) == 3).all()
+    places_B3 = np.stack([(own_BK & (slot_BK == slot)).argmax(axis=1) for slot in range(3)], axis=1)
+    words_B3 = np.take_along_axis(sentences_BK, places_B3, axis=1)
+    assert (slot_W[words_B3] == np.arange(3)[None]).all()
+    return world.index_W[words_B3]
 
 
 @pytest.mark.parametrize("evenly", [False, True])
@@ -306,8 +314,8 @@ def million_shifts(tables):
     key_B = jax.random.split(jax.random.key(6), MILLION)
     first_B = jnp.arange(MILLION, dtype=jnp.uint32) * np.uint32(2_654_435_761)  # all over the 32 bits
     shift_B4 = jax.random.bits(jax.random.key(7), (MILLION, 4), jnp.uint32)
-    one_each = jax.jit(jax.vmap(lambda key, first, shift_4: sample_evenly(tables, key, 1, first, shift_4)))
-    return jax.tree.map(lambda array: array[:, 0], one_each(key_B, first_B, shift_B4))
+    one_each = jax.jit(jax.vmap(sample_evenly, in_axes=(None, 0, None, 0, 0)), static_argnums=2)
+    return jax.tree.map(lambda array: array[:, 0], one_each(tables, key_B, 1, first_B, shift_B4))
 
 
 @pytest.mark.parametrize("drawn_by", [independent_million, million_shifts])
@@ -339,8 +347,8 @@ def test_evenly_drawn_sentences_meet_frequencies_more_closely_than_chance(englis
 
     def chi_square(batch):
         sentences_BK, batch = whole(batch)
-        clauses = [_clause(english, *one) for one in zip(sentences_BK, batch.masked_B, strict=True)]
-        number_B = np.ravel_multi_index((batch.slot_B, *np.transpose(clauses)), expected_3SVO.shape)
+        clauses_B3 = _clauses(english, sentences_BK, batch.masked_B)
+        number_B = np.ravel_multi_index((batch.slot_B, *clauses_B3.T), expected_3SVO.shape)
         count = np.bincount(number_B, minlength=len(expected))
         assert (count[expected == 0] == 0).all()
         return ((count - expected)[common] ** 2 / expected[common]).mean()
@@ -358,8 +366,7 @@ def test_evenly_drawn_sentences_are_those_of_their_numbers(english):
 
     def even(first, shift_4, size=size):
         sentences_BK, batch = whole(draw_evenly(tables, key, size, jnp.uint32(first), shift_4))
-        clauses = [_clause(english, *one) for one in zip(sentences_BK, batch.masked_B, strict=True)]
-        return np.column_stack([batch.slot_B, clauses])
+        return np.column_stack([batch.slot_B, _clauses(english, sentences_BK, batch.masked_B)])
 
     whole_run = even(1000, some_shift(1))
     parts = [even(1000, some_shift(1), size // 2), even(1000 + size // 2, some_shift(1), size // 2)]
