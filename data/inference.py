@@ -104,7 +104,7 @@ def _masked_posterior(world: World, tokens: ArrayLike, *masked: ArrayLike) -> Fl
     joint = np.zeros((len(tokens_BL), *[len(world.vocabulary)] * len(masked)))
     for template in world.templates:
         rows = _fitting_rows(world, template, tokens_BL, masked_BP)
-        for places in np.unique(masked_BP[rows], axis=0):  # all sentences with the same masked positions at once
+        for places in set(map(tuple, masked_BP[rows].tolist())):  # all sentences with the same masked positions at once
             here = rows[(masked_BP[rows] == places).all(axis=1)]
             index = np.ix_(here, *(np.flatnonzero(world.fits_W[template.fields[place]]) for place in places))
             words = [tokens_BL[index[0], i] for i in range(len(template))]

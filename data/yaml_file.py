@@ -98,26 +98,26 @@ class _Composer:
         if not isinstance(self._next(), yaml.StreamEndEvent):
             value = self._value(self._next(), ())
             self._next()  # the document ends
-            after = self._next()
-            last = isinstance(after, yaml.StreamEndEvent)
-            self._require(last, after, "a second document starts here; keep one document in a file")
+            if not isinstance(after := self._next(), yaml.StreamEndEvent):
+                raise self._error(after, "a second document starts here; keep one document in a file")
         return Document(self._name, value, self._lines)
 
     def _next(self) -> Any:
         event = next(self._events)
-        named = isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None)
-        what = "anchors and aliases (& and *) are not used here; write the value out, or quote it"
-        self._require(not named, event, what)
-        tag = getattr(event, "tag", None)
-        self._require(tag in (None, "!"), event, f"the tag {tag} is not used here; remove it")
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            what = "anchors and aliases (& and *) are not used here; write the value out, or quote it"
+            raise self._error(event, what)
+        if (tag := getattr(event, "tag", None)) not in (None, "!"):
+            raise self._error(event, f"the tag {tag} is not used here; remove it")
         return event
 
-    def _require(self, condition: object, event: Any, message: str) -> None:
-        require(condition, f"{self._name}:{event.start_mark.line + 1}: {message}")
+    def _error(self, event: Any, message: str) -> InputError:
+        return InputError(f"{self._name}:{event.start_mark.line + 1}: {message}")
 
     def _value(self, event: Any, path: KeyPath) -> Any:
         self._lines.setdefault(path, event.start_mark.line + 1)
-        self._require(len(path) <= MAX_DEPTH, event, f"nested more than {MAX_DEPTH} deep; flatten it")
+        if len(path) > MAX_DEPTH:
+            raise self._error(event, f"nested more than {MAX_DEPTH} deep; flatten it")
         if isinstance(event, yaml.ScalarEvent):
             return parse_scalar(event.value) if event.implicit[0] and not event.style else event.value
         if isinstance(event, yaml.SequenceStartEvent):
@@ -127,13 +127,14 @@ class _Composer:
             return items
         mapping: dict[str, Any] = {}
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
-            is_word = isinstance(event, yaml.ScalarEvent)
-            self._require(is_word, event, "a key must be one word, not a list or a mapping")
-            key = event.value
-            first = self._lines.get((*path, key))
-            self._require(first is None, event, f"{key}: stands twice (first in line {first}); remove one")
-            self._lines[*path, key] = event.start_mark.line + 1
-            mapping[key] = self._value(self._next(), (*path, key))
+            if not isinstance(event, yaml.ScalarEvent):
+                raise self._error(event, "a key must be one word, not a list or a mapping")
+            here = (*path, event.value)
+            if here in self._lines:
+                first = self._lines[here]
+                raise self._error(event, f"{event.value}: stands twice (first in line {first}); remove one")
+            self._lines[here] = event.start_mark.line + 1
+            mapping[event.value] = self._value(self._next(), here)
         return mapping
 
 

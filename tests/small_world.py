@@ -175,16 +175,15 @@ class Oracle:
         table = defaultdict(lambda: defaultdict(float))
         for words, p in self.probability.items():
             for places in itertools.combinations(range(len(words)), holes):
-                table[with_holes(words, places)][tuple(words[i] for i in places)] += p
+                table[with_holes(words, places)][tuple([words[i] for i in places])] += p
         return table
 
 
 def with_holes(words, places):
     """`words` with None at `places`."""
-    visible = list(words)
     for i in places:
-        visible[i] = None
-    return tuple(visible)
+        words = (*words[:i], None, *words[i + 1 :])
+    return words
 
 
 def normalised(table):
