@@ -17,8 +17,15 @@ def setting(default: Any, meaning: str, **bounds: Any) -> Any:
     return field(default=default, metadata={"meaning": meaning, **bounds})
 
 
+class Checked:
+    """A config dataclass whose values are checked against the bounds of their settings when it is made."""
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
 @dataclass(frozen=True, kw_only=True)
-class Architecture:
+class Architecture(Checked):
     """What decides the shapes and the forward pass of the transformer, and is compiled in."""
 
     d_model: int = setting(32, "components of the residual stream", low=1, high=4096)
@@ -31,9 +38,6 @@ class Architecture:
     qk_norm: bool = setting(False, "normalise queries and keys, with a learned gain per head")
     softcap: float = setting(0.0, "bound c of the scores, c tanh(score / c); 0 for none", low=0.0, high=1e6)
     sink: str = setting("none", "a further score, 0 or learned, that takes weight and gives no value", choices=SINKS)
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from model.config import ModelConfig, check, setting
+from model.config import Checked, ModelConfig, setting
 
 OPTIMIZERS = ("adamw", "sgd")
 SAMPLING = ("independent", "quasi_random")
@@ -13,13 +13,6 @@ RENAMED = {"task.hidden": "task.masked"}
 """Config values that had another name in format 1."""
 PIECES = 8
 """A batch is drawn in this many pieces, each with a key of its own, so that devices can share it."""
-
-
-class _Checked:
-    """A config whose values are checked against the bounds of their settings."""
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +27,7 @@ class TaskConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig(_Checked):
+class TrainConfig(Checked):
     """How the parameters are trained. The learning rate warms up linearly and then decays to 0 by a cosine."""
 
     steps: int = setting(1700, "updates", low=1, high=10_000_000)
@@ -64,14 +57,14 @@ class TrainConfig(_Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateConfig(_Checked):
+class EvaluateConfig(Checked):
     """How a model is measured."""
 
     sentences: int = setting(4096, "sentences in each evaluation set", low=1, high=1_000_000)
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrackConfig(_Checked):
+class TrackConfig(Checked):
     """What is recorded of a training."""
 
     records: int = setting(
@@ -86,7 +79,7 @@ class TrackConfig(_Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(_Checked):
+class Config(Checked):
     """One experiment: everything that its numbers depend on."""
 
     world: str = setting("english", "the world: one of catmat's (see data/worlds), or the path of a world file")
