@@ -81,11 +81,13 @@ def expand(sentences: Iterable[tuple[float, Sequence[Part]]]) -> tuple[Template,
         fields = _flatten(parts)
         if len(fields) > MAX_LENGTH:
             raise TemplateError(f"a sentence of {len(fields)} parts, more than {MAX_LENGTH}; make it shorter")
-        optional = sum(part_chance < 1 for part_chance, _ in fields)
+        optional = sum(p < 1 for p, _ in fields)
         if len(templates) + 2**optional > MAX_TEMPLATES:
             raise TemplateError(f"more than {MAX_TEMPLATES} sentence forms; make fewer parts optional")
-        for probability, chosen in _choices(fields):
-            templates[chosen] = templates.get(chosen, 0.0) + chance * probability
+        options = [[(p, (field,)), (1 - p, ())] if p < 1 else [(1.0, (field,))] for p, field in fields]
+        for choice in itertools.product(*options):
+            kept = tuple(field for _, one in choice for field in one)
+            templates[kept] = templates.get(kept, 0.0) + chance * math.prod(p for p, _ in choice)
     return tuple(Template(probability, fields) for fields, probability in templates.items())
 
 
@@ -111,12 +113,6 @@ def _numbered(parts: Sequence[Part]) -> list[tuple[Part, int]]:
 
 def _field(part: Part, clause: int, number: int) -> Field:
     return Field(part.slot, is_word=True) if part.is_word else Field(part.slot, clause, part.of, number)
-
-
-def _choices(fields: list[tuple[float, Field]]) -> Iterable[tuple[float, tuple[Field, ...]]]:
-    options = [[(chance, (field,)), (1 - chance, ())] if chance < 1 else [(1.0, (field,))] for chance, field in fields]
-    for choice in itertools.product(*options):
-        yield math.prod(chance for chance, _ in choice), tuple(field for _, kept in choice for field in kept)
 
 
 Words = Mapping[Field, frozenset[int]]

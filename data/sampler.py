@@ -171,13 +171,17 @@ def sampler_tables(world: World, masked: tuple[str, ...], held_out: bool = False
         [own_table.get(field, 0) if field.clause == clause else 0 for clause in range(clauses)]
         for *_, field in questions
     ]
+    joint_ASVO = np.stack([world.content_SVO, *(world.content_SVO * drawn_SVO for drawn_SVO in drawn_3SVO)])
     return SamplerTables(
         question_E=_thresholds(np.asarray([share for share, *_ in questions])),
         template_E=_ints([t for _, t, _, _ in questions]),
         position_E=_ints([i for _, _, i, _ in questions]),
         slot_E=_ints([masked.index(field.slot) for *_, field in questions]),
         clause_table_EC=_ints(table_EC),
-        **_content_tables(world, drawn_3SVO),
+        subject_AS=_thresholds(joint_ASVO.sum(axis=(2, 3))),
+        verb_ASV=_thresholds(joint_ASVO.sum(axis=3)),
+        object_ASVO=_thresholds(joint_ASVO),
+        content_3N=_padded([world.slots[slot] for slot in CONTENT], max(joint_ASVO.shape[1:])),
         **_field_tables(world, clauses),
     )
 
@@ -187,16 +191,6 @@ def training_tables(world: World, masked: tuple[str, ...]) -> SamplerTables:
     tables = sampler_tables(world, masked)
     assert tables is not None  # noqa: S101  only held-out contexts can be missing from a world
     return tables
-
-
-def _content_tables(world: World, drawn_3SVO: NDArray[np.bool_]) -> dict[str, Any]:
-    joint_ASVO = np.stack([world.content_SVO, *(world.content_SVO * drawn_SVO for drawn_SVO in drawn_3SVO)])
-    return {
-        "subject_AS": _thresholds(joint_ASVO.sum(axis=(2, 3))),
-        "verb_ASV": _thresholds(joint_ASVO.sum(axis=3)),
-        "object_ASVO": _thresholds(joint_ASVO),
-        "content_3N": _padded([world.slots[slot] for slot in CONTENT], max(joint_ASVO.shape[1:])),
-    }
 
 
 def _field_tables(world: World, clauses: int) -> dict[str, Any]:

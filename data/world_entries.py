@@ -41,16 +41,20 @@ def read_word(entry: Reader) -> str:
     """A word as it may stand in a sentence; raises InputError where it may not."""
     word = normalise(entry.text())
     entry.require(word.split() == [word], "a word has no blank in it and is not empty; join its parts with _ or -")
-    allowed = word not in SPECIAL_WORDS and _can_be_shown(word)
-    entry.require(allowed, f"'{word[:60]}' cannot be a word: it is reserved, invisible or too long; choose another")
+    entry.require(
+        word not in SPECIAL_WORDS and _can_be_shown(word),
+        f"'{word[:60]}' cannot be a word: it is reserved, invisible or too long; choose another",
+    )
     return word
 
 
 def read_name(entry: Reader, name: str) -> str:
     """The name of a slot, class or group at `entry`, which other files show: a word, but blanks inside are allowed."""
     name = normalise(name)
-    allowed = name and name == name.strip() and _can_be_shown(name)
-    entry.require(allowed, f"'{name[:60]}' cannot be a name: it is empty, invisible or too long; choose another")
+    entry.require(
+        name and name == name.strip() and _can_be_shown(name),
+        f"'{name[:60]}' cannot be a name: it is empty, invisible or too long; choose another",
+    )
     return name
 
 
@@ -94,12 +98,11 @@ def content_probability(file: WorldFile) -> Floats:
     energy_SVO = np.zeros([len(members) for members in words])
     index = {word: i for members in words for i, word in enumerate(members)}
     for left, right, strength, pairs in file.preferences:
-        axes = CONTENT.index(left), CONTENT.index(right)
-        table = np.zeros([len(words[axes[0]]), len(words[axes[1]])])
+        liked_SVO = np.zeros(energy_SVO.shape, bool)
         for a, b in pairs:
-            table[index[a], index[b]] = strength
-        table = table if axes[0] < axes[1] else table.T
-        energy_SVO += np.expand_dims(table, ({0, 1, 2} - {*axes}).pop())
+            place = {left: index[a], right: index[b]}
+            liked_SVO[*(place.get(slot, slice(None)) for slot in CONTENT)] = True
+        energy_SVO += strength * liked_SVO
     weight_SVO = np.exp(energy_SVO - energy_SVO.max())
     return np.asarray(weight_SVO / weight_SVO.sum(), np.float64)
 

@@ -47,8 +47,10 @@ def check_world(document: Document) -> WorldFile:
 
 
 def _read_format(_: WorldFile, entry: Reader) -> None:
-    known = entry.value == FORMAT and not isinstance(entry.value, bool)
-    entry.require(known, f"this program reads format {FORMAT}; update catmat, or write format: {FORMAT}")
+    entry.require(
+        entry.value == FORMAT and not isinstance(entry.value, bool),
+        f"this program reads format {FORMAT}; update catmat, or write format: {FORMAT}",
+    )
 
 
 def _read_title(world: WorldFile, entry: Reader) -> None:
@@ -78,8 +80,10 @@ def _read_words(world: WorldFile, entry: Reader) -> None:
         item.require(word not in world.names, f"'{word}' names both a class and a word; rename the class")
         world.names[word] = [word]
     combinations = math.prod(len(world.slots[slot]) for slot in CONTENT)
-    too_many = f"{combinations:,} combinations of content words, more than {MAX_COMBINATIONS:,}; use fewer"
-    entry.require(combinations <= MAX_COMBINATIONS, too_many)
+    entry.require(
+        combinations <= MAX_COMBINATIONS,
+        f"{combinations:,} combinations of content words, more than {MAX_COMBINATIONS:,}; use fewer",
+    )
 
 
 def _read_groups(world: WorldFile, entry: Reader) -> None:
@@ -99,8 +103,10 @@ def _read_forms(world: WorldFile, entry: Reader) -> None:
             }
             weights.require(form, "is empty; give it at least one word, such as {the: 1}")
             for word in form:
-                twice = f"'{word}' is already a word of another slot; a word belongs to one slot, once"
-                weights.require(word not in world.class_of, twice)
+                weights.require(
+                    word not in world.class_of,
+                    f"'{word}' is already a word of another slot; a word belongs to one slot, once",
+                )
             for noun in [name] if name == "default" else resolve(world, weights, name, CONTENT):
                 weights.require(noun not in table, f"'{noun}' has its {slot} already; name it once")
                 table[noun] = form
@@ -109,22 +115,20 @@ def _read_forms(world: WorldFile, entry: Reader) -> None:
 
 
 def _read_preferences(world: WorldFile, entry: Reader) -> None:
-    for item in entry.items(empty=True):
-        _read_preference(world, item)
-
-
-def _read_preference(world: WorldFile, entry: Reader) -> None:
-    parts = entry.mapping((), ("between", "strength", "pairs"))
-    between = [item.text() for item in parts["between"].items()]
-    two = len(between) == len({*between} & {*CONTENT}) == 2
-    parts["between"].require(two, f"must name two of {', '.join(CONTENT)}, such as [subject, verb]")
-    strength = parts["strength"].number(-MAX_STRENGTH, MAX_STRENGTH)
-    pairs: list[tuple[str, str]] = []
-    for name, liked in parts["pairs"].mapping().items():
-        left = resolve(world, liked, name, between[:1])
-        for item in liked.items():
-            pairs += [(a, b) for a in left for b in resolve(world, item, item.value, between[1:])]
-    world.preferences.append((between[0], between[1], strength, pairs))
+    for preference in entry.items(empty=True):
+        parts = preference.mapping((), ("between", "strength", "pairs"))
+        between = [item.text() for item in parts["between"].items()]
+        parts["between"].require(
+            len(between) == len({*between} & {*CONTENT}) == 2,
+            f"must name two of {', '.join(CONTENT)}, such as [subject, verb]",
+        )
+        strength = parts["strength"].number(-MAX_STRENGTH, MAX_STRENGTH)
+        pairs: list[tuple[str, str]] = []
+        for name, liked in parts["pairs"].mapping().items():
+            left = resolve(world, liked, name, between[:1])
+            for item in liked.items():
+                pairs += [(a, b) for a in left for b in resolve(world, item, item.value, between[1:])]
+        world.preferences.append((between[0], between[1], strength, pairs))
 
 
 def _read_part(world: WorldFile, entry: Reader, in_clause: bool) -> Part:
@@ -134,15 +138,15 @@ def _read_part(world: WorldFile, entry: Reader, in_clause: bool) -> Part:
     chance = parts["chance"].chance() if "chance" in parts else 1.0
     if kinds == ["word"]:
         word = read_word(parts["word"])
-        in_slot = f"'{word}' is a word of a slot; write slot: ..., or another word"
-        parts["word"].require(word not in world.class_of, in_slot)
+        parts["word"].require(
+            word not in world.class_of, f"'{word}' is a word of a slot; write slot: ..., or another word"
+        )
         return Part(word, chance, is_word=True)
     name = parts[kinds[0]].text()
     if kinds == ["clause"]:
         if name not in world.clauses:
             raise parts["clause"].fail(f"unknown clause '{name}'{suggestion(name, world.clauses)}")
-        optional = "a clause is not optional; write a second sentence without it"
-        parts.get("chance", entry).require(chance == 1, optional)
+        parts.get("chance", entry).require(chance == 1, "a clause is not optional; write a second sentence without it")
         return Part(name, clause=world.clauses[name])
     return _slot_part(world, parts, name, chance, in_clause)
 
@@ -150,17 +154,22 @@ def _read_part(world: WorldFile, entry: Reader, in_clause: bool) -> Part:
 def _slot_part(world: WorldFile, parts: dict[str, Reader], name: str, chance: float, in_clause: bool) -> Part:
     if name not in world.slots and name not in world.forms:
         raise parts["slot"].fail(f"unknown slot '{name}'{suggestion(name, [*world.slots, *world.forms])}")
-    allowed = name not in CONTENT or (chance == 1 and in_clause)
-    parts["slot"].require(allowed, f"a {name} stands in a clause and is never optional; move it, or remove its chance")
-    agrees = (name in world.forms) == ("of" in parts)
-    parts["slot"].require(agrees, f"a slot of `forms`, and only such a slot, needs `of`; see the entry '{name}'")
+    parts["slot"].require(
+        name not in CONTENT or (chance == 1 and in_clause),
+        f"a {name} stands in a clause and is never optional; move it, or remove its chance",
+    )
+    parts["slot"].require(
+        (name in world.forms) == ("of" in parts),
+        f"a slot of `forms`, and only such a slot, needs `of`; see the entry '{name}'",
+    )
     if "of" not in parts:
         return Part(name, chance)
     of, table = parts["of"].text(), world.forms[name]
     parts["of"].require(of in CONTENT, f"must be one of {', '.join(CONTENT)}, not '{of}'")
     for word in world.slots[of]:
-        has_form = word in table or "default" in table
-        parts["of"].require(has_form, f"'{word}' has no {name}; add it under forms, or add default")
+        parts["of"].require(
+            word in table or "default" in table, f"'{word}' has no {name}; add it under forms, or add default"
+        )
     return Part(name, chance, of)
 
 
@@ -178,8 +187,9 @@ def _read_sentences(world: WorldFile, entry: Reader) -> None:
         parts = item.mapping((), ("chance", "parts"))
         chance = parts["chance"].chance()
         sentence = tuple(_read_part(world, part, in_clause=False) for part in parts["parts"].items())
-        has_clause = any(part.clause for part in sentence)
-        parts["parts"].require(has_clause, "a sentence has at least one clause; add {clause: ...}")
+        parts["parts"].require(
+            any(part.clause for part in sentence), "a sentence has at least one clause; add {clause: ...}"
+        )
         world.sentences.append((chance, sentence))
     entry.require(len(world.sentences) <= MAX_TEMPLATES, f"more than {MAX_TEMPLATES} sentences; use fewer")
     total = sum(chance for chance, _ in world.sentences)

@@ -105,8 +105,9 @@ class _Composer:
     def _next(self) -> Any:
         event = next(self._events)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            what = "anchors and aliases (& and *) are not used here; write the value out, or quote it"
-            raise self._error(event, what)
+            raise self._error(
+                event, "anchors and aliases (& and *) are not used here; write the value out, or quote it"
+            )
         if (tag := getattr(event, "tag", None)) not in (None, "!"):
             raise self._error(event, f"the tag {tag} is not used here; remove it")
         return event
@@ -127,7 +128,8 @@ class _Composer:
             return items
         mapping: dict[str, Any] = {}
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
-            if not isinstance(event, yaml.ScalarEvent):
+            is_word = isinstance(event, yaml.ScalarEvent)
+            if not is_word:
                 raise self._error(event, "a key must be one word, not a list or a mapping")
             here = (*path, event.value)
             if here in self._lines:
@@ -185,8 +187,10 @@ class Reader:
 
     def text(self) -> str:
         """A piece of text."""
-        wrong = f"must be text, not {kind(self.value)}; put it in quotes if it is meant as text"
-        self.require(isinstance(self.value, str), wrong)
+        self.require(
+            isinstance(self.value, str),
+            f"must be text, not {kind(self.value)}; put it in quotes if it is meant as text",
+        )
         return str(self.value)
 
     def number(self, low: float, high: float) -> float:

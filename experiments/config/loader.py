@@ -14,8 +14,7 @@ import yaml
 
 from data.errors import InputError, is_file, is_folder, require, suggestion
 from data.yaml_file import Document, KeyPath, Reader, parse_scalar, parse_yaml, read_yaml
-from experiments.config.fields import declared_type, is_section, value_of_type
-from experiments.config.schema import FORMAT, RENAMED, Config
+from experiments.config.schema import FORMAT, RENAMED, Config, declared_type, is_section, value_of_type
 
 TRAIN = "train"
 Settings = dict[KeyPath, object]

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data.errors import InputError, is_file
-from experiments.config.fields import values_of
 from experiments.config.loader import load_config
-from experiments.config.schema import Config
+from experiments.config.schema import Config, values_of
 from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import EvaluationData, Measurement
 from experiments.measuring.row_gradients import flat_params

@@ -14,9 +14,8 @@ import pytest
 from refusals import assert_refused
 
 from data.yaml_file import parse_yaml
-from experiments.config.fields import config_fields
 from experiments.config.loader import load_config, make_as
-from experiments.config.schema import Config, TrainConfig
+from experiments.config.schema import Config, TrainConfig, config_fields
 from model.config import ModelConfig
 
 ROOT = Path(__file__).parents[2]
