@@ -23,9 +23,11 @@ MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_NAMED = {"": None, "~": None, "null": None, "true": True, "false": False}
+_NAMED = {
+    "": None, "~": None, "null": None, "true": True, "false": False,
+    ".inf": math.inf, "+.inf": math.inf, "-.inf": -math.inf, ".nan": math.nan,
+}  # fmt: skip
 _UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_SPECIAL = {".inf": "inf", "+.inf": "inf", "-.inf": "-inf", ".nan": "nan"}
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -39,11 +41,10 @@ class Document:
 
     def place(self, path: KeyPath) -> str:
         """The place of `path` for messages, `name:line: a.b: `; if it is not in the file, with its parent's line."""
-        known = path
-        while known and known not in self.lines:
-            known = known[:-1]
+        parents = (path[:length] for length in range(len(path), -1, -1))
+        line = next((self.lines[parent] for parent in parents if parent in self.lines), 1)
         where = ".".join(str(part) for part in path)
-        return f"{self.name}:{self.lines.get(known, 1)}: {where + ': ' if where else ''}"
+        return f"{self.name}:{line}: {where + ': ' if where else ''}"
 
     def error(self, path: KeyPath, message: str) -> InputError:
         """An error at `path`."""
@@ -146,9 +147,7 @@ def parse_scalar(text: str) -> Any:
         return _NAMED[text]
     if _INTEGER.fullmatch(text):
         return int(text)
-    if _NUMBER.fullmatch(text) or text in _SPECIAL:
-        return float(_SPECIAL.get(text, text))
-    return text
+    return float(text) if _NUMBER.fullmatch(text) else text
 
 
 class Reader:
@@ -195,8 +194,10 @@ class Reader:
 
     def number(self, low: float, high: float) -> float:
         """A finite number in [low, high]."""
-        is_number = isinstance(self.value, int | float) and not isinstance(self.value, bool)
-        self.require(is_number, f"must be a number, not {kind(self.value)}")
+        self.require(
+            isinstance(self.value, int | float) and not isinstance(self.value, bool),
+            f"must be a number, not {kind(self.value)}",
+        )
         self.require(math.isfinite(self.value), f"must be a finite number, not {self.value:g}")
         self.require(low <= self.value <= high, f"must be from {low:g} to {high:g}, not {self.value:g}")
         return float(self.value)
@@ -210,8 +211,7 @@ class Reader:
 
 def kind(value: Any) -> str:
     """The kind of a value, in words for a user."""
-    if value is None or isinstance(value, bool):
-        return {None: "nothing", True: "true", False: "false"}[value]
-    if isinstance(value, int | float):
+    if isinstance(value, int | float) and not isinstance(value, bool):
         return f"the number {value:g}" if isinstance(value, float) else f"the number {value}"
-    return "text" if isinstance(value, str) else "a list" if isinstance(value, list) else "a mapping"
+    named = {bool: str(value).lower(), type(None): "nothing", str: "text", list: "a list"}
+    return named.get(type(value), "a mapping")

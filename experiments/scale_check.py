@@ -511,8 +511,7 @@ def _normalised(probe: _Probe) -> str:
     query_PNT1 = np.linalg.norm(level.query_PTNH, axis=-1).swapaxes(1, 2)[..., None]
     key_N1S = np.linalg.norm(level.key_SNH, axis=-1).T[:, None].clip(1e-30)
     for label, length in (("queries and keys", query_PNT1 * key_N1S), ("queries", query_PNT1), ("keys", key_N1S)):
-        fit = _fit(level.weight_PNTS, level.dot_PNTS / length) if level.finite else None
-        if fit is not None and fit.good:
+        if level.finite and (fit := _fit(level.weight_PNTS, level.dot_PNTS / length)).good:
             return f"{label} are normalised first (QK-norm, cosine); the factor after that is {fit.slope.item():.4g}"
     return ""
 

@@ -89,9 +89,8 @@ class ModelConfig(Architecture):
 
     def sized(self, vocabulary_size: int, max_length: int) -> "TransformerConfig":
         """What is compiled in, for a vocabulary and a length of sentences."""
-        architecture = {item.name: getattr(self, item.name) for item in dataclasses.fields(Architecture)}
         return TransformerConfig(
-            **architecture,
+            **{item.name: getattr(self, item.name) for item in dataclasses.fields(Architecture)},
             learned_scale=self.scale == "learned",
             vocabulary_size=vocabulary_size,
             max_length=max_length,
