@@ -34,22 +34,28 @@ __all__ = [
     "sampler_tables",
     "world_names",
 ]
-_MODULES = {
-    "errors": {"InputError"},
-    "inference": {"posterior", "relevance", "relevant_words"},
-    "sampler": {"Batch", "sample", "sampler_tables"},
-    "vocabulary": {"MASK", "PAD"},
-    "world": {"World", "load_world", "world_names"},
+_MODULE_OF = {
+    "MASK": "vocabulary",
+    "PAD": "vocabulary",
+    "Batch": "sampler",
+    "InputError": "errors",
+    "World": "world",
+    "load_world": "world",
+    "posterior": "inference",
+    "relevance": "inference",
+    "relevant_words": "inference",
+    "sample": "sampler",
+    "sampler_tables": "sampler",
+    "world_names": "world",
 }
 """Where each name of `__all__` is defined. No module may have the name of an export: it would hide it."""
 
 
 def __getattr__(name: str) -> Any:
     """An export, from its module (PEP 562)."""
-    for module, names in _MODULES.items():
-        if name in names:
-            return getattr(importlib.import_module(f"data.{module}"), name)
-    raise AttributeError(f"module 'data' has no attribute '{name}'")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'data' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"data.{_MODULE_OF[name]}"), name)
 
 
 def __dir__() -> list[str]:

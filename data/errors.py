@@ -1,8 +1,10 @@
-"""Errors in what a user gave, reported in one line."""
+"""Errors in what a user gave, reported in one line; and whether a path that a user named can be seen."""
 
 import difflib
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 MAX_MESSAGE = 1_000
 
@@ -45,9 +47,27 @@ def printable(text: str) -> str:
 def suggestion(word: str, known: Iterable[str]) -> str:
     """'; did you mean x?' if one of the `known` names is similar, else a list of them."""
     names = sorted(str(name) for name in known)
-    near = [name for name in names if name.casefold() == word.casefold()]
-    near = near or difflib.get_close_matches(word[:80], names, n=1)
-    if near:
+    alike = [name for name in names if name.casefold() == word.casefold()]
+    if near := alike or difflib.get_close_matches(word[:80], names, n=1):
         return f"; did you mean {near[0]}?"
     shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
     return f"; known: {shown}" if names else ""
+
+
+# A path may be too long, or lie where this user may not look. The methods of `Path` raise on both (before Python 3.14);
+# here, what cannot be seen is not there.
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file can be seen there."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder can be seen there."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def is_taken(path: Path) -> bool:
+    """Whether anything can be seen there."""
+    return os.path.exists(path)  # noqa: PTH110

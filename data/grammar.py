@@ -60,9 +60,9 @@ class Template:
     def __len__(self) -> int:
         return len(self.fields)
 
-    def position(self, slot: str, clause: int) -> int:
-        """The position of the content word `slot` of `clause`."""
-        return self.fields.index(Field(slot, clause))
+    def __str__(self) -> str:
+        """In words, such as `determiner subject verb on determiner object .`."""
+        return " ".join(field.slot for field in self.fields)
 
     @property
     def clauses(self) -> int:
@@ -81,23 +81,24 @@ def expand(sentences: Iterable[tuple[float, Sequence[Part]]]) -> tuple[Template,
         fields = _flatten(parts)
         if len(fields) > MAX_LENGTH:
             raise TemplateError(f"a sentence of {len(fields)} parts, more than {MAX_LENGTH}; make it shorter")
-        optional = sum(part_chance < 1 for part_chance, _ in fields)
+        optional = sum(p < 1 for p, _ in fields)
         if len(templates) + 2**optional > MAX_TEMPLATES:
             raise TemplateError(f"more than {MAX_TEMPLATES} sentence forms; make fewer parts optional")
-        for probability, chosen in _choices(fields):
-            templates[chosen] = templates.get(chosen, 0.0) + chance * probability
+        options = [[(p, (field,)), (1 - p, ())] if p < 1 else [(1.0, (field,))] for p, field in fields]
+        for choice in itertools.product(*options):
+            kept = tuple(field for _, one in choice for field in one)
+            templates[kept] = templates.get(kept, 0.0) + chance * math.prod(p for p, _ in choice)
     return tuple(Template(probability, fields) for fields, probability in templates.items())
 
 
 def _flatten(parts: Sequence[Part]) -> list[tuple[float, Field]]:
+    """The fields of a sentence with all its optional parts, and the chance of each."""
     fields: list[tuple[float, Field]] = []
-    clause = 0
+    clauses = itertools.count()
     for part, number in _numbered(parts):
-        if part.clause:
-            fields += [(inner.chance, _field(inner, clause, n)) for inner, n in _numbered(part.clause)]
-            clause += 1
-        else:
-            fields.append((part.chance, _field(part, NO_CLAUSE, number)))
+        clause = next(clauses) if part.clause else NO_CLAUSE
+        inner_parts = _numbered(part.clause) if part.clause else [(part, number)]
+        fields += [(inner.chance, _field(inner, clause, n)) for inner, n in inner_parts]
     return fields
 
 
@@ -111,32 +112,22 @@ def _numbered(parts: Sequence[Part]) -> list[tuple[Part, int]]:
 
 
 def _field(part: Part, clause: int, number: int) -> Field:
-    if part.is_word:
-        return Field(part.slot, is_word=True)
-    if part.slot in CONTENT:
-        return Field(part.slot, clause)
-    return Field(part.slot, clause, part.of, number)
-
-
-def _choices(fields: list[tuple[float, Field]]) -> Iterable[tuple[float, tuple[Field, ...]]]:
-    options = [[(chance, (field,)), (1 - chance, ())] if chance < 1 else [(1.0, (field,))] for chance, field in fields]
-    for choice in itertools.product(*options):
-        yield math.prod(chance for chance, _ in choice), tuple(field for _, kept in choice for field in kept)
+    return Field(part.slot, is_word=True) if part.is_word else Field(part.slot, clause, part.of, number)
 
 
 Words = Mapping[Field, frozenset[int]]
 """The words that each field can hold."""
 
 
-def confusable(templates: Sequence[Template], words: Words) -> tuple[Template, Template] | None:
-    """Two templates that can make the same sentence, or None."""
-    return next((pair for pair in _of_one_length(templates) if not _apart(*pair, words)), None)
+def confusable(templates: Sequence[Template], words: Words) -> str:
+    """What to say of two templates that can make the same sentence; "" if there are none."""
+    alike = ((first, second) for first, second in _of_one_length(templates) if not _apart(first, second, words))
+    text = "two templates cannot be told apart: '{}' and '{}'; give one a word of its own"
+    return next((text.format(*pair) for pair in alike), "")
 
 
-def undeducible(
-    templates: Sequence[Template], words: Words, slots: Iterable[str]
-) -> tuple[Template, Template, int] | None:
-    """Two templates and a position at which a masked word of `slots` may belong to the slot of either; or None.
+def undeducible(templates: Sequence[Template], words: Words, slots: Iterable[str]) -> str:
+    """What to say of a place at which a masked word of `slots` may be of the slot of either of two templates; or "".
 
     The words of a slot are compared place by place, so that a world whose slots only agreement could tell apart
     is refused too.
@@ -147,8 +138,11 @@ def undeducible(
         for i, (one, other) in enumerate(zip(first.fields, second.fields, strict=True)):
             differ = (one.slot, one.is_word) != (other.slot, other.is_word)
             if differ and masked & {one.slot, other.slot} and apart <= {i}:
-                return first, second, i
-    return None
+                return (
+                    f"a masked word may be '{one.slot}' or '{other.slot}' (word {i + 1} of '{first}' and of '{second}')"
+                    "; add or move a word that tells them apart"
+                )
+    return ""
 
 
 def _of_one_length(templates: Sequence[Template]) -> Iterator[tuple[Template, Template]]:

@@ -10,15 +10,15 @@ positions:
 Sentences come as `tokens_BL`, padded with 0. Dimension letters: B sentences, L words of a sentence, W vocabulary.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from data.errors import InputError
-from data.grammar import CONTENT, Template
+from data.grammar import CONTENT, Field, Template
 from data.vocabulary import PAD
-from data.world import Floats, World, describe
+from data.world import Floats, World
 
 Ints = NDArray[np.int64]
 
@@ -31,7 +31,7 @@ def posterior(world: World, tokens_BL: ArrayLike, masked_B: ArrayLike) -> Floats
     Raises:
       InputError: the world has no sentence with these other words.
     """
-    return _masked_posterior(world, np.asarray(tokens_BL), np.asarray(masked_B))
+    return _masked_posterior(world, tokens_BL, masked_B)
 
 
 def pair_posterior(world: World, tokens_BL: ArrayLike, masked_B: ArrayLike, other_B: ArrayLike) -> Floats:
@@ -40,7 +40,7 @@ def pair_posterior(world: World, tokens_BL: ArrayLike, masked_B: ArrayLike, othe
     Raises:
       InputError: as `posterior`.
     """
-    return _masked_posterior(world, np.asarray(tokens_BL), np.asarray(masked_B), np.asarray(other_B))
+    return _masked_posterior(world, tokens_BL, masked_B, other_B)
 
 
 def relevance(world: World, tokens_BL: ArrayLike, masked_B: ArrayLike) -> Floats:
@@ -71,14 +71,14 @@ def relevant_words(relevance_BL: Floats, share: float = 0.2) -> NDArray[np.bool_
 def sentence_probability(world: World, template: Template, words: Sequence[Ints]) -> Floats:
     """P(template and words), where words[i] (any shapes that broadcast) stand at place i and fit the template."""
     probability = np.asarray(template.probability)
+    word_of = dict(zip(template.fields, words, strict=True))
     for clause in range(template.clauses):
-        place = {slot: words[template.position(slot, clause)] for slot in CONTENT}
-        index = [world.index_W[place[slot]] for slot in CONTENT]
-        probability = probability * world.content_SVO[index[0], index[1], index[2]]
-        for field, word in zip(template.fields, words, strict=True):
+        content = {slot: word_of[Field(slot, clause)] for slot in CONTENT}
+        probability = probability * world.content_SVO[*(world.index_W[word] for word in content.values())]
+        for field, word in word_of.items():
             if field.of is not None and field.clause == clause:
-                probability = probability * world.forms_WW[field.slot][place[field.of], word]
-    for field in template.fields:
+                probability = probability * world.forms_WW[field.slot][content[field.of], word]
+    for field in word_of:
         if not field.is_word and not field.is_content and field.of is None:
             probability = probability / len(world.slots[field.slot])
     return probability
@@ -92,55 +92,44 @@ def template_of(world: World, tokens: Sequence[int]) -> Template:
     """
     words = [np.asarray(token) for token in tokens if token != PAD]
     for template in world.templates:
-        fits = _fits(world, template, np.asarray(words)[None], []).all()
-        if fits and sentence_probability(world, template, words) > 0:
+        fits = _fitting_rows(world, template, np.asarray([words]), np.empty((1, 0), int))
+        if len(fits) and sentence_probability(world, template, words) > 0:
             return template
-    raise InputError(_cannot_say(world, tokens))
+    raise _cannot_say(world, tokens)
 
 
-def _masked_posterior(world: World, tokens_BL: Ints, *masked: Ints) -> Floats:
+def _masked_posterior(world: World, tokens: ArrayLike, *masked: ArrayLike) -> Floats:
     """P(words at the masked positions | the visible words), [B, W] or [B, W, W]."""
+    tokens_BL, masked_BP = np.asarray(tokens), np.stack([np.asarray(position_B) for position_B in masked], axis=1)
     joint = np.zeros((len(tokens_BL), *[len(world.vocabulary)] * len(masked)))
-    for template, rows, places in _groups(world, tokens_BL, masked):
-        candidates = [np.asarray(world.field_words(template.fields[place])) for place in places]
-        shape = [1] * (1 + len(places))
-        words: list[Ints] = [tokens_BL[rows, i].reshape(-1, *shape[1:]) for i in range(len(template))]
-        for axis, (place, candidate) in enumerate(zip(places, candidates, strict=True), start=1):
-            words[place] = candidate.reshape([-1 if a == axis else 1 for a in range(len(shape))])
-        probability = sentence_probability(world, template, words)
-        full = np.broadcast_to(probability, (len(rows), *[len(candidate) for candidate in candidates]))
-        joint[np.ix_(rows, *candidates)] += full
+    for template in world.templates:
+        rows = _fitting_rows(world, template, tokens_BL, masked_BP)
+        for places in set(map(tuple, masked_BP[rows].tolist())):  # all sentences with the same masked positions at once
+            here = rows[(masked_BP[rows] == places).all(axis=1)]
+            index = np.ix_(here, *(np.flatnonzero(world.fits_W[template.fields[place]]) for place in places))
+            words = [tokens_BL[index[0], i] for i in range(len(template))]
+            for place, candidates in zip(places, index[1:], strict=True):
+                words[place] = candidates
+            joint[index] += sentence_probability(world, template, words)
     total_B = joint.sum(axis=tuple(range(1, joint.ndim)))
     if not (total_B > 0).all():
-        raise InputError(_cannot_say(world, tokens_BL[int(np.argmin(total_B > 0))]))
+        raise _cannot_say(world, tokens_BL[int(np.argmin(total_B > 0))])
     return np.asarray(joint / total_B.reshape(-1, *[1] * len(masked)))
 
 
-def _groups(world: World, tokens_BL: Ints, masked: Sequence[Ints]) -> Iterator[tuple[Template, Ints, tuple[int, ...]]]:
-    """(template, rows that it can make, masked positions), for each group of rows with the same masked positions."""
-    length_B = (tokens_BL != PAD).sum(axis=1)
-    places_BP = np.stack(masked, axis=1)
-    for places in np.unique(places_BP, axis=0):
-        here_B = (places_BP == places).all(axis=1)
-        for template in world.templates:
-            rows = np.flatnonzero(here_B & (length_B == len(template)))
-            if len(rows) and max(places) < len(template):
-                rows = rows[_fits(world, template, tokens_BL[rows], places)]
-                if len(rows):
-                    yield template, rows, tuple(int(place) for place in places)
-
-
-def _fits(world: World, template: Template, tokens_BL: Ints, masked: Sequence[int] | Ints) -> NDArray[np.bool_]:
-    """Which sentences have, at every visible position, a word that the template allows there."""
-    fits_B = np.full(len(tokens_BL), tokens_BL.shape[1] >= len(template))
+def _fitting_rows(world: World, template: Template, tokens_BL: Ints, masked_BP: Ints) -> Ints:
+    """The sentences that have, at every visible position, a word that the template allows there."""
+    length = len(template)
+    rows = np.flatnonzero(((tokens_BL != PAD).sum(axis=1) == length) & (masked_BP < length).all(axis=1))
     for i, field in enumerate(template.fields):
-        if i not in masked and fits_B.any():
-            fits_B &= world.fits_W[field][tokens_BL[:, i]]
-    return fits_B & ((tokens_BL != PAD).sum(axis=1) == len(template))
+        if len(rows):
+            rows = rows[world.fits_W[field][tokens_BL[rows, i]] | (masked_BP[rows] == i).any(axis=1)]
+    return rows
 
 
-def _cannot_say(world: World, tokens: Sequence[int] | Ints) -> str:
+def _cannot_say(world: World, tokens: Sequence[int] | Ints) -> InputError:
     sentence = " ".join(world.vocabulary.decode(int(token) for token in tokens))
-    forms = [describe(template) for template in world.templates]
+    forms = map(str, world.templates)
     example = next((example for example in world.examples if example != sentence), min(forms, key=len))
-    return f"the world '{world.name}' cannot say '{sentence}'; write a sentence of the form of '{example}'"
+    form = f"write a sentence of the form of '{example}'"
+    return InputError(f"the world '{world.name}' cannot say '{sentence}'; {form}")

@@ -9,7 +9,6 @@
 
 import unicodedata
 from collections.abc import Iterable
-from functools import cached_property
 
 from data.errors import InputError, require, suggestion
 
@@ -25,14 +24,11 @@ class Vocabulary:
 
     def __init__(self, words: Iterable[str]) -> None:
         self.words: tuple[str, ...] = (*SPECIAL_WORDS, *words)
+        self.number = {word: i for i, word in enumerate(self.words)}
+        """Word -> number."""
 
     def __len__(self) -> int:
         return len(self.words)
-
-    @cached_property
-    def number(self) -> dict[str, int]:
-        """Word -> number."""
-        return {word: i for i, word in enumerate(self.words)}
 
     def decode(self, tokens: Iterable[int]) -> list[str]:
         """The words of `tokens`, padding left out."""

@@ -7,7 +7,7 @@ Dimension letters: S subjects, V verbs, O objects (numbered within their slot); 
 """
 
 import hashlib
-import importlib.resources
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,22 +15,25 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import InputError, suggestion
-from data.files import is_file
+from data.errors import InputError, is_file, suggestion
 from data.grammar import CONTENT, Field, Template, TemplateError, confusable, expand, undeducible
 from data.vocabulary import Vocabulary
-from data.world_entries import WorldFile
+from data.world_entries import Floats, WorldFile, all_words, content_probability, form_table
 from data.world_file import read_world_file
-from data.world_tables import Floats, all_words, content_probability, form_table
 
-__all__ = ["Floats", "World", "describe", "load_world", "make_world", "world_names"]
+__all__ = ["Floats", "World", "load_world", "make_world", "world_names"]
 
 MAX_WORDS = 2_000
+_FOLDER = Path(__file__).parent / "worlds"
 
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """A world as tables of probabilities; made by `load_world`."""
+    """A world as tables of probabilities; made by `load_world`.
+
+    Raises:
+      TemplateError: two templates make the same sentence, or the slot of a masked content word is ambiguous.
+    """
 
     name: str
     title: str
@@ -48,6 +51,11 @@ class World:
     always_held_out: tuple[tuple[int, int, int], ...]
     examples: dict[str, str]
     """Sentences to show, and the place of each in the world's file, for messages."""
+
+    def __post_init__(self) -> None:
+        words = self.field_words
+        if problem := confusable(self.templates, words) or undeducible(self.templates, words, CONTENT):
+            raise TemplateError(problem)
 
     @cached_property
     def index_W(self) -> NDArray[np.int64]:
@@ -67,14 +75,47 @@ class World:
         """The slot of each word that has a word list's slot."""
         return {word: slot for slot, words in self.slots.items() for word in words}
 
-    def field_words(self, field: Field) -> tuple[int, ...]:
-        """The words that fit `field`."""
+    @cached_property
+    def field_words(self) -> dict[Field, frozenset[int]]:
+        """The words that fit each field of the templates."""
+        return {field: frozenset(self._fitting(field)) for template in self.templates for field in template.fields}
+
+    def _fitting(self, field: Field) -> Iterable[int]:
         if field.is_word:
             return (self.vocabulary.number[field.slot],)
         if field.of is None:
             return self.slots[field.slot]
         used_W = self.forms_WW[field.slot][list(self.slots[field.of])].any(axis=0)
-        return tuple(np.flatnonzero(used_W).tolist())
+        return np.flatnonzero(used_W).tolist()
+
+    @cached_property
+    def fits_W(self) -> dict[Field, NDArray[np.bool_]]:
+        """For each field of the templates and each word of the vocabulary: whether the word fits."""
+        every_W = np.arange(len(self.vocabulary))
+        return {field: np.isin(every_W, [*words]) for field, words in self.field_words.items()}
+
+    @cached_property
+    def held_out_3SVO(self) -> NDArray[np.bool_]:
+        """[3, S, V, O]: whether a slot's context in the clause (s, v, o) is held out; constant along its own axis.
+
+        A context is a content slot with the two other content words of its clause: (verb; cat, mat), say. In held-out
+        ones training never masks a word. About a tenth are held out, chosen by a hash of the words, so that the choice
+        depends on the world and not on a seed. Because ALL words that can fill a context are held out with it, every
+        conditional P(masked word | context) that training sees equals the posterior; holding out whole sentences would
+        tilt it (the model would learn "never mat after cat sat").
+        """
+        held_3SVO = np.zeros((3, *self.content_SVO.shape), bool)
+        spelled = [[self.vocabulary.words[word] for word in self.slots[slot]] for slot in CONTENT]
+        for axis, slot in enumerate(CONTENT):
+            first, second = (spelled[i] for i in range(3) if i != axis)
+            order = np.asarray([[_digest(f"{slot}\n{a}\n{b}".encode()) for b in second] for a in first])
+            count = round(self.held_out_share * order.size)
+            chosen = order <= np.sort(order, axis=None)[count - 1] if count else np.zeros_like(order, bool)
+            held_3SVO[axis] = np.expand_dims(chosen, axis)
+        for words in self.always_held_out:
+            s, v, o = self.index_W[list(words)]
+            held_3SVO[0, :, v, o] = held_3SVO[1, s, :, o] = held_3SVO[2, s, v, :] = True
+        return held_3SVO
 
     @cached_property
     def fingerprint(self) -> str:
@@ -86,7 +127,12 @@ class World:
             repr([(t.fields, round(t.probability, 12)) for t in self.templates]).encode(),
             *(repr(slot).encode() + table_WW.round(12).tobytes() for slot, table_WW in sorted(self.forms_WW.items())),
         ]
-        return hashlib.blake2b(b"".join(parts), digest_size=8).hexdigest()
+        return _digest(b"".join(parts))
+
+    @cached_property
+    def training_fingerprint(self) -> str:
+        """A digest of all that training data depend on: the probabilities and the held-out contexts."""
+        return _digest(self.fingerprint.encode() + self.held_out_3SVO.tobytes())
 
     def check_masked(self, slots: tuple[str, ...]) -> None:
         """Raise InputError unless the other words always show to which of `slots` a masked word belongs."""
@@ -94,34 +140,13 @@ class World:
         for slot in slots:
             if slot not in known:
                 raise InputError(f"task.masked: the world '{self.name}' has no slot '{slot}'{suggestion(slot, known)}")
-        if found := undeducible(self.templates, self._word_sets, slots):
-            raise InputError(f"task.masked: in the world '{self.name}' {_ambiguity(found)}")
-
-    def check_templates(self) -> None:
-        """Raise TemplateError if two templates make one sentence, or the slot of a masked content word is ambiguous."""
-        if same := confusable(self.templates, self._word_sets):
-            shown = " and ".join(f"'{describe(template)}'" for template in same)
-            raise TemplateError(f"two templates cannot be told apart: {shown}; give one a word of its own")
-        if found := undeducible(self.templates, self._word_sets, CONTENT):
-            raise TemplateError(_ambiguity(found))
-
-    @cached_property
-    def _word_sets(self) -> dict[Field, frozenset[int]]:
-        """The words that fit each field of the templates."""
-        fields = {field for template in self.templates for field in template.fields}
-        return {field: frozenset(self.field_words(field)) for field in fields}
-
-    @cached_property
-    def fits_W(self) -> dict[Field, NDArray[np.bool_]]:
-        """For each field of the templates and each word of the vocabulary: whether the word fits."""
-        every_W = np.arange(len(self.vocabulary))
-        return {field: np.isin(every_W, [*words]) for field, words in self._word_sets.items()}
+        if problem := undeducible(self.templates, self.field_words, slots):
+            raise InputError(f"task.masked: in the world '{self.name}' {problem}")
 
 
 def world_names() -> list[str]:
     """The worlds that come with catmat."""
-    folder = importlib.resources.files("data") / "worlds"
-    return sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
+    return sorted(path.stem for path in _FOLDER.glob("*.yaml"))
 
 
 def load_world(name: str) -> World:
@@ -131,8 +156,7 @@ def load_world(name: str) -> World:
       InputError: there is no such world, or its file has an error, reported with file, line and remedy.
     """
     if name in world_names():
-        with importlib.resources.as_file(importlib.resources.files("data") / "worlds" / f"{name}.yaml") as path:
-            return make_world(name, read_world_file(path, f"data/worlds/{name}.yaml"))
+        return make_world(name, read_world_file(_FOLDER / f"{name}.yaml", f"data/worlds/{name}.yaml"))
     path = Path(name)
     if not is_file(path):
         raise InputError(f"world '{name}': no such file, nor a world of catmat{suggestion(name, world_names())}")
@@ -143,15 +167,13 @@ def make_world(name: str, file: WorldFile) -> World:
     """Compute the tables of a checked world file.
 
     Raises:
-      InputError: two templates make the same sentence, or the slot of a masked content word is ambiguous. (The
-        examples are checked where they are masked: `experiments.measuring.probes`.)
+      InputError: there are too many words or templates, or `World` refuses them. (The examples are checked where they
+        are masked: `experiments.measuring.probes`.)
     """
     try:
-        world = _with_tables(name, file, expand(file.sentences))
-        world.check_templates()
+        return _with_tables(name, file, expand(file.sentences))
     except TemplateError as error:
         raise file.document.error(("sentences",), str(error)) from None
-    return world
 
 
 def _with_tables(name: str, file: WorldFile, templates: tuple[Template, ...]) -> World:
@@ -174,15 +196,6 @@ def _with_tables(name: str, file: WorldFile, templates: tuple[Template, ...]) ->
     )
 
 
-def describe(template: Template) -> str:
-    """A template in words, such as `determiner subject verb on determiner object .`."""
-    return " ".join(field.slot for field in template.fields)
-
-
-def _ambiguity(found: tuple[Template, Template, int]) -> str:
-    first, second, i = found
-    one, other = first.fields[i].slot, second.fields[i].slot
-    return (
-        f"a masked word may be '{one}' or '{other}' (word {i + 1} of '{describe(first)}' and of '{describe(second)}'); "
-        "add or move a word that tells them apart"
-    )
+def _digest(data: bytes) -> str:
+    """A hash of 64 bits that is the same on every machine and in every process."""
+    return hashlib.blake2b(data, digest_size=8).hexdigest()

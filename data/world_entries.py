@@ -1,13 +1,20 @@
-"""The contents of a world file as plain values, and how the names in it are resolved."""
+"""The contents of a world file as plain values, how the names in it are resolved, and the tables that they mean.
+
+Dimension letters: S subjects, V verbs, O objects (numbered within their slot); W words of the vocabulary.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from data.errors import suggestion
-from data.grammar import Part
-from data.reader import Reader
-from data.vocabulary import SPECIAL_WORDS, normalise
-from data.yaml_file import Document
+from data.grammar import CONTENT, Part
+from data.vocabulary import SPECIAL_WORDS, Vocabulary, normalise
+from data.yaml_file import Document, Reader
+
+Floats = NDArray[np.float64]
 
 MAX_LETTERS = 40
 
@@ -34,16 +41,20 @@ def read_word(entry: Reader) -> str:
     """A word as it may stand in a sentence; raises InputError where it may not."""
     word = normalise(entry.text())
     entry.require(word.split() == [word], "a word has no blank in it and is not empty; join its parts with _ or -")
-    allowed = word not in SPECIAL_WORDS and _can_be_shown(word)
-    entry.require(allowed, f"'{word[:60]}' cannot be a word: it is reserved, invisible or too long; choose another")
+    entry.require(
+        word not in SPECIAL_WORDS and _can_be_shown(word),
+        f"'{word[:60]}' cannot be a word: it is reserved, invisible or too long; choose another",
+    )
     return word
 
 
 def read_name(entry: Reader, name: str) -> str:
     """The name of a slot, class or group at `entry`, which other files show: a word, but blanks inside are allowed."""
     name = normalise(name)
-    allowed = name and name == name.strip() and _can_be_shown(name)
-    entry.require(allowed, f"'{name[:60]}' cannot be a name: it is empty, invisible or too long; choose another")
+    entry.require(
+        name and name == name.strip() and _can_be_shown(name),
+        f"'{name[:60]}' cannot be a name: it is empty, invisible or too long; choose another",
+    )
     return name
 
 
@@ -67,3 +78,40 @@ def resolve(world: WorldFile, entry: Reader, name: object, slots: Iterable[str])
         here = [n for n, members in world.names.items() if set(members) & set(allowed)]
         raise entry.fail(f"'{name}' is no word, class or group of {' or '.join(slots)}{suggestion(name, here)}")
     return words
+
+
+def all_words(file: WorldFile) -> list[str]:
+    """Every word of a world, once, in the order of its numbers."""
+    parts = [part for _, parts in file.sentences for part in parts]
+    parts += [part for outer in parts for part in outer.clause]
+    words = (
+        *(word for members in file.slots.values() for word in members),
+        *(word for table in file.forms.values() for form in table.values() for word in form),
+        *(part.slot for part in parts if part.is_word),
+    )
+    return list(dict.fromkeys(words))
+
+
+def content_probability(file: WorldFile) -> Floats:
+    """P(subject, verb, object), [S, V, O]."""
+    words = [file.slots[slot] for slot in CONTENT]
+    energy_SVO = np.zeros([len(members) for members in words])
+    index = {word: i for members in words for i, word in enumerate(members)}
+    for left, right, strength, pairs in file.preferences:
+        liked_SVO = np.zeros(energy_SVO.shape, bool)
+        for a, b in pairs:
+            place = {left: index[a], right: index[b]}
+            liked_SVO[*(place.get(slot, slice(None)) for slot in CONTENT)] = True
+        energy_SVO += strength * liked_SVO
+    weight_SVO = np.exp(energy_SVO - energy_SVO.max())
+    return np.asarray(weight_SVO / weight_SVO.sum(), np.float64)
+
+
+def form_table(file: WorldFile, slot: str, vocabulary: Vocabulary) -> Floats:
+    """P(word of the agreeing `slot` | content word), [W, W], a row for each content word."""
+    table_WW = np.zeros((len(vocabulary), len(vocabulary)))
+    for word in (word for content in CONTENT for word in file.slots[content]):
+        form = file.forms[slot].get(word) or file.forms[slot].get("default") or {}
+        for taken, weight in form.items():
+            table_WW[vocabulary.number[word], vocabulary.number[taken]] = weight / sum(form.values())
+    return table_WW

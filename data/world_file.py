@@ -20,12 +20,10 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-from data.errors import printable
-from data.grammar import CONTENT
-from data.reader import Reader
+from data.errors import printable, suggestion
+from data.grammar import CONTENT, MAX_TEMPLATES, Part
 from data.world_entries import WorldFile, add_name, read_name, read_word, resolve
-from data.world_sentences import read_clauses, read_sentences
-from data.yaml_file import Document, read_yaml
+from data.yaml_file import Document, Reader, read_yaml
 
 FORMAT = 1
 MAX_STRENGTH = 20.0
@@ -49,8 +47,10 @@ def check_world(document: Document) -> WorldFile:
 
 
 def _read_format(_: WorldFile, entry: Reader) -> None:
-    known = entry.value == FORMAT and not isinstance(entry.value, bool)
-    entry.require(known, f"this program reads format {FORMAT}; update catmat, or write format: {FORMAT}")
+    entry.require(
+        entry.value == FORMAT and not isinstance(entry.value, bool),
+        f"this program reads format {FORMAT}; update catmat, or write format: {FORMAT}",
+    )
 
 
 def _read_title(world: WorldFile, entry: Reader) -> None:
@@ -80,8 +80,10 @@ def _read_words(world: WorldFile, entry: Reader) -> None:
         item.require(word not in world.names, f"'{word}' names both a class and a word; rename the class")
         world.names[word] = [word]
     combinations = math.prod(len(world.slots[slot]) for slot in CONTENT)
-    too_many = f"{combinations:,} combinations of content words, more than {MAX_COMBINATIONS:,}; use fewer"
-    entry.require(combinations <= MAX_COMBINATIONS, too_many)
+    entry.require(
+        combinations <= MAX_COMBINATIONS,
+        f"{combinations:,} combinations of content words, more than {MAX_COMBINATIONS:,}; use fewer",
+    )
 
 
 def _read_groups(world: WorldFile, entry: Reader) -> None:
@@ -101,8 +103,10 @@ def _read_forms(world: WorldFile, entry: Reader) -> None:
             }
             weights.require(form, "is empty; give it at least one word, such as {the: 1}")
             for word in form:
-                twice = f"'{word}' is already a word of another slot; a word belongs to one slot, once"
-                weights.require(word not in world.class_of, twice)
+                weights.require(
+                    word not in world.class_of,
+                    f"'{word}' is already a word of another slot; a word belongs to one slot, once",
+                )
             for noun in [name] if name == "default" else resolve(world, weights, name, CONTENT):
                 weights.require(noun not in table, f"'{noun}' has its {slot} already; name it once")
                 table[noun] = form
@@ -111,22 +115,85 @@ def _read_forms(world: WorldFile, entry: Reader) -> None:
 
 
 def _read_preferences(world: WorldFile, entry: Reader) -> None:
-    for item in entry.items(empty=True):
-        _read_preference(world, item)
+    for preference in entry.items(empty=True):
+        parts = preference.mapping((), ("between", "strength", "pairs"))
+        between = [item.text() for item in parts["between"].items()]
+        parts["between"].require(
+            len(between) == len({*between} & {*CONTENT}) == 2,
+            f"must name two of {', '.join(CONTENT)}, such as [subject, verb]",
+        )
+        strength = parts["strength"].number(-MAX_STRENGTH, MAX_STRENGTH)
+        pairs: list[tuple[str, str]] = []
+        for name, liked in parts["pairs"].mapping().items():
+            left = resolve(world, liked, name, between[:1])
+            for item in liked.items():
+                pairs += [(a, b) for a in left for b in resolve(world, item, item.value, between[1:])]
+        world.preferences.append((between[0], between[1], strength, pairs))
 
 
-def _read_preference(world: WorldFile, entry: Reader) -> None:
-    parts = entry.mapping((), ("between", "strength", "pairs"))
-    between = [item.text() for item in parts["between"].items()]
-    two = len(between) == len({*between} & {*CONTENT}) == 2
-    parts["between"].require(two, f"must name two of {', '.join(CONTENT)}, such as [subject, verb]")
-    strength = parts["strength"].number(-MAX_STRENGTH, MAX_STRENGTH)
-    pairs: list[tuple[str, str]] = []
-    for name, liked in parts["pairs"].mapping().items():
-        left = resolve(world, liked, name, between[:1])
-        for item in liked.items():
-            pairs += [(a, b) for a in left for b in resolve(world, item, item.value, between[1:])]
-    world.preferences.append((between[0], between[1], strength, pairs))
+def _read_part(world: WorldFile, entry: Reader, in_clause: bool) -> Part:
+    parts = entry.mapping(("slot", "word", "of", "chance") if in_clause else ("slot", "word", "clause", "chance"))
+    kinds = [key for key in ("slot", "word", "clause") if key in parts]
+    entry.require(len(kinds) == 1, "must have exactly one of slot, word" + ("" if in_clause else ", clause"))
+    chance = parts["chance"].chance() if "chance" in parts else 1.0
+    if kinds == ["word"]:
+        word = read_word(parts["word"])
+        parts["word"].require(
+            word not in world.class_of, f"'{word}' is a word of a slot; write slot: ..., or another word"
+        )
+        return Part(word, chance, is_word=True)
+    name = parts[kinds[0]].text()
+    if kinds == ["clause"]:
+        if name not in world.clauses:
+            raise parts["clause"].fail(f"unknown clause '{name}'{suggestion(name, world.clauses)}")
+        parts.get("chance", entry).require(chance == 1, "a clause is not optional; write a second sentence without it")
+        return Part(name, clause=world.clauses[name])
+    return _slot_part(world, parts, name, chance, in_clause)
+
+
+def _slot_part(world: WorldFile, parts: dict[str, Reader], name: str, chance: float, in_clause: bool) -> Part:
+    if name not in world.slots and name not in world.forms:
+        raise parts["slot"].fail(f"unknown slot '{name}'{suggestion(name, [*world.slots, *world.forms])}")
+    parts["slot"].require(
+        name not in CONTENT or (chance == 1 and in_clause),
+        f"a {name} stands in a clause and is never optional; move it, or remove its chance",
+    )
+    parts["slot"].require(
+        (name in world.forms) == ("of" in parts),
+        f"a slot of `forms`, and only such a slot, needs `of`; see the entry '{name}'",
+    )
+    if "of" not in parts:
+        return Part(name, chance)
+    of, table = parts["of"].text(), world.forms[name]
+    parts["of"].require(of in CONTENT, f"must be one of {', '.join(CONTENT)}, not '{of}'")
+    for word in world.slots[of]:
+        parts["of"].require(
+            word in table or "default" in table, f"'{word}' has no {name}; add it under forms, or add default"
+        )
+    return Part(name, chance, of)
+
+
+def _read_clauses(world: WorldFile, entry: Reader) -> None:
+    for name, clause in entry.mapping().items():
+        parts = tuple(_read_part(world, item, in_clause=True) for item in clause.items())
+        for slot in CONTENT:
+            count = sum(part.slot == slot and not part.is_word for part in parts)
+            clause.require(count == 1, f"a clause has exactly one {slot}; add or remove")
+        world.clauses[name] = parts
+
+
+def _read_sentences(world: WorldFile, entry: Reader) -> None:
+    for item in entry.items():
+        parts = item.mapping((), ("chance", "parts"))
+        chance = parts["chance"].chance()
+        sentence = tuple(_read_part(world, part, in_clause=False) for part in parts["parts"].items())
+        parts["parts"].require(
+            any(part.clause for part in sentence), "a sentence has at least one clause; add {clause: ...}"
+        )
+        world.sentences.append((chance, sentence))
+    entry.require(len(world.sentences) <= MAX_TEMPLATES, f"more than {MAX_TEMPLATES} sentences; use fewer")
+    total = sum(chance for chance, _ in world.sentences)
+    entry.require(abs(total - 1) <= 1e-9, f"the chances sum to {total:g}; make them sum to 1")
 
 
 def _read_held_out(world: WorldFile, entry: Reader) -> None:
@@ -152,8 +219,8 @@ _READERS: dict[str, Callable[[WorldFile, Reader], None]] = {
     "groups": _read_groups,
     "forms": _read_forms,
     "preferences": _read_preferences,
-    "clauses": read_clauses,
-    "sentences": read_sentences,
+    "clauses": _read_clauses,
+    "sentences": _read_sentences,
     "held_out": _read_held_out,
     "examples": _read_examples,
 }

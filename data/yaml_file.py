@@ -1,18 +1,20 @@
-"""Read a YAML file strictly and remember the line of every value.
+"""Read a YAML file strictly, remember the line of every value, and check the kind of each that is looked up.
 
 Differs from `yaml.safe_load` where that surprises people: `on`, `no` and `yes` are words, `1e-3` is a number, a
 duplicate key is an error, and aliases are refused (they can expand a small file to gigabytes). Only plain
 mappings, lists, text, numbers, true, false and null come back.
 """
 
+import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from data.errors import InputError, reporting_os_errors, require
+from data.errors import InputError, reporting_os_errors, require, suggestion
 
 KeyPath = tuple[str | int, ...]
 """The path of a value in its document: ("model", "d_head") or ("probes", 2)."""
@@ -21,9 +23,11 @@ MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_NAMED = {"": None, "~": None, "null": None, "true": True, "false": False}
+_NAMED = {
+    "": None, "~": None, "null": None, "true": True, "false": False,
+    ".inf": math.inf, "+.inf": math.inf, "-.inf": -math.inf, ".nan": math.nan,
+}  # fmt: skip
 _UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_SPECIAL = {".inf": "inf", "+.inf": "inf", "-.inf": "-inf", ".nan": "nan"}
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -37,11 +41,10 @@ class Document:
 
     def place(self, path: KeyPath) -> str:
         """The place of `path` for messages, `name:line: a.b: `; if it is not in the file, with its parent's line."""
-        known = path
-        while known and known not in self.lines:
-            known = known[:-1]
+        parents = (path[:length] for length in range(len(path), -1, -1))
+        line = next((self.lines[parent] for parent in parents if parent in self.lines), 1)
         where = ".".join(str(part) for part in path)
-        return f"{self.name}:{self.lines.get(known, 1)}: {where + ': ' if where else ''}"
+        return f"{self.name}:{line}: {where + ': ' if where else ''}"
 
     def error(self, path: KeyPath, message: str) -> InputError:
         """An error at `path`."""
@@ -96,26 +99,27 @@ class _Composer:
         if not isinstance(self._next(), yaml.StreamEndEvent):
             value = self._value(self._next(), ())
             self._next()  # the document ends
-            after = self._next()
-            last = isinstance(after, yaml.StreamEndEvent)
-            self._require(last, after, "a second document starts here; keep one document in a file")
+            if not isinstance(after := self._next(), yaml.StreamEndEvent):
+                raise self._error(after, "a second document starts here; keep one document in a file")
         return Document(self._name, value, self._lines)
 
     def _next(self) -> Any:
         event = next(self._events)
-        named = isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None)
-        what = "anchors and aliases (& and *) are not used here; write the value out, or quote it"
-        self._require(not named, event, what)
-        tag = getattr(event, "tag", None)
-        self._require(tag in (None, "!"), event, f"the tag {tag} is not used here; remove it")
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise self._error(
+                event, "anchors and aliases (& and *) are not used here; write the value out, or quote it"
+            )
+        if (tag := getattr(event, "tag", None)) not in (None, "!"):
+            raise self._error(event, f"the tag {tag} is not used here; remove it")
         return event
 
-    def _require(self, condition: object, event: Any, message: str) -> None:
-        require(condition, f"{self._name}:{event.start_mark.line + 1}: {message}")
+    def _error(self, event: Any, message: str) -> InputError:
+        return InputError(f"{self._name}:{event.start_mark.line + 1}: {message}")
 
     def _value(self, event: Any, path: KeyPath) -> Any:
         self._lines.setdefault(path, event.start_mark.line + 1)
-        self._require(len(path) <= MAX_DEPTH, event, f"nested more than {MAX_DEPTH} deep; flatten it")
+        if len(path) > MAX_DEPTH:
+            raise self._error(event, f"nested more than {MAX_DEPTH} deep; flatten it")
         if isinstance(event, yaml.ScalarEvent):
             return parse_scalar(event.value) if event.implicit[0] and not event.style else event.value
         if isinstance(event, yaml.SequenceStartEvent):
@@ -126,12 +130,14 @@ class _Composer:
         mapping: dict[str, Any] = {}
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
             is_word = isinstance(event, yaml.ScalarEvent)
-            self._require(is_word, event, "a key must be one word, not a list or a mapping")
-            key = event.value
-            first = self._lines.get((*path, key))
-            self._require(first is None, event, f"{key}: stands twice (first in line {first}); remove one")
-            self._lines[*path, key] = event.start_mark.line + 1
-            mapping[key] = self._value(self._next(), (*path, key))
+            if not is_word:
+                raise self._error(event, "a key must be one word, not a list or a mapping")
+            here = (*path, event.value)
+            if here in self._lines:
+                first = self._lines[here]
+                raise self._error(event, f"{event.value}: stands twice (first in line {first}); remove one")
+            self._lines[here] = event.start_mark.line + 1
+            mapping[event.value] = self._value(self._next(), here)
         return mapping
 
 
@@ -141,6 +147,71 @@ def parse_scalar(text: str) -> Any:
         return _NAMED[text]
     if _INTEGER.fullmatch(text):
         return int(text)
-    if _NUMBER.fullmatch(text) or text in _SPECIAL:
-        return float(_SPECIAL.get(text, text))
-    return text
+    return float(text) if _NUMBER.fullmatch(text) else text
+
+
+class Reader:
+    """The value at one place of a document: each look-up checks the kind of value, and an error names the place."""
+
+    def __init__(self, document: Document, path: KeyPath = (), value: Any = None) -> None:
+        self.document, self.path = document, path
+        self.value = document.value if not path else value
+
+    def fail(self, message: str) -> Exception:
+        """The error to raise for this place."""
+        return self.document.error(self.path, message)
+
+    def require(self, condition: object, message: str) -> None:
+        """Raise the error of this place unless `condition` is true."""
+        if not condition:
+            raise self.fail(message)
+
+    def mapping(self, allowed: Iterable[str] | None = None, required: Iterable[str] = ()) -> dict[str, "Reader"]:
+        """The entries of a mapping; `allowed` (if given) and `required` are its keys."""
+        self.require(isinstance(self.value, dict), f"must be a mapping (key: value), not {kind(self.value)}")
+        entries = {key: Reader(self.document, (*self.path, key), value) for key, value in self.value.items()}
+        known = entries.keys() if allowed is None else {*allowed, *required}
+        for key, entry in entries.items():
+            if key not in known:
+                raise entry.fail(f"unknown key{suggestion(key, known)}")
+        for key in required:
+            self.require(key in entries, f"{key} is missing; add it")
+        return entries
+
+    def items(self, empty: bool = False) -> list["Reader"]:
+        """The items of a list; an empty one is refused unless `empty`."""
+        self.require(isinstance(self.value, list), f"must be a list, such as [a, b], not {kind(self.value)}")
+        self.require(self.value or empty, "is an empty list; put at least one item in it")
+        return [Reader(self.document, (*self.path, i), value) for i, value in enumerate(self.value)]
+
+    def text(self) -> str:
+        """A piece of text."""
+        self.require(
+            isinstance(self.value, str),
+            f"must be text, not {kind(self.value)}; put it in quotes if it is meant as text",
+        )
+        return str(self.value)
+
+    def number(self, low: float, high: float) -> float:
+        """A finite number in [low, high]."""
+        self.require(
+            isinstance(self.value, int | float) and not isinstance(self.value, bool),
+            f"must be a number, not {kind(self.value)}",
+        )
+        self.require(math.isfinite(self.value), f"must be a finite number, not {self.value:g}")
+        self.require(low <= self.value <= high, f"must be from {low:g} to {high:g}, not {self.value:g}")
+        return float(self.value)
+
+    def chance(self) -> float:
+        """A probability above 0 and at most 1."""
+        value = self.number(-math.inf, math.inf)
+        self.require(0 < value <= 1, f"a probability is above 0 and at most 1, not {value:g}")
+        return value
+
+
+def kind(value: Any) -> str:
+    """The kind of a value, in words for a user."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"the number {value:g}" if isinstance(value, float) else f"the number {value}"
+    named = {bool: str(value).lower(), type(None): "nothing", str: "text", list: "a list"}
+    return named.get(type(value), "a mapping")

@@ -7,8 +7,7 @@ python -m experiments.ablate --config scaling.yaml --grid model.d_head=4,16 --dr
 from collections.abc import Sequence
 from pathlib import Path
 
-from data.errors import require
-from data.files import is_file
+from data.errors import is_file, require
 from experiments.ablation.config import AblationConfig, load_ablation
 from experiments.ablation.roles import without_unmeasured
 from experiments.commands.options import add_run_options, config_parser, only_printed, parse

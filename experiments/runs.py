@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from data.errors import require
-from data.files import is_file, is_folder
+from data.errors import is_file, is_folder, require
 from experiments.commands.console import say
 from experiments.commands.options import OneLineParser
 from experiments.commands.process import run_command

@@ -261,9 +261,8 @@ class _Probe:
         _, tokens, heads, d_head = query_PTNH.shape
         blocks = -(-tokens // d_head)
         shape = (2, blocks, tokens, heads, d_head)
-        value_BSNH = np.zeros(shape[1:])
-        for key in range(tokens):
-            value_BSNH[key // d_head, key, :, key % d_head] = 1.0
+        value_BSNH, keys = np.zeros(shape[1:]), np.arange(tokens)
+        value_BSNH[keys // d_head, keys, :, keys % d_head] = 1.0
         arrays = [
             _laid_out(np.broadcast_to(x, shape).reshape(2 * blocks, tokens, heads, d_head), self.layout)
             for x in (query_PTNH[:, None], key_SNH, value_BSNH)
@@ -281,8 +280,7 @@ class _Probe:
             f"not {output.shape} ({type(returned).__name__})",
         )
         output_BTNH = output.swapaxes(1, 2) if self.layout == "BNTH" else output
-        output_PNTBH = output_BTNH.reshape(shape).transpose(0, 3, 2, 1, 4)
-        shown_PNTX = output_PNTBH.reshape(2, heads, tokens, blocks * d_head)
+        shown_PNTX = output_BTNH.reshape(shape).transpose(0, 3, 2, 1, 4).reshape(2, heads, tokens, blocks * d_head)
         weight_PNTS, size = shown_PNTX[..., :tokens], np.abs(shown_PNTX).max()
         if (np.abs(shown_PNTX[..., tokens:]) > TOLERANCE * size).any():
             raise _OtherError("the output has components that no value has (a projection or bias behind it?)")
@@ -312,9 +310,11 @@ def _makers(framework: str | Callable[[Array], Any]) -> Iterator[tuple[str, Call
         yield "its", framework
         return
     _require(framework in FRAMEWORKS, f"framework must be {', '.join(FRAMEWORKS)} or a function, not {framework!r}")
-    if framework in ("auto", "numpy"):
-        yield "numpy", np.array
-    for name, module, maker in (("jax", "jax.numpy", "array"), ("torch", "torch", "tensor")):
+    for name, module, maker in (
+        ("numpy", "numpy", "array"),
+        ("jax", "jax.numpy", "array"),
+        ("torch", "torch", "tensor"),
+    ):
         if framework == name or (framework == "auto" and name in sys.modules):
             try:
                 yield name, getattr(importlib.import_module(module), maker)
@@ -446,16 +446,17 @@ def _report(levels: list[_Level], fits: list[_Fit], names: dict[str, float]) -> 
     """The report of a function whose log weights follow q.k; what the weights of a row sum to decides the rest."""
     slopes = np.array([fit.slope.item() for fit in fits])
     scale = float(slopes[-1])  # of the largest scores, which rounding disturbs least
-    softmax, text = True, f"softmax of q.k times {_named(scale, names)}"
+    text = f"softmax of q.k times {_named(scale, names)}"
     low, high, one = _sums(levels)
+    even = high - low <= TOLERANCE * high
+    softmax = one or (not even and _has_sink(levels))
     between = f"a row sums to {low:.3g} to {high:.3g}"
-    if not one:
-        if high - low <= TOLERANCE * high:
-            softmax, text = False, f"scaled after the softmax, by {_named((low + high) / 2, names)}; {text}"
-        elif _has_sink(levels):
-            text += f", with a sink: {between}, as beside one more key without a value"
-        else:
-            softmax, text = False, f"changed after the softmax (a gate, no normalisation?): {between}; {text}"
+    if softmax and not one:
+        text += f", with a sink: {between}, as beside one more key without a value"
+    elif even and not one:
+        text = f"scaled after the softmax, by {_named((low + high) / 2, names)}; {text}"
+    elif not one:
+        text = f"changed after the softmax (a gate, no normalisation?): {between}; {text}"
     added = _added(levels[0], scale)
     if added > 0.05:  # bfloat16 leaves up to 0.02 without a bias
         text += f"; something else is added to the scores, differing by up to {added:.3g} between keys"
@@ -510,8 +511,7 @@ def _normalised(probe: _Probe) -> str:
     query_PNT1 = np.linalg.norm(level.query_PTNH, axis=-1).swapaxes(1, 2)[..., None]
     key_N1S = np.linalg.norm(level.key_SNH, axis=-1).T[:, None].clip(1e-30)
     for label, length in (("queries and keys", query_PNT1 * key_N1S), ("queries", query_PNT1), ("keys", key_N1S)):
-        fit = _fit(level.weight_PNTS, level.dot_PNTS / length) if level.finite else None
-        if fit is not None and fit.good:
+        if level.finite and (fit := _fit(level.weight_PNTS, level.dot_PNTS / length)).good:
             return f"{label} are normalised first (QK-norm, cosine); the factor after that is {fit.slope.item():.4g}"
     return ""
 

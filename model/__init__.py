@@ -32,10 +32,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from model.attention import Cut, attention_weights, weighted_sum
     from model.config import ModelConfig, TransformerConfig
-    from model.forward_output import ForwardOutput
-    from model.functional import Model, apply, init_params
-    from model.interventions import cut_logits
-    from model.loss import cross_entropy, excess
+    from model.functional import Model, apply, cross_entropy, cut_logits, excess, init_params
+    from model.transformer import ForwardOutput
 
 __all__ = [
     "Cut",
@@ -51,23 +49,28 @@ __all__ = [
     "init_params",
     "weighted_sum",
 ]
-_MODULES = {
-    "attention": {"Cut", "attention_weights", "weighted_sum"},
-    "config": {"ModelConfig", "TransformerConfig"},
-    "forward_output": {"ForwardOutput"},
-    "functional": {"Model", "apply", "init_params"},
-    "interventions": {"cut_logits"},
-    "loss": {"cross_entropy", "excess"},
+_MODULE_OF = {
+    "Cut": "attention",
+    "ForwardOutput": "transformer",
+    "Model": "functional",
+    "ModelConfig": "config",
+    "TransformerConfig": "config",
+    "apply": "functional",
+    "attention_weights": "attention",
+    "cross_entropy": "functional",
+    "cut_logits": "functional",
+    "excess": "functional",
+    "init_params": "functional",
+    "weighted_sum": "attention",
 }
 """Where each name of `__all__` is defined. No module may have the name of an export: it would hide it."""
 
 
 def __getattr__(name: str) -> Any:
     """An export, from its module (PEP 562)."""
-    for module, names in _MODULES.items():
-        if name in names:
-            return getattr(importlib.import_module(f"model.{module}"), name)
-    raise AttributeError(f"module 'model' has no attribute '{name}'")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'model' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"model.{_MODULE_OF[name]}"), name)
 
 
 def __dir__() -> list[str]:

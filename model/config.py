@@ -17,8 +17,15 @@ def setting(default: Any, meaning: str, **bounds: Any) -> Any:
     return field(default=default, metadata={"meaning": meaning, **bounds})
 
 
+class Checked:
+    """A config dataclass whose values are checked against the bounds of their settings when it is made."""
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
 @dataclass(frozen=True, kw_only=True)
-class Architecture:
+class Architecture(Checked):
     """What decides the shapes and the forward pass of the transformer, and is compiled in."""
 
     d_model: int = setting(32, "components of the residual stream", low=1, high=4096)
@@ -31,9 +38,6 @@ class Architecture:
     qk_norm: bool = setting(False, "normalise queries and keys, with a learned gain per head")
     softcap: float = setting(0.0, "bound c of the scores, c tanh(score / c); 0 for none", low=0.0, high=1e6)
     sink: str = setting("none", "a further score, 0 or learned, that takes weight and gives no value", choices=SINKS)
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,16 +83,14 @@ class ModelConfig(Architecture):
 
     def _factor(self, value: str | float) -> float:
         """A factor given by name or as a number; a learned one starts at 1/sqrt(d_head)."""
-        named = {"none": 1.0, "inverse": 1 / self.d_head}
-        if isinstance(value, str):
-            return named.get(value, 1 / math.sqrt(self.d_head))
-        return float(value)
+        root = 1 / math.sqrt(self.d_head)
+        named = {"none": 1.0, "inverse": 1 / self.d_head, "inverse_sqrt": root, "learned": root}
+        return named[value] if isinstance(value, str) else float(value)
 
     def sized(self, vocabulary_size: int, max_length: int) -> "TransformerConfig":
         """What is compiled in, for a vocabulary and a length of sentences."""
-        architecture = {item.name: getattr(self, item.name) for item in dataclasses.fields(Architecture)}
         return TransformerConfig(
-            **architecture,
+            **{item.name: getattr(self, item.name) for item in dataclasses.fields(Architecture)},
             learned_scale=self.scale == "learned",
             vocabulary_size=vocabulary_size,
             max_length=max_length,

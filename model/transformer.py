@@ -5,6 +5,8 @@ token + position -> norm -> attention -> add -> norm -> MLP -> add -> norm -> un
 
 import dataclasses
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +14,42 @@ from flax import nnx
 
 from model.attention import Cut, attention_weights, cap, softmax, unit_norm, weighted_sum
 from model.config import TransformerConfig
-from model.forward_output import ForwardOutput
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class ForwardOutput:
+    """Every number on the way from a masked sentence to the guess; what is shown anywhere is a field of this."""
+
+    embedding_BKM: jax.Array
+    """Token + position: what each word brings in."""
+    query_BQHD: jax.Array
+    """What the query position looks for."""
+    key_BKHD: jax.Array
+    """What each word offers to be found by."""
+    value_BKHD: jax.Array
+    """What each word gives when it is looked at."""
+    dot_products_BHQK: jax.Array
+    """query . key"""
+    scores_BHQK: jax.Array
+    """Dot products, scaled (and capped): what softmax gets."""
+    weights_BHQK: jax.Array
+    """softmax(scores): how much of each word's value is taken; 0 at padding."""
+    weighted_values_BHQKD: jax.Array
+    """weight * value"""
+    context_BQHD: jax.Array
+    """Sum of the weighted values."""
+    attention_BQM: jax.Array
+    """What attention adds to the residual stream: the contexts of all heads through W_O."""
+    residual_BQM: jax.Array
+    """Embedding of the query position + attention."""
+    mlp_BQM: jax.Array
+    """What the MLP adds."""
+    output_BQM: jax.Array
+    """residual + MLP: the new representation of the query position."""
+    logits_BQV: jax.Array
+    """One number a word of the vocabulary; softmax of them is the guess."""
+
 
 REASSOCIATED = frozenset(
     {"d_model", "heads", "d_head", "d_mlp", "norm", "embedding_std", "query", "softcap", "sink"}
@@ -197,13 +234,6 @@ def _at(values_BKM: jax.Array, positions_BQ: jax.Array) -> jax.Array:
     return jnp.take_along_axis(values_BKM, positions_BQ[..., None], axis=1)
 
 
-def _norm(config: TransformerConfig, rngs: nnx.Rngs) -> nnx.Module:
-    if config.norm == "none":
-        return _Identity()
-    kind = nnx.LayerNorm if config.norm == "layer" else nnx.RMSNorm
-    return kind(config.d_model, rngs=rngs)
-
-
-class _Identity(nnx.Module):
-    def __call__(self, values: jax.Array) -> jax.Array:
-        return values
+def _norm(config: TransformerConfig, rngs: nnx.Rngs) -> Callable[[jax.Array], jax.Array]:
+    kinds = {"layer": nnx.LayerNorm, "rms": nnx.RMSNorm}
+    return kinds[config.norm](config.d_model, rngs=rngs) if config.norm in kinds else nnx.identity

@@ -171,17 +171,23 @@ class Oracle:
                 yield [choice for choice, _ in combination], p * math.prod(q for _, q in combination)
 
     def masked(self, holes):
-        """{(visible words, holes): {words in the holes: probability}}; `holes` is how many words are masked."""
+        """{`with_holes` of a sentence: {words in the holes: probability}}; `holes` is how many words are masked."""
         table = defaultdict(lambda: defaultdict(float))
-        for words, p in self.probability.items():
-            for places in itertools.combinations(range(len(words)), holes):
-                table[with_holes(words, places)][tuple(words[i] for i in places)] += p
+        for length in {len(words) for words in self.probability}:
+            sentences = [(words, p) for words, p in self.probability.items() if len(words) == length]
+            for places in itertools.combinations(range(length), holes):
+                hidden = [i in places for i in range(length)]
+                visible = [i not in places for i in range(length)]
+                for words, p in sentences:
+                    key = places, tuple(itertools.compress(words, visible))
+                    table[key][tuple(itertools.compress(words, hidden))] += p
         return table
 
 
 def with_holes(words, places):
-    """`words` with None at `places`."""
-    return tuple(None if i in places else word for i, word in enumerate(words))
+    """What is known of a sentence with holes: their places, and the other words."""
+    places = tuple(sorted(places))
+    return places, tuple(word for i, word in enumerate(words) if i not in places)
 
 
 def normalised(table):

@@ -18,7 +18,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from data.reader import Reader, kind
+from data.yaml_file import Reader, kind
 from experiments.ablation.grid import Grid, label_of
 from experiments.config.loader import load_as
 from experiments.config.schema import Config

@@ -5,10 +5,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from data.errors import InputError, suggestion
-from data.reader import Reader
-from experiments.config.fields import Value, config_fields
-from experiments.config.loader import option_document, read_value
-from experiments.config.schema import Config
+from data.yaml_file import Reader
+from experiments.config.loader import option_document
+from experiments.config.schema import Config, Value, config_fields, read_value
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+.-]{0,39}")
 _FIXED = {

@@ -14,8 +14,7 @@ from data.world import World, load_world
 from experiments.ablation.config import MAX_RUNS, AblationConfig
 from experiments.ablation.grid import Axis, Choice, Plain, plain, short_name
 from experiments.ablation.roles import SEED, Roles, check_predictions, roles_of
-from experiments.config.fields import value_of
-from experiments.config.schema import Config, EvaluateConfig, TaskConfig
+from experiments.config.schema import Config, EvaluateConfig, TaskConfig, value_of
 from experiments.measuring.experiment import (
     Sentences,
     evaluation_data_shapes,

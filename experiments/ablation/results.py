@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data.contexts import training_fingerprint
 from data.errors import InputError
 from experiments.ablation.plan import Group
 from experiments.config.loader import to_yaml
@@ -81,7 +80,7 @@ def load_results(path: Path, group: Group) -> Results | None:
 
 def _identity(group: Group) -> str:
     """A digest of the runs' configs and their world: different runs have different ones."""
-    digest = hashlib.blake2b(training_fingerprint(group.world).encode(), digest_size=16)
+    digest = hashlib.blake2b(group.world.training_fingerprint.encode(), digest_size=16)
     for run in group.runs:
         digest.update(to_yaml(run.config).encode())
     return digest.hexdigest()

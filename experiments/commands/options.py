@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from data.errors import InputError, suggestion
-from experiments.config.fields import config_fields
 from experiments.config.loader import to_yaml
-from experiments.config.schema import RENAMED, Config
+from experiments.config.schema import RENAMED, Config, config_fields
 from experiments.run_directory.folders import check_run_directory
 
 

@@ -1,33 +1,22 @@
-"""Fill the config dataclasses from a YAML file and from command-line values, strictly.
+"""Find a config file, and fill the config dataclasses from it and from command-line values, strictly.
 
 A config file holds values only, nested as the dataclasses are; what it leaves out has its default.
 """
 
 import dataclasses
+import importlib.resources
 import typing
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 
-from data.errors import InputError
-from data.reader import Reader
-from data.yaml_file import Document, KeyPath, parse_scalar, parse_yaml, read_yaml
-from experiments.config.fields import declared_type, is_section, read_value, value_of_type
-from experiments.config.schema import FORMAT, RENAMED, Config
-from experiments.config.shipped import TRAIN, command_of, config_names, find_config
+from data.errors import InputError, is_file, is_folder, require, suggestion
+from data.yaml_file import Document, KeyPath, Reader, parse_scalar, parse_yaml, read_yaml
+from experiments.config.schema import FORMAT, RENAMED, Config, declared_type, is_section, value_of_type
 
-__all__ = [
-    "config_names",
-    "load_as",
-    "load_config",
-    "make_as",
-    "make_config",
-    "option_document",
-    "read_value",
-    "to_yaml",
-]
-
+TRAIN = "train"
 Settings = dict[KeyPath, object]
 """Values by their place: {("model", "d_head"): 64}."""
 Schema = TypeVar("Schema")
@@ -52,28 +41,56 @@ def load_config(name: str | None, overrides: Mapping[str, str]) -> Config:
 
 def load_as(schema: type[Schema], name: str | None, overrides: Mapping[str, str]) -> Schema:
     """The config of another command, whose dataclass is `schema`; see `load_config`."""
-    document = Document("defaults", {}, {}) if name is None else read_yaml(*find_config(name, schema))
+    document = Document("defaults", {}, {}) if name is None else read_yaml(*_find_config(name, schema))
     return make_as(schema, document, overrides)
 
 
-def make_config(document: Document, overrides: Mapping[str, str] | None = None) -> Config:
-    """The config of a parsed file; see `load_config`."""
-    return make_as(Config, document, overrides)
-
-
 def make_as(schema: type[Schema], document: Document, overrides: Mapping[str, str] | None = None) -> Schema:
-    """The config of another command of a parsed file; see `load_config`."""
+    """The config (a `schema`) of a parsed file; see `load_config`."""
     if document.value is None:
         document = Document(document.name, {}, document.lines)
     entry = Reader(document)
     _check_command(entry, schema)
-    settings = _read(entry, schema, ())
+    settings = _read(entry, schema)
     places = dict.fromkeys(settings, document)
     for option, text in (overrides or {}).items():
         path = tuple(option.split("."))
         places[path] = option_document(f"--{option}", text)
         settings[path] = value_of_type(Reader(places[path]), declared_type(schema, path))
     return _build(schema, (), settings, places)
+
+
+def _find_config(name: str, schema: type) -> tuple[Path, str]:
+    """A config file by its path or, failing that, by its name among catmat's own; and what messages call it.
+
+    Raises:
+      InputError: there is none.
+    """
+    path, own = Path(name), _shipped()
+    if is_file(path):
+        return path, name
+    for candidate in (name, f"{name}.yaml"):
+        if candidate in own:
+            return own[candidate], f"configs/{candidate}"
+    require(not is_folder(path), f"{name or path}: is a folder; name a config file in it")
+    raise InputError(f"{name}: no such config file{suggestion(name, config_names(schema))}")
+
+
+def config_names(schema: type = Config) -> list[str]:
+    """The configs that come with catmat, for the command whose config is a `schema`."""
+    files = {name: parse_yaml(path.read_text(encoding="utf-8"), name).value for name, path in _shipped().items()}
+    return [name for name, values in files.items() if values.get("command", TRAIN) == command_of(schema)]
+
+
+def command_of(schema: type) -> str:
+    """The command that a schema is the config of."""
+    return str(getattr(schema, "COMMAND", TRAIN))
+
+
+def _shipped() -> dict[str, Path]:
+    """The files in `configs/` by their names, in order."""
+    folder = Path(str(importlib.resources.files("configs")))
+    return {path.name: path for path in sorted(folder.glob("*.yaml"))}
 
 
 class _Option(Document):
@@ -101,24 +118,24 @@ def _check_command(entry: Reader, schema: type) -> None:
         raise entry.fail(f"command is missing, so this is a config of experiments.train; write command: {own}")
 
 
-def _read(entry: Reader, schema: type, path: KeyPath) -> Settings:
+def _read(entry: Reader, schema: type) -> Settings:
     declared = typing.get_type_hints(schema)
-    head = () if path else ("format", "command")
-    for name, item in entry.mapping().items():
-        if (now := RENAMED.get(".".join(map(str, (*path, name))))) is not None:
+    head = () if entry.path else ("format", "command")
+    for item in entry.mapping().values():
+        if (now := RENAMED.get(".".join(map(str, item.path)))) is not None:
             raise item.fail(f"is called {now} now; rename it")
     settings: Settings = {}
     for name, item in entry.mapping([*declared, *head]).items():
         if name in head:
-            item.require(name != "format" or item.value == FORMAT, other_format(item.value))
+            item.require(name != "format" or item.value == FORMAT, _other_format(item.value))
         elif is_section(declared[name]):
-            settings |= _read(item, declared[name], (*path, name))
+            settings |= _read(item, declared[name])
         else:
-            settings[*path, name] = value_of_type(item, declared[name])
+            settings[item.path] = value_of_type(item, declared[name])
     return settings
 
 
-def other_format(found: object) -> str:
+def _other_format(found: object) -> str:
     """The error for a file of another format than FORMAT. Older ones are not read, since their names differ."""
     if isinstance(found, int) and found < FORMAT:
         return (

@@ -1,9 +1,21 @@
-"""The config of an experiment: frozen dataclasses, which are the schema of config files and of the command line."""
+"""The config of an experiment: frozen dataclasses, which are the schema of config files and of the command line.
 
+Below them, what reads any such schema: its fields by their dotted names, such as `model.d_head`, and values as their
+types.
+"""
+
+import dataclasses
+import functools
 import math
+import types
+import typing
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any, Protocol
 
-from model.config import ModelConfig, check, setting
+from data.yaml_file import KeyPath, Reader, kind
+from model.config import Checked, ModelConfig, setting
 
 OPTIMIZERS = ("adamw", "sgd")
 SAMPLING = ("independent", "quasi_random")
@@ -13,13 +25,7 @@ RENAMED = {"task.hidden": "task.masked"}
 """Config values that had another name in format 1."""
 PIECES = 8
 """A batch is drawn in this many pieces, each with a key of its own, so that devices can share it."""
-
-
-class _Checked:
-    """A config whose values are checked against the bounds of their settings."""
-
-    def __post_init__(self) -> None:
-        check(self)
+_WANTED = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +40,7 @@ class TaskConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig(_Checked):
+class TrainConfig(Checked):
     """How the parameters are trained. The learning rate warms up linearly and then decays to 0 by a cosine."""
 
     steps: int = setting(1700, "updates", low=1, high=10_000_000)
@@ -64,14 +70,14 @@ class TrainConfig(_Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateConfig(_Checked):
+class EvaluateConfig(Checked):
     """How a model is measured."""
 
     sentences: int = setting(4096, "sentences in each evaluation set", low=1, high=1_000_000)
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrackConfig(_Checked):
+class TrackConfig(Checked):
     """What is recorded of a training."""
 
     records: int = setting(
@@ -86,7 +92,7 @@ class TrackConfig(_Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(_Checked):
+class Config(Checked):
     """One experiment: everything that its numbers depend on."""
 
     world: str = setting("english", "the world: one of catmat's (see data/worlds), or the path of a world file")
@@ -105,3 +111,76 @@ class Config(_Checked):
         super().__post_init__()
         if self.seed + self.seeds > 2**31:
             raise ValueError(f"seeds: seed + seeds must be at most {2**31}, not {self.seed + self.seeds}")
+
+
+@typing.runtime_checkable
+class OwnReader(Protocol):
+    """A type that reads its own values, for entries without a fixed set of names; `plain()` writes them."""
+
+    def from_yaml(self, item: Reader, /) -> object:
+        """The value at `item`."""
+
+
+def is_section(declared: object) -> bool:
+    """Whether a declared type is a dataclass of further values."""
+    return dataclasses.is_dataclass(declared) and not isinstance(declared, OwnReader)
+
+
+Value = bool | int | float | str | tuple[str, ...]
+"""Of a config; a list in a config file is a tuple here."""
+
+
+def config_fields(schema: type = Config, prefix: str = "") -> Iterator[tuple[str, "dataclasses.Field[Any]"]]:
+    """(dotted name, field) of every value of the config."""
+    declared = typing.get_type_hints(schema)
+    for item in dataclasses.fields(schema):
+        if is_section(declared[item.name]):
+            yield from config_fields(declared[item.name], f"{prefix}{item.name}.")
+        elif not any(
+            isinstance(one, OwnReader) for one in (declared[item.name], *typing.get_args(declared[item.name]))
+        ):
+            yield prefix + item.name, item
+
+
+def value_of(config: object, name: str) -> Value:
+    """The value of a config by its dotted name: `value_of(config, "model.d_head")`."""
+    return typing.cast(Value, attrgetter(name)(config))
+
+
+def values_of(config: object) -> dict[str, Value]:
+    """Every value of a config, by its dotted name."""
+    return {name: value_of(config, name) for name, _ in config_fields(type(config))}
+
+
+def declared_type(schema: type, path: KeyPath) -> Any:
+    """The declared type of the setting at `path` of a config dataclass."""
+    return functools.reduce(lambda declared, name: typing.get_type_hints(declared)[str(name)], path, schema)
+
+
+def read_value(item: Reader, schema: type, name: str) -> Value:
+    """The value at `item`, if it could be that of the setting `name` ("model.d_head") of `schema`."""
+    return typing.cast(Value, value_of_type(item, declared_type(schema, tuple(name.split(".")))))
+
+
+def value_of_type(item: Reader, declared: object) -> object:
+    """The value at `item`, if it is of the declared type; a whole number will do for a float, and 1e3 for an int.
+
+    Raises:
+      InputError: it is of another type.
+    """
+    if isinstance(declared, OwnReader):
+        return declared.from_yaml(item)
+    if typing.get_origin(declared) is tuple:
+        one = typing.get_args(declared)[0]
+        return tuple(part.text() if one is str else value_of_type(part, one) for part in item.items(empty=True))
+    allowed = typing.get_args(declared) if isinstance(declared, types.UnionType) else (declared,)
+    value = item.value
+    if float in allowed and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if int in allowed and isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        value = int(value)  # 1e3 steps
+    wanted, shown = " or ".join(_WANTED[one] for one in allowed), "nan" if value != value else kind(value)
+    item.require(type(value) in allowed and value == value, f"must be {wanted}, not {shown}")
+    if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):  # from the command line
+        raise item.fail(f"{value}: is not UTF-8 text, so no file can hold it; rename what it names")
+    return value

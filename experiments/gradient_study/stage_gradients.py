@@ -18,8 +18,7 @@ import jax.numpy as jnp
 from data.sampler import Batch
 from experiments.gradient_study.norm_statistics import KERNELS
 from model.attention import attention_weights, softmax, weighted_sum
-from model.functional import Model, apply
-from model.loss import cross_entropy
+from model.functional import Model, apply, cross_entropy
 
 _ROWS_AT_ONCE = 8
 """Rows whose parameter gradients are in memory together."""

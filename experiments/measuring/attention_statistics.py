@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from data.vocabulary import PAD
 from experiments.training.hyperparameters import Array
-from model.forward_output import ForwardOutput
+from model.transformer import ForwardOutput
 
 SATURATED = 0.9
 """A row is saturated if one word has more than this weight."""

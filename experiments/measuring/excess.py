@@ -20,8 +20,7 @@ from data.vocabulary import PAD
 from data.world import World
 from experiments.config.schema import PIECES, Config
 from experiments.training.hyperparameters import BATCH_AXIS, Array
-from model.functional import Model, apply
-from model.loss import excess
+from model.functional import Model, apply, excess
 
 KINDS = ("trained", "held_out")
 MEANINGS = {

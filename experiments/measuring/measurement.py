@@ -20,9 +20,8 @@ from experiments.measuring.excess import Evaluation, EvaluationSet, evaluate
 from experiments.measuring.probes import Observation, OtherRows, Probes, observe
 from experiments.training.hyperparameters import Array
 from experiments.training.program_cache import register_output_types
-from model.forward_output import ForwardOutput
-from model.functional import Model, Params, apply
-from model.loss import excess
+from model.functional import Model, Params, apply, excess
+from model.transformer import ForwardOutput
 
 DEAD = 1e-3
 """A row is dead in a group if its gradient is smaller than this share of the median row's before the first update."""

@@ -18,10 +18,8 @@ from data.inference import pair_posterior, posterior, relevance, template_of
 from data.vocabulary import MASK, PAD
 from data.world import World
 from experiments.training.hyperparameters import Array
-from model.forward_output import ForwardOutput
-from model.functional import Model, apply
-from model.interventions import cut_logits
-from model.loss import excess
+from model.functional import Model, apply, cut_logits, excess
+from model.transformer import ForwardOutput
 
 
 @jax.tree_util.register_dataclass

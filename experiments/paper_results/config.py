@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from data.errors import InputError, suggestion
-from data.files import is_file
+from data.errors import InputError, is_file, suggestion
 from data.yaml_file import read_yaml
 from experiments.config.loader import load_as, make_as
 from model.config import check, setting

@@ -26,8 +26,7 @@ from experiments.paper_results.arms import CHUNKS, Arms, of_clauses, sweep
 from experiments.paper_results.config import LogitSizeConfig, PapersConfig
 from experiments.paper_results.logit_knee import LogitSizeResult
 from model.config import ModelConfig
-from model.functional import Model, apply
-from model.loss import cross_entropy
+from model.functional import Model, apply, cross_entropy
 
 PIECES = CHUNKS
 

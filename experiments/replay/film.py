@@ -7,8 +7,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import InputError, printable
-from data.files import is_taken
+from data.errors import InputError, is_taken, printable
 from data.inference import relevant_words
 from data.vocabulary import PAD
 from data.world import load_world

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from data.errors import InputError, printable
-from experiments.config.fields import Value, values_of
+from experiments.config.schema import Value, values_of
 from experiments.run_directory.folders import command_of
 from experiments.run_directory.saved_run import load_run
 

@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from data.errors import InputError, require
-from data.files import is_file, is_folder
+from data.errors import InputError, is_file, is_folder, require
 from experiments.config.loader import load_config
 from experiments.config.schema import Config
 from experiments.run_directory.files import Arrays, RecordFile, read_summary

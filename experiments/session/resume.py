@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.errors import InputError, require
-from data.files import is_file
-from experiments.config.fields import values_of
+from data.errors import InputError, is_file, require
 from experiments.config.loader import load_config
-from experiments.config.schema import Config
+from experiments.config.schema import Config, values_of
 from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import EvaluationData, Measurement, flat_params
 from experiments.run_directory.files import Arrays, NewerFileError, RecordFile, check_stacked, read_summary

@@ -20,8 +20,7 @@ from experiments.training.hyperparameters import (
     training_spec,
 )
 from experiments.training.update import Loss, masked_row_loss, train_steps
-from model.functional import Model, apply
-from model.loss import cross_entropy
+from model.functional import Model, apply, cross_entropy
 
 Run = Callable[[int], object]
 """Makes this many updates of every run, and waits until they are done."""

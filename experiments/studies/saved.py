@@ -16,8 +16,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from data.errors import InputError, require
-from data.files import is_file, is_folder
+from data.errors import InputError, is_file, is_folder, require
 from experiments.config.schema import FORMAT
 from experiments.run_directory.files import Arrays, check_version, read_npz, write_npz
 from experiments.run_directory.folders import command_of

@@ -27,13 +27,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.contexts import training_fingerprint
 from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import Measurement, flat_params, groups
 from experiments.run_directory.files import Arrays
 from experiments.training.trainer import RunRecord
-from model.forward_output import ForwardOutput
 from model.functional import Params
+from model.transformer import ForwardOutput
 
 
 def row_table(sentence_G: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -61,7 +60,7 @@ def fixed_arrays(experiment: Experiment, params: Params) -> Arrays:
         tokens_NK[n, : len(tokens)] = tokens
     return {
         "tokens": tokens_NK,
-        "world": np.asarray(training_fingerprint(world)),
+        "world": np.asarray(world.training_fingerprint),
         "words": np.asarray(world.vocabulary.words),
         "row": by_sentence(probes.masked_G, table_NR, -1),
         "exact_relevance": by_sentence(probes.relevance_GK, table_NR),

@@ -23,8 +23,7 @@ from experiments.training.hyperparameters import (
     optimizer,
     sequence_shift,
 )
-from model.functional import Model, Params, apply, training_logits
-from model.loss import cross_entropy
+from model.functional import Model, Params, apply, cross_entropy, training_logits
 from model.transformer import can_reassociate
 
 _COMPARED = 32

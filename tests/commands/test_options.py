@@ -14,9 +14,8 @@ import pytest
 from refusals import assert_refused
 
 from data.yaml_file import parse_yaml
-from experiments.config.fields import config_fields
-from experiments.config.loader import load_config, make_config
-from experiments.config.schema import Config, TrainConfig
+from experiments.config.loader import load_config, make_as
+from experiments.config.schema import Config, TrainConfig, config_fields
 from model.config import ModelConfig
 
 ROOT = Path(__file__).parents[2]
@@ -150,13 +149,13 @@ def test_help_lists_every_value_with_its_meaning_and_default(answers):
 def test_the_printed_config_reads_back(answers):
     code, out, err, loaded = answers[tuple(PRINT)]
     assert (code, err, loaded) == (0, "", False)
-    assert make_config(parse_yaml(out, "out")) == load_config("toy.yaml", {})
+    assert make_as(Config, parse_yaml(out, "out")) == load_config("toy.yaml", {})
     assert {line.partition(":")[0].strip() for line in out.splitlines()} >= {
         name.rpartition(".")[2] for name, _ in config_fields()
     }
     code, out, _, _ = answers[tuple(OWN)]
     assert code == 0
-    assert make_config(parse_yaml(out, "out")) == Config(
+    assert make_as(Config, parse_yaml(out, "out")) == Config(
         world="german", seed=4, probes=("der hund .", "1e3"), model=ModelConfig(d_head=8, scale=2.0)
     )
     assert Config().train == TrainConfig()

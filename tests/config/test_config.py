@@ -12,9 +12,8 @@ from refusals import assert_refused, assert_told_well, refused
 
 from data.errors import InputError
 from data.yaml_file import parse_yaml
-from experiments.config.fields import config_fields
-from experiments.config.loader import config_names, load_config, make_as, make_config, to_yaml
-from experiments.config.schema import Config, EvaluateConfig, TaskConfig, TrackConfig, TrainConfig
+from experiments.config.loader import config_names, load_config, make_as, to_yaml
+from experiments.config.schema import Config, EvaluateConfig, TaskConfig, TrackConfig, TrainConfig, config_fields
 from experiments.gradient_study.config import GradientConfig
 from experiments.paper_results.config import PAPERS, PapersConfig
 from model.config import ModelConfig
@@ -85,7 +84,7 @@ EXPECTED = Config(
 
 
 def config_from(text, overrides=None):
-    return make_config(parse_yaml(text, "test.yaml"), overrides)
+    return make_as(Config, parse_yaml(text, "test.yaml"), overrides)
 
 
 def values(config):

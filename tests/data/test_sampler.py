@@ -12,7 +12,6 @@ import pytest
 import yaml
 from small_world import SMALL, Oracle, normalised, with_holes, world_from
 
-from data.contexts import held_out_contexts
 from data.grammar import CONTENT
 from data.inference import posterior
 from data.sampler import _ROOT, sample, sample_evenly, sampler_tables
@@ -109,7 +108,7 @@ def _fill(tables, field_FWN, places, known):
 @pytest.fixture(scope="module")
 def definition(small, oracle):
     """What the two tables draw: P(sentence) / (number of places asked), less the rejected pairs, normalised."""
-    held_3SVO = held_out_contexts(small)
+    held_3SVO = small.held_out_3SVO
     expected = [{}, {}]
     for words, p in oracle.probability.items():
         labels = oracle.content[words]
@@ -159,7 +158,7 @@ def test_every_training_conditional_is_the_posterior(oracle, drawn):
         for (visible, _), answers in contexts.items():
             exact = {word: p for (word,), p in table[visible].items()}
             for word, p in normalised(answers).items():
-                assert p == pytest.approx(exact.pop(word), rel=0, abs=2e-7), visible
+                assert abs(p - exact.pop(word)) <= 2e-7, visible
             assert not exact, "a word that fits a context is never drawn in it"
 
 
@@ -167,7 +166,7 @@ def test_english_conditionals_of_every_context(english):
     """All contexts of the real world: those asked have the posterior, those held out are never drawn."""
     joint_ASVO = content_chances(sampler_tables(english, CONTENT))
     held_ASVO = content_chances(sampler_tables(english, CONTENT, held_out=True))
-    held_3SVO = held_out_contexts(english)
+    held_3SVO = english.held_out_3SVO
     number = english.vocabulary.number
     sentence = english.vocabulary.encode("the cat sat on the mat .")
     for axis, (slot, place) in enumerate(zip(CONTENT, (1, 2, 5), strict=True)):
@@ -224,17 +223,25 @@ def test_a_batch_is_consistent_and_can_be_said(name, held_out, evenly):
     assert {*batch.slot_B} == {0, 1, 2}
     assert (posterior(world, batch.tokens_BK, batch.masked_B)[row, batch.target_B] > 0).all()
     assert len({sentence.tobytes() for sentence in sentences_BK}) > 300
-    clauses = [_clause(world, sentence, place) for sentence, place in zip(sentences_BK, batch.masked_B, strict=True)]
-    held = held_out_contexts(world)[batch.slot_B, *np.transpose(clauses)]
+    held = world.held_out_3SVO[batch.slot_B, *_clauses(world, sentences_BK, batch.masked_B).T]
     assert (held == held_out).all()
 
 
-def _clause(world, sentence, place):
-    """The content words (by place within their slot) of the clause in which `place` is: the first three or the last."""
-    content = [i for i, word in enumerate(sentence) if world.slot_of.get(word) in CONTENT]
-    start = content.index(place) // 3 * 3
-    found = {world.slot_of[sentence[i]]: world.index_W[sentence[i]] for i in content[start : start + 3]}
-    return [found[slot] for slot in CONTENT]
+def _clauses(world, sentences_BK, masked_B):
+    """[B, 3]: subject, verb and object (by place within their slot) of the clause that the masked place is in.
+
+    The clauses of a sentence are its first three content words and its last three.
+    """
+    slot_W = np.asarray([CONTENT.index(slot) if (slot := world.slot_of.get(word)) in CONTENT else 3
+                         for word in range(len(world.vocabulary))])  # fmt: skip
+    slot_BK = slot_W[sentences_BK]
+    clause_BK = np.where(slot_BK < 3, (np.cumsum(slot_BK < 3, axis=1) - 1) // 3, -1)
+    own_BK = clause_BK == np.take_along_axis(clause_BK, masked_B[:, None], axis=1)
+    assert (own_BK.sum(axis=1) == 3).all()
+    places_B3 = np.stack([(own_BK & (slot_BK == slot)).argmax(axis=1) for slot in range(3)], axis=1)
+    words_B3 = np.take_along_axis(sentences_BK, places_B3, axis=1)
+    assert (slot_W[words_B3] == np.arange(3)[None]).all()
+    return world.index_W[words_B3]
 
 
 @pytest.mark.parametrize("evenly", [False, True])
@@ -307,8 +314,8 @@ def million_shifts(tables):
     key_B = jax.random.split(jax.random.key(6), MILLION)
     first_B = jnp.arange(MILLION, dtype=jnp.uint32) * np.uint32(2_654_435_761)  # all over the 32 bits
     shift_B4 = jax.random.bits(jax.random.key(7), (MILLION, 4), jnp.uint32)
-    one_each = jax.jit(jax.vmap(lambda key, first, shift_4: sample_evenly(tables, key, 1, first, shift_4)))
-    return jax.tree.map(lambda array: array[:, 0], one_each(key_B, first_B, shift_B4))
+    one_each = jax.jit(jax.vmap(sample_evenly, in_axes=(None, 0, None, 0, 0)), static_argnums=2)
+    return jax.tree.map(lambda array: array[:, 0], one_each(tables, key_B, 1, first_B, shift_B4))
 
 
 @pytest.mark.parametrize("drawn_by", [independent_million, million_shifts])
@@ -333,15 +340,15 @@ def test_every_choice_of_an_example_is_drawn_on_its_own(small, definition, drawn
 def test_evenly_drawn_sentences_meet_frequencies_more_closely_than_chance(english):
     """Over questions and the words of their clauses: by chance chi-square would be 1 a degree of freedom."""
     tables, rows = sampler_tables(english, CONTENT), 2**17
-    expected_3SVO = english.content_SVO * ~held_out_contexts(english)
+    expected_3SVO = english.content_SVO * ~english.held_out_3SVO
     expected = expected_3SVO.ravel() / expected_3SVO.sum() * rows
     common = expected > 5
     assert common.sum() > 1000
 
     def chi_square(batch):
         sentences_BK, batch = whole(batch)
-        clauses = [_clause(english, *one) for one in zip(sentences_BK, batch.masked_B, strict=True)]
-        number_B = np.ravel_multi_index((batch.slot_B, *np.transpose(clauses)), expected_3SVO.shape)
+        clauses_B3 = _clauses(english, sentences_BK, batch.masked_B)
+        number_B = np.ravel_multi_index((batch.slot_B, *clauses_B3.T), expected_3SVO.shape)
         count = np.bincount(number_B, minlength=len(expected))
         assert (count[expected == 0] == 0).all()
         return ((count - expected)[common] ** 2 / expected[common]).mean()
@@ -359,8 +366,7 @@ def test_evenly_drawn_sentences_are_those_of_their_numbers(english):
 
     def even(first, shift_4, size=size):
         sentences_BK, batch = whole(draw_evenly(tables, key, size, jnp.uint32(first), shift_4))
-        clauses = [_clause(english, *one) for one in zip(sentences_BK, batch.masked_B, strict=True)]
-        return np.column_stack([batch.slot_B, clauses])
+        return np.column_stack([batch.slot_B, _clauses(english, sentences_BK, batch.masked_B)])
 
     whole_run = even(1000, some_shift(1))
     parts = [even(1000, some_shift(1), size // 2), even(1000 + size // 2, some_shift(1), size // 2)]
@@ -424,7 +430,7 @@ def test_a_million_sentences_have_the_frequencies_of_their_templates(english, mi
     the, a = ((tokens_BK == english.vocabulary.number[word]).sum() for word in ("the", "a"))
     assert_frequency(the, the + a, 2 / 3, "the")
     # The masked slot: a third each, less the share of its held-out contexts; either clause equally often.
-    asked = 1 - (english.content_SVO * held_out_contexts(english)).sum(axis=(1, 2, 3))
+    asked = 1 - (english.content_SVO * english.held_out_3SVO).sum(axis=(1, 2, 3))
     assert asked.max() - asked.min() > 0.005, "the three shares differ enough to be told apart"
     for slot in range(3):
         assert_frequency((slot_B == slot).sum(), MILLION, asked[slot] / asked.sum(), CONTENT[slot])

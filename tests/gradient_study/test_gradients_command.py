@@ -12,9 +12,8 @@ from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from data.yaml_file import parse_yaml
-from experiments.config.fields import config_fields
 from experiments.config.loader import config_names, load_as, load_config, make_as, to_yaml
-from experiments.config.schema import Config
+from experiments.config.schema import Config, config_fields
 from experiments.gradient_study.config import GradientConfig
 from experiments.gradient_study.measurements import pieces
 from experiments.gradient_study.norm_statistics import ALL_STAGES, SCALES, STATISTICS

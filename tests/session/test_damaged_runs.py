@@ -19,7 +19,8 @@ from data.errors import InputError
 from data.world import load_world
 from data.yaml_file import parse_yaml
 from experiments import film, runs
-from experiments.config.loader import make_config
+from experiments.config.loader import make_as
+from experiments.config.schema import Config
 from experiments.measuring.experiment import prepare
 from experiments.run_directory.saved_run import load_run
 from experiments.session.resume import resumed_config
@@ -100,7 +101,7 @@ def sound(tmp_path_factory, trainers, quickly_compiled):  # noqa: ARG001  what i
     here = tmp_path_factory.mktemp("sound")
     (here / "small.yaml").write_text(SMALL, encoding="utf-8")
     for name, seeds in (("one", 1), ("two", 2), ("stopped", 1)):
-        config = make_config(parse_yaml(CONFIG.format(world=here / "small.yaml", seeds=seeds), name))
+        config = make_as(Config, parse_yaml(CONFIG.format(world=here / "small.yaml", seeds=seeds), name))
         longer = dataclasses.replace(config, train=dataclasses.replace(config.train, steps=MORE_STEPS))
         prepare(longer, load_world(config.world), trainers)
         if name == "stopped":

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-import data.worlds
 from data.sampler import sample_evenly, sampler_tables
 from data.world import load_world, make_world, world_names
 from data.world_file import check_world
@@ -141,7 +140,7 @@ def test_the_weight_lies_on_the_right_words(toy, cat_sat_mat):
 @pytest.fixture(scope="module")
 def two_clauses():
     """The default world with two clauses in every sentence."""
-    document = read_yaml(Path(data.worlds.__file__).with_name("english.yaml"))
+    document = read_yaml(Path("data/worlds/english.yaml"))
     both = [
         sentence for sentence in document.value["sentences"] if sum("clause" in part for part in sentence["parts"]) == 2
     ]

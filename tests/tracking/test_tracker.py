@@ -17,7 +17,7 @@ from tensorboard.util import tensor_util
 from data.vocabulary import SPECIAL_WORDS
 from data.world import load_world
 from data.yaml_file import read_yaml
-from experiments.config.loader import make_config
+from experiments.config.loader import make_as
 from experiments.config.schema import Config, EvaluateConfig, TrackConfig, TrainConfig
 from experiments.measuring.metrics import MEANINGS, meaning
 from experiments.session.session import train
@@ -129,7 +129,7 @@ def test_only_a_state_that_was_measured_can_be_the_best(left):
 
 
 def test_the_config_reads_back(left):
-    assert make_config(read_yaml(left.folder / "config.yaml")) == CONFIG
+    assert make_as(Config, read_yaml(left.folder / "config.yaml")) == CONFIG
 
 
 def test_scalars_stand_at_the_recorded_steps(left):

@@ -16,8 +16,7 @@ from experiments.training.hyperparameters import hyperparameters, training_spec
 from experiments.training.trainer import Trainer
 from experiments.training.update import masked_row_loss
 from model.config import ModelConfig, TransformerConfig
-from model.functional import apply
-from model.loss import cross_entropy
+from model.functional import apply, cross_entropy
 from model.transformer import REASSOCIATED, can_reassociate
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")

@@ -1,1 +1,0 @@
-"""World files; a package only so that they are shipped."""
