@@ -10,7 +10,6 @@ from pathlib import Path
 from data.errors import require
 from data.files import is_file
 from experiments.ablation.config import AblationConfig, load_ablation
-from experiments.ablation.roles import without_unmeasured
 from experiments.commands.options import add_run_options, config_parser, only_printed, parse
 from experiments.commands.process import run_command
 from experiments.run_directory.folders import newest_run
@@ -51,8 +50,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         require(is_file(folder / "config.yaml"), missing)
     name = str(folder / "config.yaml") if folder else options.config or DEFAULT
     config = load_ablation(name, overrides, options.grid)
-    if options.grid:  # the predictions are about the file's own grid
-        config = without_unmeasured(config)
     if only_printed(options, config):
         return 0
     # Imported late: --help and a mistake in the config are answered without loading JAX.

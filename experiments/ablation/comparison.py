@@ -18,15 +18,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.ablation.config import SEED
 from experiments.ablation.grid import short_name
-from experiments.ablation.metrics import Summary
 from experiments.ablation.plan import Plan
-from experiments.ablation.roles import SEED
+from experiments.ablation.run_log import Summary
 from experiments.measuring.metrics import TRAINED
-from experiments.statistics.intervals import Interval, Statistic, bootstrap_interval, interquartile_mean
+from experiments.statistics.intervals import Floats, Interval, Statistic, bootstrap_interval, interquartile_mean
 from experiments.statistics.significance import holm, sign_flip_p, smallest_p
 
-Floats = NDArray[np.float64]
 SURE = 0.05
 """A difference is shown if its corrected p-value is below this."""
 
@@ -106,15 +105,14 @@ class Setting:
 
     def compared(self, variant: int, base: int, x: int) -> Comparison:
         """A variant beside the baseline; its p-value is not corrected yet."""
-        pair = self.at_best(variant, x), self.at_best(base, x)
-        p = sign_flip_p(*pair) if len(pair[0]) > 1 else math.nan
+        several = self.excess_VXLS.shape[3] > 1
+        p = sign_flip_p(self.at_best(variant, x), self.at_best(base, x)) if several else math.nan
         return Comparison(self, variant, x, self.difference(variant, base, x), self.ratio(variant, base, x), p)
 
     def median_run(self, variant: int, x: int) -> int:
         """Number of the run with the (lower) median excess of its arm, at the best tuned value."""
         order_S = np.argsort(self.at_best(variant, x), kind="stable")
-        best = self.best_VX[variant, x]
-        return int(self.number_VXLS[variant, x, best, order_S[(len(order_S) - 1) // 2]])
+        return int(self.number_VXLS[variant, x, self.best_VX[variant, x], order_S[(len(order_S) - 1) // 2]])
 
 
 def at_best_interval(function: Statistic, *arms_LS: Floats) -> Interval:
@@ -127,27 +125,29 @@ def at_best_interval(function: Statistic, *arms_LS: Floats) -> Interval:
 
     rows = [row_S for arm_LS in arms_LS for row_S in arm_LS]
     if len(rows[0]) < 2:  # one seed: no interval
-        return Interval(float(statistic(*rows)), math.nan, math.nan)
+        return Interval.unknown(float(statistic(*rows)))
     return bootstrap_interval(statistic, *rows)
 
 
 def settings_of(plan: Plan, summaries: Sequence[Summary]) -> list[Setting]:
     """Every setting of a plan, from the summaries of its runs in order."""
     roles, labels = plan.roles, plan.labels
-    names = (roles.variant, roles.x, roles.tuned, SEED)
-    variants, sizes, tuned, _ = axes = [labels.get(name, [""]) for name in names]
-    number_of = {frozenset(run.labels.items()): run.number for run in plan.runs}
     excess_R = np.asarray([counted_excess(summary) for summary in summaries])
     diverged_R = np.asarray([summary["diverged_at"] is not None for summary in summaries])
-    settings = []
-    for values in itertools.product(*(labels[name] for name in roles.others)):
-        own = dict(zip(roles.others, values, strict=True))
-        places = (dict(zip(names, place, strict=True)) for place in itertools.product(*axes))
-        arms = ({name: label for name, label in (own | place).items() if name} for place in places)
-        numbers = [number_of[frozenset(arm.items())] for arm in arms]
-        at_VXLS = np.reshape(numbers, [len(axis) for axis in axes])
-        settings.append(Setting(own, variants, sizes, tuned, excess_R[at_VXLS], at_VXLS, diverged_R[at_VXLS]))
-    return settings
+    names = (roles.variant, roles.x, roles.tuned, SEED)
+    variants, sizes, tuned, _ = axes = [labels.get(name, [""]) for name in names]
+    # Runs are numbered in the order of the grid: an array of their numbers has the grid's axes, which are reordered.
+    in_grid = list(plan.runs[0].labels)
+    wanted = [in_grid.index(name) for name in (*roles.others, *filter(None, names))]
+    number_of = np.arange(len(plan.runs)).reshape([len(labels[name]) for name in in_grid]).transpose(wanted)
+    return [
+        Setting(dict(zip(roles.others, own, strict=True)), variants, sizes, tuned, excess_R[at], at, diverged_R[at])
+        for own, at in zip(
+            itertools.product(*(labels[name] for name in roles.others)),
+            number_of.reshape(-1, *(len(axis) for axis in axes)),
+            strict=True,
+        )
+    ]
 
 
 def counted_excess(summary: Summary) -> float:

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from experiments.ablation.comparison import Setting
 from experiments.ablation.grid import short_name
 from experiments.ablation.plan import Group, Plan
-from experiments.ablation.results import ATTENTION_STATISTICS, Results
+from experiments.ablation.training import ATTENTION_STATISTICS, Results
 from experiments.reports.plots import as_text, label, legend, line, panels
-from experiments.statistics.intervals import Interval, interquartile_mean
+from experiments.statistics.intervals import interquartile_mean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,8 +29,7 @@ def excess_figure(plan: Plan, settings: Sequence[Setting]) -> "Figure":
     """Excess of each variant along x at its best tuned value; a panel for each setting."""
     figure, axes = panels(1, len(settings), width=4.0, height=3.2, sharey="row")
     for one, setting in zip(axes[0], settings, strict=True):
-        arms = [[setting.excess(v, x) for x, _ in enumerate(setting.sizes)] for v, _ in enumerate(setting.variants)]
-        _draw_excess(one, setting, setting.sizes, 2, arms)
+        _draw_excess(one, setting, setting.sizes, 2, [(x, None) for x, _ in enumerate(setting.sizes)])
         label(one, setting.name, plan.roles.x, "excess, nats" if one is axes[0, 0] else "")
     _add_legend(figure, axes[0, 0])
     return figure
@@ -41,8 +40,7 @@ def tuned_figure(plan: Plan, settings: Sequence[Setting]) -> "Figure":
     figure, axes = panels(len(settings), len(settings[0].sizes), width=2.9, height=2.6, sharey="row")
     for (row, x), one in np.ndenumerate(axes):
         setting = settings[row]
-        arms = [[setting.excess(v, x, i) for i, _ in enumerate(setting.tuned)] for v, _ in enumerate(setting.variants)]
-        _draw_excess(one, setting, setting.tuned, 10, arms)
+        _draw_excess(one, setting, setting.tuned, 10, [(x, i) for i, _ in enumerate(setting.tuned)])
         above = f"{setting.name}\n" if x == 0 and setting.labels else ""
         label(one, above + _column_title(plan, setting, x), plan.roles.tuned, "excess, nats" if x == 0 else "")
     _add_legend(figure, axes[0, 0])
@@ -56,8 +54,8 @@ def training_figure(plan: Plan, setting: Setting, places: Places) -> "Figure":
         name, (shown, scale) = list(_FOLLOWED.items())[row]
         for v, variant in enumerate(setting.variants):
             step_T, values_ST = over_training(setting, places, v, x, name)
-            middle_T = interquartile_mean(values_ST.T)
-            line(one, step_T + 1, middle_T, v, variant, values_ST.min(axis=0), values_ST.max(axis=0))
+            middle_T, low_T, high_T = interquartile_mean(values_ST.T), values_ST.min(axis=0), values_ST.max(axis=0)
+            line(one, step_T + 1, middle_T, v, variant, low_T, high_T)
         one.set(xscale="log", yscale=scale)
         title = _column_title(plan, setting, x) if row == 0 else ""
         label(one, title, "update + 1" if row == len(_FOLLOWED) - 1 else "", shown if x == 0 else "")
@@ -106,12 +104,17 @@ def _column_title(plan: Plan, setting: Setting, x: int) -> str:
 
 
 def _draw_excess(
-    axes: "Axes", setting: Setting, labels: Sequence[str], base: int, arms: Sequence[Sequence[Interval]]
+    axes: "Axes", setting: Setting, labels: Sequence[str], base: int, places: Sequence[tuple[int, int | None]]
 ) -> None:
-    """A line for each variant with its band, against the values named by `labels`; `base` of their log scale."""
-    x = _positions(axes, labels, base)
-    for number, (name, found) in enumerate(zip(setting.variants, arms, strict=True)):
-        line(axes, x, [f.estimate for f in found], number, name, [f.low for f in found], [f.high for f in found])
+    """A line for each variant with its band, against the values named by `labels`; `base` of their log scale.
+
+    `places` has for each of them what `Setting.excess` is asked for.
+    """
+    positions = _positions(axes, labels, base)
+    for v, name in enumerate(setting.variants):
+        found = [setting.excess(v, x, tuned) for x, tuned in places]
+        middle, low, high = zip(*((one.estimate, one.low, one.high) for one in found), strict=True)
+        line(axes, positions, middle, v, name, low, high)
     axes.set_yscale("log")
     if axes.get_ylim()[1] > _HOPELESS:  # far worse than an untrained model: a run can end at 1e30
         axes.set_ylim(top=_HOPELESS)

@@ -30,8 +30,7 @@ def sign_flip_p(arm_S: ArrayLike, other_S: ArrayLike, draws: int = DRAWS, seed: 
     Raises:
       ValueError: as for `bootstrap_interval`.
     """
-    first_S, second_S = checked((arm_S, other_S))
-    difference_S = first_S - second_S
+    difference_S = np.subtract(*checked((arm_S, other_S)))
     seeds = difference_S.size
     if seeds <= EXACT_SEEDS:
         bits_NS = np.arange(2**seeds)[:, None] >> np.arange(seeds) & 1
@@ -64,6 +63,5 @@ def holm(p_M: Sequence[float]) -> Floats:
         raise ValueError(f"p: must be a list of numbers from 0 to 1, not {values_M.tolist()}")
     order_M = np.argsort(values_M, kind="stable")
     raised_M = values_M[order_M] * np.arange(values_M.size, 0, -1)
-    adjusted_M = np.empty_like(values_M)
-    adjusted_M[order_M] = np.minimum(np.maximum.accumulate(raised_M), 1.0)
-    return adjusted_M
+    adjusted_M = np.minimum(np.maximum.accumulate(raised_M), 1.0)
+    return np.asarray(adjusted_M[np.argsort(order_M)])  # in the order given

@@ -14,7 +14,7 @@ from experiments.ablation.config import AblationConfig
 from experiments.ablation.figures import over_training
 from experiments.ablation.findings import answers, edges, findings
 from experiments.ablation.plan import make_plan
-from experiments.ablation.results import ATTENTION_STATISTICS
+from experiments.ablation.training import ATTENTION_STATISTICS
 from experiments.config.loader import make_as
 from experiments.measuring.metrics import TRAINED
 from experiments.statistics.intervals import Interval

@@ -15,12 +15,10 @@ from data.errors import InputError
 from data.yaml_file import parse_yaml
 from experiments.ablate import main
 from experiments.ablation.comparison import can_show, counted_excess, lowest_p, number_of_comparisons
-from experiments.ablation.config import AblationConfig, load_ablation
-from experiments.ablation.cost import duration, expected_seconds
+from experiments.ablation.config import AblationConfig, load_ablation, without_unmeasured
+from experiments.ablation.findings import cells, show
 from experiments.ablation.plan import make_plan
-from experiments.ablation.roles import without_unmeasured
-from experiments.ablation.tables import cells, show
-from experiments.ablation.terminal import print_plan
+from experiments.ablation.terminal import duration, expected_seconds, print_plan
 from experiments.config.loader import config_names, load_config, make_as, to_yaml
 from experiments.measuring.metrics import TRAINED
 from experiments.statistics.intervals import Interval
@@ -69,7 +67,10 @@ def test_every_combination_is_a_run_with_its_own_values():
     assert list(plan.values[one.number].items()) == [
         ("variant", "half"), *zip(varying, (3, False, 2.0, 0.5, 0.02, 5, 1), strict=True),
     ]  # fmt: skip
-    assert plan.types["model.scale"] == {str, float}
+    scales = {run.labels["variant"]: plan.hparams[run.number]["model.scale"] for run in plan.runs}
+    assert scales == {"standard": "inverse_sqrt", "none": "none", "half": "0.5", "normed": "inverse_sqrt"}
+    assert plan.hparams[one.number]["train.steps"] == 5.0
+    assert plan.hparams[one.number]["model.qk_norm"] is False
     roles = plan.roles
     assert (roles.variant, roles.tuned, roles.x) == ("variant", "train.learning_rate", "model.d_head")
     assert (roles.others, roles.baseline) == (("train.steps",), "standard")
@@ -80,7 +81,7 @@ def test_another_optimiser_or_world_is_another_program():
     plan = make_plan(config)
     assert [len(group.runs) for group in plan.groups] == [2, 2, 2, 2]
     assert [run.config.seed for run in plan.runs[:2]] == [4, 2]
-    assert {group.world.name for group in plan.groups} == {"english", "german"}
+    assert {group.shared.world.name for group in plan.groups} == {"english", "german"}
     assert plan.groups[0].shared is plan.groups[2].shared is not plan.groups[1].shared
 
 
