@@ -8,11 +8,10 @@ counts with its excess at the end, but with no more than it had before its first
 is then its state before that), ends at 1e30 or at no number: leaving it out would favour what diverges.
 """
 
-import dataclasses
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -64,7 +63,6 @@ class Setting:
     """Excess on trained contexts at the end, nats."""
     number_VXLS: NDArray[np.int64]
     """Number of the run."""
-    diverged_VXLS: NDArray[np.bool_]
 
     @property
     def name(self) -> str:
@@ -100,13 +98,13 @@ class Setting:
 
     def growth(self, variant: int, other: int) -> Interval:
         """How many times larger `ratio` is at the last x than at the first."""
-        ends = [self.excess_VXLS[v, x] for x in (-1, 0) for v in (variant, other)]
+        ends = (self.excess_VXLS[v, x] for x in (-1, 0) for v in (variant, other))
         return at_best_interval(lambda a, b, c, d: (a / b) / (c / d), *ends)
 
     def compared(self, variant: int, base: int, x: int) -> Comparison:
         """A variant beside the baseline; its p-value is not corrected yet."""
-        several = self.excess_VXLS.shape[3] > 1
-        p = sign_flip_p(self.at_best(variant, x), self.at_best(base, x)) if several else math.nan
+        pair = self.at_best(variant, x), self.at_best(base, x)
+        p = sign_flip_p(*pair) if len(pair[0]) > 1 else math.nan
         return Comparison(self, variant, x, self.difference(variant, base, x), self.ratio(variant, base, x), p)
 
     def median_run(self, variant: int, x: int) -> int:
@@ -116,11 +114,13 @@ class Setting:
 
 
 def at_best_interval(function: Statistic, *arms_LS: Floats) -> Interval:
-    """A function of arms, each an interquartile mean [...] at its best tuned value, with its 95 % interval."""
-    ends = np.cumsum([len(arm_LS) for arm_LS in arms_LS])[:-1]
+    """A function of arms, each an interquartile mean [...] at its best tuned value, with its 95 % interval.
+
+    All arms have the same number of tuned values.
+    """
 
     def statistic(*rows_S: Floats) -> Floats:
-        parts = np.split(np.stack([interquartile_mean(row_S) for row_S in rows_S]), ends)
+        parts = np.split(np.stack([interquartile_mean(row_S) for row_S in rows_S]), len(arms_LS))
         return np.asarray(function(*(part.min(axis=0) for part in parts)))
 
     rows = [row_S for arm_LS in arms_LS for row_S in arm_LS]
@@ -133,7 +133,6 @@ def settings_of(plan: Plan, summaries: Sequence[Summary]) -> list[Setting]:
     """Every setting of a plan, from the summaries of its runs in order."""
     roles, labels = plan.roles, plan.labels
     excess_R = np.asarray([counted_excess(summary) for summary in summaries])
-    diverged_R = np.asarray([summary["diverged_at"] is not None for summary in summaries])
     names = (roles.variant, roles.x, roles.tuned, SEED)
     variants, sizes, tuned, _ = axes = [labels.get(name, [""]) for name in names]
     # Runs are numbered in the order of the grid: an array of their numbers has the grid's axes, which are reordered.
@@ -141,7 +140,7 @@ def settings_of(plan: Plan, summaries: Sequence[Summary]) -> list[Setting]:
     wanted = [in_grid.index(name) for name in (*roles.others, *filter(None, names))]
     number_of = np.arange(len(plan.runs)).reshape([len(labels[name]) for name in in_grid]).transpose(wanted)
     return [
-        Setting(dict(zip(roles.others, own, strict=True)), variants, sizes, tuned, excess_R[at], at, diverged_R[at])
+        Setting(dict(zip(roles.others, own, strict=True)), variants, sizes, tuned, excess_R[at], at)
         for own, at in zip(
             itertools.product(*(labels[name] for name in roles.others)),
             number_of.reshape(-1, *(len(axis) for axis in axes)),
@@ -160,15 +159,22 @@ def comparisons(plan: Plan, settings: Sequence[Setting]) -> list[Comparison]:
     """Every variant beside the baseline, at every x of every setting, the p-values corrected for all of them."""
     variants = plan.labels.get(plan.roles.variant, [])
     base = variants.index(plan.roles.baseline) if variants else 0
-    others = [variant for variant in range(len(variants)) if variant != base]
-    return corrected([one.compared(v, base, x) for one in settings for v in others for x in range(len(one.sizes))])
+    return corrected(
+        [
+            one.compared(variant, base, x)
+            for one in settings
+            for variant in range(len(variants))
+            if variant != base
+            for x in range(len(one.sizes))
+        ]
+    )
 
 
 def corrected(found: Sequence[Comparison]) -> list[Comparison]:
     """The comparisons with their p-values corrected by Holm's method; nan if there are none to correct."""
     p = [one.p for one in found]
     p_holm = holm(p).tolist() if np.isfinite(p).all() else p
-    return [dataclasses.replace(one, p_holm=value) for one, value in zip(found, p_holm, strict=True)]
+    return [replace(one, p_holm=value) for one, value in zip(found, p_holm, strict=True)]
 
 
 def number_of_comparisons(plan: Plan) -> int:

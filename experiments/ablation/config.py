@@ -12,18 +12,17 @@ predictions:
   - {of: qk_norm, over: standard, at: 64, at_most: 2}
 """
 
-import dataclasses
 import functools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 
 from data.errors import require, suggestion
 from data.reader import Reader, kind
 from experiments.ablation.grid import Grid, label_of
 from experiments.config.loader import load_as
 from experiments.config.schema import Config
-from model.config import check, setting
+from model.config import setting
 
 SEED, LEARNING_RATE, D_HEAD = "seed", "train.learning_rate", "model.d_head"
 Labels = Mapping[str, Sequence[str]]
@@ -60,18 +59,19 @@ class Prediction:
         grows = entries.get("grows")
         if grows is not None:
             grows.require(grows.value is True, f"must be true, or left out, not {kind(grows.value)}")
-        where = entries["where"].mapping() if "where" in entries else {}
+        where = entries["where"].mapping().items() if "where" in entries else ()
         item.require((grows is None) == bool(bounds), "must say at_least, at_most or both, or else grows: true")
         entries["over"].require(of != over, f"is {of} as of is, and their ratio always 1; name another value")
         low, high = bounds.get("at_least", 0.0), bounds.get("at_most", math.inf)
-        crossed = f"is {low:g}, above at_most, {high:g}: nothing is both; exchange them"
-        entries.get("at_least", item).require(low <= high, crossed)
-        settings = tuple((axis, label_of(entry.value)) for axis, entry in where.items())
-        return cls(item, of, over, at, low, high, grows is not None, settings)
+        entries.get("at_least", item).require(
+            low <= high, f"is {low:g}, above at_most, {high:g}: nothing is both; exchange them"
+        )
+        labels = tuple((axis, label_of(entry.value)) for axis, entry in where)
+        return cls(item, of, over, at, low, high, grows is not None, labels)
 
     def plain(self) -> dict[str, object]:
         """The prediction as written in a file."""
-        values = [(one, getattr(self, one.name)) for one in dataclasses.fields(self) if one.compare]
+        values = [(one, getattr(self, one.name)) for one in fields(self) if one.compare]
         return {
             one.name: dict(value) if one.name == "where" else value for one, value in values if value != one.default
         }
@@ -101,9 +101,6 @@ class AblationConfig:
     report: ReportConfig = field(default_factory=ReportConfig)
     predictions: tuple[Prediction, ...] = ()
 
-    def __post_init__(self) -> None:
-        check(self)
-
 
 def load_ablation(name: str | None, overrides: dict[str, str], axes: Sequence[str] = ()) -> AblationConfig:
     """The config `name` with command-line values on top, `axes` as for `Grid.changed`.
@@ -114,20 +111,16 @@ def load_ablation(name: str | None, overrides: dict[str, str], axes: Sequence[st
       InputError: no such file, or a wrong value, with file and line, or the option.
     """
     config = load_as(AblationConfig, name, overrides)
-    changed = dataclasses.replace(config, grid=functools.reduce(Grid.changed, axes, config.grid))
+    changed = replace(config, grid=functools.reduce(Grid.changed, axes, config.grid))
     return without_unmeasured(changed) if axes else changed  # the predictions are about the file's own grid
 
 
-@dataclass(frozen=True)
-class Roles:
-    """Names of the axes by what the report does with them; empty where there is none."""
+@dataclass(frozen=True, kw_only=True)
+class Roles(ReportConfig):
+    """What the report does with each axis: a `ReportConfig` that leaves nothing out; empty where there is no axis."""
 
-    variant: str
-    tuned: str
-    x: str
     others: tuple[str, ...]
-    """Each combination of their values is a setting of its own."""
-    baseline: str
+    """The axes without a role; each combination of their values is a setting of its own."""
 
 
 def roles_of(config: AblationConfig, labels: Labels) -> Roles:
@@ -140,18 +133,27 @@ def roles_of(config: AblationConfig, labels: Labels) -> Roles:
     given = {"variant": report.variant, "tuned": report.tuned, "x": report.x}
     named = [name for name in given.values() if name]
     for role, name in given.items():
-        missing = f"report.{role}: there is no axis {name} in the grid{suggestion(name, axes)}"
-        require(not name or name in axes, missing)
+        require(
+            not name or name in axes,
+            f"report.{role}: there is no axis {name} in the grid{suggestion(name, axes)}",
+        )
     require(len(set(named)) == len(named), "report: variant, tuned and x must be three different axes; leave one out")
     free = set(axes) - set(named)
     tuned = report.tuned or (LEARNING_RATE if LEARNING_RATE in free else "")
     x = report.x or (D_HEAD if D_HEAD in free else "")
     variant = report.variant or next((name for name in axes if name not in (tuned, x)), "")
     own = labels.get(variant, [])
-    missing = f"{variant or 'the report'} has no value {report.baseline}{suggestion(report.baseline, own)}"
-    require(not report.baseline or report.baseline in own, f"report.baseline: {missing}")
-    others = tuple(name for name in axes if name not in (variant, tuned, x))
-    return Roles(variant, tuned, x, others, report.baseline or (own[0] if own else ""))
+    require(
+        not report.baseline or report.baseline in own,
+        f"report.baseline: {variant or 'the report'} has no value {report.baseline}{suggestion(report.baseline, own)}",
+    )
+    return Roles(
+        variant=variant,
+        baseline=report.baseline or next(iter(own), ""),
+        tuned=tuned,
+        x=x,
+        others=tuple(name for name in axes if name not in (variant, tuned, x)),
+    )
 
 
 def check_predictions(predictions: Sequence[Prediction], roles: Roles, labels: Labels) -> None:
@@ -169,7 +171,6 @@ def _problem(one: Prediction, roles: Roles, labels: Labels) -> str:
     """Why the grid does not have what a prediction is about; empty if it does."""
     known, sizes = labels.get(roles.variant, []), labels.get(roles.x, [])
     variant, x = roles.variant or "the grid", roles.x or "the grid"
-    others = ", ".join(roles.others) or "none"
     checks = [
         *(
             (label in known, f"{variant} has no value {label}{suggestion(label, known)}")
@@ -179,7 +180,10 @@ def _problem(one: Prediction, roles: Roles, labels: Labels) -> str:
         (one.at or one.grows or not sizes, f"at is missing; say at which {x} the ratio is meant"),
         (not one.grows or len(sizes) > 1, "grows needs an axis x with at least two values; leave the prediction out"),
         *(
-            (axis in roles.others and label in labels[axis], f"where: there is no {axis} {label}; name one of {others}")
+            (
+                axis in roles.others and label in labels[axis],
+                f"where: there is no {axis} {label}; name one of {', '.join(roles.others) or 'none'}",
+            )
             for axis, label in one.where
         ),
     ]
@@ -190,5 +194,5 @@ def without_unmeasured(config: AblationConfig) -> AblationConfig:
     """`config` without the predictions about values that its grid does not have any more."""
     labels = {axis.name: axis.labels for axis in config.grid.axes}
     roles = roles_of(config, labels)
-    kept = tuple(one for one in config.predictions if not _problem(one, roles, labels))
-    return dataclasses.replace(config, predictions=kept)
+    measured = (one for one in config.predictions if not _problem(one, roles, labels))
+    return replace(config, predictions=tuple(measured))

@@ -31,8 +31,7 @@ def excess_figure(plan: Plan, settings: Sequence[Setting]) -> "Figure":
     for one, setting in zip(axes[0], settings, strict=True):
         _draw_excess(one, setting, setting.sizes, 2, [(x, None) for x, _ in enumerate(setting.sizes)])
         label(one, setting.name, plan.roles.x, "excess, nats" if one is axes[0, 0] else "")
-    _add_legend(figure, axes[0, 0])
-    return figure
+    return _with_legend(figure, axes[0, 0])
 
 
 def tuned_figure(plan: Plan, settings: Sequence[Setting]) -> "Figure":
@@ -43,8 +42,7 @@ def tuned_figure(plan: Plan, settings: Sequence[Setting]) -> "Figure":
         _draw_excess(one, setting, setting.tuned, 10, [(x, i) for i, _ in enumerate(setting.tuned)])
         above = f"{setting.name}\n" if x == 0 and setting.labels else ""
         label(one, above + _column_title(plan, setting, x), plan.roles.tuned, "excess, nats" if x == 0 else "")
-    _add_legend(figure, axes[0, 0])
-    return figure
+    return _with_legend(figure, axes[0, 0])
 
 
 def training_figure(plan: Plan, setting: Setting, places: Places) -> "Figure":
@@ -57,10 +55,13 @@ def training_figure(plan: Plan, setting: Setting, places: Places) -> "Figure":
             middle_T, low_T, high_T = interquartile_mean(values_ST.T), values_ST.min(axis=0), values_ST.max(axis=0)
             line(one, step_T + 1, middle_T, v, variant, low_T, high_T)
         one.set(xscale="log", yscale=scale)
-        title = _column_title(plan, setting, x) if row == 0 else ""
-        label(one, title, "update + 1" if row == len(_FOLLOWED) - 1 else "", shown if x == 0 else "")
-    _add_legend(figure, axes[0, 0])
-    return figure
+        label(
+            one,
+            _column_title(plan, setting, x) if row == 0 else "",
+            "update + 1" if row == len(axes) - 1 else "",
+            shown if x == 0 else "",
+        )
+    return _with_legend(figure, axes[0, 0])
 
 
 def over_training(
@@ -69,8 +70,7 @@ def over_training(
     """The recorded steps [T] and an attention statistic [S, T] (mean of the heads) of an arm at its best."""
     numbers = setting.number_VXLS[variant, x, setting.best_VX[variant, x]]
     runs, n = [places[int(number)][1:] for number in numbers], ATTENTION_STATISTICS.index(name)
-    values = [results.attention_TNRH[:, n, i].mean(axis=-1) for results, i in runs]
-    return runs[0][0].step_T, np.asarray(values, float)
+    return runs[0][0].step_T, np.asarray([results.attention_TNRH[:, n, i].mean(axis=-1) for results, i in runs], float)
 
 
 def maps_figure(plan: Plan, setting: Setting, places: Places, words: Sequence[str], masked: Sequence[int]) -> "Figure":
@@ -84,14 +84,14 @@ def maps_figure(plan: Plan, setting: Setting, places: Places, words: Sequence[st
       masked: the positions that are masked, one for each row of a map.
     """
     shown = [as_text(word) for word in words]
-    shape = len(setting.variants), len(setting.sizes)
-    figure, axes = panels(*shape, width=0.75 + 0.21 * len(words), height=0.62 + 0.24 * len(masked))
+    width, height = 0.75 + 0.21 * len(words), 0.62 + 0.24 * len(masked)
+    figure, axes = panels(len(setting.variants), len(setting.sizes), width, height)
     for (v, x), one in np.ndenumerate(axes):
         _, results, i = places[setting.median_run(v, x)]
         weights_GK = results.weights_TRGHK[-1, i, : len(masked), :, : len(words)].mean(axis=1)
         one.imshow(weights_GK, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         one.grid(visible=False)
-        one.set_xticks(range(len(words)), shown if v == shape[0] - 1 else [], rotation=90)
+        one.set_xticks(range(len(words)), shown if v == len(axes) - 1 else [], rotation=90)
         one.set_yticks(range(len(masked)), [shown[place] for place in masked] if x == 0 else [])
         for row, place in enumerate(masked):
             one.text(place, row, "?", ha="center", va="center", fontsize=7, color=_INK)
@@ -135,7 +135,8 @@ def _positions(axes: "Axes", labels: Sequence[str], base: int) -> list[float]:
     return values
 
 
-def _add_legend(figure: "Figure", axes: "Axes") -> None:
-    """A legend, unless there is only one variant without a name."""
+def _with_legend(figure: "Figure", axes: "Axes") -> "Figure":
+    """The figure with a legend of the curves in `axes`, unless there is only one variant without a name."""
     if axes.get_legend_handles_labels()[1]:
         legend(figure, axes)
+    return figure

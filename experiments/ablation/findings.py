@@ -1,10 +1,9 @@
 """What the runs of an ablation show: each variant beside the baseline, in words and in numbers, and the verdicts."""
 
-import dataclasses
 import itertools
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
@@ -33,23 +32,25 @@ class Findings:
     comparisons: list[Comparison]
     verdicts: list[Claim]
     """Of each prediction in each setting that it is about; the subject is the setting."""
-
-    @property
-    def diverged(self) -> int:
-        """How many runs diverged."""
-        return sum(int(setting.diverged_VXLS.sum()) for setting in self.settings)
+    diverged: int
+    """How many runs diverged."""
 
 
 def findings(plan: Plan, summaries: Sequence[Summary]) -> Findings:
     """Everything that the report says in numbers, from the summaries of the runs in order."""
     settings = settings_of(plan, summaries)
-    verdicts = [
-        _verdict(plan, one, setting)
-        for one in plan.config.predictions
-        for setting in settings
-        if all(setting.labels[axis] == label for axis, label in one.where)
-    ]
-    return Findings(plan, settings, comparisons(plan, settings), verdicts)
+    return Findings(
+        plan,
+        settings,
+        comparisons(plan, settings),
+        verdicts=[
+            _verdict(plan, one, setting)
+            for one in plan.config.predictions
+            for setting in settings
+            if all(setting.labels[axis] == label for axis, label in one.where)
+        ],
+        diverged=sum(summary["diverged_at"] is not None for summary in summaries),
+    )
 
 
 def _verdict(plan: Plan, one: Prediction, setting: Setting) -> Claim:
@@ -72,8 +73,8 @@ def statement(one: Prediction, roles: Roles) -> tuple[str, str]:
 
 def answers(found: Findings) -> list[str]:
     """One line for each variant and setting: how its excess compares with the baseline's; a name stands in **."""
-    arms = itertools.groupby(found.comparisons, lambda one: (one.setting, one.variant))
-    return [_answer(found.plan, list(arm)) for _, arm in arms]
+    by_arm = itertools.groupby(found.comparisons, lambda one: (one.setting, one.variant))
+    return [_answer(found.plan, list(arm)) for _, arm in by_arm]
 
 
 def _answer(plan: Plan, arm: Sequence[Comparison]) -> str:
@@ -131,8 +132,9 @@ def write_tables(report: Report, found: Findings) -> None:
             labels = _labels(roles, setting, x, v).values()
             beside = by_arm.get((setting, v, x), Comparison(setting, v, x, nothing, nothing, math.nan))  # baseline
             intervals, p = (setting.excess(v, x), beside.difference, beside.ratio), (beside.p, beside.p_holm)
-            shown = [*map(show, intervals), *("" if math.isnan(one) else f"{one:.2g}" for one in p)]
-            rows.append([*map(escaped, labels), *shown])
+            rows.append(
+                [*map(escaped, labels), *map(show, intervals), *("" if math.isnan(one) else f"{one:.2g}" for one in p)]
+            )
             numbers.append([*labels, *cells(intervals, p)])
     keys, base = _labels(roles, found.settings[0], 0, 0), escaped(roles.baseline)
     report.heading("In numbers")
@@ -141,7 +143,7 @@ def write_tables(report: Report, found: Findings) -> None:
     report.text(
         f"p: sign flips of the seeds' differences{given}; Holm: corrected for all comparisons of this table at once."
     )
-    ends = [f"{name}{end}" for name in ("excess", "difference", "ratio") for end in ("", "_low", "_high")]
+    ends = (f"{name}{end}" for name in ("excess", "difference", "ratio") for end in ("", "_low", "_high"))
     report.csv("arms", [*keys, *ends, "p", "p_holm"], numbers)
 
 
@@ -154,5 +156,5 @@ def _labels(roles: Roles, setting: Setting, x: int, variant: int) -> dict[str, s
 
 def cells(intervals: Iterable[Interval], p: Iterable[float]) -> list[float | str]:
     """The cells of a CSV file; empty where there is no number, as for the interval of a single seed."""
-    values = [*(end for one in intervals for end in dataclasses.astuple(one)), *p]
+    values = [*(end for one in intervals for end in astuple(one)), *p]
     return ["" if math.isnan(value) else value for value in values]

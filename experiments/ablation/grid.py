@@ -106,18 +106,20 @@ def _axis(name: str, place: Reader) -> Axis:
         values = [(item, read_value(item, Config, name)) for item in place.items()]
         choices = [Choice(label_of(value), ((name, value),), item) for item, value in values]
     else:
-        named = "." not in name and isinstance(place.value, dict)
-        place.require(named, f"unknown axis{suggestion(name, known)}")
+        place.require("." not in name and isinstance(place.value, dict), f"unknown axis{suggestion(name, known)}")
         _check_name(name, place)
-        taken = f"{name} is a column of the tables already; give the axis another name, such as my_{name}"
-        place.require(name not in COLUMNS, taken)
+        place.require(
+            name not in COLUMNS,
+            f"{name} is a column of the tables already; give the axis another name, such as my_{name}",
+        )
         choices = [_named_choice(label, item, known) for label, item in place.mapping().items()]
         place.require(choices, "is empty; give it values, such as {wide: {model.d_head: 64}}")
-    for i, choice in enumerate(choices):
-        for before in choices[:i]:
-            same = f"{choice.label} stands twice" if name in known else f"sets the same as {before.label}"
-            differ = choice.settings != before.settings and choice.label != before.label
-            choice.place.require(differ, f"{same}; remove one")
+    seen: dict[object, str] = {}
+    for choice in choices:
+        before = seen.get(choice.label, seen.get(choice.settings))
+        same = f"{choice.label} stands twice" if name in known else f"sets the same as {before}"
+        choice.place.require(before is None, f"{same}; remove one")
+        seen |= dict.fromkeys((choice.label, choice.settings), choice.label)
     return Axis(name, tuple(choices), name not in known, place)
 
 

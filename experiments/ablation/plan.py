@@ -1,12 +1,11 @@
 """What an ablation will train, known before anything is compiled: its runs, and which of them share a program."""
 
-import dataclasses
 import functools
 import itertools
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from data.errors import require
@@ -142,8 +141,10 @@ def make_plan(config: AblationConfig) -> Plan:
     require(grid.axes, "grid: has no axis; add one to the config, or give --grid model.d_head=4,16,64")
     _check_conflicts(grid.axes, base)
     counts = " x ".join(f"{len(axis.choices)} {axis.name}" for axis in grid.axes)
-    many = f"grid: {counts} x {base.seeds} seeds are over {MAX_RUNS:,} runs; leave some values out"
-    require(base.seeds * math.prod(len(axis.choices) for axis in grid.axes) <= MAX_RUNS, many)
+    require(
+        base.seeds * math.prod(len(axis.choices) for axis in grid.axes) <= MAX_RUNS,
+        f"grid: {counts} x {base.seeds} seeds are over {MAX_RUNS:,} runs; leave some values out",
+    )
     if grid.axis(SEED) is None:
         grid = grid.changed(f"{SEED}={','.join(map(str, range(base.seed, base.seed + base.seeds)))}")
     labels = {axis.name: axis.labels for axis in sorted(grid.axes, key=lambda axis: axis.name == SEED)}
@@ -158,12 +159,16 @@ def _check_conflicts(axes: Sequence[Axis], base: Config) -> None:
     owner: dict[str, str] = {}
     for axis in axes:
         for name in axis.names:
-            twice = f"{name} is set by the axis {owner.get(name)} too; leave it out of one"
-            axis.place.require(name not in owner, twice)
-            alone = "seed cannot be one of several values; make it an axis of its own"
-            axis.place.require(name != SEED or not axis.named, alone)
-            given = f"base asks for {base.seeds} seeds already; set base.seeds to 1, or leave the axis out"
-            axis.place.require(name != SEED or base.seeds == 1, given)
+            axis.place.require(
+                name not in owner, f"{name} is set by the axis {owner.get(name)} too; leave it out of one"
+            )
+            axis.place.require(
+                name != SEED or not axis.named, "seed cannot be one of several values; make it an axis of its own"
+            )
+            axis.place.require(
+                name != SEED or base.seeds == 1,
+                f"base asks for {base.seeds} seeds already; set base.seeds to 1, or leave the axis out",
+            )
             owner[name] = axis.name
 
 
@@ -173,8 +178,7 @@ def _runs(base: Config, axes: Sequence[Axis], labels: dict[str, list[str]]) -> l
     runs: dict[str, Run] = {}
     for choices in itertools.product(*(axis.choices for axis in axes)):
         own = {axis.name: choice.label for axis, choice in zip(axes, choices, strict=True)}
-        parts = [f"{short_name(name)}-{own[name]}" for name in shown]
-        name = re.sub(r"[^A-Za-z0-9_+.=-]", "-", "_".join(parts))[:150]
+        name = re.sub(r"[^A-Za-z0-9_+.=-]", "-", "_".join(f"{short_name(one)}-{own[one]}" for one in shown))[:150]
         name = f"{name}_{len(runs)}" if name in runs else name
         runs[name] = Run(len(runs), name, own, _configured(base, axes, choices))
     return list(runs.values())
@@ -183,12 +187,12 @@ def _runs(base: Config, axes: Sequence[Axis], labels: dict[str, list[str]]) -> l
 def _configured(base: Config, axes: Sequence[Axis], choices: Sequence[Choice]) -> Config:
     """The base with the values of one point of the grid."""
     settings = sorted(setting for choice in choices for setting in choice.settings)
-    config = dataclasses.replace(base, seeds=1)
+    config = replace(base, seeds=1)
     for section, own in itertools.groupby(settings, lambda setting: setting[0].rpartition(".")[0]):
         values: dict[str, Any] = {short_name(name): value for name, value in own}
         try:
-            part = {section: dataclasses.replace(getattr(config, section), **values)} if section else values
-            config = dataclasses.replace(config, **part)
+            part = {section: replace(getattr(config, section), **values)} if section else values
+            config = replace(config, **part)
         except ValueError as error:
             raise _blamed(axes, choices, section, str(error)) from None
     return config

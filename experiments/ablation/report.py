@@ -44,7 +44,12 @@ def write_report(folder: Path, found: Findings, places: Places, versions: Sequen
         [_all_but_bold(line) for line in answers(found)]
         or ["Nothing was compared: the grid has no axis besides what is tuned and x."]
     )
-    _verdicts(report, found)
+    rows = [
+        [escaped(one.statement), escaped(one.predicted), show(one.found), f"**{one.verdict}**"]
+        for one in found.verdicts
+    ]
+    meaning = "Confirmed: the whole interval agrees. Refuted: the whole interval contradicts. Undecided: it does both."
+    _predictions(report, plan, meaning, ["prediction", "predicted", "measured", "verdict"], rows)
     _figures(report, found, places)
     write_tables(report, found)
     _method(report, found, versions)
@@ -64,16 +69,6 @@ def _predictions(report: Report, plan: Plan, text: str, header: Sequence[str], r
         report.heading(f"Predictions, stated before this run{f', {escaped(made)}' if made else ''}")
         report.text(text)
         report.table(header, rows)
-
-
-def _verdicts(report: Report, found: Findings) -> None:
-    """The predictions beside what was measured."""
-    rows = [
-        [escaped(one.statement), escaped(one.predicted), show(one.found), f"**{one.verdict}**"]
-        for one in found.verdicts
-    ]
-    meaning = "Confirmed: the whole interval agrees. Refuted: the whole interval contradicts. Undecided: it does both."
-    _predictions(report, found.plan, meaning, ["prediction", "predicted", "measured", "verdict"], rows)
 
 
 def _figures(report: Report, found: Findings, places: Places) -> None:

@@ -61,8 +61,7 @@ def run_summary(group: Group, results: Results, i: int) -> dict[str, Any]:
     diverged_at, t = int(results.diverged_at_R[i]), last_record(group, results, i)
     probes = group.shared.data.probes
     relevant_GK = relevant_words(probes.relevance_GK.astype(np.float64))
-    words_GK = probes.tokens_GK != PAD
-    places_GHK = by_place(probes, results.position_RPHK[i])
+    by_place_GHK = by_place(probes, results.position_RPHK[i])
     first = step_values(group, results, i, 0)
     return {
         "status": "diverged" if diverged_at >= 0 else "finished",
@@ -71,8 +70,8 @@ def run_summary(group: Group, results: Results, i: int) -> dict[str, Any]:
         **step_values(group, results, i, t),
         **{f"start/{name}": value for name, value in first.items() if name.endswith("/all") and "excess" in name},
         "relation/untrained": first["relation/weight/all"],
-        "relation/position_only": float(on_relevant(places_GHK, relevant_GK).mean()),
-        "relation/uniform": float((relevant_GK.sum(axis=1) / words_GK.sum(axis=1)).mean()),
+        "relation/position_only": float(on_relevant(by_place_GHK, relevant_GK).mean()),
+        "relation/uniform": float((relevant_GK.sum(axis=1) / (probes.tokens_GK != PAD).sum(axis=1)).mean()),
     }
 
 

@@ -53,8 +53,10 @@ def ablate(
       InputError: a mistake in the config, the world or the folder.
     """
     console = console or Console(highlight=False)
-    several = "experiments.ablate: works with one process; start it without JAX_COORDINATOR_ADDRESS"
-    require(jax.process_count() == 1, several)
+    require(
+        jax.process_count() == 1,
+        "experiments.ablate: works with one process; start it without JAX_COORDINATOR_ADDRESS",
+    )
     with Interruption() as stop:
         plan = make_plan(config)
         if dry or resumed is None:
@@ -106,11 +108,14 @@ def _train(
 ) -> dict[int, Results]:
     """The results of all groups by their numbers, those in `ended` and new ones; fewer if the user stopped it."""
     waiting, results = [group for group in plan.groups if group.number not in ended], dict(ended)
-    count = progress.TextColumn("{task.completed:,}/{task.total:,} updates")
-    columns = progress.TextColumn("{task.description}"), progress.BarColumn(24), count
-    left = progress.TimeRemainingColumn(compact=True)
+    columns = (
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(24),
+        progress.TextColumn("{task.completed:,}/{task.total:,} updates"),
+        progress.TimeRemainingColumn(compact=True),
+    )
     # Nothing is shown where the console is no terminal.
-    with progress.Progress(*columns, left, console=console, disable=not console.is_terminal, transient=True) as bar:
+    with progress.Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task("compiling", total=sum(group.updates for group in waiting))
 
         def after_chunk(group: Group, done: int, reached: Progress) -> bool:
@@ -141,6 +146,6 @@ def _report(plan: Plan, folder: Path, results: dict[int, Results], began: float,
     summaries = [run_summary(*places[run.number]) for run in plan.runs]
     write_table(folder, plan, summaries)
     found = findings(plan, summaries)
-    images = write_report(folder, found, places, sorted({one.versions for one in results.values()}))
-    write_report_events(folder, images)
+    versions = sorted({one.versions for one in results.values()})
+    write_report_events(folder, write_report(folder, found, places, versions))
     print_findings(found, folder, time.perf_counter() - began, console)

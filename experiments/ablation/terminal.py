@@ -27,15 +27,14 @@ _COMPILING = 8.0
 """Seconds that the compilation of a program takes."""
 
 
-def print_plan(plan: Plan, console: Console, waiting: Sequence[Group] | None = None) -> None:
+def print_plan(plan: Plan, console: Console, waiting: Sequence[Group]) -> None:
     """Print what would be trained, and about how long it takes.
 
     Args:
       plan: what is trained.
       console: where to print.
-      waiting: the programs that have not ended yet, whose time is shown; by default all.
+      waiting: the programs that have not ended yet, whose time is shown.
     """
-    waiting = plan.groups if waiting is None else waiting
     axes = [f"{len(labels)} {'seeds' if name == SEED else name}" for name, labels in plan.labels.items()]
     programs, ended = counted(len(plan.groups), "compiled program"), len(plan.groups) - len(waiting)
     already = f", of which {ended} have ended before; left:" if ended else ","

@@ -3,10 +3,9 @@
 Letters: T recorded steps, N attention statistics, R runs, G rows (of maps) or groups (of excess), H heads, K words.
 """
 
-import dataclasses
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -76,10 +75,10 @@ class GroupTraining:
     def run(self, should_stop: StopCallback) -> Results | None:
         """Train; None if `should_stop` stopped it before the end."""
         # Without the parameters: those of many wide runs would fill the memory.
-        kept = [
+        kept = (
             (record.step, record.time.seconds, record.loss_R, record.diverged_at_R, record.measurement)
             for record in self.trainer.run(self.data, should_stop)
-        ]
+        )
         steps, seconds, losses, diverged, measured = zip(*kept, strict=True)
         if steps[-1] < self.trainer.steps[-1] and (diverged[-1] < 0).any():
             return None
@@ -117,10 +116,13 @@ def load_results(path: Path, group: Group) -> Results | None:
     except (InputError, KeyError, TypeError, ValueError):
         raise DamagedError(f"{path}: is damaged") from None
     check_version(path, version, "file of results")
-    if set(arrays) != {field.name for field in dataclasses.fields(Results)}:
+    if set(arrays) != {field.name for field in fields(Results)}:
         raise DamagedError(f"{path}: is damaged")
-    remedy = "restore its config.yaml and its world file, or start a new ablation"
-    require(runs == _identity(group), f"{path}: holds runs of another config or world; {remedy}")
+    require(
+        runs == _identity(group),
+        f"{path}: holds runs of another config or world; restore its config.yaml and its world file, or start a new"
+        " ablation",
+    )
     seconds, versions = float(arrays.pop("seconds")), str(arrays.pop("versions"))
     return Results(**arrays, seconds=seconds, versions=versions)
 

@@ -40,8 +40,8 @@ def verdict(found: Interval, low: float, high: float) -> str:
 
 def between(subject: str, statement: str, found: Interval, low: float, high: float, predicted: str = "") -> Claim:
     """Predicted to lie from `low` to `high`; `predicted` says so in other words."""
-    shown = predicted or f"{short(low)} to {short(high)}"
-    return Claim(subject, statement, shown, found, verdict(found, low, high))
+    predicted = predicted or f"{short(low)} to {short(high)}"
+    return Claim(subject, statement, predicted, found, verdict(found, low, high))
 
 
 def above(subject: str, statement: str, found: Interval, bound: float, predicted: str = "") -> Claim:

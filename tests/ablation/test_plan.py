@@ -220,7 +220,7 @@ def test_expected_time_grows_with_the_work():
     assert expected_seconds(small.groups, 2) < expected_seconds(more.groups, 2) < expected_seconds(more.groups, 1)
     assert [duration(seconds) for seconds in (3.4, 600.0, 9000.0)] == ["3 s", "10 min", "2.5 h"]
     console = Console(file=io.StringIO(), width=200)
-    print_plan(small, console)
+    print_plan(small, console, small.groups)
     assert "variant normed" in console.file.getvalue()
     print_plan(small, console, small.groups[1:2])  # of 4 one is left
     assert re.search(r"of which 3 have ended before; left: 32 updates, about \d+ s on", console.file.getvalue())
@@ -244,7 +244,7 @@ def test_a_plan_says_whether_its_seeds_can_show_anything(seeds, lowest, says):
     assert number_of_comparisons(plan) == 3 * 2 * 2  # beside the baseline, for each d_head and number of updates
     assert lowest_p(plan) == pytest.approx(lowest)
     console = Console(file=io.StringIO(), width=200)
-    print_plan(plan, console)
+    print_plan(plan, console, plan.groups)
     line = next((line for line in console.file.getvalue().splitlines() if "comparison" in line), None)
     assert (line is None) == (says is None)
     assert line is None or line.startswith(says)
