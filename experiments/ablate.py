@@ -9,7 +9,6 @@ from pathlib import Path
 
 from data.errors import is_file, require
 from experiments.ablation.config import AblationConfig, load_ablation
-from experiments.ablation.roles import without_unmeasured
 from experiments.commands.options import add_run_options, config_parser, only_printed, parse
 from experiments.commands.process import run_command
 from experiments.run_directory.folders import newest_run
@@ -28,8 +27,13 @@ exit codes: 0 finished (a run that diverged is a result), 2 a mistake in the opt
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (by default the process's); gives the exit code."""
-    about = "Vary any values of a config, train every combination with paired seeds, and compare the results."
-    parser = config_parser("python -m experiments.ablate", about, EPILOG, AblationConfig, DEFAULT)
+    parser = config_parser(
+        "python -m experiments.ablate",
+        "Vary any values of a config, train every combination with paired seeds, and compare the results.",
+        EPILOG,
+        AblationConfig,
+        DEFAULT,
+    )
     parser.add_argument(
         "--grid",
         action="append",
@@ -43,15 +47,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, overrides = parse(parser, arguments, AblationConfig)
     folder = None
     if options.resume is not None:
-        own = "--resume: goes on with the run's own config in its own folder; leave out all other values"
-        require(not (options.config or overrides or options.grid or options.run_dir), own)
+        require(
+            not (options.config or overrides or options.grid or options.run_dir),
+            "--resume: goes on with the run's own config in its own folder; leave out all other values",
+        )
         folder = Path(options.resume) if options.resume else newest_run(command="ablate")
-        missing = f"{folder}: no ablation lies here (there is no config.yaml); name its folder"
-        require(is_file(folder / "config.yaml"), missing)
+        require(
+            is_file(folder / "config.yaml"),
+            f"{folder}: no ablation lies here (there is no config.yaml); name its folder",
+        )
     name = str(folder / "config.yaml") if folder else options.config or DEFAULT
     config = load_ablation(name, overrides, options.grid)
-    if options.grid:  # the predictions are about the file's own grid
-        config = without_unmeasured(config)
     if only_printed(options, config):
         return 0
     # Imported late: --help and a mistake in the config are answered without loading JAX.

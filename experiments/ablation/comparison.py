@@ -8,25 +8,23 @@ counts with its excess at the end, but with no more than it had before its first
 is then its state before that), ends at 1e30 or at no number: leaving it out would favour what diverges.
 """
 
-import dataclasses
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.ablation.config import SEED
 from experiments.ablation.grid import short_name
-from experiments.ablation.metrics import Summary
 from experiments.ablation.plan import Plan
-from experiments.ablation.roles import SEED
+from experiments.ablation.run_log import Summary
 from experiments.measuring.metrics import TRAINED
-from experiments.statistics.intervals import Interval, Statistic, bootstrap_interval, interquartile_mean
+from experiments.statistics.intervals import Floats, Interval, Statistic, bootstrap_interval, interquartile_mean
 from experiments.statistics.significance import holm, sign_flip_p, smallest_p
 
-Floats = NDArray[np.float64]
 SURE = 0.05
 """A difference is shown if its corrected p-value is below this."""
 
@@ -65,7 +63,6 @@ class Setting:
     """Excess on trained contexts at the end, nats."""
     number_VXLS: NDArray[np.int64]
     """Number of the run."""
-    diverged_VXLS: NDArray[np.bool_]
 
     @property
     def name(self) -> str:
@@ -101,7 +98,7 @@ class Setting:
 
     def growth(self, variant: int, other: int) -> Interval:
         """How many times larger `ratio` is at the last x than at the first."""
-        ends = [self.excess_VXLS[v, x] for x in (-1, 0) for v in (variant, other)]
+        ends = (self.excess_VXLS[v, x] for x in (-1, 0) for v in (variant, other))
         return at_best_interval(lambda a, b, c, d: (a / b) / (c / d), *ends)
 
     def compared(self, variant: int, base: int, x: int) -> Comparison:
@@ -113,41 +110,43 @@ class Setting:
     def median_run(self, variant: int, x: int) -> int:
         """Number of the run with the (lower) median excess of its arm, at the best tuned value."""
         order_S = np.argsort(self.at_best(variant, x), kind="stable")
-        best = self.best_VX[variant, x]
-        return int(self.number_VXLS[variant, x, best, order_S[(len(order_S) - 1) // 2]])
+        return int(self.number_VXLS[variant, x, self.best_VX[variant, x], order_S[(len(order_S) - 1) // 2]])
 
 
 def at_best_interval(function: Statistic, *arms_LS: Floats) -> Interval:
-    """A function of arms, each an interquartile mean [...] at its best tuned value, with its 95 % interval."""
-    ends = np.cumsum([len(arm_LS) for arm_LS in arms_LS])[:-1]
+    """A function of arms, each an interquartile mean [...] at its best tuned value, with its 95 % interval.
+
+    All arms have the same number of tuned values.
+    """
 
     def statistic(*rows_S: Floats) -> Floats:
-        parts = np.split(np.stack([interquartile_mean(row_S) for row_S in rows_S]), ends)
+        parts = np.split(np.stack([interquartile_mean(row_S) for row_S in rows_S]), len(arms_LS))
         return np.asarray(function(*(part.min(axis=0) for part in parts)))
 
     rows = [row_S for arm_LS in arms_LS for row_S in arm_LS]
     if len(rows[0]) < 2:  # one seed: no interval
-        return Interval(float(statistic(*rows)), math.nan, math.nan)
+        return Interval.unknown(float(statistic(*rows)))
     return bootstrap_interval(statistic, *rows)
 
 
 def settings_of(plan: Plan, summaries: Sequence[Summary]) -> list[Setting]:
     """Every setting of a plan, from the summaries of its runs in order."""
     roles, labels = plan.roles, plan.labels
+    excess_R = np.asarray([counted_excess(summary) for summary in summaries])
     names = (roles.variant, roles.x, roles.tuned, SEED)
     variants, sizes, tuned, _ = axes = [labels.get(name, [""]) for name in names]
-    number_of = {frozenset(run.labels.items()): run.number for run in plan.runs}
-    excess_R = np.asarray([counted_excess(summary) for summary in summaries])
-    diverged_R = np.asarray([summary["diverged_at"] is not None for summary in summaries])
-    settings = []
-    for values in itertools.product(*(labels[name] for name in roles.others)):
-        own = dict(zip(roles.others, values, strict=True))
-        places = (dict(zip(names, place, strict=True)) for place in itertools.product(*axes))
-        arms = ({name: label for name, label in (own | place).items() if name} for place in places)
-        numbers = [number_of[frozenset(arm.items())] for arm in arms]
-        at_VXLS = np.reshape(numbers, [len(axis) for axis in axes])
-        settings.append(Setting(own, variants, sizes, tuned, excess_R[at_VXLS], at_VXLS, diverged_R[at_VXLS]))
-    return settings
+    # Runs are numbered in the order of the grid: an array of their numbers has the grid's axes, which are reordered.
+    in_grid = list(plan.runs[0].labels)
+    wanted = [in_grid.index(name) for name in (*roles.others, *filter(None, names))]
+    number_of = np.arange(len(plan.runs)).reshape([len(labels[name]) for name in in_grid]).transpose(wanted)
+    return [
+        Setting(dict(zip(roles.others, own, strict=True)), variants, sizes, tuned, excess_R[at], at)
+        for own, at in zip(
+            itertools.product(*(labels[name] for name in roles.others)),
+            number_of.reshape(-1, *(len(axis) for axis in axes)),
+            strict=True,
+        )
+    ]
 
 
 def counted_excess(summary: Summary) -> float:
@@ -160,15 +159,22 @@ def comparisons(plan: Plan, settings: Sequence[Setting]) -> list[Comparison]:
     """Every variant beside the baseline, at every x of every setting, the p-values corrected for all of them."""
     variants = plan.labels.get(plan.roles.variant, [])
     base = variants.index(plan.roles.baseline) if variants else 0
-    others = [variant for variant in range(len(variants)) if variant != base]
-    return corrected([one.compared(v, base, x) for one in settings for v in others for x in range(len(one.sizes))])
+    return corrected(
+        [
+            one.compared(variant, base, x)
+            for one in settings
+            for variant in range(len(variants))
+            if variant != base
+            for x in range(len(one.sizes))
+        ]
+    )
 
 
 def corrected(found: Sequence[Comparison]) -> list[Comparison]:
     """The comparisons with their p-values corrected by Holm's method; nan if there are none to correct."""
     p = [one.p for one in found]
     p_holm = holm(p).tolist() if np.isfinite(p).all() else p
-    return [dataclasses.replace(one, p_holm=value) for one, value in zip(found, p_holm, strict=True)]
+    return [replace(one, p_holm=value) for one, value in zip(found, p_holm, strict=True)]
 
 
 def number_of_comparisons(plan: Plan) -> int:

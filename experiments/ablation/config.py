@@ -1,4 +1,4 @@
-"""The config of an ablation: what it varies and what it compares. Imports no jax.
+"""The config of an ablation: what it varies, what it compares, and what is predicted of that. Imports no jax.
 
 base:                               keys of a config of experiments.train; a key that is left out has its default
   seeds: 10                         every point of the grid is trained with each of these seeds
@@ -12,25 +12,28 @@ predictions:
   - {of: qk_norm, over: standard, at: 64, at_most: 2}
 """
 
-import dataclasses
 import functools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 
+from data.errors import require, suggestion
 from data.yaml_file import Reader, kind
 from experiments.ablation.grid import Grid, label_of
 from experiments.config.loader import load_as
 from experiments.config.schema import Config
-from model.config import check, setting
+from model.config import setting
 
-MAX_RUNS = 10_000
+SEED, LEARNING_RATE, D_HEAD = "seed", "train.learning_rate", "model.d_head"
+Labels = Mapping[str, Sequence[str]]
+"""The labels of the values of each axis."""
 
 
 @dataclass(frozen=True)
 class Prediction:
     """A prediction about the ratio of two arms' excess, each arm at its best tuned value."""
 
+    place: Reader = field(compare=False, repr=False)
     of: str
     over: str
     at: str = ""
@@ -41,7 +44,6 @@ class Prediction:
     """Whether it says that the ratio is larger at the largest x than at the smallest."""
     where: tuple[tuple[str, str], ...] = ()
     """(axis, label) of the settings that it is about; empty for all of them."""
-    place: Reader | None = field(default=None, compare=False, repr=False)
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -54,25 +56,25 @@ class Prediction:
         entries = item.mapping(("at", "at_least", "at_most", "grows", "where"), required=("of", "over"))
         of, over, at = (label_of(entries[name].value) if name in entries else "" for name in ("of", "over", "at"))
         bounds = {name: entry.number(0.0, 1e12) for name, entry in entries.items() if name in ("at_least", "at_most")}
-        grows = "grows" in entries
-        if grows and entries["grows"].value is not True:
-            raise entries["grows"].fail(f"must be true, or left out, not {kind(entries['grows'].value)}")
-        where = entries["where"].mapping() if "where" in entries else {}
-        if grows == bool(bounds):
-            raise item.fail("must say at_least, at_most or both, or else grows: true")
-        if of == over:
-            raise entries["over"].fail(f"is {of} as of is, and their ratio always 1; name another value")
+        grows = entries.get("grows")
+        if grows is not None:
+            grows.require(grows.value is True, f"must be true, or left out, not {kind(grows.value)}")
+        where = entries["where"].mapping().items() if "where" in entries else ()
+        item.require((grows is None) == bool(bounds), "must say at_least, at_most or both, or else grows: true")
+        entries["over"].require(of != over, f"is {of} as of is, and their ratio always 1; name another value")
         low, high = bounds.get("at_least", 0.0), bounds.get("at_most", math.inf)
-        if low > high:
-            raise entries["at_least"].fail(f"is {low:g}, above at_most, {high:g}: nothing is both; exchange them")
-        settings = tuple((axis, label_of(entry.value)) for axis, entry in where.items())
-        return cls(of, over, at, low, high, grows, settings, item)
+        entries.get("at_least", item).require(
+            low <= high, f"is {low:g}, above at_most, {high:g}: nothing is both; exchange them"
+        )
+        labels = tuple((axis, label_of(entry.value)) for axis, entry in where)
+        return cls(item, of, over, at, low, high, grows is not None, labels)
 
     def plain(self) -> dict[str, object]:
         """The prediction as written in a file."""
-        fields = [one for one in dataclasses.fields(self) if one.compare]
-        given = {one.name: getattr(self, one.name) for one in fields if getattr(self, one.name) != one.default}
-        return given | ({"where": dict(self.where)} if self.where else {})
+        values = [(one, getattr(self, one.name)) for one in fields(self) if one.compare]
+        return {
+            one.name: dict(value) if one.name == "where" else value for one, value in values if value != one.default
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,15 +101,98 @@ class AblationConfig:
     report: ReportConfig = field(default_factory=ReportConfig)
     predictions: tuple[Prediction, ...] = ()
 
-    def __post_init__(self) -> None:
-        check(self)
-
 
 def load_ablation(name: str | None, overrides: dict[str, str], axes: Sequence[str] = ()) -> AblationConfig:
     """The config `name` with command-line values on top, `axes` as for `Grid.changed`.
+
+    Without the predictions about values that `axes` take out of the grid.
 
     Raises:
       InputError: no such file, or a wrong value, with file and line, or the option.
     """
     config = load_as(AblationConfig, name, overrides)
-    return dataclasses.replace(config, grid=functools.reduce(Grid.changed, axes, config.grid))
+    changed = replace(config, grid=functools.reduce(Grid.changed, axes, config.grid))
+    return without_unmeasured(changed) if axes else changed  # the predictions are about the file's own grid
+
+
+@dataclass(frozen=True, kw_only=True)
+class Roles(ReportConfig):
+    """What the report does with each axis: a `ReportConfig` that leaves nothing out; empty where there is no axis."""
+
+    others: tuple[str, ...]
+    """The axes without a role; each combination of their values is a setting of its own."""
+
+
+def roles_of(config: AblationConfig, labels: Labels) -> Roles:
+    """The role of every axis: as the config says, else as documented in `ReportConfig`.
+
+    Raises:
+      InputError: the config names an axis or a value that is not in the grid (`labels`).
+    """
+    report, axes = config.report, [name for name in labels if name != SEED]
+    given = {"variant": report.variant, "tuned": report.tuned, "x": report.x}
+    named = [name for name in given.values() if name]
+    for role, name in given.items():
+        require(
+            not name or name in axes,
+            f"report.{role}: there is no axis {name} in the grid{suggestion(name, axes)}",
+        )
+    require(len(set(named)) == len(named), "report: variant, tuned and x must be three different axes; leave one out")
+    free = set(axes) - set(named)
+    tuned = report.tuned or (LEARNING_RATE if LEARNING_RATE in free else "")
+    x = report.x or (D_HEAD if D_HEAD in free else "")
+    variant = report.variant or next((name for name in axes if name not in (tuned, x)), "")
+    own = labels.get(variant, [])
+    require(
+        not report.baseline or report.baseline in own,
+        f"report.baseline: {variant or 'the report'} has no value {report.baseline}{suggestion(report.baseline, own)}",
+    )
+    return Roles(
+        variant=variant,
+        baseline=report.baseline or next(iter(own), ""),
+        tuned=tuned,
+        x=x,
+        others=tuple(name for name in axes if name not in (variant, tuned, x)),
+    )
+
+
+def check_predictions(predictions: Sequence[Prediction], roles: Roles, labels: Labels) -> None:
+    """Refuse a prediction about something that is not in the grid.
+
+    Raises:
+      InputError: there is one; the message names its place in the file.
+    """
+    for one in predictions:
+        problem = _problem(one, roles, labels)
+        one.place.require(not problem, problem)
+
+
+def _problem(one: Prediction, roles: Roles, labels: Labels) -> str:
+    """Why the grid does not have what a prediction is about; empty if it does."""
+    known, sizes = labels.get(roles.variant, []), labels.get(roles.x, [])
+    variant, x = roles.variant or "the grid", roles.x or "the grid"
+    checks = [
+        *(
+            (label in known, f"{variant} has no value {label}{suggestion(label, known)}")
+            for label in (one.of, one.over)
+        ),
+        (not one.at or one.at in sizes, f"{x} has no value {one.at}{suggestion(one.at, sizes)}"),
+        (one.at or one.grows or not sizes, f"at is missing; say at which {x} the ratio is meant"),
+        (not one.grows or len(sizes) > 1, "grows needs an axis x with at least two values; leave the prediction out"),
+        *(
+            (
+                axis in roles.others and label in labels[axis],
+                f"where: there is no {axis} {label}; name one of {', '.join(roles.others) or 'none'}",
+            )
+            for axis, label in one.where
+        ),
+    ]
+    return next((message for holds, message in checks if not holds), "")
+
+
+def without_unmeasured(config: AblationConfig) -> AblationConfig:
+    """`config` without the predictions about values that its grid does not have any more."""
+    labels = {axis.name: axis.labels for axis in config.grid.axes}
+    roles = roles_of(config, labels)
+    measured = (one for one in config.predictions if not _problem(one, roles, labels))
+    return replace(config, predictions=tuple(measured))

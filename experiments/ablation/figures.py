@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from experiments.ablation.comparison import Setting
 from experiments.ablation.grid import short_name
 from experiments.ablation.plan import Group, Plan
-from experiments.ablation.results import ATTENTION_STATISTICS, Results
+from experiments.ablation.training import ATTENTION_STATISTICS, Results
 from experiments.reports.plots import as_text, label, legend, line, panels
-from experiments.statistics.intervals import Interval, interquartile_mean
+from experiments.statistics.intervals import interquartile_mean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,11 +29,9 @@ def excess_figure(plan: Plan, settings: Sequence[Setting]) -> "Figure":
     """Excess of each variant along x at its best tuned value; a panel for each setting."""
     figure, axes = panels(1, len(settings), width=4.0, height=3.2, sharey="row")
     for one, setting in zip(axes[0], settings, strict=True):
-        arms = [[setting.excess(v, x) for x, _ in enumerate(setting.sizes)] for v, _ in enumerate(setting.variants)]
-        _draw_excess(one, setting, setting.sizes, 2, arms)
+        _draw_excess(one, setting, setting.sizes, 2, [(x, None) for x, _ in enumerate(setting.sizes)])
         label(one, setting.name, plan.roles.x, "excess, nats" if one is axes[0, 0] else "")
-    _add_legend(figure, axes[0, 0])
-    return figure
+    return _with_legend(figure, axes[0, 0])
 
 
 def tuned_figure(plan: Plan, settings: Sequence[Setting]) -> "Figure":
@@ -41,12 +39,10 @@ def tuned_figure(plan: Plan, settings: Sequence[Setting]) -> "Figure":
     figure, axes = panels(len(settings), len(settings[0].sizes), width=2.9, height=2.6, sharey="row")
     for (row, x), one in np.ndenumerate(axes):
         setting = settings[row]
-        arms = [[setting.excess(v, x, i) for i, _ in enumerate(setting.tuned)] for v, _ in enumerate(setting.variants)]
-        _draw_excess(one, setting, setting.tuned, 10, arms)
+        _draw_excess(one, setting, setting.tuned, 10, [(x, i) for i, _ in enumerate(setting.tuned)])
         above = f"{setting.name}\n" if x == 0 and setting.labels else ""
         label(one, above + _column_title(plan, setting, x), plan.roles.tuned, "excess, nats" if x == 0 else "")
-    _add_legend(figure, axes[0, 0])
-    return figure
+    return _with_legend(figure, axes[0, 0])
 
 
 def training_figure(plan: Plan, setting: Setting, places: Places) -> "Figure":
@@ -56,13 +52,16 @@ def training_figure(plan: Plan, setting: Setting, places: Places) -> "Figure":
         name, (shown, scale) = list(_FOLLOWED.items())[row]
         for v, variant in enumerate(setting.variants):
             step_T, values_ST = over_training(setting, places, v, x, name)
-            middle_T = interquartile_mean(values_ST.T)
-            line(one, step_T + 1, middle_T, v, variant, values_ST.min(axis=0), values_ST.max(axis=0))
+            middle_T, low_T, high_T = interquartile_mean(values_ST.T), values_ST.min(axis=0), values_ST.max(axis=0)
+            line(one, step_T + 1, middle_T, v, variant, low_T, high_T)
         one.set(xscale="log", yscale=scale)
-        title = _column_title(plan, setting, x) if row == 0 else ""
-        label(one, title, "update + 1" if row == len(_FOLLOWED) - 1 else "", shown if x == 0 else "")
-    _add_legend(figure, axes[0, 0])
-    return figure
+        label(
+            one,
+            _column_title(plan, setting, x) if row == 0 else "",
+            "update + 1" if row == len(axes) - 1 else "",
+            shown if x == 0 else "",
+        )
+    return _with_legend(figure, axes[0, 0])
 
 
 def over_training(
@@ -71,8 +70,7 @@ def over_training(
     """The recorded steps [T] and an attention statistic [S, T] (mean of the heads) of an arm at its best."""
     numbers = setting.number_VXLS[variant, x, setting.best_VX[variant, x]]
     runs, n = [places[int(number)][1:] for number in numbers], ATTENTION_STATISTICS.index(name)
-    values = [results.attention_TNRH[:, n, i].mean(axis=-1) for results, i in runs]
-    return runs[0][0].step_T, np.asarray(values, float)
+    return runs[0][0].step_T, np.asarray([results.attention_TNRH[:, n, i].mean(axis=-1) for results, i in runs], float)
 
 
 def maps_figure(plan: Plan, setting: Setting, places: Places, words: Sequence[str], masked: Sequence[int]) -> "Figure":
@@ -86,14 +84,14 @@ def maps_figure(plan: Plan, setting: Setting, places: Places, words: Sequence[st
       masked: the positions that are masked, one for each row of a map.
     """
     shown = [as_text(word) for word in words]
-    shape = len(setting.variants), len(setting.sizes)
-    figure, axes = panels(*shape, width=0.75 + 0.21 * len(words), height=0.62 + 0.24 * len(masked))
+    width, height = 0.75 + 0.21 * len(words), 0.62 + 0.24 * len(masked)
+    figure, axes = panels(len(setting.variants), len(setting.sizes), width, height)
     for (v, x), one in np.ndenumerate(axes):
         _, results, i = places[setting.median_run(v, x)]
         weights_GK = results.weights_TRGHK[-1, i, : len(masked), :, : len(words)].mean(axis=1)
         one.imshow(weights_GK, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         one.grid(visible=False)
-        one.set_xticks(range(len(words)), shown if v == shape[0] - 1 else [], rotation=90)
+        one.set_xticks(range(len(words)), shown if v == len(axes) - 1 else [], rotation=90)
         one.set_yticks(range(len(masked)), [shown[place] for place in masked] if x == 0 else [])
         for row, place in enumerate(masked):
             one.text(place, row, "?", ha="center", va="center", fontsize=7, color=_INK)
@@ -106,12 +104,17 @@ def _column_title(plan: Plan, setting: Setting, x: int) -> str:
 
 
 def _draw_excess(
-    axes: "Axes", setting: Setting, labels: Sequence[str], base: int, arms: Sequence[Sequence[Interval]]
+    axes: "Axes", setting: Setting, labels: Sequence[str], base: int, places: Sequence[tuple[int, int | None]]
 ) -> None:
-    """A line for each variant with its band, against the values named by `labels`; `base` of their log scale."""
-    x = _positions(axes, labels, base)
-    for number, (name, found) in enumerate(zip(setting.variants, arms, strict=True)):
-        line(axes, x, [f.estimate for f in found], number, name, [f.low for f in found], [f.high for f in found])
+    """A line for each variant with its band, against the values named by `labels`; `base` of their log scale.
+
+    `places` has for each of them what `Setting.excess` is asked for.
+    """
+    positions = _positions(axes, labels, base)
+    for v, name in enumerate(setting.variants):
+        found = [setting.excess(v, x, tuned) for x, tuned in places]
+        middle, low, high = zip(*((one.estimate, one.low, one.high) for one in found), strict=True)
+        line(axes, positions, middle, v, name, low, high)
     axes.set_yscale("log")
     if axes.get_ylim()[1] > _HOPELESS:  # far worse than an untrained model: a run can end at 1e30
         axes.set_ylim(top=_HOPELESS)
@@ -132,7 +135,8 @@ def _positions(axes: "Axes", labels: Sequence[str], base: int) -> list[float]:
     return values
 
 
-def _add_legend(figure: "Figure", axes: "Axes") -> None:
-    """A legend, unless there is only one variant without a name."""
+def _with_legend(figure: "Figure", axes: "Axes") -> "Figure":
+    """The figure with a legend of the curves in `axes`, unless there is only one variant without a name."""
     if axes.get_legend_handles_labels()[1]:
         legend(figure, axes)
+    return figure

@@ -1,18 +1,19 @@
-"""What the runs of an ablation show: each variant beside the baseline, the predictions and their verdicts."""
+"""What the runs of an ablation show: each variant beside the baseline, in words and in numbers, and the verdicts."""
 
 import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
 from experiments.ablation.comparison import Comparison, Setting, can_show, comparisons, settings_of
-from experiments.ablation.config import Prediction
-from experiments.ablation.metrics import Summary
+from experiments.ablation.config import SEED, Prediction, Roles
 from experiments.ablation.plan import Plan
-from experiments.ablation.roles import SEED, Roles
+from experiments.ablation.run_log import Summary
+from experiments.reports.report import Report, escaped
 from experiments.statistics.claims import Claim, between
+from experiments.statistics.intervals import Interval, short
 
 EXCESS = (
     "Excess is how far the model's probabilities for a masked word are from the exact ones (their KL divergence) in"
@@ -31,23 +32,25 @@ class Findings:
     comparisons: list[Comparison]
     verdicts: list[Claim]
     """Of each prediction in each setting that it is about; the subject is the setting."""
-
-    @property
-    def diverged(self) -> int:
-        """How many runs diverged."""
-        return sum(int(setting.diverged_VXLS.sum()) for setting in self.settings)
+    diverged: int
+    """How many runs diverged."""
 
 
 def findings(plan: Plan, summaries: Sequence[Summary]) -> Findings:
     """Everything that the report says in numbers, from the summaries of the runs in order."""
     settings = settings_of(plan, summaries)
-    verdicts = [
-        _verdict(plan, one, setting)
-        for one in plan.config.predictions
-        for setting in settings
-        if all(setting.labels[axis] == label for axis, label in one.where)
-    ]
-    return Findings(plan, settings, comparisons(plan, settings), verdicts)
+    return Findings(
+        plan,
+        settings,
+        comparisons(plan, settings),
+        verdicts=[
+            _verdict(plan, one, setting)
+            for one in plan.config.predictions
+            for setting in settings
+            if all(setting.labels[axis] == label for axis, label in one.where)
+        ],
+        diverged=sum(summary["diverged_at"] is not None for summary in summaries),
+    )
 
 
 def _verdict(plan: Plan, one: Prediction, setting: Setting) -> Claim:
@@ -59,9 +62,8 @@ def _verdict(plan: Plan, one: Prediction, setting: Setting) -> Claim:
 
 def statement(one: Prediction, roles: Roles) -> tuple[str, str]:
     """The quantity that a prediction is about, and the range that it predicts."""
-    ratio = f"excess of {one.of} over that of {one.over}"
-    if one.where:
-        ratio += " (" + ", ".join(f"{axis} {label}" for axis, label in one.where) + ")"
+    where = ", ".join(f"{axis} {label}" for axis, label in one.where)
+    ratio = f"excess of {one.of} over that of {one.over}" + (f" ({where})" if where else "")
     if one.grows:
         return f"{ratio}: how many times larger at the largest {roles.x} than at the smallest", "more than 1"
     low, high = one.bounds
@@ -70,9 +72,9 @@ def statement(one: Prediction, roles: Roles) -> tuple[str, str]:
 
 
 def answers(found: Findings) -> list[str]:
-    """One line for each variant and setting: how its excess compares with the baseline's."""
-    arms = itertools.groupby(found.comparisons, lambda one: (one.setting, one.variant))
-    return [_answer(found.plan, list(arm)) for _, arm in arms]
+    """One line for each variant and setting: how its excess compares with the baseline's; a name stands in **."""
+    by_arm = itertools.groupby(found.comparisons, lambda one: (one.setting, one.variant))
+    return [_answer(found.plan, list(arm)) for _, arm in by_arm]
 
 
 def _answer(plan: Plan, arm: Sequence[Comparison]) -> str:
@@ -85,18 +87,22 @@ def _answer(plan: Plan, arm: Sequence[Comparison]) -> str:
 def _judged(plan: Plan, arm: Sequence[Comparison]) -> str:
     """At which x a variant is worse or better, and at which no difference is shown."""
     if not can_show(plan):
-        seeds = len(plan.labels[SEED])
-        return f"A difference cannot be shown with {seeds} seed{'s' if seeds > 1 else ''}."
+        return f"A difference cannot be shown with {counted(len(plan.labels[SEED]), 'seed')}."
     if not plan.roles.x:
         return f"{arm[0].kind}."
-    sizes = {kind: [one.setting.sizes[one.x] for one in arm if one.kind == kind] for kind in _KINDS}
-    parts = "; ".join(f"{kind.lower()} at {', '.join(own)}" for kind, own in sizes.items() if own)
+    sizes = {kind: ", ".join(one.setting.sizes[one.x] for one in arm if one.kind == kind) for kind in _KINDS}
+    parts = "; ".join(f"{kind.lower()} at {own}" for kind, own in sizes.items() if own)
     return f"{parts[0].upper()}{parts[1:]}."  # capitalize() would write the sizes in lower case
 
 
 def _at(plan: Plan, setting: Setting, x: int) -> str:
     """In brackets: the value of x, if there is such an axis."""
     return f" (at {plan.roles.x} {setting.sizes[x]})" if plan.roles.x else ""
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: "1 run", "2 runs"."""
+    return f"{number} {noun}{'s' if number > 1 else ''}"
 
 
 def edges(found: Findings) -> str:
@@ -107,3 +113,48 @@ def edges(found: Findings) -> str:
         if len(setting.tuned) > 1
         for v, x in np.argwhere((setting.best_VX == 0) | (setting.best_VX == len(setting.tuned) - 1))
     )
+
+
+def show(found: Interval) -> str:
+    """A number with its interval; without it for a single seed, empty if there is no number."""
+    if math.isnan(found.low):
+        return "" if math.isnan(found.estimate) else short(found.estimate)
+    return str(found)
+
+
+def write_tables(report: Report, found: Findings) -> None:
+    """The table of all arms, and the same in full precision as `arms.csv`."""
+    roles, nothing = found.plan.roles, Interval.unknown()
+    by_arm = {(one.setting, one.variant, one.x): one for one in found.comparisons}
+    rows, numbers = [], []
+    for setting in found.settings:
+        for x, v in itertools.product(range(len(setting.sizes)), range(len(setting.variants))):
+            labels = _labels(roles, setting, x, v).values()
+            beside = by_arm.get((setting, v, x), Comparison(setting, v, x, nothing, nothing, math.nan))  # baseline
+            intervals, p = (setting.excess(v, x), beside.difference, beside.ratio), (beside.p, beside.p_holm)
+            rows.append(
+                [*map(escaped, labels), *map(show, intervals), *("" if math.isnan(one) else f"{one:.2g}" for one in p)]
+            )
+            numbers.append([*labels, *cells(intervals, p)])
+    keys, base = _labels(roles, found.settings[0], 0, 0), escaped(roles.baseline)
+    report.heading("In numbers")
+    report.table([*keys, "excess, nats", f"minus {base}", f"over {base}", "p", "p (Holm)"], rows)
+    given = f" at the best {roles.tuned}, taken as given (intervals choose it anew)" if roles.tuned else ""
+    report.text(
+        f"p: sign flips of the seeds' differences{given}; Holm: corrected for all comparisons of this table at once."
+    )
+    ends = (f"{name}{end}" for name in ("excess", "difference", "ratio") for end in ("", "_low", "_high"))
+    report.csv("arms", [*keys, *ends, "p", "p_holm"], numbers)
+
+
+def _labels(roles: Roles, setting: Setting, x: int, variant: int) -> dict[str, str]:
+    """What an arm is, by the columns of the table; an axis that the grid does not have is no column."""
+    arm = [("setting", setting.name), (roles.x, setting.sizes[x]), (roles.variant, setting.variants[variant]),
+           (f"best {roles.tuned}", setting.tuned[setting.best_VX[variant, x]])]  # fmt: skip
+    return {column: value for column, value in arm if value}
+
+
+def cells(intervals: Iterable[Interval], p: Iterable[float]) -> list[float | str]:
+    """The cells of a CSV file; empty where there is no number, as for the interval of a single seed."""
+    values = [*(end for one in intervals for end in astuple(one)), *p]
+    return ["" if math.isnan(value) else value for value in values]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from data.errors import InputError, suggestion
+from data.errors import require, suggestion
 from data.yaml_file import Reader
 from experiments.config.loader import option_document
 from experiments.config.schema import Config, Value, config_fields, read_value
@@ -89,9 +89,8 @@ class Grid:
         Raises:
           InputError: the text is no axis.
         """
-        name, equals, values = text.partition("=")
-        if not equals or not values.strip():
-            raise InputError(f"--grid {text}: must be NAME=VALUE,VALUE,..., such as model.d_head=4,16,64")
+        name, _, values = text.partition("=")
+        require(values.strip(), f"--grid {text}: must be NAME=VALUE,VALUE,..., such as model.d_head=4,16,64")
         shown = values if values.lstrip().startswith(("[", "{")) else f"[{values}]"
         place = Reader(option_document(f"--grid {name}", shown))
         own = self.axis(name)
@@ -106,19 +105,20 @@ def _axis(name: str, place: Reader) -> Axis:
         values = [(item, read_value(item, Config, name)) for item in place.items()]
         choices = [Choice(label_of(value), ((name, value),), item) for item, value in values]
     else:
-        if "." in name or not isinstance(place.value, dict):
-            raise place.fail(f"unknown axis{suggestion(name, known)}")
+        place.require("." not in name and isinstance(place.value, dict), f"unknown axis{suggestion(name, known)}")
         _check_name(name, place)
-        if name in COLUMNS:
-            raise place.fail(f"{name} is a column of the tables already; give the axis another name, such as my_{name}")
+        place.require(
+            name not in COLUMNS,
+            f"{name} is a column of the tables already; give the axis another name, such as my_{name}",
+        )
         choices = [_named_choice(label, item, known) for label, item in place.mapping().items()]
-        if not choices:
-            raise place.fail("is empty; give it values, such as {wide: {model.d_head: 64}}")
-    for i, choice in enumerate(choices):
-        for before in choices[:i]:
-            if choice.settings == before.settings or choice.label == before.label:
-                same = f"{choice.label} stands twice" if name in known else f"sets the same as {before.label}"
-                raise choice.place.fail(f"{same}; remove one")
+        place.require(choices, "is empty; give it values, such as {wide: {model.d_head: 64}}")
+    seen: dict[object, str] = {}
+    for choice in choices:
+        before = seen.get(choice.label, seen.get(choice.settings))
+        same = f"{choice.label} stands twice" if name in known else f"sets the same as {before}"
+        choice.place.require(before is None, f"{same}; remove one")
+        seen |= dict.fromkeys((choice.label, choice.settings), choice.label)
     return Axis(name, tuple(choices), name not in known, place)
 
 
@@ -136,24 +136,20 @@ def _chosen(axis: Axis, place: Reader) -> Axis:
     chosen: dict[str, Choice] = {}
     for item in place.items():
         label = label_of(item.value)
-        if label not in by_label:
-            raise item.fail(f"no value {label}{suggestion(label, by_label)}")
-        if label in chosen:
-            raise item.fail(f"{label} stands twice; remove one")
+        item.require(label in by_label, f"no value {label}{suggestion(label, by_label)}")
+        item.require(label not in chosen, f"{label} stands twice; remove one")
         chosen[label] = by_label[label]
     return Axis(axis.name, tuple(chosen.values()), True, place)
 
 
 def _check_name(name: str, place: Reader) -> None:
-    if not _NAME.fullmatch(name):
-        raise place.fail("a name has letters, digits, _ + . - alone; choose another")
+    place.require(_NAME.fullmatch(name), "a name has letters, digits, _ + . - alone; choose another")
 
 
 def _check_fixed(name: str, place: Reader, refusal: str) -> None:
     """Refuse a config value that is the same in all runs of an ablation."""
-    for fixed, remedy in _FIXED.items():
-        if name == fixed or name.startswith(f"{fixed}."):
-            raise place.fail(f"{refusal}; {remedy}")
+    remedy = _FIXED.get(name.partition(".")[0])
+    place.require(remedy is None, f"{refusal}; {remedy}")
 
 
 def label_of(value: object) -> str:

@@ -1,19 +1,17 @@
 """What an ablation will train, known before anything is compiled: its runs, and which of them share a program."""
 
-import dataclasses
 import functools
 import itertools
+import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 from typing import Any
 
-from data.errors import InputError
+from data.errors import require
 from data.world import World, load_world
-from experiments.ablation.config import MAX_RUNS, AblationConfig
-from experiments.ablation.grid import Axis, Choice, Plain, plain, short_name
-from experiments.ablation.roles import SEED, Roles, check_predictions, roles_of
+from experiments.ablation.config import SEED, AblationConfig, Roles, check_predictions, roles_of
+from experiments.ablation.grid import Axis, Choice, Plain, label_of, plain, short_name
 from experiments.config.schema import Config, EvaluateConfig, TaskConfig, value_of
 from experiments.measuring.experiment import (
     Sentences,
@@ -24,6 +22,8 @@ from experiments.measuring.experiment import (
 from experiments.measuring.measurement import EvaluationData
 from experiments.measuring.probes import Probes, make_probes
 from experiments.training.hyperparameters import TrainingSpec, training_spec
+
+MAX_RUNS = 10_000
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ class SharedData:
     """Of the first run that is measured on it."""
     world: World
 
-    @cached_property
+    @functools.cached_property
     def sentences(self) -> Sentences:
         """The watched sentences."""
         return watched_sentences(self.config, self.world)
 
-    @cached_property
+    @functools.cached_property
     def probes(self) -> Probes:
         """The rows of the watched sentences."""
         return make_probes(self.world, self.sentences)
@@ -62,7 +62,7 @@ class SharedData:
         """The shapes of `data`, which are known before it."""
         return evaluation_data_shapes(self.config, self.world, self.probes)
 
-    @cached_property
+    @functools.cached_property
     def data(self) -> EvaluationData:
         """Evaluation sentences and probes with their exact answers; takes seconds."""
         return make_evaluation_data(self.config, self.world, self.probes)
@@ -83,11 +83,6 @@ class Group:
         return self.runs[0].config
 
     @property
-    def world(self) -> World:
-        """The world of all its runs."""
-        return self.shared.world
-
-    @property
     def updates(self) -> int:
         """The updates of all its runs."""
         return sum(run.config.train.steps for run in self.runs)
@@ -98,17 +93,14 @@ class Plan:
     """Everything that an ablation will train."""
 
     config: AblationConfig
+    runs: list[Run]
+    """In the order of the grid, the values of its last axis innermost; seeds that are no axis of it further in."""
     groups: tuple[Group, ...]
     roles: Roles
     labels: dict[str, list[str]]
-    """The values of every axis in order, the seeds included."""
+    """The values of every axis in order, the seeds included, which come last."""
 
-    @cached_property
-    def runs(self) -> list[Run]:
-        """All runs, in order."""
-        return sorted((run for group in self.groups for run in group.runs), key=lambda run: run.number)
-
-    @cached_property
+    @functools.cached_property
     def values(self) -> list[dict[str, Plain]]:
         """For each run its label on every named axis, and every config value in which the runs differ; last its seed.
 
@@ -123,10 +115,18 @@ class Plan:
             for run in self.runs
         ]
 
-    @cached_property
-    def types(self) -> dict[str, set[type]]:
-        """The types that each of `values` has among the runs."""
-        return {name: {type(values[name]) for values in self.values} for name in self.values[0]}
+    @functools.cached_property
+    def hparams(self) -> list[dict[str, bool | float | str]]:
+        """`values` for TensorBoard, which wants one type for all runs."""
+        types = {name: {type(values[name]) for values in self.values} for name in self.values[0]}
+        return [{name: _as_one_of(types[name], value) for name, value in values.items()} for values in self.values]
+
+
+def _as_one_of(types: set[type], value: Plain) -> bool | float | str:
+    """A value beside others of these types: as it is, as a number, or as its label."""
+    if types == {bool}:
+        return bool(value)
+    return float(value) if types <= {int, float} and isinstance(value, int | float) else label_of(value)
 
 
 def make_plan(config: AblationConfig) -> Plan:
@@ -136,68 +136,62 @@ def make_plan(config: AblationConfig) -> Plan:
       InputError: axes that contradict each other or the base, values that do not fit, too many runs, an axis or a
         value in the report that is not in the grid, a world that lacks a masked slot.
     """
-    axes = config.grid.axes
-    if not axes:
-        raise InputError("grid: has no axis; add one to the config, or give --grid model.d_head=4,16,64")
-    _check_conflicts(axes)
-    labels = {axis.name: axis.labels for axis in axes if axis.name != SEED} | {SEED: _seeds(config)}
-    points = list(itertools.islice(itertools.product(*(axis.choices for axis in axes)), MAX_RUNS + 1))
-    seeds = 1 if config.grid.axis(SEED) else len(labels[SEED])  # those of an axis are points already
-    if len(points) * seeds > MAX_RUNS:
-        counts = " x ".join(f"{len(axis.choices)} {axis.name}" for axis in axes)
-        raise InputError(f"grid: {counts} x {seeds} seeds are over {MAX_RUNS:,} runs; leave some values out")
+    grid, base = config.grid, config.base
+    require(grid.axes, "grid: has no axis; add one to the config, or give --grid model.d_head=4,16,64")
+    _check_conflicts(grid.axes, base)
+    counts = " x ".join(f"{len(axis.choices)} {axis.name}" for axis in grid.axes)
+    require(
+        base.seeds * math.prod(len(axis.choices) for axis in grid.axes) <= MAX_RUNS,
+        f"grid: {counts} x {base.seeds} seeds are over {MAX_RUNS:,} runs; leave some values out",
+    )
+    if grid.axis(SEED) is None:
+        grid = grid.changed(f"{SEED}={','.join(map(str, range(base.seed, base.seed + base.seeds)))}")
+    labels = {axis.name: axis.labels for axis in sorted(grid.axes, key=lambda axis: axis.name == SEED)}
     roles = roles_of(config, labels)
     check_predictions(config.predictions, roles, labels)
-    return Plan(config, _grouped(_runs(config.base, axes, points, labels)), roles, labels)
+    runs = _runs(base, grid.axes, labels)
+    return Plan(config, runs, _grouped(runs), roles, labels)
 
 
-def _seeds(config: AblationConfig) -> list[str]:
-    """The labels of the seeds: those of an axis, or as many as the base says."""
-    axis, base = config.grid.axis(SEED), config.base
-    if axis is not None and base.seeds > 1:
-        raise axis.place.fail(f"base asks for {base.seeds} seeds already; set base.seeds to 1, or leave the axis out")
-    return axis.labels if axis is not None else [str(seed) for seed in range(base.seed, base.seed + base.seeds)]
-
-
-def _check_conflicts(axes: Sequence[Axis]) -> None:
-    """Refuse a value that two axes set."""
+def _check_conflicts(axes: Sequence[Axis], base: Config) -> None:
+    """Refuse a value that two axes set, and seeds that both an axis and the base set."""
     owner: dict[str, str] = {}
     for axis in axes:
         for name in axis.names:
-            if name in owner:
-                raise axis.place.fail(f"{name} is set by the axis {owner[name]} too; leave it out of one")
-            if name == SEED and axis.named:
-                raise axis.place.fail("seed cannot be one of several values; make it an axis of its own")
+            axis.place.require(
+                name not in owner, f"{name} is set by the axis {owner.get(name)} too; leave it out of one"
+            )
+            axis.place.require(
+                name != SEED or not axis.named, "seed cannot be one of several values; make it an axis of its own"
+            )
+            axis.place.require(
+                name != SEED or base.seeds == 1,
+                f"base asks for {base.seeds} seeds already; set base.seeds to 1, or leave the axis out",
+            )
             owner[name] = axis.name
 
 
-def _runs(
-    base: Config, axes: Sequence[Axis], points: Sequence[Sequence[Choice]], labels: dict[str, list[str]]
-) -> list[Run]:
+def _runs(base: Config, axes: Sequence[Axis], labels: dict[str, list[str]]) -> list[Run]:
     """One run for each point of the grid and seed; of equal names, which are cut, the later ones get a number."""
     shown = [name for name in labels if len(labels[name]) > 1 or name == SEED]
     runs: dict[str, Run] = {}
-    for choices in points:
-        config = _configured(base, axes, choices)
+    for choices in itertools.product(*(axis.choices for axis in axes)):
         own = {axis.name: choice.label for axis, choice in zip(axes, choices, strict=True)}
-        for seed in [own[SEED]] if SEED in own else labels[SEED]:
-            values = own | {SEED: seed}
-            parts = [f"{short_name(name)}-{values[name]}" for name in shown]
-            name = re.sub(r"[^A-Za-z0-9_+.=-]", "-", "_".join(parts))[:150]
-            name = f"{name}_{len(runs)}" if name in runs else name
-            runs[name] = Run(len(runs), name, values, dataclasses.replace(config, seed=int(seed), seeds=1))
+        name = re.sub(r"[^A-Za-z0-9_+.=-]", "-", "_".join(f"{short_name(one)}-{own[one]}" for one in shown))[:150]
+        name = f"{name}_{len(runs)}" if name in runs else name
+        runs[name] = Run(len(runs), name, own, _configured(base, axes, choices))
     return list(runs.values())
 
 
 def _configured(base: Config, axes: Sequence[Axis], choices: Sequence[Choice]) -> Config:
     """The base with the values of one point of the grid."""
     settings = sorted(setting for choice in choices for setting in choice.settings)
-    config = base
+    config = replace(base, seeds=1)
     for section, own in itertools.groupby(settings, lambda setting: setting[0].rpartition(".")[0]):
         values: dict[str, Any] = {short_name(name): value for name, value in own}
         try:
-            part = {section: dataclasses.replace(getattr(config, section), **values)} if section else values
-            config = dataclasses.replace(config, **part)
+            part = {section: replace(getattr(config, section), **values)} if section else values
+            config = replace(config, **part)
         except ValueError as error:
             raise _blamed(axes, choices, section, str(error)) from None
     return config
@@ -207,8 +201,7 @@ def _blamed(axes: Sequence[Axis], choices: Sequence[Choice], section: str, messa
     """The error of a value that does not fit, at the axis that sets it."""
     field, _, rule = message.partition(": ")
     name = f"{section}.{field}" if section else field
-    pairs = zip(axes, choices, strict=True)
-    owner = {one: (axis, choice) for axis, choice in pairs for one, _ in choice.settings}
+    owner = {one: (axis, choice) for axis, choice in zip(axes, choices, strict=True) for one, _ in choice.settings}
     axis, choice = owner.get(name) or next(owner[other] for other in owner if other.startswith(f"{section}."))
     return choice.place.fail(rule if axis.name == name else f"{name}: {rule}")
 

@@ -4,16 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.ablation.comparison import SURE, can_show
+from experiments.ablation.config import SEED
 from experiments.ablation.figures import Places, excess_figure, maps_figure, training_figure, tuned_figure
-from experiments.ablation.findings import EXCESS, Findings, answers, edges, statement
+from experiments.ablation.findings import EXCESS, Findings, answers, counted, edges, show, statement, write_tables
 from experiments.ablation.plan import Plan
-from experiments.ablation.roles import SEED
-from experiments.ablation.tables import show, write_tables
 from experiments.reports.report import Report, escaped
 
 WANTED_SEEDS = 10
-Sentence = tuple[Sequence[str], Sequence[int]]
-"""The words of a watched sentence, and the positions that are masked."""
 
 
 def predictions_page(folder: Path, plan: Plan) -> None:
@@ -25,22 +22,21 @@ def predictions_page(folder: Path, plan: Plan) -> None:
     report.save()
 
 
-def write_report(
-    folder: Path, found: Findings, places: Places, sentence: Sentence | None, versions: Sequence[str]
-) -> dict[str, bytes]:
+def write_report(folder: Path, found: Findings, places: Places, versions: Sequence[str]) -> dict[str, bytes]:
     """Write `report.md`, its figures and tables; gives the figures as PNG.
 
     Args:
       folder: the run directory.
       found: what the runs show.
       places: where each run is found.
-      sentence: the sentence whose maps are shown; None for no maps.
       versions: each combination of libraries that the runs were made with.
     """
     plan, report = found.plan, Report(folder, escaped(found.plan.config.title))
+    tuned = plan.roles.tuned
+    tuning = f"Each variant has its own best value of {tuned}, of {len(plan.labels[tuned])}. " if tuned else ""
     report.text(
         EXCESS,
-        f"{_tuning(plan)}Numbers over seeds are interquartile means; brackets hold 95 % bootstrap intervals over seeds,"
+        f"{tuning}Numbers over seeds are interquartile means; brackets hold 95 % bootstrap intervals over seeds,"
         " which are paired between variants.",
     )
     report.heading("The answer")
@@ -48,8 +44,13 @@ def write_report(
         [_all_but_bold(line) for line in answers(found)]
         or ["Nothing was compared: the grid has no axis besides what is tuned and x."]
     )
-    _verdicts(report, found)
-    _figures(report, found, places, sentence)
+    rows = [
+        [escaped(one.statement), escaped(one.predicted), show(one.found), f"**{one.verdict}**"]
+        for one in found.verdicts
+    ]
+    meaning = "Confirmed: the whole interval agrees. Refuted: the whole interval contradicts. Undecided: it does both."
+    _predictions(report, plan, meaning, ["prediction", "predicted", "measured", "verdict"], rows)
+    _figures(report, found, places)
     write_tables(report, found)
     _method(report, found, versions)
     report.save()
@@ -61,11 +62,6 @@ def _all_but_bold(line: str) -> str:
     return "**".join(escaped(part) for part in line.split("**"))
 
 
-def _tuning(plan: Plan) -> str:
-    tuned = plan.roles.tuned
-    return f"Each variant has its own best value of {tuned}, of {len(plan.labels[tuned])}. " if tuned else ""
-
-
 def _predictions(report: Report, plan: Plan, text: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A heading, `text` and a table of the predictions, if there are any."""
     if rows:
@@ -75,17 +71,7 @@ def _predictions(report: Report, plan: Plan, text: str, header: Sequence[str], r
         report.table(header, rows)
 
 
-def _verdicts(report: Report, found: Findings) -> None:
-    """The predictions beside what was measured."""
-    rows = [
-        [escaped(one.statement), escaped(one.predicted), show(one.found), f"**{one.verdict}**"]
-        for one in found.verdicts
-    ]
-    meaning = "Confirmed: the whole interval agrees. Refuted: the whole interval contradicts. Undecided: it does both."
-    _predictions(report, found.plan, meaning, ["prediction", "predicted", "measured", "verdict"], rows)
-
-
-def _figures(report: Report, found: Findings, places: Places, sentence: Sentence | None) -> None:
+def _figures(report: Report, found: Findings, places: Places) -> None:
     plan, roles, settings = found.plan, found.plan.roles, found.settings
     if roles.x:
         report.heading(f"Excess along {roles.x}")
@@ -97,12 +83,15 @@ def _figures(report: Report, found: Findings, places: Places, sentence: Sentence
             tuned_figure(plan, settings),
             f"Excess at every value of {roles.tuned}. The lowest point of each line is used everywhere else.",
         )
-        at_edges = escaped(edges(found))
-        if at_edges:
+        if at_edges := escaped(edges(found)):
             report.text(
                 f"The best value lies at the edge of what was tried for {at_edges}: a wider grid may do better."
             )
     report.heading("Attention over training, and at its end")
+    first = plan.groups[0]
+    tokens, masked = first.shared.sentences[0]
+    of_all = len({(group.shared.world.name, group.config.task) for group in plan.groups}) == 1
+    words = [first.shared.world.vocabulary.words[token] for token in tokens]
     for number, setting in enumerate(settings, start=1):
         end = f"_{number}" if len(settings) > 1 else ""
         name = f" ({escaped(setting.name)})" if setting.labels else ""
@@ -112,10 +101,10 @@ def _figures(report: Report, found: Findings, places: Places, sentence: Sentence
             f"Sharpness and size of the scores over training{name}. Mean of rows and heads, interquartile mean of the"
             " seeds; bands: lowest and highest seed.",
         )
-        if sentence is not None:
+        if of_all:
             report.figure(
                 f"maps{end}",
-                maps_figure(plan, setting, places, *sentence),
+                maps_figure(plan, setting, places, words, masked),
                 f"Final maps of the median seed{name}. Each row is a masked word (?), each column a word it can look"
                 " at; mean of the heads. The level of a weight is not identified: it trades off against the size of"
                 " the value.",
@@ -125,19 +114,20 @@ def _figures(report: Report, found: Findings, places: Places, sentence: Sentence
 def _method(report: Report, found: Findings, versions: Sequence[str]) -> None:
     plan, diverged = found.plan, found.diverged
     seeds, compared = len(plan.labels[SEED]), len(found.comparisons)
-    few = seeds < WANTED_SEEDS
     sentences = [
         f"{len(plan.runs):,} runs of {len(plan.groups)} compiled programs, {seeds} seeds, the same in every arm.",
-        f"Fewer than {WANTED_SEEDS} seeds: take intervals and p-values as rough ones." if few else "",
+        f"Fewer than {WANTED_SEEDS} seeds: take intervals and p-values as rough ones." if seeds < WANTED_SEEDS else "",
         f"With {seeds} seeds and {compared} comparisons no corrected p-value can fall below {SURE:g}."
         if compared and not can_show(plan)
         else "",
-        f"{diverged} run{'s' if diverged > 1 else ''} diverged; runs.csv says when, and its numbers are those before."
+        f"{counted(diverged, 'run')} diverged; runs.csv says when, and its numbers are those before."
         if diverged
         else "No run diverged.",
         "Every run counts with its excess at the end, but with no more than it had before its first update.",
     ]
     report.heading("How it was measured")
-    report.text(" ".join(filter(None, sentences)))
-    report.text("All settings are in config.yaml beside this file, every run is a row of runs.csv.")
-    report.text(f"Made with {'; and with '.join(versions)}.")
+    report.text(
+        " ".join(filter(None, sentences)),
+        "All settings are in config.yaml beside this file, every run is a row of runs.csv.",
+        f"Made with {'; and with '.join(versions)}.",
+    )

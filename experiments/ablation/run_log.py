@@ -1,19 +1,25 @@
-"""What is written of the runs: `summary.json`, TensorBoard's scalars and hparams, and the table `runs.csv`."""
+"""The numbers of each run of an ablation, and what is written of them: `summary.json`, TensorBoard, `runs.csv`.
+
+Their names are those that `experiments.train` gives them. Attention statistics are means over the heads here, so that
+runs with different numbers of heads can be compared.
+"""
 
 import csv
-import io
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.ablation.grid import label_of
-from experiments.ablation.metrics import Summary, last_record, run_summary, step_values
+import numpy as np
+
+from data.inference import relevant_words
+from data.vocabulary import PAD
 from experiments.ablation.plan import Group, Plan
-from experiments.ablation.results import Results
-from experiments.measuring.metrics import TRAINED, meaning
-from experiments.run_directory.files import write_summary, write_text
-from experiments.tracking.event_writer import EventWriter, png_size
+from experiments.ablation.training import ATTENTION_STATISTICS, Results
+from experiments.measuring.excess import excess_values
+from experiments.measuring.metrics import TRAINED, by_place, meaning, on_relevant
+from experiments.run_directory.files import replacing, write_summary
+from experiments.studies.events import new_writer
 
 COMPARED = (
     TRAINED,
@@ -24,6 +30,47 @@ COMPARED = (
     "loss",
 )
 """The metrics by which TensorBoard's hparams page compares the runs."""
+Summary = Mapping[str, Any]
+"""The values of a run's `summary.json` by their names: numbers, its status, and None where there is no number."""
+
+
+def step_values(group: Group, results: Results, i: int, t: int) -> dict[str, float]:
+    """The metrics that are followed over training, of run `i` of a group at recorded step number `t`."""
+    data = group.shared.data
+    relevant_GK = relevant_words(data.probes.relevance_GK.astype(np.float64))
+    return {
+        **({"loss": float(results.loss_TR[t, i])} if t else {}),
+        **excess_values(group.config.task.masked, data.examples, results.excess_TRG[t, i]),
+        "relation/weight/all": float(on_relevant(results.weights_TRGHK[t, i], relevant_GK).mean()),
+        **{
+            f"attention_statistics/{name}": float(values_H.mean())
+            for name, values_H in zip(ATTENTION_STATISTICS, results.attention_TNRH[t, :, i], strict=True)
+        },
+    }
+
+
+def last_record(group: Group, results: Results, i: int) -> int:
+    """The number of the recorded step at which run `i` ended; a run that is shorter than others waits from there on."""
+    return int(np.flatnonzero(results.step_T <= group.runs[i].config.train.steps)[-1])
+
+
+def run_summary(group: Group, results: Results, i: int) -> dict[str, Any]:
+    """The final numbers of run `i` of a group, for `summary.json` and `runs.csv`."""
+    diverged_at, t = int(results.diverged_at_R[i]), last_record(group, results, i)
+    probes = group.shared.data.probes
+    relevant_GK = relevant_words(probes.relevance_GK.astype(np.float64))
+    by_place_GHK = by_place(probes, results.position_RPHK[i])
+    first = step_values(group, results, i, 0)
+    return {
+        "status": "diverged" if diverged_at >= 0 else "finished",
+        "diverged_at": diverged_at if diverged_at >= 0 else None,
+        "steps": int(results.step_T[t]),
+        **step_values(group, results, i, t),
+        **{f"start/{name}": value for name, value in first.items() if name.endswith("/all") and "excess" in name},
+        "relation/untrained": first["relation/weight/all"],
+        "relation/position_only": float(on_relevant(by_place_GHK, relevant_GK).mean()),
+        "relation/uniform": float((relevant_GK.sum(axis=1) / (probes.tokens_GK != PAD).sum(axis=1)).mean()),
+    }
 
 
 def write_runs(folder: Path, plan: Plan, group: Group, results: Results) -> None:
@@ -31,8 +78,8 @@ def write_runs(folder: Path, plan: Plan, group: Group, results: Results) -> None
     for i, run in enumerate(group.runs):
         own = folder / run.name
         own.mkdir(parents=True, exist_ok=True)
-        with _new_events(own) as writer:
-            writer.hparams(hparams(plan, run.number), COMPARED, run.name)
+        with new_writer(own) as writer:
+            writer.hparams(plan.hparams[run.number], COMPARED, run.name)
             for t in range(last_record(group, results, i) + 1):
                 values = step_values(group, results, i, t)
                 writer.scalars(int(results.step_T[t]), values, {tag: meaning(tag) for tag in values})
@@ -40,37 +87,14 @@ def write_runs(folder: Path, plan: Plan, group: Group, results: Results) -> None
         write_summary(own, {**plan.values[run.number], **run_summary(group, results, i)})
 
 
-def hparams(plan: Plan, number: int) -> dict[str, bool | float | str]:
-    """The values that a run was made with for TensorBoard, which wants one type for all runs."""
-    return {name: _converter(plan.types[name])(value) for name, value in plan.values[number].items()}
-
-
-def _converter(types: set[type]) -> Callable[[Any], bool | float | str]:
-    return bool if types == {bool} else float if types <= {int, float} else label_of
-
-
 def write_table(folder: Path, plan: Plan, summaries: Sequence[Summary]) -> None:
     """Write `runs.csv`: a row for each run, numbers in full; a cell is empty where `summary.json` says null."""
-    numbered = zip(plan.runs, plan.values, summaries, strict=True)
-    rows = [{"run": run.name, **values, **summary} for run, values, summary in numbered]
+    rows = [
+        {"run": run.name, **values, **summary}
+        for run, values, summary in zip(plan.runs, plan.values, summaries, strict=True)
+    ]
     rows = [{k: "" if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()} for row in rows]
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(folder / "runs.csv", buffer.getvalue())
-
-
-def write_report_events(folder: Path, images: Mapping[str, bytes]) -> None:
-    """Show the report and its figures (PNG) in TensorBoard."""
-    with _new_events(folder) as writer:
-        writer.text(0, "report", (folder / "report.md").read_text(encoding="utf-8"))
-        for name, png in images.items():
-            writer.image(0, f"figures/{name}", png, png_size(png))
-
-
-def _new_events(folder: Path) -> EventWriter:
-    """The events of a folder, begun anew: TensorBoard would show those of a stopped process or an old report too."""
-    for old in folder.glob("events.out.tfevents.*"):
-        old.unlink()
-    return EventWriter(folder)
+    with replacing(folder / "runs.csv") as part, part.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

@@ -5,25 +5,23 @@ import time
 from pathlib import Path
 
 import jax
+from rich import progress
 from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 
-from data.errors import InputError
+from data.errors import require
 from experiments.ablation.config import AblationConfig
 from experiments.ablation.findings import findings
-from experiments.ablation.metrics import run_summary
 from experiments.ablation.plan import Group, Plan, make_plan
-from experiments.ablation.report import Sentence, predictions_page, write_report
-from experiments.ablation.results import DamagedError, Results, load_results, save_results
-from experiments.ablation.run_log import write_report_events, write_runs, write_table
+from experiments.ablation.report import predictions_page, write_report
+from experiments.ablation.run_log import run_summary, write_runs, write_table
 from experiments.ablation.terminal import print_findings, print_plan
-from experiments.ablation.training import GroupTraining
+from experiments.ablation.training import DamagedError, GroupTraining, Results, load_results, save_results
 from experiments.commands.console import say
 from experiments.commands.process import EXIT_CODE, Interruption
 from experiments.config.loader import to_yaml
 from experiments.run_directory.files import write_text, writing
 from experiments.run_directory.folders import make_run_directory, resume_command, run_lock
+from experiments.studies.events import write_report_events
 from experiments.training.trainer import Progress
 
 RUNS, RESULTS = "runs", "results"
@@ -54,28 +52,25 @@ def ablate(
       InputError: a mistake in the config, the world or the folder.
     """
     console = console or Console(highlight=False)
-    if jax.process_count() > 1:
-        raise InputError("experiments.ablate: works with one process; start it without JAX_COORDINATOR_ADDRESS")
+    require(
+        jax.process_count() == 1,
+        "experiments.ablate: works with one process; start it without JAX_COORDINATOR_ADDRESS",
+    )
     with Interruption() as stop:
         plan = make_plan(config)
-        if resumed is None:
-            print_plan(plan, console)
-        elif dry:
+        if dry or resumed is None:
             _ended(plan, resumed, console)
         if dry:
             return 0
-        return _Session(plan, resumed or make_run_directory(name, run_dir), stop, console).run(resumed is not None)
+        return _run(plan, resumed or make_run_directory(name, run_dir), resumed is not None, stop, console)
 
 
-def _results_path(folder: Path, group: Group) -> Path:
-    return folder / RESULTS / f"program-{group.number:03d}.npz"
-
-
-def _ended(plan: Plan, folder: Path, console: Console) -> dict[int, Results]:
+def _ended(plan: Plan, folder: Path | None, console: Console) -> dict[int, Results]:
     """The results of the groups that ended before, by their numbers; prints the plan, and what is left of it."""
-    kept = {g.number: results for g in plan.groups if (results := _loaded(folder, g, console)) is not None}
-    print_plan(plan, console, [group for group in plan.groups if group.number not in kept])
-    return kept
+    loaded = {group.number: _loaded(folder, group, console) for group in plan.groups if folder is not None}
+    ended = {number: results for number, results in loaded.items() if results is not None}
+    print_plan(plan, console, [group for group in plan.groups if group.number not in ended])
+    return ended
 
 
 def _loaded(folder: Path, group: Group, console: Console) -> Results | None:
@@ -87,87 +82,69 @@ def _loaded(folder: Path, group: Group, console: Console) -> Results | None:
         return None
 
 
-def _progress(console: Console) -> Bar:
-    """A bar that counts updates; nothing is shown where the console is no terminal."""
-    name, count = TextColumn("{task.description}"), TextColumn("{task.completed:,}/{task.total:,} updates")
-    columns = (name, BarColumn(24), count, TimeRemainingColumn(compact=True))
-    return Bar(*columns, console=console, disable=not console.is_terminal, transient=True)
+def _results_path(folder: Path, group: Group) -> Path:
+    return folder / RESULTS / f"program-{group.number:03d}.npz"
 
 
-class _Session:
-    """One process's work on one run directory."""
+def _run(plan: Plan, folder: Path, resumed: bool, stop: Interruption, console: Console) -> int:
+    """Train and report; gives the exit code. Of a `resumed` ablation, groups that ended are not trained."""
+    began = time.perf_counter()
+    with writing(folder), run_lock(folder, new=not resumed):
+        if not resumed:
+            write_text(folder / "config.yaml", to_yaml(plan.config))
+            predictions_page(folder, plan)
+        (folder / RESULTS).mkdir(exist_ok=True)
+        results = _train(plan, folder, _ended(plan, folder, console) if resumed else {}, stop, console)
+        if len(results) < len(plan.groups):
+            say(console, f"interrupted; programs that ended are kept; go on with  {resume_command(folder, 'ablate')}")
+            return EXIT_CODE
+        _report(plan, folder, results, began, console)
+        return 0
 
-    def __init__(self, plan: Plan, folder: Path, stop: Interruption, console: Console) -> None:
-        self._plan, self._folder, self._stop, self._console = plan, folder, stop, console
-        self._began = time.perf_counter()
 
-    def run(self, resumed: bool) -> int:
-        """Train and report; gives the exit code. Of a `resumed` ablation, groups that ended are not trained."""
-        plan, folder = self._plan, self._folder
-        with writing(folder), run_lock(folder, new=not resumed):
-            if not resumed:
-                write_text(folder / "config.yaml", to_yaml(plan.config))
-                predictions_page(folder, plan)
-            (folder / RESULTS).mkdir(exist_ok=True)
-            results = self._train_all(_ended(plan, folder, self._console) if resumed else {})
-            if results is None:
-                again = resume_command(folder, "ablate")
-                say(self._console, f"interrupted; programs that ended are kept; go on with  {again}")
-                return EXIT_CODE
-            self._report(results)
-            return 0
+def _train(
+    plan: Plan, folder: Path, ended: dict[int, Results], stop: Interruption, console: Console
+) -> dict[int, Results]:
+    """The results of all groups by their numbers, those in `ended` and new ones; fewer if the user stopped it."""
+    waiting, results = [group for group in plan.groups if group.number not in ended], dict(ended)
+    columns = (
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(24),
+        progress.TextColumn("{task.completed:,}/{task.total:,} updates"),
+        progress.TimeRemainingColumn(compact=True),
+    )
+    # Nothing is shown where the console is no terminal.
+    with progress.Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("compiling", total=sum(group.updates for group in waiting))
 
-    def _train_all(self, kept: dict[int, Results]) -> list[Results] | None:
-        """The results of all groups in order, those in `kept` and new ones; None if the user stopped it."""
-        waiting = [group for group in self._plan.groups if group.number not in kept]
-        with _progress(self._console) as bar:
-            task = bar.add_task("compiling", total=sum(group.updates for group in waiting))
-            trainings = (GroupTraining(group) for group in waiting)
-            done, training = 0, next(trainings, None)
-            while training is not None:
-                following = next(trainings, None)  # compiles while this one trains
-                group = training.group
-                results = training.run(functools.partial(self._after_chunk, bar, task, group, done))
-                if results is None:
-                    return None
-                self._keep(group, results)
-                kept[group.number] = results
-                if following is not None and self._stop.requested:
-                    return None
-                done, training = done + group.updates, following
-        return [kept[group.number] for group in self._plan.groups]
+        def after_chunk(group: Group, done: int, reached: Progress) -> bool:
+            """Show the progress of a group, before which `done` updates were made; gives whether to stop."""
+            own = sum(min(reached.step, run.config.train.steps) for run in group.runs)
+            bar.update(task, completed=done + own, description=f"program {group.number} of {len(plan.groups)}")
+            return stop.requested
 
-    def _after_chunk(self, bar: Bar, task: TaskID, group: Group, done: int, progress: Progress) -> bool:
-        """Show the progress of a group, before which `done` updates were made; gives whether to stop."""
-        own = sum(min(progress.step, run.config.train.steps) for run in group.runs)
-        name = f"program {group.number} of {len(self._plan.groups)}"
-        bar.update(task, completed=done + own, description=name)
-        return self._stop.requested
+        trainings = map(GroupTraining, waiting)
+        done, training = 0, next(trainings, None)
+        while training is not None and not stop.requested:
+            following, group = next(trainings, None), training.group  # the next one compiles while this one trains
+            found = training.run(functools.partial(after_chunk, group, done))
+            if found is None:
+                break
+            write_runs(folder / RUNS, plan, group, found)
+            save_results(_results_path(folder, group), group, found)  # last: if it is there, all files of a group are
+            results[group.number] = found
+            done, training = done + group.updates, following
+    return results
 
-    def _keep(self, group: Group, results: Results) -> None:
-        """Write the files of a group, its results last: if they are there, all its files are."""
-        write_runs(self._folder / RUNS, self._plan, group, results)
-        save_results(_results_path(self._folder, group), group, results)
 
-    def _report(self, results: list[Results]) -> None:
-        """Write and print what the runs show."""
-        plan, folder = self._plan, self._folder
-        places = {
-            run.number: (group, own, i)
-            for group, own in zip(plan.groups, results, strict=True)
-            for i, run in enumerate(group.runs)
-        }
-        summaries = [run_summary(*places[run.number]) for run in plan.runs]
-        write_table(folder, plan, summaries)
-        found = findings(plan, summaries)
-        images = write_report(folder, found, places, self._sentence(), sorted({one.versions for one in results}))
-        write_report_events(folder, images)
-        print_findings(found, folder, time.perf_counter() - self._began, self._console)
-
-    def _sentence(self) -> Sentence | None:
-        """The first watched sentence; None if it is not the same for all runs."""
-        groups = self._plan.groups
-        if len({(group.world.name, group.config.task) for group in groups}) > 1:
-            return None
-        tokens, masked = groups[0].shared.sentences[0]
-        return [groups[0].world.vocabulary.words[token] for token in tokens], masked
+def _report(plan: Plan, folder: Path, results: dict[int, Results], began: float, console: Console) -> None:
+    """Write and print what the runs show."""
+    places = {
+        run.number: (group, results[group.number], i) for group in plan.groups for i, run in enumerate(group.runs)
+    }
+    summaries = [run_summary(*places[run.number]) for run in plan.runs]
+    write_table(folder, plan, summaries)
+    found = findings(plan, summaries)
+    versions = sorted({one.versions for one in results.values()})
+    write_report_events(folder, write_report(folder, found, places, versions))
+    print_findings(found, folder, time.perf_counter() - began, console)

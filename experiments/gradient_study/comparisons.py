@@ -7,8 +7,7 @@ import numpy as np
 
 from experiments.gradient_study.norm_statistics import SCALED, UNSCALED, Floats, Norms, bootstrap, ratio_estimate
 from experiments.gradient_study.results import Simulated
-from experiments.statistics.curves import crossing, log_slope
-from experiments.statistics.intervals import Interval, mean
+from experiments.statistics.intervals import Interval, crossing, log_slope, mean
 
 
 def ratio_at(norms: Norms, statistic: str, stage: str, size: int = -1) -> Interval:

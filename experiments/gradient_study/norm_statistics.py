@@ -15,8 +15,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.statistics.curves import power_law
-from experiments.statistics.intervals import Interval, bootstrap_interval, mean
+from experiments.statistics.intervals import Interval, bootstrap_interval, mean, power_law
 
 Floats = NDArray[np.floating]
 STATISTICS = ("rms", "mean", "median", "q05", "q95", "dead", "kurtosis", "carrying")

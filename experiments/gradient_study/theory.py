@@ -28,7 +28,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.statistics.curves import crossing
+from experiments.statistics.intervals import crossing
 
 Floats = NDArray[np.float64]
 

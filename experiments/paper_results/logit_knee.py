@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.statistics.claims import Claim, above, between
-from experiments.statistics.curves import crossing
-from experiments.statistics.intervals import Interval, bootstrap_interval, interquartile_mean, paired_ratio
+from experiments.statistics.intervals import Interval, bootstrap_interval, crossing, interquartile_mean, paired_ratio
 
 Floats = NDArray[np.float64]
 NAME = "Wortsman 2023"

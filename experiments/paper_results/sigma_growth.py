@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.statistics.claims import Claim, above, near
-from experiments.statistics.curves import power_law
-from experiments.statistics.intervals import Interval, bootstrap_interval, interquartile_mean, paired_ratio
+from experiments.statistics.intervals import Interval, bootstrap_interval, interquartile_mean, paired_ratio, power_law
 from experiments.statistics.significance import holm, sign_flip_p
 
 Floats = NDArray[np.float64]

@@ -22,7 +22,7 @@ def measure_sweep_speed(group: Group, runs: int, updates: int, repeats: int) -> 
     """
     chosen = np.unique(np.linspace(0, len(group.runs) - 1, runs).round().astype(int))
     values = hyperparameters(*(group.runs[i].config for i in chosen))
-    tables = training_tables(group.world, group.config.task.masked)
+    tables = training_tables(group.shared.world, group.config.task.masked)
     ways = {
         "as one ensemble": ensemble_run(group.spec, values, tables),
         "one after the other": _plain_loop(group.spec, values, tables),

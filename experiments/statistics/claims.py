@@ -27,21 +27,21 @@ class Claim:
     """One of VERDICTS."""
 
 
-def verdict(found: tuple[float, float], low: float, high: float) -> str:
-    """On the claim that a number with the interval `found` lies from `low` to `high`.
+def verdict(found: Interval, low: float, high: float) -> str:
+    """On the claim that the number `found` lies from `low` to `high`.
 
     Confirmed where the whole interval agrees, refuted where all of it contradicts, undecided where it does both, and
     where there is no interval (nan).
     """
-    if low <= found[0] and found[1] <= high:
+    if low <= found.low and found.high <= high:
         return "confirmed"
-    return "refuted" if found[1] < low or found[0] > high else "undecided"
+    return "refuted" if found.high < low or found.low > high else "undecided"
 
 
 def between(subject: str, statement: str, found: Interval, low: float, high: float, predicted: str = "") -> Claim:
     """Predicted to lie from `low` to `high`; `predicted` says so in other words."""
-    shown = predicted or f"{short(low)} to {short(high)}"
-    return Claim(subject, statement, shown, found, verdict((found.low, found.high), low, high))
+    predicted = predicted or f"{short(low)} to {short(high)}"
+    return Claim(subject, statement, predicted, found, verdict(found, low, high))
 
 
 def above(subject: str, statement: str, found: Interval, bound: float, predicted: str = "") -> Claim:
@@ -68,10 +68,8 @@ def exact(subject: str, statement: str, predicted: str, found: float, true: bool
 
 def overall(claims: Sequence[Claim]) -> str:
     """The verdict on a subject from all its claims: "confirmed", or "in part (2 confirmed, 1 refuted)"."""
-    verdicts = [claim.verdict for claim in claims]
-    if len(set(verdicts)) == 1:
-        return verdicts[0]
-    return f"in part ({counted(claims)})"
+    verdicts = {claim.verdict for claim in claims}
+    return verdicts.pop() if len(verdicts) == 1 else f"in part ({counted(claims)})"
 
 
 def counted(claims: Sequence[Claim]) -> str:

@@ -5,6 +5,8 @@
     paired_ratio(unscaled_S, scaled_S)               of two arms trained from the same seeds, with its interval
     sign_flip_p(unscaled_S, scaled_S)                could the difference be chance?
     holm([p, q, r])                                  corrected p-values of several questions asked at once
+    power_law([4, 16, 64])                           the statistic of three arms that is the exponent of a power law
+    crossing([4, 16, 64], log_ratio)                 where a ratio falls below 1
 
 The seed is the unit (S): what was measured within a run (tokens, rows, steps) is one number before it comes here, since
 its parts are not independent. Arms are paired: place s of every array is the same seed, so the same start and the same
@@ -54,9 +56,8 @@ class Interval:
     def __str__(self) -> str:
         if self.low == self.estimate == self.high or math.isnan(self.estimate):
             return short(self.estimate)
-        if math.isnan(self.low):
-            return f"{short(self.estimate)} (no interval)"
-        return f"{short(self.estimate)} [{short(self.low)}, {short(self.high)}]"
+        ends = "(no interval)" if math.isnan(self.low) else f"[{short(self.low)}, {short(self.high)}]"
+        return f"{short(self.estimate)} {ends}"
 
 
 def short(value: float) -> str:
@@ -119,7 +120,7 @@ def bootstrap_interval(
       ValueError: `missing` is not given, and there are fewer than 2 seeds, arms of different lengths, or something
         that is not finite.
     """
-    arms = checked(arms_S) if missing is None else [np.asarray(arm, float) for arm in arms_S]
+    arms = [*checked(arms_S)] if missing is None else [np.asarray(arm, float) for arm in arms_S]
     seeds = arms[0].shape[-1]
     estimate = float(statistic(*arms))
     if missing is not None and not math.isfinite(estimate):
@@ -156,21 +157,20 @@ def paired_ratio(
     return bootstrap_interval(lambda a, b: statistic(a) / statistic(b), arm_S, other_S, **options)
 
 
-def checked(arms: Sequence[ArrayLike]) -> list[Floats]:
-    """The arms as arrays, if a statistic over seeds can be taken of them."""
-    arrays = [np.asarray(arm, float) for arm in arms]
-    shapes = {array.shape for array in arrays}
-    if len(shapes) != 1 or arrays[0].ndim != 1:
+def checked(arms: Sequence[ArrayLike]) -> Floats:
+    """The arms as one array [A, S], if a statistic over seeds can be taken of them."""
+    shapes = {np.shape(arm) for arm in arms}
+    if len(shapes) != 1 or len(*shapes) != 1:
         raise ValueError(f"arms: must have one number for each of the same seeds, not shapes {sorted(shapes)}")
-    if arrays[0].size < 2:
-        raise ValueError(f"arms: one seed shows no spread; must have at least 2, not {arrays[0].size}")
-    bad = sum(int((~np.isfinite(array)).sum()) for array in arrays)
-    if bad:
-        total = sum(array.size for array in arrays)
+    values_AS = np.asarray(arms, float)
+    if values_AS.shape[1] < 2:
+        raise ValueError(f"arms: one seed shows no spread; must have at least 2, not {values_AS.shape[1]}")
+    if bad := np.count_nonzero(~np.isfinite(values_AS)):
         raise ValueError(
-            f"arms: {bad} of {total} values are not finite (diverged runs?); put what they count as in their place"
+            f"arms: {bad} of {values_AS.size} values are not finite (diverged runs?); put what they count as in their"
+            " place"
         )
-    return arrays
+    return values_AS
 
 
 def tail(level: float, seeds: int) -> float:
@@ -179,3 +179,28 @@ def tail(level: float, seeds: int) -> float:
 
     t = special.stdtrit(seeds - 1, (1 + level) / 2)
     return float(special.ndtr(-math.sqrt(seeds / (seeds - 1)) * t))
+
+
+def power_law(x: ArrayLike, statistic: Statistic = mean) -> Statistic:
+    """The statistic that fits arms, one for each x, by a power of x, and gives its exponent.
+
+    The slope of log statistic(arm) against log x, by least squares. Takes one array [..., S] for each x, gives [...].
+    """
+    return lambda *arms_S: log_slope(np.log(x), [statistic(arm_S) for arm_S in arms_S])
+
+
+def log_slope(x: ArrayLike, values: Sequence[ArrayLike]) -> Floats:
+    """Slope of the log of values [...], one for each x, against x, by least squares."""
+    at = np.asarray(x, float)
+    offset = at - at.mean()
+    return np.asarray(np.tensordot(offset / np.sum(offset**2), np.log(np.stack(values)), axes=1))
+
+
+def crossing(x: ArrayLike, log_ratio: Floats) -> Floats:
+    """Where a falling log ratio [N, ...] first becomes negative, by interpolation in log x [N]; nan: nowhere."""
+    falls = (log_ratio[1:] < 0) & (log_ratio[:-1] >= 0)
+    first, found = np.argmax(falls, axis=0), falls.any(axis=0)
+    before, after = (np.take_along_axis(log_ratio, (first + step)[None], axis=0)[0] for step in (0, 1))
+    share = before / np.where(found, before - after, 1.0)
+    left, right = np.log(x)[first], np.log(x)[first + 1]
+    return np.where(found, np.exp(left + share * (right - left)), np.nan)

@@ -30,19 +30,17 @@ def sign_flip_p(arm_S: ArrayLike, other_S: ArrayLike, draws: int = DRAWS, seed: 
     Raises:
       ValueError: as for `bootstrap_interval`.
     """
-    first_S, second_S = checked((arm_S, other_S))
-    difference_S = first_S - second_S
+    difference_S = np.subtract(*checked((arm_S, other_S)))
     seeds = difference_S.size
-    if seeds <= EXACT_SEEDS:
+    exact = seeds <= EXACT_SEEDS
+    if exact:
         bits_NS = np.arange(2**seeds)[:, None] >> np.arange(seeds) & 1
     else:
         bits_NS = np.random.default_rng(seed).integers(0, 2, (draws, seeds))
     flipped_N = np.abs((1 - 2 * bits_NS) @ difference_S)
     # Sums that are equal but for the order of adding are ties, and count.
     reached_N = flipped_N >= abs(difference_S.sum()) - 1e-12 * np.abs(difference_S).sum()
-    if seeds <= EXACT_SEEDS:
-        return float(reached_N.mean())
-    return float((1 + reached_N.sum()) / (1 + draws))
+    return float(reached_N.mean() if exact else (1 + reached_N.sum()) / (1 + draws))
 
 
 def smallest_p(seeds: int) -> float:
@@ -64,6 +62,5 @@ def holm(p_M: Sequence[float]) -> Floats:
         raise ValueError(f"p: must be a list of numbers from 0 to 1, not {values_M.tolist()}")
     order_M = np.argsort(values_M, kind="stable")
     raised_M = values_M[order_M] * np.arange(values_M.size, 0, -1)
-    adjusted_M = np.empty_like(values_M)
-    adjusted_M[order_M] = np.minimum(np.maximum.accumulate(raised_M), 1.0)
-    return adjusted_M
+    adjusted_M = np.minimum(np.maximum.accumulate(raised_M), 1.0)
+    return np.asarray(adjusted_M[np.argsort(order_M)])  # in the order given

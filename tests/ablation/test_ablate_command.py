@@ -274,7 +274,7 @@ def test_words_are_text_in_the_terminal(tmp_path):
     setting = SimpleNamespace(prefix="", variants=[word, "base"], sizes=[""])
     roles = SimpleNamespace(variant="v", x="", tuned="", baseline="base")
     plan = SimpleNamespace(roles=roles, labels={"v": setting.variants, "seed": ["0"]})
-    found = Findings(plan, [], [Comparison(setting, 0, 0, twice, twice, math.nan)], [])
+    found = Findings(plan, [], [Comparison(setting, 0, 0, twice, twice, math.nan)], [], 0)
     print_findings(found, tmp_path / "a:cat:b", 1.0, out)
     assert printed(out).startswith("\\x1b[31m\\u202e[red]:cat: has 2 times the excess of base. ")
     assert printed(out).endswith(f"{tmp_path}/a:cat:b/report.md\n")

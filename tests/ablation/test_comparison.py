@@ -14,7 +14,7 @@ from experiments.ablation.config import AblationConfig
 from experiments.ablation.figures import over_training
 from experiments.ablation.findings import answers, edges, findings
 from experiments.ablation.plan import make_plan
-from experiments.ablation.results import ATTENTION_STATISTICS
+from experiments.ablation.training import ATTENTION_STATISTICS
 from experiments.config.loader import make_as
 from experiments.measuring.metrics import TRAINED
 from experiments.statistics.intervals import Interval
@@ -119,8 +119,8 @@ def test_every_run_stands_at_its_own_place():
     assert answers(shown)[2].endswith(" of **Base**. A difference cannot be shown with 1 seed.")
 
 
-def test_a_diverged_run_counts_with_its_start(setting):
-    assert np.argwhere(setting.diverged_VXLS).tolist() == [[MORE, NARROW, 3, 5]]
+def test_a_diverged_run_counts_with_its_start(found, setting):
+    assert found.diverged == 1
     assert setting.excess_VXLS[MORE, NARROW, 3, 5] == 99_999
 
 

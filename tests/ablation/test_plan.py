@@ -15,12 +15,10 @@ from data.errors import InputError
 from data.yaml_file import parse_yaml
 from experiments.ablate import main
 from experiments.ablation.comparison import can_show, counted_excess, lowest_p, number_of_comparisons
-from experiments.ablation.config import AblationConfig, load_ablation
-from experiments.ablation.cost import duration, expected_seconds
+from experiments.ablation.config import AblationConfig, load_ablation, without_unmeasured
+from experiments.ablation.findings import cells, show
 from experiments.ablation.plan import make_plan
-from experiments.ablation.roles import without_unmeasured
-from experiments.ablation.tables import cells, show
-from experiments.ablation.terminal import print_plan
+from experiments.ablation.terminal import duration, expected_seconds, print_plan
 from experiments.config.loader import config_names, load_config, make_as, to_yaml
 from experiments.measuring.metrics import TRAINED
 from experiments.statistics.intervals import Interval
@@ -69,7 +67,10 @@ def test_every_combination_is_a_run_with_its_own_values():
     assert list(plan.values[one.number].items()) == [
         ("variant", "half"), *zip(varying, (3, False, 2.0, 0.5, 0.02, 5, 1), strict=True),
     ]  # fmt: skip
-    assert plan.types["model.scale"] == {str, float}
+    scales = {run.labels["variant"]: plan.hparams[run.number]["model.scale"] for run in plan.runs}
+    assert scales == {"standard": "inverse_sqrt", "none": "none", "half": "0.5", "normed": "inverse_sqrt"}
+    assert plan.hparams[one.number]["train.steps"] == 5.0
+    assert plan.hparams[one.number]["model.qk_norm"] is False
     roles = plan.roles
     assert (roles.variant, roles.tuned, roles.x) == ("variant", "train.learning_rate", "model.d_head")
     assert (roles.others, roles.baseline) == (("train.steps",), "standard")
@@ -80,7 +81,7 @@ def test_another_optimiser_or_world_is_another_program():
     plan = make_plan(config)
     assert [len(group.runs) for group in plan.groups] == [2, 2, 2, 2]
     assert [run.config.seed for run in plan.runs[:2]] == [4, 2]
-    assert {group.world.name for group in plan.groups} == {"english", "german"}
+    assert {group.shared.world.name for group in plan.groups} == {"english", "german"}
     assert plan.groups[0].shared is plan.groups[2].shared is not plan.groups[1].shared
 
 
@@ -219,7 +220,7 @@ def test_expected_time_grows_with_the_work():
     assert expected_seconds(small.groups, 2) < expected_seconds(more.groups, 2) < expected_seconds(more.groups, 1)
     assert [duration(seconds) for seconds in (3.4, 600.0, 9000.0)] == ["3 s", "10 min", "2.5 h"]
     console = Console(file=io.StringIO(), width=200)
-    print_plan(small, console)
+    print_plan(small, console, small.groups)
     assert "variant normed" in console.file.getvalue()
     print_plan(small, console, small.groups[1:2])  # of 4 one is left
     assert re.search(r"of which 3 have ended before; left: 32 updates, about \d+ s on", console.file.getvalue())
@@ -243,7 +244,7 @@ def test_a_plan_says_whether_its_seeds_can_show_anything(seeds, lowest, says):
     assert number_of_comparisons(plan) == 3 * 2 * 2  # beside the baseline, for each d_head and number of updates
     assert lowest_p(plan) == pytest.approx(lowest)
     console = Console(file=io.StringIO(), width=200)
-    print_plan(plan, console)
+    print_plan(plan, console, plan.groups)
     line = next((line for line in console.file.getvalue().splitlines() if "comparison" in line), None)
     assert (line is None) == (says is None)
     assert line is None or line.startswith(says)

@@ -17,10 +17,9 @@ from data.errors import InputError
 from data.sampler import sample, sampler_tables
 from data.world import load_world
 from experiments.ablation.config import load_ablation
-from experiments.ablation.metrics import run_summary
 from experiments.ablation.plan import make_plan
-from experiments.ablation.results import DamagedError, load_results, save_results
-from experiments.ablation.training import GroupTraining
+from experiments.ablation.run_log import run_summary
+from experiments.ablation.training import DamagedError, GroupTraining, load_results, save_results
 from experiments.config.schema import Config, EvaluateConfig, TrackConfig, TrainConfig
 from experiments.measuring.measurement import measure_sweep
 from experiments.training.hyperparameters import TrainState, hyperparameters, init_state, optimizer, training_spec

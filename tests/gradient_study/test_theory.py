@@ -16,7 +16,7 @@ from experiments.gradient_study.theory import (
     query_norms,
     score_gradient,
 )
-from experiments.statistics.curves import crossing
+from experiments.statistics.intervals import crossing
 
 
 def normal_weights(n, sigma, rows, seed=0):
