@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from data.errors import InputError, suggestion
+from data.errors import require, suggestion
 from data.files import is_file
 from data.yaml_file import read_yaml
 from experiments.config.loader import load_as, make_as
@@ -98,13 +98,11 @@ def load_papers(name: str | None, overrides: Mapping[str, str]) -> PapersConfig:
     """
     if name is None or is_file(Path(name)):
         return load_as(PapersConfig, name, overrides)
-    own = importlib.resources.files("configs") / "papers"
-    names = sorted(item.name for item in own.iterdir() if item.name.endswith(".yaml"))
-    for candidate in (name, f"{name}.yaml"):
-        if candidate in names:
-            document = read_yaml(Path(str(own / candidate)), f"configs/papers/{candidate}")
-            return make_as(PapersConfig, document, overrides)
-    raise InputError(f"{name}: no such config file{suggestion(name, names)}")
+    folder = Path(str(importlib.resources.files("configs"))) / "papers"
+    names = sorted(path.name for path in folder.glob("*.yaml"))
+    found = name if name in names else f"{name}.yaml"
+    require(found in names, f"{name}: no such config file{suggestion(name, names)}")
+    return make_as(PapersConfig, read_yaml(folder / found, f"configs/papers/{found}"), overrides)
 
 
 def _check_rising(name: str, values: tuple[float, ...], least: int, low: float, high: float) -> None:

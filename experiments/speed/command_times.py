@@ -2,19 +2,23 @@
 
 import os
 import re
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import jax
 
 from data.errors import require
-
-if TYPE_CHECKING:
-    from experiments.ablation.config import AblationConfig
-    from experiments.config.schema import Config
+from data.world import load_world
+from experiments.ablation.config import AblationConfig
+from experiments.ablation.plan import make_plan
+from experiments.config.schema import Config
+from experiments.speed.update_speed import measure_sweep_speed, measure_update_speed
+from experiments.training import runtime
 
 _SWEPT_RUNS = 4
 
@@ -26,12 +30,10 @@ def show(line: str) -> None:
 
 def machine() -> str:
     """One line about the machine; JAX is set up for it."""
-    from experiments.training.runtime import cores, prepare, versions
-
-    prepare()
-    found, memory = versions(), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    runtime.prepare()
+    found, memory = runtime.versions(), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
-        f"{cores()} CPU cores, {memory:.0f} GiB; {found['devices']} x {found['platform']} ({found['device']}), "
+        f"{runtime.cores()} CPU cores, {memory:.0f} GiB; {found['devices']} x {found['platform']} ({found['device']}), "
         f"jax {found['jax']}, Python {found['python']}"
     )
 
@@ -56,22 +58,13 @@ def command_times(config: str, repeats: int) -> None:
     show(f"  first time, nothing compiled yet   {seconds[0]:6.1f} s  (training {training[0]:.1f} s)")
     later = statistics.median(seconds[1:]), statistics.median(training[1:])
     show(f"  afterwards                         {later[0]:6.1f} s  (training {later[1]:.1f} s)")
-    show(f"  peak memory                        {_peak_memory():6.0f} MB\n")
+    # The most that any finished child process used; in kB, but on macOS.
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    show(f"  peak memory                        {peak / 1e6:6.0f} MB\n")
 
 
-def _peak_memory() -> float:
-    """The most memory that any finished child process used, in MB (10**6 bytes)."""
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit / 1e6
-
-
-def update_rates(config: "Config", updates: int, repeats: int) -> None:
+def update_rates(config: Config, updates: int, repeats: int) -> None:
     """Updates a second: as trained, and with every row computed; measured in turns, so that conditions are equal."""
-    from data.world import load_world
-    from experiments.speed.update_speed import measure_update_speed
-
     rates = measure_update_speed(config, load_world(config.world), updates, repeats)
     show(f"updates a second (batch {config.train.batch})")
     medians = {name: statistics.median(values) for name, values in rates.items()}
@@ -80,13 +73,8 @@ def update_rates(config: "Config", updates: int, repeats: int) -> None:
         show(f"  {name:32s} {medians[name]:8,.0f}   {ratio:5.1f} x   ({min(values):,.0f} to {max(values):,.0f})")
 
 
-def sweep_times(ablation: "AblationConfig", updates: int, repeats: int) -> None:
+def sweep_times(ablation: AblationConfig, updates: int, repeats: int) -> None:
     """Seconds for a part of an ablation: as one ensemble, and one training after the other with every row computed."""
-    import jax
-
-    from experiments.ablation.plan import make_plan
-    from experiments.speed.sweep_speed import measure_sweep_speed
-
     plan = make_plan(ablation)
     show(f"\na part of an ablation, {_SWEPT_RUNS} runs of each program, {updates} updates each (compiling left out);")
     show(f"the ensemble uses all {jax.device_count()} devices, one after the other uses one of them")

@@ -1,4 +1,8 @@
-"""Updates a second of several ways to write the same training, measured in turns."""
+"""Several ways to write the same training, measured in turns: of one config, and of a part of an ablation.
+
+The other way to train a part of an ablation is the usual one: one training after the other, in a Python loop over a
+jitted update of a model that computes every row.
+"""
 
 import time
 from collections.abc import Callable, Mapping
@@ -9,9 +13,11 @@ import numpy as np
 
 from data.sampler import Batch, SamplerTables, training_tables
 from data.world import World
+from experiments.ablation.plan import Group
 from experiments.config.schema import Config
 from experiments.training.ensemble import Ensemble
 from experiments.training.hyperparameters import Hyperparameters, TrainingSpec, hyperparameters, training_spec
+from experiments.training.record import one_run
 from experiments.training.state import TrainState, init_state
 from experiments.training.update import Loss, masked_row_loss, train_steps
 from model.functional import Model, apply
@@ -36,12 +42,28 @@ def measure_update_speed(config: Config, world: World, updates: int, repeats: in
     """Updates a second of each way, `repeats` times; all on the same devices and the same data."""
     losses: dict[str, Loss] = {"masked rows only, as trained": masked_row_loss, "every row computed": every_row_loss}
     spec, tables = training_spec(config, world), training_tables(world, config.task.masked)
-    runs = {name: ensemble_run(spec, hyperparameters(config), tables, loss) for name, loss in losses.items()}
-    seconds = seconds_in_turns(runs, updates, repeats)
+    runs = {name: _ensemble_run(spec, hyperparameters(config), tables, loss) for name, loss in losses.items()}
+    seconds = _seconds_in_turns(runs, updates, repeats)
     return {name: [updates * config.seeds / one for one in times] for name, times in seconds.items()}
 
 
-def ensemble_run(
+def measure_sweep_speed(group: Group, runs: int, updates: int, repeats: int) -> dict[str, list[float]]:
+    """Seconds for so many updates of the first, last and some between of a group's runs, each way `repeats` times.
+
+    Both ways train the same runs on the same sentences; compilation and the first states are left out of both. The
+    ensemble uses all devices, the plain loop the first alone.
+    """
+    chosen = np.unique(np.linspace(0, len(group.runs) - 1, runs).round().astype(int))
+    values = hyperparameters(*(group.runs[i].config for i in chosen))
+    tables = training_tables(group.world, group.config.task.masked)
+    ways = {
+        "as one ensemble": _ensemble_run(group.spec, values, tables),
+        "one after the other": _plain_loop(group.spec, values, tables),
+    }
+    return _seconds_in_turns(ways, updates, repeats)
+
+
+def _ensemble_run(
     spec: TrainingSpec, values: Hyperparameters, tables: SamplerTables, loss: Loss = masked_row_loss
 ) -> Run:
     """Updates of all runs at once, on all devices, as a training makes them."""
@@ -60,7 +82,27 @@ def ensemble_run(
     )
 
 
-def seconds_in_turns(runs: Mapping[str, Run], updates: int, repeats: int) -> dict[str, list[float]]:
+def _plain_loop(spec: TrainingSpec, values: Hyperparameters, tables: SamplerTables) -> Run:
+    placed_tables = jax.device_put(tables)
+    placed = [jax.device_put(one_run(values, number)) for number in range(len(values.seed))]
+    init = jax.jit(lambda one: init_state(spec, one))
+    starts = jax.block_until_ready([init(one) for one in placed])
+
+    @jax.jit
+    def update(tables: SamplerTables, one: Hyperparameters, state: TrainState, step: jax.Array) -> TrainState:
+        return train_steps(spec, tables, one, state, step, step + 1, loss=every_row_loss)[0]
+
+    def run(updates: int) -> None:
+        for one, start in zip(placed, starts, strict=True):
+            state = start
+            for step in range(updates):
+                state = update(placed_tables, one, state, np.int32(step))
+            jax.block_until_ready(state)
+
+    return run
+
+
+def _seconds_in_turns(runs: Mapping[str, Run], updates: int, repeats: int) -> dict[str, list[float]]:
     """Seconds that each way takes for so many updates, `repeats` times, in turns so that conditions are equal."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for repeat in range(repeats + 1):
