@@ -34,12 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         require(getattr(options, name) >= 1, f"--{name}: must be at least 1, not {getattr(options, name)}")
     config, ablation = load_config(options.config, {}), load_ablation(options.ablation, {})
     # Imported late: --help and a mistake in what was given are answered without loading JAX.
-    from experiments.speed.command_times import command_times, machine, show, sweep_times, update_rates
+    from experiments.speed.command_times import command_times, machine, show
+    from experiments.speed.update_speed import show_sweep_speed, show_update_speed
 
     show(f"{machine()}\n")
     command_times(options.config, options.repeats)
-    update_rates(config, options.updates, options.repeats)
-    sweep_times(ablation, options.updates, options.repeats)
+    show_update_speed(config, options.updates, options.repeats)
+    show_sweep_speed(ablation, options.updates, options.repeats)
     return 0
 
 

@@ -45,16 +45,10 @@ CHUNKS = 10
 """In how many pieces the progress of a training is told."""
 Arm = tuple[int, float, float]
 """(seed, learning rate, scale) of one run."""
-Measure = Callable[[Model, EvaluationSet], jax.Array]
-"""What is measured of one run: a number, from its model and the evaluation set."""
 
 
 class Arms:
-    """The runs of one program, which differ in what an `Arm` holds; compiled in the background as soon as it is made.
-
-    Raises:
-      InputError: the world has no sentence of as many clauses as the paper's config asks for.
-    """
+    """The runs of one program, which differ in what an `Arm` holds; it compiles in the background from the start on."""
 
     def __init__(
         self,
@@ -63,9 +57,23 @@ class Arms:
         model: ModelConfig,
         world: World,
         arms: list[Arm],
-        measure: Measure,
+        measure: Callable[[Model, EvaluationSet], jax.Array],
         loss: Loss = masked_row_loss,
     ) -> None:
+        """Begin to compile the training and its measurement.
+
+        Args:
+          config: the world and the seed of the evaluation.
+          own: the part of it that is about this paper.
+          model: the model of all runs, whose scale the arms replace.
+          world: the world, of which sentences of `own.clauses` clauses are taken.
+          arms: the runs.
+          measure: what is measured of a run, from its model and the evaluation set: one number.
+          loss: what is minimised.
+
+        Raises:
+          InputError: the world has no sentence of so many clauses.
+        """
         common, world = experiment(config, own, model), of_clauses(world, own.clauses)
         self.examples, self._steps = make_evaluation_set(common, world), own.steps
         self._trainer = Trainer(
@@ -144,8 +152,9 @@ def measure_logit_size(config: PapersConfig, world: World, done: Callable[[], No
     arms = Arms(config, own, model, world, logit_size_arms(config), held_excess, held_loss)
     _, excess_R, diverged = arms.run(done)
     excess_ALS = excess_R.reshape(len(own.kappas), len(own.learning_rates), own.seeds)
-    blind = blind_excess(arms.examples)
-    return LogitSizeResult(own.kappas, own.learning_rates, own.d_head, excess_ALS, blind, diverged)
+    return LogitSizeResult(
+        own.kappas, own.learning_rates, own.d_head, excess_ALS, blind_excess(arms.examples), diverged
+    )
 
 
 def logit_size_arms(config: PapersConfig) -> list[Arm]:
@@ -210,8 +219,8 @@ def mup_arms(config: PapersConfig, world: World, d: int) -> Arms:
     own, factors = config.mup, {"inverse": 1 / d, "inverse_sqrt": d**-0.5}
     seeds = range(config.seed, config.seed + own.seeds)
     arms = [(seed, own.learning_rate, factors[scale]) for scale in MUP_SCALES for seed in seeds]
-    measured = functools.partial(sigma, trained=own.sentences)
-    return Arms(config, own, ModelConfig(d_head=d, d_mlp=0), world, arms, measured)
+    measure = functools.partial(sigma, trained=own.sentences)
+    return Arms(config, own, ModelConfig(d_head=d, d_mlp=0), world, arms, measure)
 
 
 def sigma(model: Model, examples: EvaluationSet, *, trained: int) -> jax.Array:

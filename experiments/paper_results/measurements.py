@@ -47,12 +47,11 @@ def pieces(config: PapersConfig) -> int:
 
 def measure(config: PapersConfig, world: World, done: Callable[[str], None]) -> Results:
     """Measure what `config.papers` names; `done` is called with the paper's name after each piece of work."""
-    asked = config.papers
     return Results(
         config,
-        measure_entropy(config, world, lambda: done(ZHAI)) if "entropy" in asked else None,
-        measure_logit_size(config, world, lambda: done(WORTSMAN)) if "logit_size" in asked else None,
-        measure_mup(config, world, lambda: done(YANG)) if "mup" in asked else None,
+        measure_entropy(config, world, lambda: done(ZHAI)) if "entropy" in config.papers else None,
+        measure_logit_size(config, world, lambda: done(WORTSMAN)) if "logit_size" in config.papers else None,
+        measure_mup(config, world, lambda: done(YANG)) if "mup" in config.papers else None,
     )
 
 
@@ -140,11 +139,8 @@ def _real_run(config: PapersConfig, scale: str) -> Config:
 
 def recorded_rows(experiment: Experiment, record: Record[Measurement]) -> Rows:
     """Every row of a record, of all runs and heads, without its padding."""
-    tokens_GK = np.asarray(experiment.data.probes.tokens_GK)
-    forward = record.measurement.observation.forward
-    parts = []
-    for g, tokens_K in enumerate(tokens_GK):
-        words_K = tokens_K != PAD
+    forward, parts = record.measurement.observation.forward, []
+    for g, words_K in enumerate(np.asarray(experiment.data.probes.tokens_GK) != PAD):
         scores_NT, weights_NT = (
             np.asarray(values)[:, g, :, 0][..., words_K].reshape(-1, words_K.sum())
             for values in (forward.scores_BHQK, forward.weights_BHQK)

@@ -67,11 +67,11 @@ def write_report(folder: Path, results: Results, versions: Mapping[str, str]) ->
 
 
 def _entropy(report: Report, result: EntropyResult) -> None:
-    report.heading("Zhai 2023, theorem 3.1: the least entropy of a row")
-    report.text(
+    report.heading(
+        "Zhai 2023, theorem 3.1: the least entropy of a row",
         "A row of T scores whose centred length is r has at least the entropy ln(1 + (T-1) b) + r sqrt(T(T-1)) b /"
         " (1 + (T-1) b), with b = exp(-r sqrt(T/(T-1))). The row in which one score stands out and the others are equal"
-        " attains it. Below: the theorem, and the entropy of that row through the softmax of our model."
+        " attains it. Below: the theorem, and the entropy of that row through the softmax of our model.",
     )
     rows = [[keys, norm, bound, found] for keys, norm, found, bound in _rows(result.extremal)]
     header = ["T", "r", "theorem", "measured"]
@@ -84,8 +84,8 @@ def _entropy(report: Report, result: EntropyResult) -> None:
         "Rows of real runs, from before the first update to after the last. The longest rows have r ="
         f" {' and '.join(f'{norm:.0f} ({scale})' for scale, norm in longest.items())}.",
     )
-    lines = [[scale, *row] for scale, rows in result.recorded.items() for row in _rows(rows)]
-    report.csv("entropy_rows", ["scale", "T", "r", "entropy", "bound"], lines)
+    every_row = [[scale, *row] for scale, rows in result.recorded.items() for row in _rows(rows)]
+    report.csv("entropy_rows", ["scale", "T", "r", "entropy", "bound"], every_row)
 
 
 def _rows(rows: Rows) -> Iterator[tuple[int, float, float, float]]:
@@ -107,8 +107,7 @@ def entropy_figure(result: EntropyResult) -> "Figure":
             )
         norm_N = np.geomspace(1e-2, 1e3, 400)
         one.plot(norm_N, entropy_bound(norm_N, np.asarray(keys)), color="black", linewidth=1.4, label="theorem 3.1")
-        one.set_xscale("log")
-        one.set_xlim(0.01, 500)
+        one.set(xscale="log", xlim=(0.01, 500))
         label(one, f"sentences of {keys} words", "r: length of the centred row of scores", "entropy, nats")
     legend(figure, axes[0, 0])
     return figure
@@ -116,8 +115,8 @@ def entropy_figure(result: EntropyResult) -> "Figure":
 
 def _logit_size(report: Report, config: PapersConfig, result: LogitSizeResult) -> None:
     own = config.logit_size
-    report.heading("Wortsman 2023, figure 10: loss against the size of the logits")
-    report.text(
+    report.heading(
+        "Wortsman 2023, figure 10: loss against the size of the logits",
         'Queries and keys pass through g(z) = sqrt(kappa) z / RMS(z). The paper: "Loss deteriorates around kappa = 1e3,'
         ' and by kappa = 1e4 the loss exceeds that of a zero-layer bigram model" (a 10 M parameter language model). A'
         " score is then kappa sqrt(d) times a cosine, so the largest there can be is kappa sqrt(d)."
@@ -128,12 +127,11 @@ def _logit_size(report: Report, config: PapersConfig, result: LogitSizeResult) -
         f" {result.knee()}, where the largest score is {result.knee().estimate * result.d_head**0.5:.3g}. What sets"
         " its place is not answered by this measurement.",
     )
-    header = ["kappa", "largest score", "best learning rate", "excess, nats"]
     rows = [
         [f"{kappa:g}", f"{kappa * result.d_head**0.5:g}", f"{result.rates[best]:g}", str(_interval(excess_S))]
         for kappa, best, excess_S in zip(result.kappas, result.best_A, result.best_AS, strict=True)
     ]
-    report.table(header, rows)
+    report.table(["kappa", "largest score", "best learning rate", "excess, nats"], rows)
     if result.diverged:
         report.text(f"{result.diverged} runs diverged; each counts with what it was before that update.")
     report.figure(
@@ -158,8 +156,7 @@ def logit_size_figure(result: LogitSizeResult) -> "Figure":
         _band(axes[0, 1], result.kappas, result.excess_ALS[:, number], number + 1, f"learning rate {rate:g}")
     for one in axes[0]:
         one.axhline(result.blind, color=_MARK, linewidth=1, linestyle=":", label="a model that does not attend")
-        one.set_xscale("log")
-        one.set_yscale("log")
+        one.set(xscale="log", yscale="log")
     axes[0, 0].axvline(1e3, color=_MARK, linewidth=1, linestyle="--", label="where the paper's loss deteriorates")
     for one, title in zip(axes[0], ("best learning rate", "every learning rate"), strict=True):
         label(one, title, "kappa: size of the logits", "excess loss, nats" if one is axes[0, 0] else "")
@@ -169,17 +166,16 @@ def logit_size_figure(result: LogitSizeResult) -> "Figure":
 
 def _mup(report: Report, config: PapersConfig, result: MupResult) -> None:
     own = config.mup
-    first, second = MUP_SCALES.values()
     growth = [paired_ratio(last_S, first_S) for first_S, last_S in zip(*result.after_DCS[[0, -1]], strict=True)]
-    report.heading("Yang 2022: muP's coordinate check of the logits")
-    report.text(
+    report.heading(
+        "Yang 2022: muP's coordinate check of the logits",
         "Theory: under 1/d the logits shrink like d^(-1/2) at the start and do not depend on d after training; under"
         " 1/sqrt(d) they do not depend on d at the start and grow after it. Sigma is the std of a row's scores, over"
         f" {own.seeds} seeds, before and after {own.steps} updates{_sentences(own.clauses)}, at one learning rate"
         f" ({own.learning_rate:g}). The last two columns compare the scales after training: the paired ratio, and"
         " p (sign flips of the seeds' differences of log sigma; Holm's correction over the sizes).",
         f"From d = {result.sizes[0]} to {result.sizes[-1]}, sigma after training changes by a factor {growth[0]} under"
-        f" {first}, and by {growth[1]} under {second}.",
+        f" 1/d, and by {growth[1]} under 1/sqrt(d).",
     )
     columns = [f"{when}, {scale}" for when in ("start", "trained") for scale in MUP_SCALES.values()]
     ratios, p_D = result.differences()
@@ -221,8 +217,8 @@ def mup_figure(result: MupResult) -> "Figure":
 
 
 def _method(report: Report, config: PapersConfig, versions: Mapping[str, str]) -> None:
-    report.heading("How it was measured")
-    report.text(
+    report.heading(
+        "How it was measured",
         f"World: {escaped(config.world)}. Numbers over seeds are interquartile means; intervals are 95 % bootstrap"
         " intervals over seeds (expanded percentiles), which are paired between arms. All settings are in config.yaml"
         " beside this file, all single numbers in the CSV files.",

@@ -102,15 +102,22 @@ class EntropyResult:
         """The theorem's two statements beside what was measured."""
         error = float(np.abs(self.extremal.entropy_N - self.extremal.bound_N).max())
         attained = "the extremal row attains the bound: largest difference, nats"
-        found = [exact(ZHAI, attained, "0 to 5 digits", error, error < DIGITS)]
         kinds = [("random rows", self.random, ROUNDING)]
-        for scale, rows in self.recorded.items():
-            kinds.append((f"recorded rows, {ENTROPY_SCALES[scale]}", rows.distance(ROUNDING_32), ROUNDING_32))
-        for kind, distance, rounding in kinds:
-            what = f"no row lies below the bound: least distance of {distance.rows:,} {kind}, nats"
-            predicted = f"0 or more (rounding: {rounding:g})"
-            found.append(exact(ZHAI, what, predicted, distance.least, distance.below == 0))
-        return found
+        kinds += [
+            (f"recorded rows, {ENTROPY_SCALES[scale]}", rows.distance(ROUNDING_32), ROUNDING_32)
+            for scale, rows in self.recorded.items()
+        ]
+        lie_above = [
+            exact(
+                ZHAI,
+                f"no row lies below the bound: least distance of {distance.rows:,} {kind}, nats",
+                f"0 or more (rounding: {rounding:g})",
+                distance.least,
+                distance.below == 0,
+            )
+            for kind, distance, rounding in kinds
+        ]
+        return [exact(ZHAI, attained, "0 to 5 digits", error, error < DIGITS), *lie_above]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -26,7 +26,13 @@ from experiments.run_directory.files import write_text, writing
 from experiments.run_directory.folders import make_run_directory
 from experiments.run_directory.lock import run_lock
 from experiments.statistics.claims import Claim, counted, overall
-from experiments.studies.saved import read_saved, write_saved
+from experiments.studies.saved import Found, read_saved, write_saved
+
+HOW = (
+    "In brackets: 95 % interval, by bootstrap over seeds. Confirmed: the whole interval agrees with the prediction."
+    " Refuted: the whole interval contradicts it. Undecided: it does both, or there is none"
+)
+"""How to read the table of verdicts."""
 
 
 class StudyConfig(Protocol):
@@ -35,14 +41,6 @@ class StudyConfig(Protocol):
     @property
     def world(self) -> str:
         """Name or path of its world."""
-
-
-Found = TypeVar("Found")
-HOW = (
-    "In brackets: 95 % interval, by bootstrap over seeds. Confirmed: the whole interval agrees with the prediction."
-    " Refuted: the whole interval contradicts it. Undecided: it does both, or there is none"
-)
-"""How to read the table of verdicts."""
 
 
 @dataclass(frozen=True)
@@ -114,8 +112,18 @@ class StudyCommand(Generic[Found]):
         return self._print(console, folder, claims, began)
 
     def _print(self, console: Console, folder: Path, claims: list[Claim], began: float) -> int:
+        """Print the verdict on every prediction, and the claims that it rests on; gives the exit code."""
         console.print()
-        print_verdicts(console, claims, self.print_confirmed)
+        say(console, f"{len(claims)} statements: {counted(claims)}")
+        subjects = list(dict.fromkeys(claim.subject for claim in claims))
+        width = max(map(len, subjects))
+        for name in subjects:
+            own = of_subject(claims, name)
+            say(console, f"  {name:{width}} {overall(own)}")
+            for one in own:
+                if self.print_confirmed or one.verdict != "confirmed":
+                    found = f"predicted {one.predicted}, measured {one.found}: {one.verdict}"
+                    say(console, f"    {one.statement}: {found}", "dim" if one.verdict == "confirmed" else "")
         console.print()
         say(console, f"{time.perf_counter() - began:.0f} s. The report is in  {folder / 'report.md'}")
         return 0
@@ -135,20 +143,6 @@ def verdict_table(report: Report, predictions: Mapping[str, str], claims: Sequen
             rows.append([f"**{name}**", f"**{text}**", "", "", f"**{overall(own)}**"])
             rows += [["", one.statement, one.predicted, str(one.found), one.verdict] for one in own]
     report.table(["", "what", "predicted", "measured", "verdict"], rows)
-
-
-def print_verdicts(console: Console, claims: Sequence[Claim], confirmed: bool) -> None:
-    """The verdict on every prediction, and the claims that it rests on; those that are `confirmed` only if asked."""
-    say(console, f"{len(claims)} statements: {counted(claims)}")
-    subjects = list(dict.fromkeys(claim.subject for claim in claims))
-    width = max(map(len, subjects))
-    for name in subjects:
-        own = of_subject(claims, name)
-        say(console, f"  {name:{width}} {overall(own)}")
-        for one in own:
-            if confirmed or one.verdict != "confirmed":
-                found = f"predicted {one.predicted}, measured {one.found}: {one.verdict}"
-                say(console, f"    {one.statement}: {found}", "dim" if one.verdict == "confirmed" else "")
 
 
 def of_subject(claims: Sequence[Claim], name: str) -> list[Claim]:
