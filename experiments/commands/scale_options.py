@@ -87,6 +87,5 @@ def load_function(path: str) -> Callable[..., Any]:
     except (Exception, SystemExit) as error:
         text = " ".join(str(error).split())
         raise InputError(f"{path}: importing {module_name} raised {type(error).__name__}: {text}") from error
-    if not callable(found):
-        raise InputError(f"{path}: must be a function, not {type(found).__name__}")
+    require(callable(found), f"{path}: must be a function, not {type(found).__name__}")
     return found
