@@ -8,9 +8,10 @@ import argparse
 from collections.abc import Sequence
 
 from data.errors import require
+from experiments.ablation.config import load_ablation
 from experiments.commands.options import OneLineParser
 from experiments.commands.process import run_command
-from experiments.speed.command_times import command_times, machine, show, sweep_times, update_rates
+from experiments.config.loader import load_config
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,14 +32,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     for name in ("updates", "repeats"):
         require(getattr(options, name) >= 1, f"--{name}: must be at least 1, not {getattr(options, name)}")
-    from experiments.ablation.config import load_ablation
-    from experiments.config.loader import load_config
-
     config, ablation = load_config(options.config, {}), load_ablation(options.ablation, {})
+    # Imported late: --help and a mistake in what was given are answered without loading JAX.
+    from experiments.speed.command_times import command_times, machine, show
+    from experiments.speed.update_speed import show_sweep_speed, show_update_speed
+
     show(f"{machine()}\n")
     command_times(options.config, options.repeats)
-    update_rates(config, options.updates, options.repeats)
-    sweep_times(ablation, options.updates, options.repeats)
+    show_update_speed(config, options.updates, options.repeats)
+    show_sweep_speed(ablation, options.updates, options.repeats)
     return 0
 
 

@@ -9,10 +9,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from data.errors import InputError
-from experiments.commands.functions import load_function
 from experiments.commands.options import parse
 from experiments.commands.process import run_command
-from experiments.commands.scale_options import scale_parser
+from experiments.commands.scale_options import load_function, scale_parser
 from experiments.scale_check import CheckError, check_expected, effective_scale
 
 

@@ -27,7 +27,7 @@ def run_command(command: Callable[[], int]) -> NoReturn:
     """
     gc.set_threshold(_COLLECT_AFTER)
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _SIGNALS:
             signal.signal(number, leave)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -1,8 +1,14 @@
-"""The options of `experiments.check_scale`."""
+"""What `experiments.check_scale` is given: its options, and the function of the user that they name."""
 
 import argparse
 import functools
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
+from data.errors import InputError, require, suggestion
 from experiments.commands.options import OneLineParser
 from experiments.scale_check import FRAMEWORKS, LAYOUTS, scale_names
 
@@ -56,3 +62,30 @@ def scale_parser() -> OneLineParser:
         "--expect", metavar="NAME", help="a name below, or a number: the exit code is 1 if the factor is another one"
     )
     return parser
+
+
+def load_function(path: str) -> Callable[..., Any]:
+    """The function named by `path`, package.module:function.
+
+    Raises:
+      InputError: there is none, or its module cannot be imported.
+    """
+    module_name, _, names = path.partition(":")
+    valid = module_name and names and not module_name.endswith(".py") and "/" not in module_name
+    require(valid, f"{path}: must be MODULE:FUNCTION, such as my_model.attention:attend")
+    if str(Path.cwd()) not in sys.path and "" not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found: Any = importlib.import_module(module_name)
+        for name in names.split("."):
+            if not hasattr(found, name):  # also triggers imports that a module delays
+                known = [n for n in dir(found) if n[0] != "_"]
+                raise InputError(f"{path}: there is no {name}{suggestion(name, known)}")
+            found = getattr(found, name)
+    except InputError:
+        raise
+    except (Exception, SystemExit) as error:
+        text = " ".join(str(error).split())
+        raise InputError(f"{path}: importing {module_name} raised {type(error).__name__}: {text}") from error
+    require(callable(found), f"{path}: must be a function, not {type(found).__name__}")
+    return found

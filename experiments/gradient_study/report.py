@@ -16,9 +16,9 @@ from experiments.gradient_study.tables import tables
 from experiments.reports.report import Report
 from experiments.statistics.claims import Claim, near
 from experiments.statistics.intervals import Interval
+from experiments.studies.command import HOW, verdict_table
 from experiments.studies.drawing import drawn
 from experiments.studies.events import write_report_events
-from experiments.studies.verdicts import HOW, verdict_table
 
 
 def write_report(folder: Path, study: Study, versions: Mapping[str, str]) -> list[Claim]:

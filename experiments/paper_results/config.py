@@ -2,10 +2,10 @@
 
 import importlib.resources
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from data.errors import InputError, is_file, suggestion
+from data.errors import is_file, require, suggestion
 from data.yaml_file import read_yaml
 from experiments.config.loader import load_as, make_as
 from model.config import check, setting
@@ -14,12 +14,33 @@ PAPERS = ("entropy", "logit_size", "mup")
 MAX_SEEDS = 1000
 
 
+@dataclass(frozen=True)
+class _Checked:
+    """A config whose values are checked against the bounds of their settings.
+
+    The bound `rising` of a list is (count, low, high): it must hold so many numbers or more, rising, from low to high.
+    """
+
+    def __post_init__(self) -> None:
+        check(self)
+        for item in fields(self):
+            if "rising" in item.metadata:
+                least, low, high = item.metadata["rising"]
+                values = getattr(self, item.name)
+                in_order = len(values) >= least and list(values) == sorted(set(values))
+                if not in_order or not low <= values[0] <= values[-1] <= high:
+                    rule = f"must be {least} or more rising numbers from {low:g} to {high:g}"
+                    raise ValueError(f"{item.name}: {rule}, not {list(values)}")
+
+
 @dataclass(frozen=True, kw_only=True)
-class EntropyConfig:
+class EntropyConfig(_Checked):
     """Zhai et al. 2023, theorem 3.1: the least entropy that a row of attention can have."""
 
-    norms: tuple[float, ...] = setting((0.5, 1.0, 2.0, 4.0, 8.0), "norms r of the extremal rows")
-    lengths: tuple[int, ...] = setting((6, 10), "lengths T of the extremal rows")
+    norms: tuple[float, ...] = setting(
+        (0.5, 1.0, 2.0, 4.0, 8.0), "norms r of the extremal rows", rising=(1, 0.0, 1000.0)
+    )
+    lengths: tuple[int, ...] = setting((6, 10), "lengths T of the extremal rows", rising=(1, 2, 10_000))
     rows: int = setting(1_000_000, "random rows", low=1, high=1_000_000_000)
     d_head: int = setting(64, "components of a head, in the real runs", low=1, high=4096)
     seeds: int = setting(3, "real runs of each scale", low=1, high=MAX_SEEDS)
@@ -27,20 +48,19 @@ class EntropyConfig:
     batch: int = setting(256, "sentences an update", low=1, high=1_000_000)
     records: int = setting(24, "steps at which rows are recorded", low=2, high=1000)
 
-    def __post_init__(self) -> None:
-        check(self)
-        _check_rising("norms", self.norms, 1, 0.0, 1000.0)
-        _check_rising("lengths", self.lengths, 1, 2, 10_000)
-
 
 @dataclass(frozen=True, kw_only=True)
-class LogitSizeConfig:
+class LogitSizeConfig(_Checked):
     """Wortsman et al. 2023, figure 10: the loss of a model whose attention logits are held at a given size."""
 
     kappas: tuple[float, ...] = setting(
-        (0.1, 0.3, 1.0, 2.0, 4.0, 10.0, 100.0, 1000.0, 10_000.0), "sizes kappa of the logits, rising"
+        (0.1, 0.3, 1.0, 2.0, 4.0, 10.0, 100.0, 1000.0, 10_000.0),
+        "sizes kappa of the logits, rising",
+        rising=(3, 1e-6, 1e9),
     )
-    learning_rates: tuple[float, ...] = setting((0.003, 0.01, 0.03), "learning rates; the best of each kappa counts")
+    learning_rates: tuple[float, ...] = setting(
+        (0.003, 0.01, 0.03), "learning rates; the best of each kappa counts", rising=(1, 1e-9, 1e3)
+    )
     clauses: int = setting(1, "train on sentences of so many clauses; 0 for all", low=0, high=100)
     d_head: int = setting(16, "components of a head", low=1, high=4096)
     seeds: int = setting(5, "models of each kappa and learning rate", low=2, high=MAX_SEEDS)
@@ -48,17 +68,12 @@ class LogitSizeConfig:
     batch: int = setting(256, "sentences an update", low=1, high=1_000_000)
     sentences: int = setting(1024, "sentences of the evaluation set", low=1, high=1_000_000)
 
-    def __post_init__(self) -> None:
-        check(self)
-        _check_rising("kappas", self.kappas, 3, 1e-6, 1e9)
-        _check_rising("learning_rates", self.learning_rates, 1, 1e-9, 1e3)
-
 
 @dataclass(frozen=True, kw_only=True)
-class MupConfig:
+class MupConfig(_Checked):
     """Yang et al. 2022: the coordinate check of attention's logits under 1/d, beside 1/sqrt(d)."""
 
-    sizes: tuple[int, ...] = setting((4, 8, 16, 32, 64, 128, 256), "values of d_head, rising")
+    sizes: tuple[int, ...] = setting((4, 8, 16, 32, 64, 128, 256), "values of d_head, rising", rising=(2, 1, 4096))
     clauses: int = setting(1, "train on sentences of so many clauses; 0 for all", low=0, high=100)
     seeds: int = setting(12, "models of each size and scale", low=2, high=MAX_SEEDS)
     steps: int = setting(500, "updates", low=1, high=1_000_000)
@@ -66,13 +81,9 @@ class MupConfig:
     learning_rate: float = setting(1e-2, "largest learning rate, the same for all", low=0.0, high=1e3)
     sentences: int = setting(512, "sentences on which the scores are measured", low=1, high=1_000_000)
 
-    def __post_init__(self) -> None:
-        check(self)
-        _check_rising("sizes", self.sizes, 2, 1, 4096)
-
 
 @dataclass(frozen=True, kw_only=True)
-class PapersConfig:
+class PapersConfig(_Checked):
     """Everything that `experiments.papers` repeats."""
 
     COMMAND = "papers"
@@ -84,7 +95,7 @@ class PapersConfig:
     mup: MupConfig = field(default_factory=MupConfig)
 
     def __post_init__(self) -> None:
-        check(self)
+        super().__post_init__()
         if not self.papers or not set(self.papers) <= set(PAPERS) or len(set(self.papers)) < len(self.papers):
             raise ValueError(f"papers: must be some of {', '.join(PAPERS)}, each once, not {list(self.papers)}")
 
@@ -97,15 +108,8 @@ def load_papers(name: str | None, overrides: Mapping[str, str]) -> PapersConfig:
     """
     if name is None or is_file(Path(name)):
         return load_as(PapersConfig, name, overrides)
-    own = importlib.resources.files("configs") / "papers"
-    names = sorted(item.name for item in own.iterdir() if item.name.endswith(".yaml"))
-    for candidate in (name, f"{name}.yaml"):
-        if candidate in names:
-            document = read_yaml(Path(str(own / candidate)), f"configs/papers/{candidate}")
-            return make_as(PapersConfig, document, overrides)
-    raise InputError(f"{name}: no such config file{suggestion(name, names)}")
-
-
-def _check_rising(name: str, values: tuple[float, ...], least: int, low: float, high: float) -> None:
-    if len(values) < least or list(values) != sorted(set(values)) or not low <= values[0] <= values[-1] <= high:
-        raise ValueError(f"{name}: must be {least} or more rising numbers from {low:g} to {high:g}, not {list(values)}")
+    folder = Path(str(importlib.resources.files("configs"))) / "papers"
+    names = sorted(path.name for path in folder.glob("*.yaml"))
+    found = name if name in names else f"{name}.yaml"
+    require(found in names, f"{name}: no such config file{suggestion(name, names)}")
+    return make_as(PapersConfig, read_yaml(folder / found, f"configs/papers/{found}"), overrides)

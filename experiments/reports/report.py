@@ -33,9 +33,9 @@ class Report:
         self.images: dict[str, bytes] = {}
         """The PNG of every figure so far."""
 
-    def heading(self, text: str) -> None:
-        """A heading of the second level."""
-        self._parts.append(f"## {text}")
+    def heading(self, text: str, *paragraphs: str) -> None:
+        """A heading of the second level, and the first paragraphs under it."""
+        self._parts += [f"## {text}", *paragraphs]
 
     def text(self, *paragraphs: str) -> None:
         """Paragraphs of Markdown."""
@@ -61,18 +61,13 @@ class Report:
     def csv(self, name: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """A table saved as `name.csv`, with seven digits of each number."""
         buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows([f"{cell:.7g}" if isinstance(cell, float) else cell for cell in row] for row in rows)
+        lines = [[f"{cell:.7g}" if isinstance(cell, float) else cell for cell in row] for row in rows]
+        csv.writer(buffer, lineterminator="\n").writerows([header, *lines])
         write_text(self.folder / f"{name}.csv", buffer.getvalue())
-
-    def markdown(self) -> str:
-        """The report so far."""
-        return "\n\n".join(self._parts) + "\n"
 
     def save(self) -> None:
         """Write `report.md`."""
-        write_text(self.folder / "report.md", self.markdown())
+        write_text(self.folder / "report.md", "\n\n".join(self._parts) + "\n")
 
 
 def escaped(text: str) -> str:

@@ -1,5 +1,10 @@
-"""Updates a second of several ways to write the same training, measured in turns."""
+"""Several ways to write the same training, measured in turns: of one config, and of a part of an ablation.
 
+The other way to train a part of an ablation is the usual one: one training after the other, in a Python loop over a
+jitted update of a model that computes every row.
+"""
+
+import statistics
 import time
 from collections.abc import Callable, Mapping
 
@@ -8,8 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from data.sampler import Batch, SamplerTables, training_tables
-from data.world import World
+from data.world import load_world
+from experiments.ablation.config import AblationConfig
+from experiments.ablation.plan import Group, make_plan
 from experiments.config.schema import Config
+from experiments.speed.command_times import show
 from experiments.training.ensemble import Ensemble
 from experiments.training.hyperparameters import (
     Hyperparameters,
@@ -19,9 +27,12 @@ from experiments.training.hyperparameters import (
     init_state,
     training_spec,
 )
+from experiments.training.record import one_run
 from experiments.training.update import Loss, masked_row_loss, train_steps
 from model.functional import Model, apply, cross_entropy
 
+_SWEPT_RUNS = 4
+"""Of each program of an ablation, so many runs are timed."""
 Run = Callable[[int], object]
 """Makes this many updates of every run, and waits until they are done."""
 
@@ -37,16 +48,57 @@ def every_row_loss(model: Model, batch: Batch) -> jax.Array:
     return cross_entropy(masked_BV, batch.target_B).mean()
 
 
-def measure_update_speed(config: Config, world: World, updates: int, repeats: int) -> dict[str, list[float]]:
-    """Updates a second of each way, `repeats` times; all on the same devices and the same data."""
+def show_update_speed(config: Config, updates: int, repeats: int) -> None:
+    """Updates a second: as trained, and with every row computed; both on the same devices and the same data."""
     losses: dict[str, Loss] = {"masked rows only, as trained": masked_row_loss, "every row computed": every_row_loss}
+    world = load_world(config.world)
     spec, tables = training_spec(config, world), training_tables(world, config.task.masked)
-    runs = {name: ensemble_run(spec, hyperparameters(config), tables, loss) for name, loss in losses.items()}
-    seconds = seconds_in_turns(runs, updates, repeats)
-    return {name: [updates * config.seeds / one for one in times] for name, times in seconds.items()}
+    runs = {name: _ensemble_run(spec, hyperparameters(config), tables, loss) for name, loss in losses.items()}
+    seconds = _seconds_in_turns(runs, updates, repeats)
+    rates = {name: [updates * config.seeds / one for one in times] for name, times in seconds.items()}
+    medians = {name: statistics.median(values) for name, values in rates.items()}
+    show(f"updates a second (batch {config.train.batch})")
+    for name, values in rates.items():
+        ratio = medians[name] / medians["every row computed"]
+        show(f"  {name:32s} {medians[name]:8,.0f}   {ratio:5.1f} x   ({min(values):,.0f} to {max(values):,.0f})")
 
 
-def ensemble_run(
+def show_sweep_speed(ablation: AblationConfig, updates: int, repeats: int) -> None:
+    """Seconds for a part of an ablation: as one ensemble, and one training after the other with every row computed."""
+    plan = make_plan(ablation)
+    show(f"\na part of an ablation, {_SWEPT_RUNS} runs of each program, {updates} updates each (compiling left out);")
+    show(f"the ensemble uses all {jax.device_count()} devices, one after the other uses one of them")
+    totals = dict.fromkeys(("as one ensemble", "one after the other"), 0.0)
+    for group in plan.groups:
+        measured = _sweep_seconds(group, updates, repeats)
+        seconds = {name: statistics.median(values) for name, values in measured.items()}
+        _show_sweep(f"d_head {group.spec.model.d_head}", seconds)
+        totals = {name: totals[name] + seconds[name] for name in totals}
+    _show_sweep("all", totals)
+
+
+def _show_sweep(name: str, seconds: dict[str, float]) -> None:
+    ours, plain = seconds["as one ensemble"], seconds["one after the other"]
+    show(f"  {name:12s} as one ensemble {ours:6.1f} s   one after the other {plain:6.1f} s   {plain / ours:5.1f} x")
+
+
+def _sweep_seconds(group: Group, updates: int, repeats: int) -> dict[str, list[float]]:
+    """Seconds for so many updates of the first, last and some between of a group's runs, each way `repeats` times.
+
+    Both ways train the same runs on the same sentences; compilation and the first states are left out of both. The
+    ensemble uses all devices, the plain loop the first alone.
+    """
+    chosen = np.unique(np.linspace(0, len(group.runs) - 1, _SWEPT_RUNS).round().astype(int))
+    values = hyperparameters(*(group.runs[i].config for i in chosen))
+    tables = training_tables(group.shared.world, group.config.task.masked)
+    ways = {
+        "as one ensemble": _ensemble_run(group.spec, values, tables),
+        "one after the other": _plain_loop(group.spec, values, tables),
+    }
+    return _seconds_in_turns(ways, updates, repeats)
+
+
+def _ensemble_run(
     spec: TrainingSpec, values: Hyperparameters, tables: SamplerTables, loss: Loss = masked_row_loss
 ) -> Run:
     """Updates of all runs at once, on all devices, as a training makes them."""
@@ -65,7 +117,27 @@ def ensemble_run(
     )
 
 
-def seconds_in_turns(runs: Mapping[str, Run], updates: int, repeats: int) -> dict[str, list[float]]:
+def _plain_loop(spec: TrainingSpec, values: Hyperparameters, tables: SamplerTables) -> Run:
+    placed_tables = jax.device_put(tables)
+    placed = [jax.device_put(one_run(values, number)) for number in range(len(values.seed))]
+    init = jax.jit(lambda one: init_state(spec, one))
+    starts = jax.block_until_ready([init(one) for one in placed])
+
+    @jax.jit
+    def update(tables: SamplerTables, one: Hyperparameters, state: TrainState, step: jax.Array) -> TrainState:
+        return train_steps(spec, tables, one, state, step, step + 1, loss=every_row_loss)[0]
+
+    def run(updates: int) -> None:
+        for one, start in zip(placed, starts, strict=True):
+            state = start
+            for step in range(updates):
+                state = update(placed_tables, one, state, np.int32(step))
+            jax.block_until_ready(state)
+
+    return run
+
+
+def _seconds_in_turns(runs: Mapping[str, Run], updates: int, repeats: int) -> dict[str, list[float]]:
     """Seconds that each way takes for so many updates, `repeats` times, in turns so that conditions are equal."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for repeat in range(repeats + 1):

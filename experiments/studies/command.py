@@ -4,15 +4,16 @@
     STUDY.run(config, "gradients")                  measures in runs/gradients-001, then reports
     STUDY.report_anew("runs/gradients-001")         reports once more, from measured.npz alone: in seconds
 
-A report is written from the saved measurements alone, so it can be improved without measuring again.
+A report is written from the saved measurements alone, so it can be improved without measuring again. Predictions are
+shown before the measurement, and their verdicts after it: a page, a table of the report, lines on the terminal.
 """
 
 import importlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -20,11 +21,17 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from data.world import load_world
 from experiments.commands.console import say
 from experiments.config.loader import to_yaml
+from experiments.reports.report import Report
 from experiments.run_directory.files import write_text, writing
 from experiments.run_directory.folders import make_run_directory, run_lock
-from experiments.statistics.claims import Claim
-from experiments.studies.saved import read_saved, write_saved
-from experiments.studies.verdicts import predictions_page, print_verdicts
+from experiments.statistics.claims import Claim, counted, overall
+from experiments.studies.saved import Found, read_saved, write_saved
+
+HOW = (
+    "In brackets: 95 % interval, by bootstrap over seeds. Confirmed: the whole interval agrees with the prediction."
+    " Refuted: the whole interval contradicts it. Undecided: it does both, or there is none"
+)
+"""How to read the table of verdicts."""
 
 
 class StudyConfig(Protocol):
@@ -33,9 +40,6 @@ class StudyConfig(Protocol):
     @property
     def world(self) -> str:
         """Name or path of its world."""
-
-
-Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -107,8 +111,39 @@ class StudyCommand(Generic[Found]):
         return self._print(console, folder, claims, began)
 
     def _print(self, console: Console, folder: Path, claims: list[Claim], began: float) -> int:
+        """Print the verdict on every prediction, and the claims that it rests on; gives the exit code."""
         console.print()
-        print_verdicts(console, claims, self.print_confirmed)
+        say(console, f"{len(claims)} statements: {counted(claims)}")
+        subjects = list(dict.fromkeys(claim.subject for claim in claims))
+        width = max(map(len, subjects))
+        for name in subjects:
+            own = of_subject(claims, name)
+            say(console, f"  {name:{width}} {overall(own)}")
+            for one in own:
+                if self.print_confirmed or one.verdict != "confirmed":
+                    found = f"predicted {one.predicted}, measured {one.found}: {one.verdict}"
+                    say(console, f"    {one.statement}: {found}", "dim" if one.verdict == "confirmed" else "")
         console.print()
         say(console, f"{time.perf_counter() - began:.0f} s. The report is in  {folder / 'report.md'}")
         return 0
+
+
+def predictions_page(title: str, predictions: Mapping[str, str]) -> str:
+    """The report as it stands before anything is measured: the predictions alone."""
+    lines = [f"* **{name}** {text}" for name, text in predictions.items()]
+    return "\n\n".join([f"# {title}", "Being measured. What is predicted:", "\n".join(lines)]) + "\n"
+
+
+def verdict_table(report: Report, predictions: Mapping[str, str], claims: Sequence[Claim]) -> None:
+    """Every prediction with its verdict, and below it the claims that it rests on."""
+    rows = []
+    for name, text in predictions.items():
+        if own := of_subject(claims, name):
+            rows.append([f"**{name}**", f"**{text}**", "", "", f"**{overall(own)}**"])
+            rows += [["", one.statement, one.predicted, str(one.found), one.verdict] for one in own]
+    report.table(["", "what", "predicted", "measured", "verdict"], rows)
+
+
+def of_subject(claims: Sequence[Claim], name: str) -> list[Claim]:
+    """The claims about one subject."""
+    return [claim for claim in claims if claim.subject == name]

@@ -1,24 +1,49 @@
-"""The option that all studies share: `--report RUN`."""
+"""The command line of a study: one option for each value of its config, and `--report RUN`."""
 
-import argparse
-from collections.abc import Mapping
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from data.errors import require
+from experiments.commands.options import OneLineParser, add_run_options, only_printed, parse
 
 
-def add_report_option(parser: argparse.ArgumentParser) -> None:
-    """Add `--report`."""
-    about = "write the report of an earlier run anew, from what it measured; takes seconds, and no other option"
-    parser.add_argument("--report", metavar="RUN", help=about)
+def run_study(
+    module: str,
+    parser: OneLineParser,
+    arguments: Sequence[str] | None,
+    schema: type,
+    load: Callable[[str, Mapping[str, str]], object],
+    called: str | None = None,
+) -> int:
+    """Measure and report, or report anew, as the command line says; returns the exit code.
 
-
-def report_only(options: argparse.Namespace, overrides: Mapping[str, str]) -> bool:
-    """Whether nothing is to be measured.
+    Args:
+      module: where the `STUDY` is (a `StudyCommand`). It is imported after the options are read: it loads much, and
+        `--help` and a mistake in the config are to be answered at once.
+      parser: of the command, by `config_parser`; it gains the options that studies share.
+      arguments: of the command line; None for the process's own.
+      schema: the dataclass of the config.
+      load: makes the config of a config file's name and the values given as options, by dotted name.
+      called: what run directories are called, `runs/<called>-001`; by default as the config file.
 
     Raises:
-      InputError: `--report` beside an option that it does not go with.
+      InputError: a mistake in what was given, such as `--report` beside an option that it does not go with.
     """
-    given = [*overrides, *([] if options.run_dir is None else ["run-dir"]), ""]
-    says = f"--report: the settings are those of the run that is reported; leave out --{given[0]}"
-    require(options.report is None or not given[0], says)
-    return options.report is not None
+    add_run_options(parser, called or "NAME")
+    about = "write the report of an earlier run anew, from what it measured; takes seconds, and no other option"
+    parser.add_argument("--report", metavar="RUN", help=about)
+    options, overrides = parse(parser, arguments, schema)
+    if options.report is not None:
+        given = [*overrides, *([] if options.run_dir is None else ["run-dir"]), ""]
+        says = f"--report: the settings are those of the run that is reported; leave out --{given[0]}"
+        require(not given[0], says)
+        return int(importlib.import_module(module).STUDY.report_anew(options.report))
+    config = load(options.config, overrides)
+    if only_printed(options, config):
+        return 0
+    from experiments.training import runtime  # imported late: it loads JAX
+
+    runtime.prepare()
+    study = importlib.import_module(module).STUDY
+    return int(study.run(config, called or Path(options.config).stem, options.run_dir))

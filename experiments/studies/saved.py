@@ -46,7 +46,7 @@ def read_saved(folder: Path, command: str, kind: type[Found]) -> tuple[Found, di
     try:
         check_version(path, arrays["version"].item(), "study")
         versions = dict(zip(arrays["versions/names"].tolist(), arrays["versions/numbers"].tolist(), strict=True))
-        return typing.cast(Found, from_arrays(arrays, kind, "found")), versions
+        return from_arrays(arrays, kind, "found"), versions
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: is not what experiments.{command} writes ({error}); measure anew") from None
 
@@ -54,11 +54,11 @@ def read_saved(folder: Path, command: str, kind: type[Found]) -> tuple[Found, di
 def to_arrays(value: object, name: str) -> Arrays:
     """The arrays of a value, named by their place in it, after `name`."""
     if dataclasses.is_dataclass(value):
-        parts = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        parts: Mapping[Any, object] = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     elif isinstance(value, Mapping):
-        parts = {str(key): part for key, part in value.items()}
+        parts = value
     elif isinstance(value, tuple) and value and dataclasses.is_dataclass(value[0]):
-        parts = {str(place): part for place, part in enumerate(value)}
+        parts = dict(enumerate(value))
     else:
         return {} if value is None else {name: np.asarray(value)}
     return {key: array for part, inner in parts.items() for key, array in to_arrays(inner, f"{name}/{part}").items()}

@@ -24,7 +24,7 @@ from experiments.commands.console import say
 from experiments.gradient_study.config import GradientConfig
 from experiments.gradient_study.session import STUDY as GRADIENTS
 from experiments.paper_results.config import PapersConfig
-from experiments.paper_results.session import STUDY as PAPERS
+from experiments.paper_results.report import STUDY as PAPERS
 from experiments.studies import command as study_command
 from experiments.training.checkpoints import Checkpoints
 from experiments.training.record import TrainingTime

@@ -24,20 +24,14 @@ from data.world import load_world
 from experiments import papers
 from experiments.config.schema import Config, EvaluateConfig
 from experiments.measuring.excess import EvaluationSet, make_evaluation_set
-from experiments.paper_results import (
-    coordinate_check,
-    entropy_bound,
-    entropy_theorem,
-    logit_knee,
-    logit_size,
-    sigma_growth,
-)
+from experiments.paper_results import arms, measurements, results
 from experiments.paper_results.arms import of_clauses, sweep
 from experiments.paper_results.config import PAPERS, PapersConfig, load_papers
-from experiments.paper_results.session import STUDY
+from experiments.paper_results.report import STUDY
 from experiments.statistics.intervals import short
 from experiments.training.hyperparameters import init_state, training_spec
 from experiments.training.record import one_run
+from model.config import ModelConfig
 from model.functional import Model, apply
 
 ROOT = Path(__file__).parents[2]
@@ -49,13 +43,13 @@ ROOT = Path(__file__).parents[2]
 )
 def test_the_bound_and_its_extremal_row_against_written_numbers(keys, expected):
     for norm, number in zip((0.5, 1.0, 2.0, 4.0, 8.0), expected, strict=True):
-        row = entropy_theorem.extremal_row(norm, keys)
+        row = measurements.extremal_row(norm, keys)
         assert row.sum() == pytest.approx(0, abs=1e-12)
         assert np.linalg.norm(row) == pytest.approx(norm)
         weights = np.exp(row) / np.exp(row).sum()
-        assert round(float(entropy_theorem.entropy_bound(np.float64(norm), np.int64(keys))), 5) == number
+        assert round(float(results.entropy_bound(np.float64(norm), np.int64(keys))), 5) == number
         assert round(float(-(weights * np.log(weights)).sum()), 5) == number
-        found = entropy_bound._extremal(norm, keys)
+        found = measurements._extremal(norm, keys)
         assert (found.bound_N, found.entropy_N) == (pytest.approx([number], abs=6e-6),) * 2
 
 
@@ -66,14 +60,14 @@ def test_the_bound_is_the_least_entropy_of_all_directions(norm):
     plane = np.array([[1, -1, 0], [1, 1, -2]]) / np.sqrt([[2], [6]])
     scores = norm * np.stack([np.cos(angle), np.sin(angle)], axis=1) @ plane
     weights = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
-    least = entropy_theorem.entropy(weights).min()
-    assert least == pytest.approx(float(entropy_theorem.entropy_bound(np.float64(norm), np.int64(3))), rel=1e-6)
+    least = measurements.entropy(weights).min()
+    assert least == pytest.approx(float(results.entropy_bound(np.float64(norm), np.int64(3))), rel=1e-6)
 
 
 def test_random_rows_come_near_the_bound_and_stay_above_it():
-    rows = entropy_bound.random_rows(250_001, 1)
+    rows = measurements.random_rows(250_001, 1)
     assert len(rows.norm_N) == 250_001
-    assert set(rows.keys_N.tolist()) == set(entropy_bound.ROW_LENGTHS)
+    assert set(rows.keys_N.tolist()) == set(measurements.ROW_LENGTHS)
     assert 0.09 < rows.norm_N.min() < 0.11
     assert 30 < rows.norm_N.max() < 32
     away_N = rows.entropy_N - rows.bound_N
@@ -94,7 +88,7 @@ def test_recorded_rows_are_those_of_every_run_row_and_head():
     training = SimpleNamespace(data=SimpleNamespace(probes=SimpleNamespace(tokens_GK=tokens_GK)))
     forward = SimpleNamespace(scores_BHQK=scores, weights_BHQK=weights)
     record = SimpleNamespace(measurement=SimpleNamespace(observation=SimpleNamespace(forward=forward)))
-    rows = entropy_bound.recorded_rows(training, record)
+    rows = measurements.recorded_rows(training, record)
     expected = []
     for g, r, h in itertools.product(range(3), range(2), range(2)):
         words = int((tokens_GK[g] != PAD).sum())
@@ -106,13 +100,13 @@ def test_recorded_rows_are_those_of_every_run_row_and_head():
 
 
 def test_a_row_below_the_bound_refutes_it():
-    good = entropy_bound.random_rows(100, 0)
+    good = measurements.random_rows(100, 0)
     entropy_N = good.entropy_N.copy()
     entropy_N[7] = good.bound_N[7] - 1e-4
     bad = dataclasses.replace(good, entropy_N=entropy_N)
-    extremal = entropy_theorem.Rows(*(np.asarray([value]) for value in (6, 0.5, 1.76572, 1.7658)))
-    result = entropy_theorem.EntropyResult(extremal, bad.distance(1e-12), {"none": good})
-    claims = entropy_theorem.claims(result)
+    extremal = results.Rows(*(np.asarray([value]) for value in (6, 0.5, 1.76572, 1.7658)))
+    result = results.EntropyResult(extremal, bad.distance(1e-12), {"none": good})
+    claims = result.claims()
     assert [claim.verdict for claim in claims] == ["refuted", "refuted", "confirmed"]
     assert [claim.found.estimate for claim in claims[:2]] == pytest.approx([8e-5, -1e-4])
 
@@ -135,7 +129,7 @@ def test_held_scores_are_kappa_sqrt_d_times_a_cosine(qk_model):
     """By g(z) itself, of the projections that the model makes of its inputs."""
     model, batch = qk_model
     kappa, d = 3.0, model.config.d_head
-    held_model = dataclasses.replace(logit_size.held(model), scale=kappa * d**0.5)
+    held_model = dataclasses.replace(arms.held(model), scale=kappa * d**0.5)
     attention = {name: value for name, value in held_model.params["attention"].items() if name != "gain"}
     params = {**held_model.params, "attention": attention}
     plain = model_of(dataclasses.replace(model.config, qk_norm=False), params, 1.0)
@@ -155,7 +149,7 @@ def test_no_gradient_reaches_the_held_gain(qk_model):
     params = model.params
 
     def loss_of(params):
-        return logit_size.held_loss(dataclasses.replace(model, params=params), batch)
+        return arms.held_loss(dataclasses.replace(model, params=params), batch)
 
     gradient = fast_jit(jax.grad(loss_of))(params)
     assert not np.asarray(gradient["attention"]["gain"]).any()
@@ -173,7 +167,7 @@ def test_the_guess_of_a_model_that_does_not_attend():
     held_out[4, 1] = 1
     masked_E = np.array([1, 1, 2, 3, 1])
     examples = EvaluationSet(np.zeros((5, 4), int), masked_E, posterior_EV, np.concatenate([share_EG, held_out], 1))
-    assert logit_size.blind_excess(examples) == pytest.approx(np.log(2) / 3, rel=1e-6)
+    assert arms.blind_excess(examples) == pytest.approx(np.log(2) / 3, rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -186,8 +180,8 @@ def test_the_guess_of_a_model_that_does_not_attend():
     ],
 )
 def test_the_place_of_the_knee(excess, expected):
-    arms = [np.full((2, 4), value) for value in excess]
-    np.testing.assert_allclose(logit_knee.knee((1, 10, 100), *arms), [expected, expected])
+    excess_AS = [np.full((2, 4), value) for value in excess]
+    np.testing.assert_allclose(results.knee((1, 10, 100), *excess_AS), [expected, expected])
 
 
 def logit_size_result(levels, blind):
@@ -195,7 +189,7 @@ def logit_size_result(levels, blind):
     spread_S = np.array([0.95, 1.0, 1.0, 1.05])
     best_AS = np.asarray(levels)[:, None] * spread_S
     kappas = (0.1, 1.0, 10.0, 1000.0, 10_000.0)
-    return logit_knee.LogitSizeResult(kappas, (0.1, 0.2), 16, np.stack([3 * best_AS, best_AS], 1), blind, 0)
+    return results.LogitSizeResult(kappas, (0.1, 0.2), 16, np.stack([3 * best_AS, best_AS], 1), blind, 0)
 
 
 @pytest.mark.parametrize(
@@ -210,7 +204,7 @@ def logit_size_result(levels, blind):
 def test_verdicts_on_the_size_of_logits(levels, verdicts):
     result = logit_size_result(levels, blind=1.0)
     assert result.best_A.tolist() == [1] * 5
-    assert [claim.verdict for claim in logit_knee.claims(result)] == verdicts
+    assert [claim.verdict for claim in result.claims()] == verdicts
 
 
 def test_sigma_is_the_std_of_a_rows_scores():
@@ -219,7 +213,7 @@ def test_sigma_is_the_std_of_a_rows_scores():
     tokens_EK, masked_E = rng.integers(1, 19, (10, 7)), rng.integers(0, 4, 10)
     tokens_EK[:4, 5:] = PAD
     examples = EvaluationSet(tokens_EK, masked_E, None, None)
-    found = fast_jit(lambda model: coordinate_check.sigma(model, examples, trained=5))(model)
+    found = fast_jit(lambda model: arms.sigma(model, examples, trained=5))(model)
     scores = fast_jit(lambda model: apply(model, tokens_EK, masked_E[:, None]).scores_BHQK)(model)
     variances = [
         np.var(np.asarray(scores[e, h, 0], float)[tokens_EK[e] != PAD])
@@ -244,15 +238,15 @@ def test_exponents_of_power_laws():
     sizes, spread_S = (4, 16, 64), np.array([0.9, 1.0, 1.0, 1.2, 1.1])
     before = [[d**-0.5 * spread_S, spread_S] for d in sizes]
     after = [[spread_S, d**0.3 * spread_S] for d in sizes]
-    result = sigma_growth.MupResult(sizes, np.asarray(before), np.asarray(after), 0)
-    assert [claim.verdict for claim in sigma_growth.claims(result)] == ["confirmed"] * 4
-    assert result.exponent(result.before_DCS, "inverse").estimate == pytest.approx(-0.5)
-    assert result.exponent(result.after_DCS, "inverse_sqrt").low == pytest.approx(0.3)
-    ratios, p_D = sigma_growth.differences(result)
+    result = results.MupResult(sizes, np.asarray(before), np.asarray(after), 0)
+    assert [claim.verdict for claim in result.claims()] == ["confirmed"] * 4
+    assert result.exponents(result.before_DCS)[0].estimate == pytest.approx(-0.5)
+    assert result.exponents(result.after_DCS)[1].low == pytest.approx(0.3)
+    ratios, p_D = result.differences()
     assert [ratio.estimate for ratio in ratios] == pytest.approx([d**0.3 for d in sizes])
     np.testing.assert_allclose(p_D, 3 * 2 / 2**5)  # all 5 seeds agree; Holm: three sizes
     turned = dataclasses.replace(result, before_DCS=1 / result.before_DCS, after_DCS=result.before_DCS)
-    assert [claim.verdict for claim in sigma_growth.claims(turned)] == [
+    assert [claim.verdict for claim in turned.claims()] == [
         "refuted",
         "confirmed",
         "refuted",
@@ -288,14 +282,14 @@ def test_arms_of_every_size_of_logits():
             "seed": "7",
         },
     )
-    found = logit_size.arms_of(config)
+    found = arms.logit_size_arms(config)
     assert found[:5] == [(7, 0.1, 2.5), (8, 0.1, 2.5), (7, 0.2, 2.5), (8, 0.2, 2.5), (7, 0.1, 5.0)]
     assert len(found) == 12
     assert found[-1] == (8, 0.2, 500.0)
 
 
 def test_arms_of_one_program():
-    config = coordinate_check.experiment(PapersConfig(), PapersConfig().mup, 8)
+    config = arms.experiment(PapersConfig(), PapersConfig().mup, ModelConfig(d_head=8, d_mlp=0))
     values = sweep(config, [(5, 1e-3, 0.25), (6, 1e-2, 2.0)])
     assert values.seed.tolist() == [5, 6]
     np.testing.assert_allclose([values.learning_rate, values.scale], [[1e-3, 1e-2], [0.25, 2.0]])
@@ -375,7 +369,7 @@ def test_the_report_has_every_paper(report):
     code, folder, shown = report
     text = (folder / "report.md").read_text(encoding="utf-8")
     assert code == 0
-    for name in (entropy_theorem.NAME, logit_knee.NAME, sigma_growth.NAME):
+    for name in results.PREDICTIONS:
         assert text.count(name.partition(" (")[0]) > 1
         assert name in shown
     assert len(re.findall(r"\| (confirmed|refuted|undecided) \|", text)) == 12
@@ -420,13 +414,16 @@ def test_sigma_at_the_start_is_that_of_fresh_models(report):
     """Measured anew from the seed, outside the ensemble."""
     _, folder, _ = report
     config = load_papers(None, TINY)
-    own, world = coordinate_check.experiment(config, config.mup, 8), of_clauses(load_world(config.world), 1)
+    own, world = (
+        arms.experiment(config, config.mup, ModelConfig(d_head=8, d_mlp=0)),
+        of_clauses(load_world(config.world), 1),
+    )
     static, examples = training_spec(own, world), make_evaluation_set(own, world)
     lines = [line.split(",") for line in (folder / "mup.csv").read_text(encoding="utf-8").splitlines()]
     for seed in (0, 1):
         written = next(float(line[3]) for line in lines if line[:3] == ["8", "inverse", str(seed)])
         params = init_state(static, one_run(sweep(own, [(seed, 0.01, 1 / 8)]), 0)).params
-        found = coordinate_check.sigma(Model(static.model, params, 1 / 8), examples, trained=64)
+        found = arms.sigma(Model(static.model, params, 1 / 8), examples, trained=64)
         assert float(found) == pytest.approx(written, rel=1e-4)
 
 
@@ -438,10 +435,9 @@ def test_real_models_learn_worse_with_large_logits():
          "logit_size.steps": "300", "logit_size.batch": "128", "logit_size.sentences": "256"},
     )  # fmt: skip
     done = []
-    arms = logit_size.prepare(config, load_world("english"))
-    result = logit_size.measure(config, arms, lambda: done.append(1))
+    result = arms.measure_logit_size(config, load_world("english"), lambda: done.append(1))
     excess_A = result.best_AS.mean(axis=1)
-    assert len(done) == logit_size.PIECES
+    assert len(done) == arms.CHUNKS
     assert excess_A[:2].max() < 0.1
     assert excess_A[2] > 5 * excess_A[1]
     assert 1.0 < result.blind < 2.0

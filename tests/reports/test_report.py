@@ -13,8 +13,8 @@ from experiments.reports.report import Report, escaped
 
 def test_a_report(tmp_path):
     report = Report(tmp_path, "A question")
-    report.heading("Part")
-    report.text("One.", "Two.")
+    report.heading("Part", "One.")
+    report.text("Two.")
     report.items(["a", "b"])
     report.table(["x", "y"], [[1, "p | q"], [2, "two\nlines"]])
     report.csv("numbers", ["d", "value"], [[4, 1 / 3], [16, "none"]])
@@ -39,7 +39,8 @@ def drawn():
 def test_a_figure_is_saved_twice_and_the_same_each_time(tmp_path):
     report = Report(tmp_path, "A question")
     report.figure("both", drawn(), "What it [shows]. More.")
-    assert "![What it (shows)](both.png)" in report.markdown()
+    report.save()
+    assert "![What it (shows)](both.png)" in (tmp_path / "report.md").read_text(encoding="utf-8")
     first = (tmp_path / "both.svg").read_bytes()
     assert report.images["both"] == (tmp_path / "both.png").read_bytes()
     Report(tmp_path, "").figure("both", drawn(), "")

@@ -178,7 +178,7 @@ def test_a_file_system_without_locks(tmp_path, monkeypatch):
 COMMANDS = [
     ("session.session.train", (Config(), "toy")),
     ("gradient_study.session.STUDY.run", (GradientConfig(), "gradients")),
-    ("paper_results.session.STUDY.run", (PapersConfig(),)),
+    ("paper_results.report.STUDY.run", (PapersConfig(),)),
 ]
 
 

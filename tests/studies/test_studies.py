@@ -17,9 +17,8 @@ from experiments.paper_results.config import PapersConfig
 from experiments.run_directory.files import read_npz, write_npz
 from experiments.statistics.claims import above, below
 from experiments.statistics.intervals import Interval
-from experiments.studies.command import StudyCommand
+from experiments.studies.command import StudyCommand, predictions_page
 from experiments.studies.saved import FILE, from_arrays, read_saved, to_arrays, write_saved
-from experiments.studies.verdicts import predictions_page
 
 
 @dataclasses.dataclass(frozen=True)
