@@ -14,7 +14,7 @@ from experiments.ablation.results import Results
 from experiments.measuring.metrics import TRAINED, meaning
 from experiments.run_directory.files import write_text
 from experiments.run_directory.summary_file import write_summary
-from experiments.tracking.event_writer import EventWriter, png_size
+from experiments.tracking.event_writer import EventWriter
 
 COMPARED = (
     TRAINED,
@@ -67,7 +67,7 @@ def write_report_events(folder: Path, images: Mapping[str, bytes]) -> None:
     with _new_events(folder) as writer:
         writer.text(0, "report", (folder / "report.md").read_text(encoding="utf-8"))
         for name, png in images.items():
-            writer.image(0, f"figures/{name}", png, png_size(png))
+            writer.image(0, f"figures/{name}", png)
 
 
 def _new_events(folder: Path) -> EventWriter:
