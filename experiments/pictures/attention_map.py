@@ -122,8 +122,12 @@ class Legend:
     def __init__(self, darkest: str, size: int, room: int, last: str) -> None:
         self._size, left, line = size, 0, 0
         self._items: list[tuple[int, int, str, str, int]] = []
-        marks = {"scale": (darkest, 6.5), "frame": ("relevant word", 1.6)}
-        marks |= {"dashes": ("[MASK], the masked place", 1.6), "": (last, 0)}
+        marks = {
+            "scale": (darkest, 6.5),
+            "frame": ("relevant word", 1.6),
+            "dashes": ("[MASK], the masked place", 1.6),
+            "": (last, 0),
+        }  # what is drawn, the text beside it, and the mark's width in letters
         for mark, (text, share) in marks.items():
             mark_width = round(share * size)
             width = mark_width + text_tile(text, size).width
