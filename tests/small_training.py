@@ -16,11 +16,17 @@ def small_config(world="english", steps=3, records=2, seeds=1):
     )
 
 
+PROBE = "a wolf prowled on the quiet shelf ."
 WHOLE = Config(
-    seed=3,
+    seed=5,
+    seeds=2,
+    probes=(PROBE,),
     model=ModelConfig(d_model=8, d_head=4, d_mlp=12, embedding_std=0.5),
-    train=TrainConfig(steps=12, batch=64),
+    train=TrainConfig(steps=20, batch=64),
     evaluate=EvaluateConfig(sentences=64),
-    track=TrackConfig(records=5, images=3),
+    track=TrackConfig(records=6, images=3, checkpoint_seconds=0.0),
 )
-"""With every part of a model; the compiler meets it once for all files that use it."""
+"""Two runs with every part of a model and a sentence of their own: what they leave is tested in `tests/tracking`."""
+STEPS = [0, 1, 2, 5, 10, 20]
+"""6 numbers from 1 to 21 in equal ratios, less 1, rounded: 0, .8, 2.4, 5.2, 10.4, 20."""
+PICTURED = [0, 2, 20]

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.pictures.attention_map import FINE, Grid, Legend, MapLabels, shortened, side_width
 from experiments.pictures.canvas import BLUES, INK, LINE, SOFT, Canvas, canvas, text_tile
-from experiments.pictures.grid import FINE, Grid, Legend, MapLabels, shortened, side_width
 
 _SHEET = 960 * FINE
 """Widest sheet of maps, as wide as a README shows."""
@@ -31,7 +31,7 @@ class _Sheet:
         self._pitch = max(grid.width, caption) + gap
         width = max(self._left + per_line * self._pitch - gap + pad, 420 * FINE)
         axes = "row: query, the masked word; column: key, a word it looks at"
-        legend = Legend("1", 20, width - 2 * pad, (("", axes),))
+        legend = Legend("1", 20, width - 2 * pad, axes)
         self.extra_at = pad, 56 + legend.height + extra // 2
         self._top, self._down, self._per_line = 56 + legend.height + extra + 44, grid.height + gap, per_line
         self._band = len(sides) * self._down - gap + grid.below + 64
@@ -58,13 +58,12 @@ class _Sheet:
 
 def _fit(maps: int, columns: int, caption: int, gap: int, room: int) -> tuple[int, int]:
     """How many maps a line, and how wide a cell: few lines, but cells no narrower than words need."""
-    lines = 1
-    while True:
+    for lines in itertools.count(1):
         per_line = math.ceil(maps / lines)
         wide = min(52 if lines == 1 else 44, ((room + gap) // per_line - gap) // columns)
         if per_line == 1 or (wide >= 24 and per_line * (caption + gap) <= room + gap):
-            return per_line, max(wide, 16)
-        lines += 1
+            break
+    return per_line, max(wide, 16)
 
 
 def film_strip(maps: Sequence[NDArray[np.floating]], steps: Sequence[int], labels: MapLabels, title: str) -> bytes:

@@ -1,5 +1,6 @@
 """The film of a sentence: a saved run's parameters at its recorded steps, through the model's forward pass."""
 
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import InputError, is_taken, printable
+from data.errors import is_taken, printable, reporting_os_errors, require
 from data.inference import relevant_words
 from data.vocabulary import PAD
 from data.world import load_world
@@ -35,25 +36,20 @@ def make_film(run: str, sentence: str, steps: int, out: str | None = None) -> li
     saved = load_run(run)
     saved = next(iter(saved.runs.values()), saved)
     world = load_world(saved.config.world)
-    if steps < 1:
-        raise InputError(f"--steps: must be at least 1, not {steps}")
-    rows = [masked_probe(world, sentence, saved.config.task.masked)]
+    require(steps >= 1, f"--steps: must be at least 1, not {steps}")
+    tokens, masked = masked_probe(world, sentence, saved.config.task.masked)
     recorded = recorded_steps(saved, world)
     chosen = pictured_steps(recorded, steps)
-    probes = make_probes(world, rows)
+    probes = make_probes(world, [(tokens, masked)])
     maps = _maps((saved_model(saved, world, recorded.index(step)) for step in chosen), probes)
-    tokens = probes.tokens_GK.copy()
-    tokens[np.arange(len(tokens)), probes.masked_G] = probes.target_G
-    words = tuple(world.vocabulary.words[token] for token in tokens[0] if token != PAD)
+    words = tuple(world.vocabulary.decode(tokens))
     relevant = relevant_words(probes.relevance_GK.astype(np.float64))[:, : len(words)]
-    labels = MapLabels(words, tuple(int(place) for place in probes.masked_G), relevant)
+    labels = MapLabels(words, tuple(masked), relevant)
     pictures = {".gif": film_gif, ".png": film_strip}
     paths = _free_paths(saved, out, list(pictures))
     for path, picture in zip(paths, pictures.values(), strict=True):
-        try:
+        with reporting_os_errors(f"{path}: cannot be written", "choose another --out"):
             path.write_bytes(picture(maps, chosen, labels, " ".join(words)))
-        except OSError as error:
-            raise InputError(f"{path}: cannot be written ({error.strerror or error}); choose another --out") from None
     return paths
 
 
@@ -72,11 +68,8 @@ def _free_paths(saved: SavedRun, out: str | None, endings: list[str]) -> list[Pa
     """Paths at which nothing stands."""
     if out is not None:
         paths = [Path(out + ending) for ending in endings]
-        taken = [path for path in paths if is_taken(path)]
-        if taken:
-            raise InputError(f"{printable(str(taken[0]))}: is there already; choose another --out")
+        for path in paths:
+            require(not is_taken(path), f"{printable(str(path))}: is there already; choose another --out")
         return paths
-    number = 1
-    while any((saved.folder / f"film-{number:03d}{ending}").exists() for ending in endings):
-        number += 1
-    return [saved.folder / f"film-{number:03d}{ending}" for ending in endings]
+    numbered = ([saved.folder / f"film-{n:03d}{ending}" for ending in endings] for n in itertools.count(1))
+    return next(paths for paths in numbered if not any(path.exists() for path in paths))

@@ -129,7 +129,7 @@ class _Session:
             bar = stack.enter_context(TrainingBar(self._experiment, self._console, point.step))
             records = self._trainer.run(self._experiment.data, should_stop, point)
             first = last = next(records)
-            tracker = stack.enter_context(Tracker(self._experiment, self._folder, first, point, runtime.versions()))
+            tracker = Tracker(self._experiment, self._folder, first, point, runtime.versions(), stack)
             checkpoints.forget_after(point.step)  # not before something else could be written there
             for record in itertools.chain([first], records):
                 bar.record(record)

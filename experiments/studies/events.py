@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from experiments.tracking.event_writer import EventWriter, png_size
+from experiments.tracking.event_writer import EventWriter
 
 
 def new_writer(folder: Path) -> EventWriter:
@@ -19,4 +19,4 @@ def write_report_events(folder: Path, images: Mapping[str, bytes]) -> None:
     with new_writer(folder) as writer:
         writer.text(0, "report", (folder / "report.md").read_text(encoding="utf-8"))
         for name, png in images.items():
-            writer.image(0, f"figures/{name}", png, png_size(png))
+            writer.image(0, f"figures/{name}", png)

@@ -8,9 +8,8 @@ import socket
 import struct
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import google_crc32c
 import numpy as np
@@ -23,7 +22,7 @@ from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
 from tensorboard.plugins.hparams import metadata as hparams_metadata
 from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 from tensorboard.plugins.image import metadata as image_metadata
-from tensorboard.plugins.scalar import metadata as scalar_metadata
+from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 from tensorboard.plugins.text.summary_v2 import text_pb
 from tensorboard.util.tensor_util import make_tensor_proto
 
@@ -31,55 +30,45 @@ PLUGIN = "catmat"
 """Name under which the attention tensors are found."""
 
 
-class EventWriter:
+class EventWriter(AbstractContextManager["EventWriter"]):
     """Writes one run's events; use it in a `with`, so that nothing is lost on any way out."""
 
     def __init__(self, folder: Path, first: int = 0) -> None:
-        """Open a new event file in `folder`; what earlier files there hold from step `first` on is superseded."""
+        """Open a new event file in `folder` (made if need be); it supersedes earlier ones from step `first` on."""
+        folder.mkdir(parents=True, exist_ok=True)
         # TensorBoard's own EventFileWriter writes in a thread, whose errors (a full disk) nobody can catch.
         name = f"events.out.tfevents.{time.time_ns() // 1_000:016d}.{socket.gethostname()}.{os.getpid()}"
         self._file = (folder / name).open("xb")
-        self._write(Event(file_version="brain.Event:2"), step=0)
+        self._write(0, file_version="brain.Event:2")
         # Without this mark TensorBoard shows steps twice after a run went on from an earlier step.
-        self._write(Event(session_log=SessionLog(status=SessionLog.START)), step=first)
+        self._write(first, session_log=SessionLog(status=SessionLog.START))
         self._described: set[str] = set()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
-
-    def close(self) -> None:
+    def __exit__(self, *_: object) -> None:
         """Write what is waiting, and end the file."""
         self._file.close()
 
-    def scalars(self, step: int, values: dict[str, float], descriptions: dict[str, str] | None = None) -> None:
+    def scalars(self, step: int, values: Mapping[str, float], descriptions: Mapping[str, str] = {}) -> None:
         """One number a tag; a tag's description (Markdown) is written with its first value."""
         summary = Summary()
         for tag, value in values.items():
-            metadata = scalar_metadata.create_summary_metadata(
-                display_name="", description=self._first(tag, descriptions)
-            )
-            summary.value.add(tag=tag, metadata=metadata, tensor=make_tensor_proto(np.asarray(value, np.float32)))
-        self._write(Event(summary=summary), step)
+            summary.MergeFrom(scalar_pb(tag, value, self._first(tag, descriptions.get(tag, ""))))
+        self._write(step, summary=summary)
 
-    def image(self, step: int, tag: str, png: bytes, size: tuple[int, int], description: str = "") -> None:
-        """One picture, as encoded PNG of `size` (width, height)."""
-        description = self._first(tag, {tag: description})
-        metadata = image_metadata.create_summary_metadata(display_name="", description=description)
-        parts = [str(size[0]).encode(), str(size[1]).encode(), png]
+    def image(self, step: int, tag: str, png: bytes, description: str = "") -> None:
+        """One picture, as encoded PNG."""
+        metadata = image_metadata.create_summary_metadata(display_name="", description=self._first(tag, description))
+        parts = [*(str(length).encode() for length in png_size(png)), png]
         self._write_tensor(step, tag, metadata, make_tensor_proto(np.asarray(parts, dtype=object)))
 
     def text(self, step: int, tag: str, markdown: str) -> None:
         """One text, in Markdown; the caller escapes what users wrote."""
-        self._write(Event(summary=text_pb(tag, markdown)), step)
+        self._write(step, summary=text_pb(tag, markdown))
 
     def histogram(self, step: int, tag: str, values: NDArray[np.floating], description: str = "") -> None:
         """The distribution of `values` (any shape); nan and infinities are left out."""
-        finite = np.asarray(values, np.float64).ravel()
-        shown = histogram_pb(tag, finite[np.isfinite(finite)], description=self._first(tag, {tag: description}))
-        self._write(Event(summary=shown), step)
+        finite = np.asarray(values[np.isfinite(values)], np.float64)
+        self._write(step, summary=histogram_pb(tag, finite, description=self._first(tag, description)))
 
     def tensor(self, step: int, tag: str, values: NDArray[np.floating], content: bytes) -> None:
         """An array for the plugin `catmat`; `content` is the plugin's own description of the tag (JSON)."""
@@ -95,37 +84,34 @@ class EventWriter:
             hparam_infos=[api_pb2.HParamInfo(name=name, type=kinds[type(value)]) for name, value in values.items()],
             metric_infos=[api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag)) for tag in metrics],
         )
-        self._hparams_data(hparams_metadata.EXPERIMENT_TAG, plugin_data_pb2.HParamsPluginData(experiment=experiment))
-        self._write(Event(summary=hparams_pb(dict(values), trial_id=trial)), 0)
+        self._hparams_data(hparams_metadata.EXPERIMENT_TAG, experiment=experiment)
+        self._write(0, summary=hparams_pb(dict(values), trial_id=trial))
 
     def hparams_end(self, success: bool) -> None:
         """Mark the run as ended in the hparams dashboard."""
         status = api_pb2.STATUS_SUCCESS if success else api_pb2.STATUS_FAILURE
         end = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=time.time())
-        self._hparams_data(
-            hparams_metadata.SESSION_END_INFO_TAG, plugin_data_pb2.HParamsPluginData(session_end_info=end)
-        )
+        self._hparams_data(hparams_metadata.SESSION_END_INFO_TAG, session_end_info=end)
 
-    def _hparams_data(self, tag: str, data: plugin_data_pb2.HParamsPluginData) -> None:
-        self._write_tensor(0, tag, hparams_metadata.create_summary_metadata(data), hparams_metadata.NULL_TENSOR)
+    def _hparams_data(self, tag: str, **content: api_pb2.Experiment | plugin_data_pb2.SessionEndInfo) -> None:
+        metadata = hparams_metadata.create_summary_metadata(plugin_data_pb2.HParamsPluginData(**content))
+        self._write_tensor(0, tag, metadata, hparams_metadata.NULL_TENSOR)
 
     def _write_tensor(self, step: int, tag: str, metadata: SummaryMetadata, tensor: TensorProto) -> None:
-        value = Summary.Value(tag=tag, metadata=metadata, tensor=tensor)
-        self._write(Event(summary=Summary(value=[value])), step)
+        self._write(step, summary=Summary(value=[Summary.Value(tag=tag, metadata=metadata, tensor=tensor)]))
 
     def flush(self) -> None:
         """Hand everything to the operating system: it survives the end of this process, whatever ends it."""
         self._file.flush()
 
-    def _first(self, tag: str, descriptions: dict[str, str] | None) -> str:
-        if tag in self._described:
-            return ""
+    def _first(self, tag: str, description: str) -> str:
+        """The description of a tag if this is its first value, else nothing."""
+        known = tag in self._described
         self._described.add(tag)
-        return (descriptions or {}).get(tag, "")
+        return "" if known else description
 
-    def _write(self, event: Event, step: int) -> None:
-        event.step, event.wall_time = step, time.time()
-        data = event.SerializeToString()
+    def _write(self, step: int, **content: str | SessionLog | Summary) -> None:
+        data = Event(step=step, wall_time=time.time(), **content).SerializeToString()
         # The frame of a TFRecord. TensorBoard's own writer sums in a Python loop: 0.15 s of a newcomer's 4 of training.
         length = struct.pack("<Q", len(data))
         self._file.write(length + _checksum(length) + data + _checksum(data))

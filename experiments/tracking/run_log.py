@@ -1,25 +1,33 @@
-"""The files of one run: `record.npz`, `params.npz` and TensorBoard's events as it trains, the summary at its end."""
+"""The files of one run: `record.npz`, `params.npz` and TensorBoard's events as it trains, the summary at its end.
+
+Pictures are drawn from the arrays of `record.npz`: what is shown was recorded.
+"""
 
 import dataclasses
 import json
+from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
-from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.errors import printable
+from data.inference import relevant_words
+from data.vocabulary import PAD
+from data.world import World
 from experiments.config.schema import Config
 from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import Measurement
 from experiments.measuring.metrics import COMPARED, meaning, step_metrics
-from experiments.run_directory.files import Arrays, RecordFile, write_summary
-from experiments.tracking.event_writer import EventWriter, png_size
-from experiments.tracking.projector import write_projector
+from experiments.pictures.attention_map import MapLabels, MapPicture
+from experiments.pictures.film_strip import film_strip
+from experiments.run_directory.files import Arrays, RecordFile, write_summary, write_text
+from experiments.tracking.event_writer import EventWriter
 from experiments.tracking.recorded_arrays import params_arrays, step_arrays
-from experiments.tracking.run_page import run_page
-from experiments.tracking.sentence_pictures import SentencePictures
-from experiments.tracking.summary import summary
+from experiments.tracking.summary import run_page, summary
 from experiments.training.trainer import ResumePoint, RunRecord
+from model.functional import Params
 
 TENSOR_VERSION = 2
 """Version of the tags of the plugin `catmat`."""
@@ -27,10 +35,56 @@ _MAP = "Each row is a masked word, each column a word it can look at; a row sums
 _RELEVANCE = "How much each word tells about the masked one, in nats, by the exact posterior of this world."
 _FILM = "The maps of this sentence at several steps, a column a step, a row a head."
 _MATRICES = ("query", "key", "value", "output")
+_PROJECTOR = """\
+embeddings {
+  tensor_name: "word embeddings"
+  tensor_path: "projector/embeddings.tsv"
+  metadata_path: "projector/labels.tsv"
+}
+"""
+
+
+class SentencePictures:
+    """Pictures of each watched sentence: maps, exact relevance, film strips."""
+
+    def __init__(self, fixed: Arrays) -> None:
+        """Of the sentences whose `fixed_arrays` these are."""
+        self.fixed = fixed
+        self.labels = [self._labels(n) for n in range(len(fixed["tokens"]))]
+
+    def _labels(self, sentence: int) -> MapLabels:
+        tokens, rows = self.fixed["tokens"][sentence], self.fixed["row"][sentence]
+        words = tuple(self.fixed["words"][tokens[tokens != PAD]].tolist())
+        relevance = self.fixed["exact_relevance"][sentence][rows >= 0, : len(words)]
+        return MapLabels(words, tuple(rows[rows >= 0].tolist()), relevant_words(relevance.astype(np.float64)))
+
+    @cached_property
+    def pictures(self) -> list[MapPicture]:
+        """Of each sentence: its map, which is drawn again and again."""
+        return [MapPicture(labels) for labels in self.labels]
+
+    def cut(self, sentence: int, values: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Values [sentences, rows, ..., words] of one sentence, without the padding: [its rows, ..., its words]."""
+        labels = self.labels[sentence]
+        return values[sentence, : len(labels.masked), ..., : len(labels.words)]
+
+    def maps(self, sentence: int, weights_NRHK: NDArray[np.floating]) -> NDArray[np.floating]:
+        """The maps of one sentence, [heads, rows, words]."""
+        return np.swapaxes(self.cut(sentence, weights_NRHK), 0, 1)
+
+    def relevance_png(self, sentence: int) -> bytes:
+        """Exact relevance, laid out as the maps are."""
+        values = self.cut(sentence, self.fixed["exact_relevance"])
+        return MapPicture(self.labels[sentence], kind="relevance").png(values, "exact relevance")
+
+    def strip_png(self, sentence: int, weights_TNRHK: NDArray[np.floating], steps: list[int]) -> bytes:
+        """How the attention of a sentence formed: all heads at several steps."""
+        labels = self.labels[sentence]
+        return film_strip([self.maps(sentence, one) for one in weights_TNRHK], steps, labels, " ".join(labels.words))
 
 
 class RunLog:
-    """The folder of one run; use it in a `with`, so that its files are closed on any way out."""
+    """The folder of one run."""
 
     def __init__(
         self,
@@ -38,28 +92,23 @@ class RunLog:
         folder: Path,
         first: RunRecord[Measurement],
         pictures: SentencePictures,
-        fixed: Arrays,
         point: ResumePoint,
         versions: dict[str, str],
+        stack: ExitStack,
     ) -> None:
         """Make the folder and open its files; `first` is the record of step 0, the rest as for `Tracker`."""
         self._experiment, self._folder, self._first, self._pictures = experiment, folder, first, pictures
         self._last_step, self._versions = point.steps[-1], versions
         folder.mkdir(exist_ok=True)
         self._record, self._params = RecordFile(folder, "record"), RecordFile(folder, "params")
-        self._record.begin(fixed, point.step)
+        self._record.begin(pictures.fixed, point.step)
         self._params.begin({}, point.step)
-        self._events = EventWriter(folder, point.step)
+        self._events = stack.enter_context(EventWriter(folder, point.step))
         if point.step == 0:
             self._events.hparams(hparams(experiment.config, first.run), COMPARED, printable(str(folder)))
             for n, _ in enumerate(pictures.labels):
-                self._image(0, f"attention/sentence-{n + 1}/exact_relevance", pictures.relevance_png(n), _RELEVANCE)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._events.close()
+                picture = pictures.relevance_png(n)
+                self._events.image(0, f"attention/sentence-{n + 1}/exact_relevance", picture, _RELEVANCE)
 
     def write(self, record: RunRecord[Measurement], pictured: bool) -> dict[str, float]:
         """Write one record, and its maps if it is `pictured`; gives its metrics."""
@@ -82,27 +131,22 @@ class RunLog:
             for name in ("weights", "scores"):
                 about = {"version": TENSOR_VERSION, "axes": ["row", "head", "word"], "words": labels.words,
                          "masked": labels.masked, "relevant": labels.relevant.tolist()}  # fmt: skip
-                values = self._pictures.cut(n, arrays[name][n])
+                values = self._pictures.cut(n, arrays[name])
                 self._events.tensor(step, f"catmat/sentence-{n + 1}/{name}", values, json.dumps(about).encode())
 
     def _write_histograms(self, step: int, arrays: Arrays, params: Arrays) -> None:
         for name in ("scores", "weights"):
-            values = [self._pictures.cut(n, arrays[name][n]).ravel() for n, _ in enumerate(self._pictures.labels)]
+            values = [self._pictures.cut(n, arrays[name]).ravel() for n, _ in enumerate(self._pictures.labels)]
             self._events.histogram(step, f"attention/{name}", np.concatenate(values), f"{name} of the watched rows")
         for name in _MATRICES:
-            kernel = params[f"attention/{name}/kernel"]
-            self._events.histogram(
-                step, f"parameters/{name}", kernel, f"entries of the attention layer's {name} matrix"
-            )
+            about = f"entries of the attention layer's {name} matrix"
+            self._events.histogram(step, f"parameters/{name}", params[f"attention/{name}/kernel"], about)
 
     def _write_maps(self, step: int, arrays: Arrays) -> None:
         for n, _ in enumerate(self._pictures.labels):
             for head, weights in enumerate(self._pictures.maps(n, arrays["weights"])):
-                picture = self._pictures.map_png(n, weights, f"head {head + 1}, step {step:,}")
-                self._image(step, f"attention/sentence-{n + 1}/head-{head + 1}", picture, _MAP)
-
-    def _image(self, step: int, tag: str, picture: bytes, about: str) -> None:
-        self._events.image(step, tag, picture, png_size(picture), about)
+                picture = self._pictures.pictures[n].png(weights, f"head {head + 1}, step {step:,}")
+                self._events.image(step, f"attention/sentence-{n + 1}/head-{head + 1}", picture, _MAP)
 
     def write_summary(self, last: RunRecord[Measurement]) -> None:
         """Write the summary as things stand at `last`."""
@@ -114,10 +158,10 @@ class RunLog:
         for file in (self._record, self._params):
             file.merge()
         recorded = self._record.read()
-        at = [int(np.flatnonzero(recorded["step"] == step)[0]) for step in film if step in recorded["step"]]
-        for n, _ in enumerate(self._pictures.labels) if at else ():
-            strip = self._pictures.strip_png(n, [*recorded["weights"][at]], recorded["step"][at].tolist())
-            self._image(last.step, f"film/sentence-{n + 1}", strip, _FILM)
+        at = np.flatnonzero(np.isin(recorded["step"], film))
+        for n, _ in enumerate(self._pictures.labels) if len(at) else ():
+            strip = self._pictures.strip_png(n, recorded["weights"][at], recorded["step"][at].tolist())
+            self._events.image(last.step, f"film/sentence-{n + 1}", strip, _FILM)
             if n == 0:
                 (self._folder / "attention.png").write_bytes(strip)
         write_projector(self._folder, self._experiment.world, last.params)
@@ -128,8 +172,25 @@ class RunLog:
 
 def hparams(config: Config, run: int) -> dict[str, bool | float | str]:
     """The values that a run was made with, under the names of the command line's options."""
-    values: dict[str, bool | float | str] = {"seed": float(config.seed + run), "world": config.world}
-    for section in ("model", "train"):
-        for name, value in dataclasses.asdict(getattr(config, section)).items():
-            values[f"{section}.{name}"] = value if isinstance(value, (bool, str)) else float(value)
-    return values
+    settings = {
+        f"{section}.{name}": value if isinstance(value, (bool, str)) else float(value)
+        for section in ("model", "train")
+        for name, value in dataclasses.asdict(getattr(config, section)).items()
+    }
+    return {"seed": float(config.seed + run), "world": config.world, **settings}
+
+
+def write_projector(folder: Path, world: World, params: Params) -> None:
+    """Write one run's word embeddings [V, M] for TensorBoard's projector, labelled by word, slot and class.
+
+    The tables are plain text; words have no blanks in them, so a tab ends each.
+    """
+    rows = params["token"]["embedding"]
+    labels = ["word\tslot\tclass"]
+    for number, word in enumerate(world.vocabulary.words):
+        slot = world.slot_of.get(number, "other")
+        labels.append(f"{word}\t{slot}\t{world.class_of.get(number, slot)}")
+    (folder / "projector").mkdir(exist_ok=True)
+    write_text(folder / "projector" / "embeddings.tsv", "".join("\t".join(f"{x:.6g}" for x in r) + "\n" for r in rows))
+    write_text(folder / "projector" / "labels.tsv", "\n".join(labels) + "\n")
+    write_text(folder / "projector_config.pbtxt", _PROJECTOR)

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +13,7 @@ from experiments.measuring.metrics import meaning
 from experiments.run_directory.folders import run_folders
 from experiments.tracking.event_writer import EventWriter
 from experiments.tracking.recorded_arrays import fixed_arrays
-from experiments.tracking.run_log import RunLog
-from experiments.tracking.sentence_pictures import SentencePictures
+from experiments.tracking.run_log import RunLog, SentencePictures
 from experiments.training.record import pictured_steps
 from experiments.training.trainer import Record, ResumePoint
 
@@ -30,7 +27,7 @@ _OVERVIEW: dict[str, Callable[[NDArray[np.float64]], np.floating]] = {
 
 
 class Tracker:
-    """Everything that is written of a training; use it in a `with`, so that files are closed on any way out."""
+    """Everything that is written of a training."""
 
     def __init__(
         self,
@@ -39,6 +36,7 @@ class Tracker:
         first: Record[Measurement],
         point: ResumePoint,
         versions: dict[str, str],
+        stack: ExitStack,
     ) -> None:
         """Open the files.
 
@@ -48,28 +46,20 @@ class Tracker:
           first: the record of step 0, which later ones are compared with.
           point: where the training starts or goes on; earlier records stay as they are.
           versions: what the numbers depend on beside the config, for the summary.
+          stack: closes the files, on any way out.
         """
         config, self._start = experiment.config, point.step
         self._pictured = set(pictured_steps(list(point.steps), config.track.images))
-        fixed = fixed_arrays(experiment, first.params)
-        pictures = SentencePictures(fixed)
+        pictures = SentencePictures(fixed_arrays(experiment, first.params))
         folders = run_folders(folder, config.seed, config.seeds)
-        with ExitStack() as stack:  # what was opened is closed if the rest cannot be
-            self._runs = [
-                stack.enter_context(RunLog(experiment, own, one, pictures, fixed, point, versions))
-                for own, one in zip(folders, first.runs(), strict=True)
-            ]
-            names = _OVERVIEW if len(folders) > 1 else {}
-            self._overview = {
-                name: stack.enter_context(EventWriter(_made(folder / OVERVIEW / name), point.step)) for name in names
-            }
-            self._stack = stack.pop_all()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._stack.close()
+        self._runs = [
+            RunLog(experiment, own, one, pictures, point, versions, stack)
+            for own, one in zip(folders, first.runs(), strict=True)
+        ]
+        self._overview = {
+            name: stack.enter_context(EventWriter(folder / OVERVIEW / name, point.step))
+            for name in (_OVERVIEW if len(folders) > 1 else ())
+        }
 
     def record(self, record: Record[Measurement]) -> None:
         """Write one record of every run; one that a resumed run has on disk already is passed over."""
@@ -92,8 +82,3 @@ class Tracker:
         """Write the summary of a training that stopped before its end."""
         for log, run in zip(self._runs, last.runs(), strict=True):
             log.write_summary(run)
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder

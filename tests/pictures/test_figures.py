@@ -15,7 +15,7 @@ import pytest
 from matplotlib.ft2font import FT2Font
 from PIL import Image, ImageFont
 
-from experiments.pictures import canvas, fonts
+from experiments.pictures import canvas
 from experiments.pictures.attention_map import MapLabels, MapPicture
 from experiments.pictures.film_strip import film_gif, film_strip
 from experiments.tracking.event_writer import png_size
@@ -187,9 +187,9 @@ def test_any_word_can_be_drawn(start):
 
 
 def test_the_typeface_has_the_usual_characters():
-    usual = {c for c in range(0x600) if chr(c).isprintable() and fonts.USUAL.fullmatch(chr(c))}
+    usual = {c for c in range(0x600) if chr(c).isprintable() and canvas.USUAL.fullmatch(chr(c))}
     assert len(usual) > 900
-    assert usual | {ord("…")} <= FT2Font(str(fonts.typeface())).get_charmap().keys()
+    assert usual | {ord("…")} <= FT2Font(str(canvas.typeface())).get_charmap().keys()
 
 
 def test_words_beside_a_map_are_short_and_printable():
@@ -223,7 +223,7 @@ def installed(monkeypatch):
     """`installed(*paths)`: from now on these are the fonts of the system."""
 
     def forget():
-        for cached in (fonts.installed_fonts, fonts.font_path, canvas.text_tile):
+        for cached in (canvas.installed_fonts, canvas.font_path, canvas.text_tile):
             cached.cache_clear()
 
     def install(*paths):
@@ -236,17 +236,17 @@ def installed(monkeypatch):
 
 def test_a_character_that_the_typeface_lacks_is_drawn_with_an_installed_font(installed, tmp_path):
     """The sans-serif typeface lacks U+1D24, its serif sister has it; a damaged font is passed over."""
-    usual, word = fonts.typeface(), "\u1d24\u1d24"
+    usual, word = canvas.typeface(), "\u1d24\u1d24"
     sister, damaged = usual.with_name("DejaVuSerif.ttf"), tmp_path / "Damaged.ttf"
     damaged.write_text("no font")
     widths = {path: math.ceil(ImageFont.truetype(path, 40).getlength(word)) for path in (usual, sister)}
     assert widths[usual] != widths[sister]
     for found, font in (((), usual), ((damaged,), usual), ((damaged, sister), sister)):
         installed(*found)
-        assert fonts.font_path(word) == font
+        assert canvas.font_path(word) == font
         assert canvas.text_tile(word, 40).width == widths[font]
-        assert fonts.font_path("a\u00e4") == usual
-        assert fonts.font_path("日\u1d24") == usual  # no font has both
+        assert canvas.font_path("a\u00e4") == usual
+        assert canvas.font_path("日\u1d24") == usual  # no font has both
 
 
 def found_maps(picture, values):

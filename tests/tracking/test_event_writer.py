@@ -34,10 +34,10 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     with EventWriter(folder) as writer:
         writer.scalars(0, {"excess/trained/all": 3.25}, {"loss": LOSS, "excess/trained/all": "KL"})
-        writer.image(0, "attention/sentence-1/head-2", PICTURES[0], (7, 3), "One head.")
+        writer.image(0, "attention/sentence-1/head-2", PICTURES[0], "One head.")
         writer.text(0, "relation", "| a |\n|---|\n| <b> \u202e日本 |")
         writer.scalars(5, {"loss": 1.5, "excess/trained/all": -0.1}, {"loss": LOSS, "excess/trained/all": "KL"})
-        writer.image(5, "attention/sentence-1/head-2", PICTURES[1], (7, 3), "One head.")
+        writer.image(5, "attention/sentence-1/head-2", PICTURES[1], "One head.")
         writer.scalars(10_000_000_000, {"loss": float("nan"), "new": 2}, {"loss": LOSS})
     return folder
 

@@ -3,6 +3,7 @@
 import io
 import math
 import re
+import shutil
 
 import jax
 import numpy as np
@@ -10,8 +11,7 @@ import pytest
 from oracle import Oracle, softmax
 from PIL import Image
 from refusals import refused
-from rich.console import Console
-from small_training import WHOLE
+from small_training import PICTURED, STEPS, WHOLE
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.util import tensor_util
 
@@ -23,17 +23,14 @@ from experiments.measuring.excess import make_evaluation_set
 from experiments.pictures.attention_map import MapPicture
 from experiments.pictures.canvas import BLUES, palette, shade
 from experiments.run_directory.saved_run import load_run
-from experiments.session.session import train
-from experiments.tracking.sentence_pictures import SentencePictures
+from experiments.tracking.run_log import SentencePictures
 
 TOLERANCE = 1e-5
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs") / "toy-001"
-    train(WHOLE, "toy", str(folder), Console(file=io.StringIO()))
-    return folder
+def folder(trained):
+    return trained.folder / "seed-6"  # of two runs the second, so that nothing passes which takes the first for all
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +65,7 @@ WORD_AXIS = {"embedding": 0, "key": 0, "value": 0, "dot_products": 1, "scores": 
 
 def test_every_field_of_the_forward_pass(run, assert_close):
     record = run.record
-    assert record["step"].tolist() == [0, 1, 3, 6, 12]
+    assert record["step"].tolist() == STEPS
     for t in range(len(record["step"])):
         found, expected = {}, {}
         for n, r, tokens, place in rows_of(record):
@@ -220,7 +217,7 @@ def test_tensors_and_pictures_hold_the_recorded_numbers(folder, run):
             assert_picture_shows(array[2], record, steps.index(step), n, head)
             seen.add((step, tag))
     assert {step for step, _ in seen} == set(steps)
-    assert {step for step, tag in seen if tag.startswith("attention")} == {0, 3, 12}
+    assert {step for step, tag in seen if tag.startswith("attention")} == set(PICTURED)
     assert b'"cat"' in content["catmat/sentence-1/weights"]
 
 
@@ -244,29 +241,32 @@ def pictures(path):
         return getattr(file, "n_frames", 1)
 
 
-def test_the_film_of_a_sentence(folder, capsys):
+def test_the_film_of_a_sentence(trained, tmp_path, capsys):
+    copy = tmp_path / "new"
+    shutil.copytree(trained.folder, copy, ignore=shutil.ignore_patterns("checkpoints"))
+    folder = copy / "seed-6"
     assert film.main(["--run", str(folder), "the dog often sat on the mat ."]) == 0
     gif, png = (line for line in capsys.readouterr().out.split())
-    assert pictures(gif) == 5
+    assert pictures(gif) == 6
     assert pictures(png) == 1
-    assert (
-        film.main(["--run", str(folder), "the dog sat on the mat .", "--steps", "2", "--out", str(folder / "my")]) == 0
-    )
+    my = str(folder / "my")
+    assert film.main(["--run", str(folder), "the dog sat on the mat .", "--steps", "2", "--out", my]) == 0
     assert pictures(folder / "my.gif") == 2
     with refused(f"{folder}/my.gif", "--out"):
-        film.main(["--run", str(folder), "the dog sat on the mat .", "--out", str(folder / "my")])
+        film.main(["--run", str(folder), "the dog sat on the mat .", "--out", my])
     with refused("'sit'", "sat"):
         film.main(["--run", str(folder), "the dog sit on the mat ."])
     with refused(f"{folder}/nowhere", "config.yaml"):
         film.main(["--run", str(folder / "nowhere"), "the dog sat on the mat ."])
 
 
-def test_the_table_of_runs(folder, capsys, tmp_path):
-    assert runs.main(["--root", str(folder.parent)]) == 0
+def test_the_table_of_runs(trained, capsys, tmp_path):
+    assert runs.main(["--root", str(trained.folder.parent)]) == 0
     shown = capsys.readouterr().out
-    assert "toy-001" in shown
-    assert "finished" in shown
-    assert f"{load_run(folder).summary['excess/trained/all']:.4f}" in shown
+    assert "new" in shown
+    assert "2 finished" in shown
+    excesses = [load_run(trained.folder / run).summary["excess/trained/all"] for run in ("seed-5", "seed-6")]
+    assert f"{np.median(excesses):.4f}" in shown
     with refused(f"--root {tmp_path}/none", "folder"):
         runs.main(["--root", str(tmp_path / "none")])
     assert runs.main(["--root", str(tmp_path)]) == 0

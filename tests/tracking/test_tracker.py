@@ -1,7 +1,6 @@
 """What a training leaves behind: folders, events, pictures, the summary, and the words on the terminal."""
 
 import dataclasses
-import functools
 import hashlib
 import io
 import json
@@ -10,7 +9,7 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
-from rich.console import Console
+from small_training import PICTURED, PROBE, STEPS, WHOLE
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.util import tensor_util
 
@@ -18,26 +17,10 @@ from data.vocabulary import SPECIAL_WORDS
 from data.world import load_world
 from data.yaml_file import read_yaml
 from experiments.config.loader import make_as
-from experiments.config.schema import Config, EvaluateConfig, TrackConfig, TrainConfig
+from experiments.config.schema import Config
 from experiments.measuring.metrics import MEANINGS, meaning
-from experiments.session.session import train
 from experiments.training.record import pictured_steps
-from experiments.training.trainer import Trainer
-from model.config import ModelConfig
 
-PROBE = "a wolf prowled on the quiet shelf ."
-CONFIG = Config(
-    seed=5,
-    seeds=2,
-    probes=(PROBE,),
-    model=ModelConfig(d_model=8, d_head=4, d_mlp=0),
-    train=TrainConfig(steps=20, batch=64),
-    evaluate=EvaluateConfig(sentences=64),
-    track=TrackConfig(records=6, images=3, checkpoint_seconds=0.0),
-)
-STEPS = [0, 1, 2, 5, 10, 20]
-"""6 numbers from 1 to 21 in equal ratios, less 1, rounded: 0, .8, 2.4, 5.2, 10.4, 20."""
-PICTURED = [0, 2, 20]
 WORD_KEYS = {f"relation/weight/{word}" for word in ("cat", "sat", "mat")}
 """Keys of the summary, which is data, with the words of the first sentence; tags never have one."""
 ATTENTION_STATISTICS = [
@@ -90,12 +73,8 @@ def descriptions_of(folder):
 
 
 @pytest.fixture(scope="module")
-def left(tmp_path_factory, quick_compiler):
-    folder = tmp_path_factory.mktemp("my runs") / "new"
-    console = Console(file=io.StringIO(), width=120)
-    each_update = functools.partial(Trainer, chunk_seconds=0.0)  # checkpoints between records, too
-    with quick_compiler():
-        train(CONFIG, "toy", str(folder), console, each_update)
+def left(trained):
+    folder = trained.folder
     saved = {
         int(path.parents[1].name): json.loads(path.read_text("utf-8"))["excess"]
         for path in folder.glob("checkpoints/*/metrics/metrics")
@@ -103,7 +82,7 @@ def left(tmp_path_factory, quick_compiler):
     runs = ["seed-5", "seed-6"]
     events = {member: events_of(folder / member) for member in runs}
     summaries = {member: json.loads((folder / member / "summary.json").read_text("utf-8")) for member in runs}
-    return Left(folder, console.file.getvalue(), events, summaries, saved)
+    return Left(folder, trained.terminal, events, summaries, saved)
 
 
 def test_the_layout_of_a_run_folder(left):
@@ -129,7 +108,7 @@ def test_only_a_state_that_was_measured_can_be_the_best(left):
 
 
 def test_the_config_reads_back(left):
-    assert make_as(Config, read_yaml(left.folder / "config.yaml")) == CONFIG
+    assert make_as(Config, read_yaml(left.folder / "config.yaml")) == WHOLE
 
 
 def test_scalars_stand_at_the_recorded_steps(left):
@@ -140,12 +119,8 @@ def test_scalars_stand_at_the_recorded_steps(left):
     tags += ["relation/untrained", "relation/position_only", "relation/uniform", "cut_cost/right_words"]
     tags += [f"relevance/{name}" for name in ("mean_error", "largest_error", "model", "exact")]
     tags += [f"attention_statistics/{name}/head-{head}" for name in ATTENTION_STATISTICS for head in (1, 2)]
-    groups = [f"attention/{name}" for name in ("query", "key", "value", "output")] + [
-        "norm",
-        "position",
-        "token",
-        "unembed",
-    ]
+    groups = [f"attention/{name}" for name in ("query", "key", "value", "output")]
+    groups += ["mlp", "norm", "position", "token", "unembed"]
     tags += [f"gradient/{statistic}/{group}" for statistic in ("rms", "median", "dead_rows") for group in groups]
     expected = {(step, tag) for step in STEPS for tag in tags} | {(step, "loss") for step in STEPS[1:]}
     for member in left.events:
