@@ -5,9 +5,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from experiments.gradient_study import figures, training_figures
-from experiments.gradient_study.comparisons import escape_rise, ratio_at, ratios
-from experiments.gradient_study.norm_statistics import DEAD, NAMES, SCALES, UNSCALED, Norms, mean_estimate
+from experiments.gradient_study import figures
+from experiments.gradient_study.norm_statistics import (
+    DEAD,
+    NAMES,
+    SCALES,
+    UNSCALED,
+    Norms,
+    escape_rise,
+    mean_estimate,
+    ratio_at,
+    ratios,
+)
 from experiments.gradient_study.results import Study
 from experiments.reports.report import Report
 from experiments.statistics.intervals import short
@@ -16,9 +25,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FIGURES: dict[str, Callable[[Study], "Figure"]] = {
-    "training": training_figures.training_course,
+    "training": figures.training_course,
     "layer_ratios": figures.layer_ratios,
-    "same_parameters": training_figures.same_parameters,
+    "same_parameters": figures.same_parameters,
     "simulated_query": figures.simulated_query,
     "escape_and_kurtosis": figures.escape_and_kurtosis,
     "simulated_stages": figures.simulated_stages,
