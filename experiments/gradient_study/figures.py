@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 SHOWN = {"rms": "RMS", "mean": "mean", "median": "median", "dead": "share of dead rows", "kurtosis": "kurtosis"}
 _D = "d (components of a head)"
+_APART, _CLOSE = (0.68, 0.7), (0.12, 0.12)
+"""Gaps between axes with labels of their own and without, inches."""
 _GREY, _LIGHT = "#5b6b78", "#9aa7b1"
 
 
@@ -59,7 +61,7 @@ def log_axes(axes: "Axes", x: bool = True, y: bool = True) -> None:
 def simulated_query(study: Study) -> "Figure":
     """RMS, mean and median of |dL/dq| against d, beside the exact law."""
     simulated = study.simulated
-    figure, axes = panels(1, 3)
+    figure, axes = panels(1, 3, gaps=_APART)
     for m, (one, name) in enumerate(zip(axes[0], ("rms", "mean", "median"), strict=True)):
         for c, scale in enumerate(SCALES):
             band(one, simulated.sizes, simulated.norms.of(name, "query")[:, c], c, NAMES[scale])
@@ -75,7 +77,7 @@ def distributions(study: Study) -> "Figure":
     """How the tokens' |dL/dq| are spread, unscaled and scaled."""
     sizes, mean_NC = study.simulated.sizes, study.simulated.norms.of("mean", "query").mean(axis=-1)
     chosen = [i for i, d in enumerate(sizes) if d in (4, 16, 64, 256, 1024)] or [0, len(sizes) - 1]
-    figure, axes = panels(1, len(chosen), width=2.5, sharey=True)
+    figure, axes = panels(1, len(chosen), width=2.5, sharey=True, gaps=(0.15, 0))
     for one, i in zip(axes[0], chosen, strict=True):
         for c in (UNSCALED, SCALED):
             counts_B, name = study.simulated.spread_NCB[i, c], NAMES[SCALES[c]]
@@ -90,7 +92,7 @@ def distributions(study: Study) -> "Figure":
 
 def simulated_stages(study: Study) -> "Figure":
     """Unscaled over scaled at every stage of the simulated layer."""
-    figure, axes = panels(1, 2, width=4.2)
+    figure, axes = panels(1, 2, width=4.2, gaps=_APART)
     for one, name in zip(axes[0], ("rms", "median"), strict=True):
         _ratios(one, study.simulated.norms, study.simulated.sizes, name, STAGES)
         if name == "median":
@@ -110,7 +112,7 @@ def _ratios(axes: "Axes", norms: Norms, sizes: Sequence[int], statistic: str, st
 def softmax_peaks(study: Study) -> "Figure":
     """RMS and median of ||J|| against sigma."""
     sigma_S = study.simulated.sigma_S
-    figure, axes = panels(1, 2, width=4.2)
+    figure, axes = panels(1, 2, width=4.2, gaps=_APART)
     left, right = axes[0]
     for number, (n, measured) in enumerate(study.simulated.softmax.items()):
         colour, _, dash = style(number)
@@ -130,7 +132,7 @@ def softmax_peaks(study: Study) -> "Figure":
 
 def layer_ratios(study: Study) -> "Figure":
     """Unscaled over scaled for the four projections of the real layer, with the norm and without."""
-    figure, axes = panels(2, 3, sharex=True)
+    figure, axes = panels(2, 3, sharex=True, gaps=_APART)
     for row, (norm, shown) in zip(axes, (("layer", "with LayerNorm"), ("none", "without norm")), strict=True):
         for one, name in zip(row, ("rms", "mean", "median"), strict=True):
             _ratios(one, study.layer.by_norm[norm].norms, study.layer.sizes, name, KERNELS)
@@ -145,7 +147,7 @@ def layer_ratios(study: Study) -> "Figure":
 
 def escape_and_kurtosis(study: Study) -> "Figure":
     """P9 and P10."""
-    figure, axes = panels(1, 2, width=4.2)
+    figure, axes = panels(1, 2, width=4.2, gaps=_APART)
     left, right = axes[0]
     margins = study.config.escape.margins
     for number, (name, shown) in enumerate((("sgd", "gradient descent"), ("adam", "Adam"))):
@@ -170,7 +172,7 @@ def escape_and_kurtosis(study: Study) -> "Figure":
 
 def training_course(study: Study) -> "Figure":
     """Sigma, the gradient of W_Q and excess along training, for the three arms."""
-    figure, axes = panels(5, len(study.trained), height=2.2, sharex=True, sharey="row")
+    figure, axes = panels(5, len(study.trained), height=2.2, sharex=True, sharey="row", gaps=_CLOSE)
     for column, size in zip(axes.T, study.trained, strict=True):
         own = [size.own_PAR(statistic, "W_Q") for statistic in ("rms", "median", "dead")]
         rows = [size.sigma_PAR, *own, size.excess_PAR]
@@ -190,7 +192,7 @@ def training_course(study: Study) -> "Figure":
 
 def same_parameters(study: Study) -> "Figure":
     """Unscaled over scaled for one and the same parameters, along the training of each arm."""
-    figure, axes = panels(2, len(study.trained), height=2.4, sharex=True, sharey="row")
+    figure, axes = panels(2, len(study.trained), height=2.4, sharex=True, sharey="row", gaps=_CLOSE)
     for column, size in zip(axes.T, study.trained, strict=True):
         for one, statistic in zip(column, ("rms", "median"), strict=True):
             ratio_PA = ratios(size.norms, statistic, "W_Q")
