@@ -51,9 +51,8 @@ def log_axes(axes: "Axes", x: bool = True, y: bool = True) -> None:
 
         axes.set_yscale("log")
         low, high = axes.get_ylim()
-        if (
-            high > 1e3 * low
-        ):  # ticks between powers of ten, and powers in mathematical type, take half of the time to draw
+        # Ticks between powers of ten, and powers in mathematical type, take half of the time to draw.
+        if high > 20 * low:
             axes.yaxis.set_minor_locator(NullLocator())
             axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
