@@ -41,8 +41,8 @@ from model.functional import Params, init_params
 _CONTROL_SIZE = 24
 """d_head: the root of the scale is no power of two, which would make the two arms equal bit by bit."""
 _BATCH = 32
-_RATES = {"sgd": 0.01, "adamw": 1e-3}
-_SHOWN = {"sgd": "sgd", "adamw": "adam"}
+_CONTROLS = {"sgd": ("sgd", 0.01), "adam": ("adamw", 1e-3)}
+"""By name: optimiser and learning rate."""
 _FOREVER = 2**30
 """Updates over which the learning rate falls: it is constant here."""
 KEYS, SIZE = 6, 16
@@ -64,8 +64,8 @@ def control_differences(
     with jax.enable_x64(True):
         model, root = layer_model(config, _CONTROL_SIZE, "layer", world), jnp.float64(scale) ** 0.5
         tables = jax.tree.map(jnp.asarray, tables)
-        for name, rate in _RATES.items():
-            spec = TrainingSpec(model, _BATCH, 1, beta2=0.999, optimizer=name)
+        for name, (kind, rate) in _CONTROLS.items():
+            spec = TrainingSpec(model, _BATCH, 1, beta2=0.999, optimizer=kind)
             run = jax.jit(partial(_trained, spec, tables))
             for seed in seeds:
                 fresh = init_params(model, jax.random.key(seed))
@@ -73,7 +73,7 @@ def control_differences(
                 start = with_factors(params, root, root)
                 expected = with_factors(run(params, _values(seed, rate, scale)), root, root)
                 folded = run(start, _values(seed, rate, 1.0, folded=scale))
-                found[_SHOWN[name]].append(difference(expected, folded))
+                found[name].append(difference(expected, folded))
                 if name == "sgd":
                     found["moved"].append(difference(expected["attention"]["query"], start["attention"]["query"]))
                     found["unadapted"].append(difference(expected, run(start, _values(seed, rate, 1.0))))

@@ -67,7 +67,7 @@ def panels(
     from matplotlib.figure import Figure
 
     inches = np.asarray([width * columns, height * rows + 0.35])
-    figure = Figure(figsize=tuple(inches), layout="constrained" if gaps is None else "none")
+    figure = Figure(figsize=tuple(inches), layout="constrained" if gaps is None else None)
     axes = figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey)
     if gaps is not None:
         _place(figure, axes, gaps)
