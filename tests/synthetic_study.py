@@ -37,7 +37,7 @@ def weights(score_TK):
 
 def simulated_part(config, draws):
     """The query by the exact law, values that grow by half; small scores with ratios of sqrt(d)."""
-    rng, sigmas = np.random.default_rng(0), np.asarray(sorted(SIGMAS))
+    rng, sigmas = np.random.default_rng(0), SIGMAS
     large, small, softmax = [], [], {}
     for d in config.sizes:
         query_CT = np.stack([query_norms(config.keys, d, scale, draws) for scale in scale_factors(d)])

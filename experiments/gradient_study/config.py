@@ -14,13 +14,20 @@ def _sizes(default: tuple[int, ...], where: str) -> Any:
     return setting(default, f"values of d_head that are compared {where}, in rising order")
 
 
-def _check_sizes(sizes: tuple[int, ...], name: str = "sizes") -> None:
-    if len(sizes) < 2 or list(sizes) != sorted(set(sizes)) or not 1 <= sizes[0] <= sizes[-1] <= _MAX_SIZE:
-        raise ValueError(f"{name}: must be two or more rising numbers from 1 to {_MAX_SIZE}, not {list(sizes)}")
+class _Sizes:
+    """Values of d_head in rising order, which are checked with the other values of a part."""
+
+    sizes: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        check(self)
+        sizes = self.sizes
+        if len(sizes) < 2 or list(sizes) != sorted(set(sizes)) or not 1 <= sizes[0] <= sizes[-1] <= _MAX_SIZE:
+            raise ValueError(f"sizes: must be two or more rising numbers from 1 to {_MAX_SIZE}, not {list(sizes)}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SimulatedConfig:
+class SimulatedConfig(_Sizes):
     """Part a: independent normal queries, keys and values, for which the formulas are exact."""
 
     sizes: tuple[int, ...] = _sizes((4, 16, 32, 48, 64, 256, 1024), "in the simulated layer")
@@ -29,13 +36,9 @@ class SimulatedConfig:
     softmax_rows: int = setting(16384, "rows of normal scores of each seed, for softmax alone", low=64, high=10_000_000)
     small: float = setting(0.1, "standard deviation of queries and keys where scores are small", low=1e-3, high=1.0)
 
-    def __post_init__(self) -> None:
-        check(self)
-        _check_sizes(self.sizes)
-
 
 @dataclass(frozen=True, kw_only=True)
-class LayerConfig:
+class LayerConfig(_Sizes):
     """Part b: the real model before its first update. Part c trains the same model."""
 
     sizes: tuple[int, ...] = _sizes((4, 16, 64, 256, 1024), "in the real layer")
@@ -45,13 +48,9 @@ class LayerConfig:
     heads: int = setting(2, "attention heads", low=1, high=64)
     embedding_std: float = setting(0.01, "standard deviation of the embeddings at the start", low=1e-4, high=100.0)
 
-    def __post_init__(self) -> None:
-        check(self)
-        _check_sizes(self.sizes)
-
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingConfig:
+class TrainingConfig(_Sizes):
     """Part c: models trained under each scale, every size and scale from the same seeds and on the same sentences."""
 
     sizes: tuple[int, ...] = _sizes((16, 64, 256), "in training")
@@ -61,10 +60,6 @@ class TrainingConfig:
     records: int = setting(8, "steps, spaced ever wider, at which gradients are measured", low=2, high=1000)
     rows: int = setting(64, "masked sentences on which they are measured", low=8, high=100_000)
     sentences: int = setting(1024, "sentences of the evaluation set", low=1, high=1_000_000)
-
-    def __post_init__(self) -> None:
-        check(self)
-        _check_sizes(self.sizes)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,13 +7,11 @@ import numpy as np
 from data.sampler import sampler_tables
 from data.world import World
 from experiments.config.schema import TaskConfig
-from experiments.gradient_study.along_training import prepare_training
 from experiments.gradient_study.config import GradientConfig
-from experiments.gradient_study.escape import escape_times
-from experiments.gradient_study.folded_scale import control_differences
 from experiments.gradient_study.norm_statistics import scale_factors
-from experiments.gradient_study.real_layer import LayerPrograms
+from experiments.gradient_study.real_layer import LayerPrograms, prepare_training
 from experiments.gradient_study.results import NORMS, Law, Study
+from experiments.gradient_study.side_experiments import control_differences, escape_times
 from experiments.gradient_study.simulated_layer import simulate
 from experiments.gradient_study.theory import query_crossing, query_norms
 from experiments.training.ensemble import Compiler

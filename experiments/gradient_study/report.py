@@ -7,12 +7,17 @@ import numpy as np
 
 from experiments.gradient_study import sections
 from experiments.gradient_study.checks import all_checks
-from experiments.gradient_study.comparisons import median_crossing, ratio_at
-from experiments.gradient_study.events import write_scale_events
-from experiments.gradient_study.norm_statistics import MISSING, NAMES, SCALES, UNSCALED, mean_estimate
-from experiments.gradient_study.predictions import PREDICTIONS, TITLE
-from experiments.gradient_study.results import Study
-from experiments.gradient_study.tables import tables
+from experiments.gradient_study.norm_statistics import (
+    MISSING,
+    NAMES,
+    SCALES,
+    UNSCALED,
+    mean_estimate,
+    median_crossing,
+    ratio_at,
+)
+from experiments.gradient_study.results import PREDICTIONS, TITLE, Study
+from experiments.gradient_study.tables import tables, write_scale_events
 from experiments.reports.report import Report
 from experiments.statistics.claims import Claim, near
 from experiments.statistics.intervals import Interval

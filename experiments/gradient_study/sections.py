@@ -1,24 +1,34 @@
 """The sections of the gradient study's report, after the answer: parts a, b and c, P9 and P10, and the method."""
 
+import itertools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from experiments.gradient_study import figures, training_figures
-from experiments.gradient_study.comparisons import escape_rise, ratio_at, ratios
-from experiments.gradient_study.norm_statistics import DEAD, NAMES, SCALES, UNSCALED, Norms, mean_estimate
+from experiments.gradient_study import figures
+from experiments.gradient_study.norm_statistics import (
+    DEAD,
+    NAMES,
+    SCALES,
+    UNSCALED,
+    Norms,
+    escape_rise,
+    mean_estimate,
+    ratio_at,
+    ratios,
+)
 from experiments.gradient_study.results import Study
 from experiments.reports.report import Report
-from experiments.statistics.intervals import short
+from experiments.statistics.intervals import mean, short
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FIGURES: dict[str, Callable[[Study], "Figure"]] = {
-    "training": training_figures.training_course,
+    "training": figures.training_course,
     "layer_ratios": figures.layer_ratios,
-    "same_parameters": training_figures.same_parameters,
+    "same_parameters": figures.same_parameters,
     "simulated_query": figures.simulated_query,
     "escape_and_kurtosis": figures.escape_and_kurtosis,
     "simulated_stages": figures.simulated_stages,
@@ -40,18 +50,11 @@ _METHOD = (
 def _statistics(report: Report, norms: Norms, sizes: tuple[int, ...], stage: str) -> None:
     """Every statistic of one stage."""
     rows = []
-    for i, d in enumerate(sizes):
-        for c, scale in enumerate(SCALES):
-            of = {
-                name: mean_estimate(norms.of(name, stage)[i, c])
-                for name in ("rms", "mean", "median", "q05", "q95", "dead")
-            }
-            shown = [
-                *(str(of[name]) for name in ("rms", "mean", "median")),
-                short(of["q05"].estimate),
-                short(of["q95"].estimate),
-            ]
-            rows.append([d, NAMES[scale], *shown, f"{100 * of['dead'].estimate:.1f} %"])
+    for (i, d), (c, scale) in itertools.product(enumerate(sizes), enumerate(SCALES)):
+        of = {name: norms.of(name, stage)[i, c] for name in ("rms", "mean", "median", "q05", "q95", "dead")}
+        sure = [str(mean_estimate(of[name])) for name in ("rms", "mean", "median")]
+        plain = [short(mean(of[name])) for name in ("q05", "q95")]
+        rows.append([d, NAMES[scale], *sure, *plain, f"{100 * mean(of['dead']):.1f} %"])
     report.table(["d", "scale", "RMS", "mean", "median", "5 %", "95 %", "dead rows"], rows)
 
 

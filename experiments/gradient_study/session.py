@@ -1,8 +1,7 @@
 """The gradient study: what `experiments.gradients` runs once its options are read."""
 
-from experiments.gradient_study.predictions import PREDICTIONS, TITLE
 from experiments.gradient_study.report import write_report
-from experiments.gradient_study.results import Study
+from experiments.gradient_study.results import PREDICTIONS, TITLE, Study
 from experiments.studies.command import StudyCommand
 
 MEASUREMENTS = "experiments.gradient_study.measurements"

@@ -25,7 +25,7 @@ from model.attention import softmax
 VALUE_SIZE = 16
 """Components of a value. The RMS of a gradient depends on the variance of a_j alone; its mean by 2 % on this, too."""
 SOFTMAX_KEYS = (2, 4, 6, 8, 12, 16, 32)
-SIGMAS = (*(round(float(sigma), 4) for sigma in np.geomspace(0.25, 32, 22)), 1.0, 4.0, 8.0, 16.0)
+SIGMAS = np.asarray(sorted([*(round(float(sigma), 4) for sigma in np.geomspace(0.25, 32, 22)), 1.0, 4.0, 8.0, 16.0]))
 _FLOATS_AT_ONCE = 2**21
 
 
@@ -48,7 +48,7 @@ def simulate(config: SimulatedConfig, seed: int, seeds: int, done: Callable[[str
             alone[n] = summary(*(np.moveaxis(part_RST, 0, 1) for part_RST in _softmax(ensemble, seed_R, n, rows)))
         done("softmax alone")
     return Simulated(
-        config.sizes, stacked(norms), stacked(small), np.asarray(counts), np.asarray(variance), _sigmas(), alone
+        config.sizes, stacked(norms), stacked(small), np.asarray(counts), np.asarray(variance), SIGMAS, alone
     )
 
 
@@ -67,10 +67,6 @@ def summary(norm_SRT: Floats, squared_weights_SRT: Floats) -> Softmax:
         np.median(norm_SRT, axis=(1, 2)),
         squared_weights_SRT.mean(axis=(1, 2)),
     )
-
-
-def _sigmas() -> Floats:
-    return np.asarray(sorted(SIGMAS))
 
 
 def _layer(ensemble: Ensemble, seed_R: jax.Array, config: SimulatedConfig, d: int) -> tuple[Floats, Floats, Floats]:
@@ -121,7 +117,7 @@ def _softmax(ensemble: Ensemble, seed_R: jax.Array, n: int, rows: int) -> tuple[
         score_TK = jax.random.normal(key, (rows, n), jnp.float32).astype(jnp.float64)
         return jax.lax.map(lambda sigma: softmax_rows(sigma * score_TK), sigma_S)
 
-    return ensemble.fetch(ensemble.each(one_seed)(ensemble.replicate(_sigmas()), seed_R))
+    return ensemble.fetch(ensemble.each(one_seed)(ensemble.replicate(SIGMAS), seed_R))
 
 
 def softmax_rows(score_TK: jax.Array) -> tuple[jax.Array, jax.Array]:

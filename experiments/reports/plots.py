@@ -8,6 +8,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ DASHES = ("-", (0, (5, 2)), (0, (2, 1)), "-.", (0, (1, 1.5)), (0, (6, 1, 1, 1)))
 """7 colours, 8 marks, 6 dashes: curves of one colour lie a multiple of 7 apart, and 7 shares no divisor with 8 or 6."""
 INK, _SOFT, _GRID = "#22303c", "#5b6b78", "#e3e8ec"
 _DPI = 130
+_BELOW_LEFT, _ABOVE_RIGHT = np.asarray([0.68, 0.46]), np.asarray([0.06, 0.5])
+"""Margins of a figure without a layout engine, inches."""
 Sharing = bool | Literal["none", "all", "row", "col"]
 
 
@@ -47,6 +50,7 @@ def panels(
     height: float = 2.9,
     sharex: Sharing = False,
     sharey: Sharing = False,
+    gaps: tuple[float, float] | None = None,
 ) -> tuple["Figure", Any]:
     """A figure of `rows` x `columns` axes (an array [rows, columns]), light and plainly labelled.
 
@@ -57,11 +61,16 @@ def panels(
       height: likewise.
       sharex: which axes share their x axis, as for `Figure.subplots`.
       sharey: likewise.
+      gaps: from axes to axes, across and down, inches, beside margins that have room for tick labels of eight letters
+        and a legend above. By default places are found by what is drawn, which takes as long as drawing it.
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width * columns, height * rows + 0.35), layout="constrained")
+    inches = np.asarray([width * columns, height * rows + 0.35])
+    figure = Figure(figsize=tuple(inches), layout="constrained" if gaps is None else None)
     axes = figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey)
+    if gaps is not None:
+        _place(figure, axes, gaps)
     for one in axes.flat:
         one.grid(color=_GRID, linewidth=0.8)
         one.set_axisbelow(True)
@@ -71,6 +80,17 @@ def panels(
     return figure, axes
 
 
+def _place(figure: "Figure", axes: Any, gaps: tuple[float, float]) -> None:
+    """Axes and their labels in fixed places: looking for places takes as long as drawing."""
+    inches, (rows, columns) = np.asarray(figure.get_size_inches()), axes.shape
+    (left, bottom), (right, top) = _BELOW_LEFT / inches, 1 - _ABOVE_RIGHT / inches
+    across, down = (inches - _BELOW_LEFT - _ABOVE_RIGHT + gaps) / (columns, rows) - gaps  # of one of the axes
+    figure.subplots_adjust(left, bottom, right, top, gaps[0] / across, gaps[1] / down)
+    for one in axes.flat:
+        one.xaxis.set_label_coords(0.5, -0.25 / down)
+        one.yaxis.set_label_coords(-0.53 / across, 0.5)
+
+
 def as_text(text: str) -> str:
     """`text` for matplotlib, which would read the part between two $ as a formula, and raise if it is none."""
     return text.replace("$", r"\$")
@@ -78,7 +98,7 @@ def as_text(text: str) -> str:
 
 def label(axes: "Axes", title: str = "", x: str = "", y: str = "") -> None:
     """Title and axis labels in the common style."""
-    axes.set_title(as_text(title), fontsize=9, color=INK)
+    axes.set_title(as_text(title), fontsize=9, color=INK, y=1.0)  # where it is, but not looked for in each drawing
     axes.set_xlabel(as_text(x), fontsize=8.5, color=_SOFT)
     axes.set_ylabel(as_text(y), fontsize=8.5, color=_SOFT)
 

@@ -23,8 +23,8 @@ _HOW_TO_READ = """\
   `exact_relevance` beside them shows how much each word truly tells, in nats. `film`: all steps in one picture.
 * **Scalars.** `excess` is how far the guesses are from the best possible ones (0 is perfect); `relation/weight` how
   much attention lies on the relevant words, beside its baselines `untrained`, `position_only` and `uniform`;
-  `relevance` compares what the model's guess owes to each word with what the exact answer owes to it; `attention_statistics` tell
-  how sharp attention is; `gradient` how large the gradients of single rows are.
+  `relevance` compares what the model's guess owes to each word with what the exact answer owes to it;
+  `attention_statistics` tell how sharp attention is; `gradient` how large the gradients of single rows are.
 * **Histograms.** Scores and weights of the watched rows, and the four matrices of the attention layer.
 * **Projector.** The words as the model sees them, coloured by slot or class.
 * **HParams.** All runs with their settings and final numbers.

@@ -17,7 +17,7 @@ from experiments.config.schema import Config, config_fields
 from experiments.gradient_study.config import GradientConfig
 from experiments.gradient_study.measurements import pieces
 from experiments.gradient_study.norm_statistics import ALL_STAGES, SCALES, STATISTICS
-from experiments.gradient_study.predictions import PREDICTIONS
+from experiments.gradient_study.results import PREDICTIONS
 from experiments.gradient_study.session import STUDY
 from experiments.gradients import main
 

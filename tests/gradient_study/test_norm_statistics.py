@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from experiments.gradient_study.events import spread_out
 from experiments.gradient_study.norm_statistics import (
     BUCKETS,
     STATISTICS,
@@ -16,6 +15,7 @@ from experiments.gradient_study.norm_statistics import (
     stacked,
     statistics,
 )
+from experiments.gradient_study.tables import spread_out
 
 
 def test_statistics_of_written_numbers():

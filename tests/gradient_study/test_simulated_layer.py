@@ -7,10 +7,15 @@ import pytest
 
 from data.sampler import sampler_tables
 from data.world import load_world
-from experiments.gradient_study.comparisons import peak_sigma, ratio_at
 from experiments.gradient_study.config import EscapeConfig, LayerConfig, SimulatedConfig
-from experiments.gradient_study.escape import KEYS, escape_times, planted_query, weights
-from experiments.gradient_study.folded_scale import control_differences
+from experiments.gradient_study.norm_statistics import peak_sigma, ratio_at
+from experiments.gradient_study.side_experiments import (
+    KEYS,
+    control_differences,
+    escape_times,
+    planted_query,
+    weights,
+)
 from experiments.gradient_study.simulated_layer import simulate
 from experiments.gradient_study.theory import PEAKS, QUERY_TABLE
 
@@ -47,7 +52,7 @@ def test_small_scores(simulated):
 
 @pytest.mark.parametrize("n", PEAKS)
 def test_the_peaks(simulated, n):
-    assert peak_sigma(simulated, n).estimate == pytest.approx(PEAKS[n], rel=0.1)
+    assert peak_sigma(simulated.sigma_S, simulated.softmax[n].square_SR).estimate == pytest.approx(PEAKS[n], rel=0.1)
 
 
 def test_a_scale_is_other_weights_and_another_learning_rate():

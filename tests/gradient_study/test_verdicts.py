@@ -6,21 +6,18 @@ import numpy as np
 import pytest
 from synthetic_study import PLACE, make_study, norms_of
 
-from experiments.gradient_study import checks_sizes as size
-from experiments.gradient_study import report, sections
-from experiments.gradient_study.checks import _carrying, _control, _escape, _inverse, _kurtosis, _peaks, all_checks
-from experiments.gradient_study.checks_law import law
-from experiments.gradient_study.comparisons import median_crossing
+from experiments.gradient_study import checks, report, sections
 from experiments.gradient_study.norm_statistics import (
     ALL_STAGES,
     INVERSE,
     SCALED,
     STATISTICS,
     UNSCALED,
+    median_crossing,
     reduced,
     stacked,
 )
-from experiments.gradient_study.predictions import PREDICTIONS
+from experiments.gradient_study.results import PREDICTIONS
 from experiments.gradient_study.theory import PEAKS
 from experiments.statistics.claims import above
 
@@ -102,56 +99,56 @@ def rises(x):
 
 
 FALSE = [
-    (law, 0, query(-1), times(1.2)),
-    (law, 1, query(-1), times(1.2)),
-    (law, 2, query(0, SCALED), times(1.3)),
-    (law, 3, softmax(16, "square_SR", -1), times(1.2**2)),
-    (law, 4, softmax(16, "mean_SR", -1), times(1.2)),
-    (law, 5, softmax(6, "median_SR"), times(1.3)),
-    (size.variance, 0, lambda study: study.simulated.dot_variance_NR, times(1.1)),
-    (size.variance, 1, lambda study: study.layer.by_norm["layer"].dot_square_NR, times(1.3)),
-    (size.small_scores, 0, small, times(1.1)),
-    (size.small_scores, 1, layer("none", "W_Q"), times(1.1)),
-    (size.small_scores, 2, layer("none", "W_Q"), times(1.1)),
-    (size.small_scores, 3, layer("none", "W_K"), times(1.1)),
-    (size.small_scores, 4, layer("none", "W_K"), times(1.1)),
-    (size.small_scores, 5, layer("none", "W_V"), times(1.1)),
-    (size.large_scores_simulated, 0, query(-1), times(0.05)),
-    (size.large_scores_simulated, 1, query(-1), times(0.05)),
-    (size.large_scores_simulated, 2, query(-1), times(1e7)),
-    (size.large_scores_simulated, 3, query(3), times(2.0)),  # d = 48, where the medians have crossed
-    (size.large_scores_layer, 0, layer("layer", "W_Q", 0), times(0.1)),
-    (size.large_scores_layer, 1, layer("layer", "W_Q"), times(0.1)),
-    (size.large_scores_layer, 2, layer("layer", "W_Q"), times(0.1)),
-    (size.large_scores_layer, 3, layer("layer", "W_Q"), times(10.0)),
-    (size.large_scores_layer, 4, layer("layer", "W_Q", 1), times(2.0)),
-    (_carrying, 0, softmax(6, "square_SR", -1), times(2)),
-    (_carrying, 1, softmax(16, "fourth_SR", -1), times(4)),
-    (size.values, 0, query(-1, stage="value"), times(0.5)),
-    (size.values, 1, query(-1, stage="value"), times(2.0)),  # above sqrt(n)
-    (size.values, 2, layer("layer", "value"), times(0.5)),
-    (size.values, 3, layer("layer", "W_V"), times(0.5)),
-    *[(_peaks, i, softmax(n, "square_SR"), falls) for i, n in enumerate(PEAKS)],
-    (_peaks, 5, softmax(2, "square_SR"), rises),
-    (_peaks, 6, softmax(4, "square_SR"), rises),
-    (_control, 0, control("sgd"), one_seed(1e-6)),
-    (_control, 1, control("adam"), one_seed(1e-6)),
-    (_control, 2, control("unadapted"), one_seed(1e-9)),
-    (_inverse, 0, sigma(0), times(10.0)),
-    (_inverse, 1, sigma(-1), times(10.0)),
-    (_escape, 0, escape("sgd", 5), times(10.0)),
-    (_escape, 1, escape("adam", 5), times(10.0)),
-    (_escape, 2, escape("sgd", -1), times(2.0)),
-    (_kurtosis, 0, kurtosis_of(query(-1)), np.zeros_like),
-    (_kurtosis, 1, kurtosis_of(layer("layer", "W_Q")), np.zeros_like),
+    (checks.law, 0, query(-1), times(1.2)),
+    (checks.law, 1, query(-1), times(1.2)),
+    (checks.law, 2, query(0, SCALED), times(1.3)),
+    (checks.law, 3, softmax(16, "square_SR", -1), times(1.2**2)),
+    (checks.law, 4, softmax(16, "mean_SR", -1), times(1.2)),
+    (checks.law, 5, softmax(6, "median_SR"), times(1.3)),
+    (checks.variance, 0, lambda study: study.simulated.dot_variance_NR, times(1.1)),
+    (checks.variance, 1, lambda study: study.layer.by_norm["layer"].dot_square_NR, times(1.3)),
+    (checks.small_scores, 0, small, times(1.1)),
+    (checks.small_scores, 1, layer("none", "W_Q"), times(1.1)),
+    (checks.small_scores, 2, layer("none", "W_Q"), times(1.1)),
+    (checks.small_scores, 3, layer("none", "W_K"), times(1.1)),
+    (checks.small_scores, 4, layer("none", "W_K"), times(1.1)),
+    (checks.small_scores, 5, layer("none", "W_V"), times(1.1)),
+    (checks.large_scores_simulated, 0, query(-1), times(0.05)),
+    (checks.large_scores_simulated, 1, query(-1), times(0.05)),
+    (checks.large_scores_simulated, 2, query(-1), times(1e7)),
+    (checks.large_scores_simulated, 3, query(3), times(2.0)),  # d = 48, where the medians have crossed
+    (checks.large_scores_layer, 0, layer("layer", "W_Q", 0), times(0.1)),
+    (checks.large_scores_layer, 1, layer("layer", "W_Q"), times(0.1)),
+    (checks.large_scores_layer, 2, layer("layer", "W_Q"), times(0.1)),
+    (checks.large_scores_layer, 3, layer("layer", "W_Q"), times(10.0)),
+    (checks.large_scores_layer, 4, layer("layer", "W_Q", 1), times(2.0)),
+    (checks.carrying, 0, softmax(6, "square_SR", -1), times(2)),
+    (checks.carrying, 1, softmax(16, "fourth_SR", -1), times(4)),
+    (checks.values, 0, query(-1, stage="value"), times(0.5)),
+    (checks.values, 1, query(-1, stage="value"), times(2.0)),  # above sqrt(n)
+    (checks.values, 2, layer("layer", "value"), times(0.5)),
+    (checks.values, 3, layer("layer", "W_V"), times(0.5)),
+    *[(checks.peaks, i, softmax(n, "square_SR"), falls) for i, n in enumerate(PEAKS)],
+    (checks.peaks, 5, softmax(2, "square_SR"), rises),
+    (checks.peaks, 6, softmax(4, "square_SR"), rises),
+    (checks.control, 0, control("sgd"), one_seed(1e-6)),
+    (checks.control, 1, control("adam"), one_seed(1e-6)),
+    (checks.control, 2, control("unadapted"), one_seed(1e-9)),
+    (checks.inverse, 0, sigma(0), times(10.0)),
+    (checks.inverse, 1, sigma(-1), times(10.0)),
+    (checks.escape, 0, escape("sgd", 5), times(10.0)),
+    (checks.escape, 1, escape("adam", 5), times(10.0)),
+    (checks.escape, 2, escape("sgd", -1), times(2.0)),
+    (checks.kurtosis, 0, kurtosis_of(query(-1)), np.zeros_like),
+    (checks.kurtosis, 1, kurtosis_of(layer("layer", "W_Q")), np.zeros_like),
 ]
 
 
 def test_what_is_true_is_confirmed(study):
-    checks = all_checks(study)
-    assert [check for check in checks if check.verdict != "confirmed"] == []
-    assert list(dict.fromkeys(check.subject for check in checks)) == list(PREDICTIONS)
-    assert len(checks) == len(FALSE)  # each of them is seen to fail below
+    claims = checks.all_checks(study)
+    assert [check for check in claims if check.verdict != "confirmed"] == []
+    assert list(dict.fromkeys(check.subject for check in claims)) == list(PREDICTIONS)
+    assert len(claims) == len(FALSE)  # each of them is seen to fail below
 
 
 @pytest.mark.parametrize(("part", "place", "pick", "change"), FALSE)
@@ -159,7 +156,7 @@ def test_what_is_false_is_refuted(changed, part, place, pick, change):
     assert part(changed(pick, change))[place].verdict == "refuted"
 
 
-@pytest.mark.parametrize("part", [law, size.small_scores, size.large_scores_simulated])
+@pytest.mark.parametrize("part", [checks.law, checks.small_scores, checks.large_scores_simulated])
 def test_seeds_that_contradict_each_other_decide_nothing(changed, part):
     spread_R = np.asarray([1e-9, 1.0, 1e3])
     changed(small, times(spread_R))
@@ -168,19 +165,19 @@ def test_seeds_that_contradict_each_other_decide_nothing(changed, part):
 
 def test_the_law_of_other_numbers_of_keys_is_in_no_table(study):
     simulated = dataclasses.replace(study.config.simulated, keys=7)
-    checks = law(dataclasses.replace(study, config=dataclasses.replace(study.config, simulated=simulated)))
-    assert [check.statement.partition(":")[0] for check in checks] == ["softmax alone ||J||"] * 3
+    claims = checks.law(dataclasses.replace(study, config=dataclasses.replace(study.config, simulated=simulated)))
+    assert [check.statement.partition(":")[0] for check in claims] == ["softmax alone ||J||"] * 3
 
 
 def test_the_value_that_decides_the_law_is_named(changed):
-    checks = law(changed(query(4, SCALED), times(0.9)))
-    assert checks[0].statement.endswith("15 values, here d = 64, 1/sqrt(d)")  # 5 sizes, 3 scales
-    assert checks[2].statement.split(", ")[1] == "8 values"  # two medians of ten are below 0.1
+    claims = checks.law(changed(query(4, SCALED), times(0.9)))
+    assert claims[0].statement.endswith("15 values, here d = 64, 1/sqrt(d)")  # 5 sizes, 3 scales
+    assert claims[2].statement.split(", ")[1] == "8 values"  # two medians of ten are below 0.1
 
 
 def test_a_value_of_the_law_that_is_refuted_is_not_hidden_by_one_that_is_unsure(changed):
     changed(query(-1), times(np.asarray([1e-9, 1.0, 1e3])))
-    assert law(changed(query(4, SCALED), times(0.9)))[0].verdict == "refuted"
+    assert checks.law(changed(query(4, SCALED), times(0.9)))[0].verdict == "refuted"
 
 
 def crossing_norms(unscaled_R):

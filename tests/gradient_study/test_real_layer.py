@@ -9,12 +9,12 @@ from synthetic_study import make_study
 from data.sampler import sample, sampler_tables
 from data.world import load_world
 from experiments.config.schema import TaskConfig
-from experiments.gradient_study.along_training import Arms, train_config
 from experiments.gradient_study.config import EscapeConfig, GradientConfig, LayerConfig, TrainingConfig
+from experiments.gradient_study.figures import training_course
 from experiments.gradient_study.norm_statistics import ALL_STAGES, SCALES, STATISTICS
+from experiments.gradient_study.real_layer import Arms, train_config
 from experiments.gradient_study.stage_gradients import row_losses
 from experiments.gradient_study.tables import HEADER, statistic_rows
-from experiments.gradient_study.training_figures import training_course
 from experiments.measuring.excess import make_evaluation_set
 from experiments.training.ensemble import Compiler
 from experiments.training.hyperparameters import hyperparameters, init_state, training_spec
