@@ -26,12 +26,12 @@ from experiments.run_directory.saved_run import load_run
 CONFIG = """\
 world: small.yaml
 model: {d_model: 4, heads: 1, d_head: 2, d_mlp: 0}
-train: {steps: 300, batch: 8}
+train: {steps: 60, batch: 8}
 evaluate: {sentences: 8}
 track: {records: 6, images: 2, checkpoint_seconds: 0}
 """
-STEPS = 300
-MIDWAY = 9
+STEPS = 60
+MIDWAY = 11
 """A step that is recorded, with a checkpoint, between the first and the last."""
 DIVERGING = ("--train.learning_rate", "1000")
 NEW = ("--config", "mine.yaml", "--run-dir")
@@ -301,16 +301,16 @@ def test_more_steps_and_other_changes(folder, forks, unbroken):
     code, _, err = forks.run(folder, "--resume", "more", "--model.d_head", "8", "--seed", "1")
     assert code == 2
     assert_refused(err, "--resume more", "config", "seed 0 -> 1", "model.d_head 2 -> 8", "leave", "new run")
-    code, _, err = forks.run(folder, "--resume", "more", "--train.steps", "200")
+    code, _, err = forks.run(folder, "--resume", "more", "--train.steps", "40")
     assert code == 2
-    assert_refused(err, "--train.steps", "300", "more", "200")
+    assert_refused(err, "--train.steps", "60", "more", "40")
     (folder / "more" / "record-parts").mkdir()
     (folder / "more" / "record-parts" / "step-x.npz").write_text("no part of a record")
-    assert forks.run(folder, "--resume", "more", "--train.steps", "400")[0] == 0
+    assert forks.run(folder, "--resume", "more", "--train.steps", "80")[0] == 0
     before, after = load_run(unbroken).record, load_run(folder / "more").record
     count = len(before["step"])
-    assert after["step"][count - 1] == 300
-    assert after["step"][-1] == 400
+    assert after["step"][count - 1] == STEPS
+    assert after["step"][-1] == 80
     for name in ("weights", "excess"):
         np.testing.assert_array_equal(after[name][:count], before[name])
 
@@ -327,7 +327,7 @@ def test_a_changed_world_is_noticed(tmp_path, forks, unbroken, old, new):
     """But for what changes no answer, such as its title."""
     shutil.copytree(unbroken, tmp_path / "run")
     (tmp_path / "small.yaml").write_text(SMALL.replace(old, new), encoding="utf-8")
-    code, _, err = forks.run(tmp_path, "--resume", "run", "--train.steps", "301")
+    code, _, err = forks.run(tmp_path, "--resume", "run", "--train.steps", "61")
     if "title" in old:
         assert (code, err) == (0, "")
     else:
@@ -367,7 +367,7 @@ def test_a_damaged_checkpoint_stays_where_nothing_can_be_written(folder, forks, 
 def said_of(folder, forks, name):
     """What is said of a run that is not gone on with; nothing in it is changed."""
     before = {path: path.read_bytes() for path in (folder / name).rglob("*") if path.is_file()}
-    code, out, err = forks.run(folder, "--resume", name, "--train.steps", "400")
+    code, out, err = forks.run(folder, "--resume", name, "--train.steps", "80")
     assert (code, out) == (2, "")
     assert before.items() <= {path: path.read_bytes() for path in (folder / name).rglob("*") if path.is_file()}.items()
     return err
@@ -395,7 +395,7 @@ def test_a_folder_in_use_is_left_alone(folder, forks, unbroken):
     before = {path: path.read_bytes() for path in (folder / "used").rglob("*") if path.is_file()}
     with (folder / "used" / ".lock").open("a") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        code, _, err = forks.run(folder, "--resume", "used", "--train.steps", "400")
+        code, _, err = forks.run(folder, "--resume", "used", "--train.steps", "80")
     assert code == 2
     assert_refused(err, "used", "another process", "wait", "stop")
     assert before == {path: path.read_bytes() for path in (folder / "used").rglob("*") if path.is_file()}
