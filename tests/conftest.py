@@ -35,6 +35,8 @@ if "device_count" not in os.environ["XLA_FLAGS"]:
 
 _BEGIN_WITH = ["test_training.py", "test_resume.py", "test_training_of_groups.py", "test_dashboards.py"]
 """Files that take long: no process should be left alone with one at the end."""
+_TRACED = Path(os.environ["JAX_COMPILATION_CACHE_DIR"]).with_name("traced")
+_MOST_PROGRAMS = 1000
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -47,10 +49,36 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(autouse=True)
-def nothing_cached() -> Iterator[None]:
-    """No test traces for another: a command that ran in this process may have asked for it."""
+def nothing_traced_before(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No test traces for another, but in modules that say so: a command may have asked for it in this process."""
+    folder = _TRACED if "traced_once" in request.fixturenames else None
+    cache_programs_in(folder, most_files=_MOST_PROGRAMS)
     yield
-    cache_programs_in(None)
+    cache_programs_in(folder, most_files=_MOST_PROGRAMS)  # for what the module sets up next
+
+
+@pytest.fixture(scope="session")
+def trace_cache() -> Callable[[], AbstractContextManager[None]]:
+    """`with trace_cache(): ...`: programs that an earlier test traced are read, as commands do it; not for tests that
+    replace what is traced.
+    """
+
+    @contextmanager
+    def cached() -> Iterator[None]:
+        cache_programs_in(_TRACED, most_files=_MOST_PROGRAMS)
+        try:
+            yield
+        finally:
+            cache_programs_in(None)
+
+    return cached
+
+
+@pytest.fixture(scope="module")
+def traced_once(trace_cache: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
+    """The same for a whole module: `pytestmark = pytest.mark.usefixtures("traced_once")`."""
+    with trace_cache():
+        yield
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ from experiments.run_directory.folders import command_of, newest_run
 from experiments.statistics.intervals import Interval
 from experiments.training import runtime
 
-pytestmark = pytest.mark.usefixtures("quickly_compiled")
+pytestmark = pytest.mark.usefixtures("quickly_compiled", "traced_once")
 
 TINY = """\
 command: ablate
@@ -77,7 +77,7 @@ def console():
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory, quickly_compiled):  # noqa: ARG001
+def run(tmp_path_factory, quickly_compiled, traced_once):  # noqa: ARG001
     """(folder, what was printed) of the whole ablation."""
     folder, out = tmp_path_factory.mktemp("runs") / "tiny-001", console()
     assert ablation_session.ablate(config(), "tiny", str(folder), console=out) == 0

@@ -43,7 +43,7 @@ def record_of(step, *losses, excess=0.25):
     return Record(step, None, TrainingTime(), np.float32(losses), measurement, {}, np.full(count, -1))
 
 
-@pytest.mark.usefixtures("quickly_compiled")
+@pytest.mark.usefixtures("quickly_compiled", "traced_once")
 def test_it_moves_between_records(tmp_path):
     """Each chunk is one update; recorded are the first and the last."""
     (tmp_path / "small.yaml").write_text(SMALL, encoding="utf-8")

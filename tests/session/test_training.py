@@ -42,6 +42,7 @@ from experiments.training.trainer import Trainer, one_run
 from experiments.training.update import batch_of, train_steps
 from model.functional import Model
 
+pytestmark = pytest.mark.usefixtures("traced_once")
 SEEDS = 10
 
 

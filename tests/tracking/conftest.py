@@ -23,10 +23,10 @@ class Trained:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory, quick_compiler):
+def trained(tmp_path_factory, quick_compiler, trace_cache):
     folder = tmp_path_factory.mktemp("my runs") / "new"
     console = Console(file=io.StringIO(), width=120)
     each_update = functools.partial(Trainer, chunk_seconds=0.0)  # checkpoints between records, too
-    with quick_compiler():
+    with quick_compiler(), trace_cache():
         train(WHOLE, "toy", str(folder), console, each_update)
     return Trained(folder, console.file.getvalue())

@@ -8,7 +8,7 @@ from experiments.measuring.experiment import prepare
 from experiments.measuring.metrics import relation_metrics
 from experiments.tracking.summary import summary
 
-pytestmark = pytest.mark.usefixtures("quickly_compiled")
+pytestmark = pytest.mark.usefixtures("quickly_compiled", "traced_once")
 
 
 def test_a_word_called_all_hides_no_number_of_all():

@@ -87,6 +87,7 @@ def test_the_training_path_knows_what_it_declares():
     assert not can_reassociate(dataclasses.replace(spec_with(TransformerConfig).model, qk_norm=True))
 
 
+@pytest.mark.usefixtures("traced_once")
 @pytest.mark.parametrize("changes", [{}, {"norm": "none"}, {"sink": "learned", "softcap": 2.0}, {"query": "constant"}])
 def test_paths_that_agree_go_on(changes):
     spec = spec_with(TransformerConfig)
