@@ -81,9 +81,11 @@ def watched_sentences(config: Config, world: World) -> Sentences:
     masked = config.task.masked
     examples = [probe_tokens(world, sentence, masked, place) for sentence, place in world.examples.items()]
     own = [masked_probe(world, sentence, masked, "probes: ") for sentence in config.probes]
-    sentences = [*filter(None, examples), *own]
-    missing = f"the world '{world.name}' has no example with a word of {', '.join(masked)}"
-    require(sentences, f"probes: {missing}; give a sentence to watch")
+    sentences = [(tokens, positions) for tokens, positions in [*examples, *own] if positions]
+    require(
+        sentences,
+        f"probes: the world '{world.name}' has no example with a word of {', '.join(masked)}; give a sentence to watch",
+    )
     return sentences
 
 

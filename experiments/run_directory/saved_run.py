@@ -73,11 +73,9 @@ def load_run(path: str | Path) -> SavedRun:
       InputError: there is no run, or its config cannot be read.
     """
     folder = Path(path)
-    own = folder / "config.yaml"
-    if is_file(own):
-        config = load_config(str(own), {})
-        inside = run_folders(folder, config.seed, config.seeds) if config.seeds > 1 else []
-        return SavedRun(folder, config, {one.name: SavedRun(one, config, {}) for one in inside if is_folder(one)})
-    if is_file(folder.parent / "config.yaml") and is_folder(folder):
-        return SavedRun(folder, load_config(str(folder.parent / "config.yaml"), {}), {})
-    raise InputError(f"{folder}: no run lies here (there is no config.yaml); see python -m experiments.runs")
+    whole = next((place for place in (folder, folder.parent) if is_file(place / "config.yaml")), None)
+    if whole is None or not is_folder(folder):
+        raise InputError(f"{folder}: no run lies here (there is no config.yaml); see python -m experiments.runs")
+    config = load_config(str(whole / "config.yaml"), {})
+    inside = run_folders(folder, config.seed, config.seeds) if whole == folder and config.seeds > 1 else []
+    return SavedRun(folder, config, {one.name: SavedRun(one, config, {}) for one in inside if is_folder(one)})

@@ -69,8 +69,9 @@ class Record(Progress, Generic[M]):
     def of(self, run: int) -> RunRecord[M]:
         """The record of one run."""
         measurement, params = one_run((self.measurement, self.params), run)
-        own = measurement, params, int(self.diverged_at_R[run])
-        return RunRecord(run, self.step, self.time, float(self.loss_R[run]), *own)
+        return RunRecord(
+            run, self.step, self.time, float(self.loss_R[run]), measurement, params, int(self.diverged_at_R[run])
+        )
 
     def runs(self) -> list[RunRecord[M]]:
         """The record of every run."""
