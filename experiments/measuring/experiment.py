@@ -11,7 +11,7 @@ from data.inference import relevance, relevant_words
 from data.sampler import training_tables
 from data.world import World
 from experiments.config.schema import Config
-from experiments.measuring.excess import KINDS, evaluation_shapes, make_evaluation_set
+from experiments.measuring.excess import evaluation_shapes, make_evaluation_set
 from experiments.measuring.measurement import EvaluationData, Measurement, measure
 from experiments.measuring.probes import OtherRows, Probes, make_probes, masked_probe, probe_tokens
 from experiments.training.hyperparameters import hyperparameters, training_spec
@@ -34,11 +34,6 @@ class Experiment:
     sentences: Sentences
     """The sentences that are watched."""
     data: EvaluationData
-
-    @property
-    def groups(self) -> list[str]:
-        """Names of the groups of `excess_G`: "trained/subject", ..., "held_out/object"."""
-        return [f"{kind}/{slot}" for kind in KINDS for slot in self.config.task.masked]
 
 
 def prepare(

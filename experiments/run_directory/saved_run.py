@@ -49,8 +49,10 @@ class SavedRun:
         arrays = file.read()
         steps = arrays.get("step", np.zeros(0))
         stacked = all(array.shape[:1] == steps.shape for name, array in arrays.items() if name != "version")
-        holds_parameters = steps.ndim == 1 and steps.size and stacked
-        require(holds_parameters, f"{file.path}: holds no parameters; restore it, or start a new run")
+        require(
+            steps.ndim == 1 and steps.size and stacked,
+            f"{file.path}: holds no parameters; restore it, or start a new run",
+        )
         return arrays
 
     def params(self, t: int = -1) -> dict[str, Any]:

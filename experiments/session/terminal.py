@@ -105,8 +105,9 @@ def _print_places(config: Config, folder: Path, console: Console) -> None:
     console.print(Text.assemble("\nThis run lies in  ", (quoted(folder), "bold")), soft_wrap=True)
     if config.track.images:
         console.print(Text(f"Pictures          {quoted(first / 'attention.png')}"), soft_wrap=True)
-    watch = f"tensorboard --logdir {quoted(folder.parent)}"
-    console.print(Text.assemble("Watch it with     ", (watch, "bold")), soft_wrap=True)
+    console.print(
+        Text.assemble("Watch it with     ", (f"tensorboard --logdir {quoted(folder.parent)}", "bold")), soft_wrap=True
+    )
     if config.seeds > 1:  # hundreds of runs in one dashboard are a thicket
         console.print(Text(f"At a glance       tensorboard --logdir {quoted(folder / 'overview')}"), soft_wrap=True)
 

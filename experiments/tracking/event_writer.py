@@ -50,8 +50,9 @@ class EventWriter(AbstractContextManager["EventWriter"]):
 
     def scalars(self, step: int, values: Mapping[str, float], descriptions: Mapping[str, str] = {}) -> None:
         """One number a tag; a tag's description (Markdown) is written with its first value."""
-        described = {tag: self._first(tag, descriptions.get(tag, "")) for tag in values}
-        scalars = [scalar_pb(tag, value, described[tag]).value[0] for tag, value in values.items()]
+        scalars = [
+            scalar_pb(tag, value, self._first(tag, descriptions.get(tag, ""))).value[0] for tag, value in values.items()
+        ]
         self._write(step, summary=Summary(value=scalars))
 
     def image(self, step: int, tag: str, png: bytes, description: str = "") -> None:

@@ -6,7 +6,7 @@ have rows of nan (floats), -1 (`row`) or 0. The same at every step:
     tokens [N, K], words [V], row [N, R]       the sentences, the vocabulary, the masked positions (-1: no row)
     world                                      a digest of its probabilities and of what it holds out
     exact_relevance [N, R, K], exact_posterior [N, R, V]
-    excess_groups [G], parameter_groups [P]    names of the last axes below
+    excess_groups [G], parameter_groups [P]    names of the last axes below: `trained/subject`, ..., `attention/key`
 
 and at each recorded step, stacked [T, ...]:
 
@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.measuring.excess import KINDS
 from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import Measurement, groups
 from experiments.run_directory.files import Arrays
@@ -61,7 +62,7 @@ def fixed_arrays(experiment: Experiment, params: Params) -> Arrays:
         "row": by_sentence(probes.masked_G, table_NR, -1),
         "exact_relevance": by_sentence(probes.relevance_GK, table_NR),
         "exact_posterior": by_sentence(probes.posterior_GV, table_NR),
-        "excess_groups": np.asarray(experiment.groups),
+        "excess_groups": np.asarray([f"{kind}/{slot}" for kind in KINDS for slot in experiment.config.task.masked]),
         "parameter_groups": np.asarray(groups(params)),
     }
 

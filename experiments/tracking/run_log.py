@@ -177,12 +177,14 @@ def write_projector(folder: Path, world: World, params: Params) -> None:
 
     The tables are plain text; words have no blanks in them, so a tab ends each.
     """
-    rows = params["token"]["embedding"]
     labels = ["word\tslot\tclass"]
     for number, word in enumerate(world.vocabulary.words):
         slot = world.slot_of.get(number, "other")
         labels.append(f"{word}\t{slot}\t{world.class_of.get(number, slot)}")
     (folder / "projector").mkdir(exist_ok=True)
-    write_text(folder / "projector" / "embeddings.tsv", "".join("\t".join(f"{x:.6g}" for x in r) + "\n" for r in rows))
+    write_text(
+        folder / "projector" / "embeddings.tsv",
+        "".join("\t".join(f"{x:.6g}" for x in row) + "\n" for row in params["token"]["embedding"]),
+    )
     write_text(folder / "projector" / "labels.tsv", "\n".join(labels) + "\n")
     write_text(folder / "projector_config.pbtxt", _PROJECTOR)

@@ -117,8 +117,7 @@ class ChunkSize:
 
 def record_steps(steps: int, records: int) -> list[int]:
     """At most `records` steps from 0 to `steps`, both among them, spaced ever wider."""
-    spaced = np.geomspace(1, steps + 1, records) - 1
-    return sorted({0, steps, *(round(float(step)) for step in spaced)})
+    return sorted({0, steps, *(round(float(step)) for step in np.geomspace(1, steps + 1, records) - 1)})
 
 
 def pictured_steps(steps: list[int], count: int) -> list[int]:

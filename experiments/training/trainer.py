@@ -135,8 +135,7 @@ class Trainer(Generic[Data, M]):
 
     def empty_states(self) -> TrainState:
         """States (NumPy, zeros) of the shapes that training has, stacked [R]: what a checkpoint is read into."""
-        runs = self.ensemble.runs
-        return jax.tree.map(lambda s: np.zeros((runs, *s.shape[1:]), s.dtype), self._init.shapes)
+        return jax.tree.map(lambda s: np.zeros((self.ensemble.runs, *s.shape[1:]), s.dtype), self._init.shapes)
 
     def run(
         self, data: Data, should_stop: StopCallback | None = None, point: ResumePoint | None = None
