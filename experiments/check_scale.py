@@ -18,9 +18,8 @@ from experiments.scale_check import CheckError, check_expected, effective_scale
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (by default those of the process); returns the exit code."""
     options, _ = parse(scale_parser(), arguments)
-    expected = None
-    if options.expect is not None:
-        expected = _number_or_name(options.expect)
+    expected = None if options.expect is None else _number_or_name(options.expect)
+    if expected is not None:
         with _reporting("--expect"):
             check_expected(expected, options.d_model)
     attention = load_function(options.function)

@@ -23,8 +23,13 @@ exit codes: 0 finished, 2 a mistake in what was given, 130 interrupted"""
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (by default the process's); gives the exit code."""
-    about = "Measure the gradients of attention without scale, under 1/sqrt(d) and under 1/d."
-    parser = config_parser("python -m experiments.gradients", about, EPILOG, GradientConfig, "gradients.yaml")
+    parser = config_parser(
+        "python -m experiments.gradients",
+        "Measure the gradients of attention without scale, under 1/sqrt(d) and under 1/d.",
+        EPILOG,
+        GradientConfig,
+        "gradients.yaml",
+    )
     load = functools.partial(load_as, GradientConfig)
     return run_study("experiments.gradient_study.session", parser, arguments, GradientConfig, load)
 

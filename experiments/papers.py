@@ -24,8 +24,13 @@ exit codes: 0 finished (a refuted claim is a result too), 2 a mistake in what wa
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (by default the process's); gives the exit code."""
-    about = "Repeat results from papers on a small model, and write the papers' numbers beside ours."
-    parser = config_parser("python -m experiments.papers", about, EPILOG, PapersConfig, ALL)
+    parser = config_parser(
+        "python -m experiments.papers",
+        "Repeat results from papers on a small model, and write the papers' numbers beside ours.",
+        EPILOG,
+        PapersConfig,
+        ALL,
+    )
 
     def load(name: str, overrides: Mapping[str, str]) -> PapersConfig:
         return load_papers(None if name == ALL else name, overrides)

@@ -7,7 +7,7 @@ python -m experiments.train --config toy.yaml --seeds 10 --model.scale none
 from collections.abc import Sequence
 from pathlib import Path
 
-from data.errors import InputError
+from data.errors import require
 from experiments.commands.options import add_run_options, config_parser, only_printed, parse
 from experiments.commands.process import run_command
 from experiments.config.loader import load_config
@@ -36,8 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, overrides = parse(parser, arguments)
     folder = None
     if options.resume is not None:
-        if options.run_dir is not None:
-            raise InputError("--run-dir: a run that is resumed goes on in its own folder; leave out one of the two")
+        require(
+            options.run_dir is None,
+            "--run-dir: a run that is resumed goes on in its own folder; leave out one of the two",
+        )
         from experiments.session.resume import resumed_config
 
         folder = Path(options.resume) if options.resume else newest_run()

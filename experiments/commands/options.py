@@ -23,10 +23,10 @@ def config_parser(
     prog: str, description: str, epilog: str = "", schema: type = Config, default: str = "toy.yaml"
 ) -> OneLineParser:
     """A parser with `--config` and one option for every value of the config, a dataclass `schema`."""
-    note = "A value given here replaces that of the config file; a value that neither gives has the default shown."
     parser = OneLineParser(
         prog=prog,
-        description=f"{description}\n\n{note}",
+        description=f"{description}\n\nA value given here replaces that of the config file; a value that neither gives"
+        " has the default shown.",
         epilog=epilog,
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -72,12 +72,20 @@ def parse(
 
 def add_run_options(parser: argparse.ArgumentParser, called: str = "NAME", resumes: bool = False) -> None:
     """Add `--run-dir` (default: `runs/<called>-001`, -002, ...), `--print-config`, and `--resume` if asked."""
-    usual = f"(default: runs/{called}-001, -002, ...)"
-    parser.add_argument("--run-dir", metavar="DIR", help=f"the folder of this run; it must be empty or new {usual}")
+    parser.add_argument(
+        "--run-dir",
+        metavar="DIR",
+        help=f"the folder of this run; it must be empty or new (default: runs/{called}-001, -002, ...)",
+    )
     parser.add_argument("--print-config", action="store_true", help="print the whole config, as a file, and stop")
     if resumes:
-        about = "go on with a run that was stopped (default: the newest)"
-        parser.add_argument("--resume", nargs="?", const="", metavar="RUN", help=about)
+        parser.add_argument(
+            "--resume",
+            nargs="?",
+            const="",
+            metavar="RUN",
+            help="go on with a run that was stopped (default: the newest)",
+        )
 
 
 def only_printed(options: argparse.Namespace, config: object) -> bool:

@@ -85,7 +85,8 @@ def load_function(path: str) -> Callable[..., Any]:
     except InputError:
         raise
     except (Exception, SystemExit) as error:
-        text = " ".join(str(error).split())
-        raise InputError(f"{path}: importing {module_name} raised {type(error).__name__}: {text}") from error
+        raise InputError(
+            f"{path}: importing {module_name} raised {type(error).__name__}: {' '.join(str(error).split())}"
+        ) from error
     require(callable(found), f"{path}: must be a function, not {type(found).__name__}")
     return found

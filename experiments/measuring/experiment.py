@@ -11,7 +11,7 @@ from data.inference import relevance, relevant_words
 from data.sampler import training_tables
 from data.world import World
 from experiments.config.schema import Config
-from experiments.measuring.excess import KINDS, evaluation_shapes, make_evaluation_set
+from experiments.measuring.excess import evaluation_shapes, make_evaluation_set
 from experiments.measuring.measurement import EvaluationData, Measurement, measure
 from experiments.measuring.probes import OtherRows, Probes, make_probes, masked_probe, probe_tokens
 from experiments.training.hyperparameters import hyperparameters, training_spec
@@ -34,11 +34,6 @@ class Experiment:
     sentences: Sentences
     """The sentences that are watched."""
     data: EvaluationData
-
-    @property
-    def groups(self) -> list[str]:
-        """Names of the groups of `excess_G`: "trained/subject", ..., "held_out/object"."""
-        return [f"{kind}/{slot}" for kind in KINDS for slot in self.config.task.masked]
 
 
 def prepare(
@@ -81,9 +76,11 @@ def watched_sentences(config: Config, world: World) -> Sentences:
     masked = config.task.masked
     examples = [probe_tokens(world, sentence, masked, place) for sentence, place in world.examples.items()]
     own = [masked_probe(world, sentence, masked, "probes: ") for sentence in config.probes]
-    sentences = [*filter(None, examples), *own]
-    missing = f"the world '{world.name}' has no example with a word of {', '.join(masked)}"
-    require(sentences, f"probes: {missing}; give a sentence to watch")
+    sentences = [(tokens, positions) for tokens, positions in [*examples, *own] if positions]
+    require(
+        sentences,
+        f"probes: the world '{world.name}' has no example with a word of {', '.join(masked)}; give a sentence to watch",
+    )
     return sentences
 
 

@@ -114,24 +114,27 @@ def _forward(model: Model, *rows: tuple[jax.Array, jax.Array]) -> list[ForwardOu
     return [jax.tree.map(lambda array, part=part: array[part], whole) for part in parts]
 
 
-def group_of(path: tuple[str, ...]) -> str:
+def group_of(name: str) -> str:
     """The group of a parameter: `attention/query`, `norm`, `mlp`, `token`, ..."""
-    if path[0] == "attention":
-        return f"attention/{path[1]}"
-    if path[0].endswith("_norm"):
+    layer, _, rest = name.partition("/")
+    if layer == "attention":
+        return f"attention/{rest.partition('/')[0]}"
+    if layer.endswith("_norm"):
         return "norm"
-    return path[0].partition("_")[0] if path[0].startswith("mlp") else path[0]
+    return layer.partition("_")[0] if layer.startswith("mlp") else layer
 
 
-def flat_params(params: Params) -> dict[tuple[str, ...], Any]:
-    """The leaves of nested parameters by their path."""
-    leaves = jax.tree_util.tree_flatten_with_path(params)[0]
-    return {tuple(str(part.key) for part in path): leaf for path, leaf in leaves}
+def flat_params(params: Params) -> dict[str, Any]:
+    """The leaves of nested parameters by their place: `attention/query/kernel` and so on."""
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): leaf
+        for path, leaf in jax.tree_util.tree_leaves_with_path(params)
+    }
 
 
 def groups(params: Params) -> list[str]:
     """Names of the groups, in the order of `row_norms`."""
-    return sorted({group_of(path) for path in flat_params(params)})
+    return sorted({group_of(name) for name in flat_params(params)})
 
 
 def row_norms(model: Model, sample: EvaluationSet) -> jax.Array:
@@ -143,8 +146,8 @@ def row_norms(model: Model, sample: EvaluationSet) -> jax.Array:
 
     def norms(tokens_K: jax.Array, masked: jax.Array, posterior_V: jax.Array) -> jax.Array:
         squares = dict.fromkeys(groups(model.params), jnp.float32(0))
-        for path, leaf in flat_params(jax.grad(loss)(model.params, tokens_K, masked, posterior_V)).items():
-            squares[group_of(path)] += jnp.sum(leaf * leaf)
+        for name, leaf in flat_params(jax.grad(loss)(model.params, tokens_K, masked, posterior_V)).items():
+            squares[group_of(name)] += jnp.sum(leaf * leaf)
         return jnp.sqrt(jnp.stack(list(squares.values())))
 
     return jax.vmap(norms)(sample.tokens_EK, sample.masked_E, sample.posterior_EV)

@@ -56,7 +56,6 @@ def step_metrics(
     experiment: Experiment, first: RunRecord[Measurement], record: RunRecord[Measurement]
 ) -> dict[str, float]:
     """Everything that is followed over training, of one run at one step; `first` is its record of step 0."""
-    norms = record.measurement.gradient_norm_EG, first.measurement.gradient_norm_EG
     return {
         **({"loss": record.loss} if record.step else {}),
         **excess_metrics(experiment, record),
@@ -66,14 +65,15 @@ def step_metrics(
             for name, values_H in record.measurement.attention_statistics.items()
             for head, value in enumerate(values_H)
         },
-        **norm_metrics(groups(record.params), *norms),
+        **norm_metrics(groups(record.params), record.measurement.gradient_norm_EG, first.measurement.gradient_norm_EG),
     }
 
 
 def excess_metrics(experiment: Experiment, record: RunRecord[Measurement]) -> dict[str, float]:
     """`excess_values` of a run at one step."""
-    masked, examples = experiment.config.task.masked, experiment.data.examples
-    return excess.excess_values(masked, examples, record.measurement.evaluation.excess_G)
+    return excess.excess_values(
+        experiment.config.task.masked, experiment.data.examples, record.measurement.evaluation.excess_G
+    )
 
 
 def mean_excess(experiment: Experiment, record: Record[Measurement]) -> float:

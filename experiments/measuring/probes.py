@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import InputError
+from data.errors import InputError, require
 from data.inference import pair_posterior, posterior, relevance, template_of
 from data.vocabulary import MASK, PAD
 from data.world import World
@@ -31,7 +31,6 @@ class Probes:
     """The masked copies."""
     masked_G: Array
     sentence_G: Array
-    target_G: Array
     posterior_GV: Array
     relevance_GK: Array
     tokens_CK: Array
@@ -57,10 +56,8 @@ class Observation:
     """KL(guess || guess without word K), the word averaged out over the exact P(word | the others)."""
 
 
-def probe_tokens(
-    world: World, sentence: str, masked: Sequence[str], place: str = ""
-) -> tuple[list[int], list[int]] | None:
-    """The sentence's tokens, and the positions to mask: every word of a slot in `masked`; None where there is none.
+def probe_tokens(world: World, sentence: str, masked: Sequence[str], place: str = "") -> tuple[list[int], list[int]]:
+    """The sentence's tokens, and the positions to mask: every word of a slot in `masked`, perhaps none.
 
     Raises:
       InputError: an unknown word, or a sentence that this world cannot say; `place` is where the sentence stands.
@@ -70,16 +67,14 @@ def probe_tokens(
         fields = template_of(world, tokens).fields
     except InputError as error:
         raise InputError(f"{place}{error}") from None
-    positions = [i for i, field in enumerate(fields) if not field.is_word and field.slot in masked]
-    return (tokens, positions) if positions else None
+    return tokens, [i for i, field in enumerate(fields) if not field.is_word and field.slot in masked]
 
 
 def masked_probe(world: World, sentence: str, masked: Sequence[str], place: str = "") -> tuple[list[int], list[int]]:
     """The same of a sentence in which a word must be masked; raises InputError where none is."""
-    found = probe_tokens(world, sentence, masked, place)
-    if found is None:
-        raise InputError(f"{place}'{sentence}' has no word of {', '.join(masked)}, so nothing in it is masked")
-    return found
+    tokens, positions = probe_tokens(world, sentence, masked, place)
+    require(positions, f"{place}'{sentence}' has no word of {', '.join(masked)}, so nothing in it is masked")
+    return tokens, positions
 
 
 def make_probes(world: World, rows: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Probes:
@@ -89,13 +84,10 @@ def make_probes(world: World, rows: Sequence[tuple[Sequence[int], Sequence[int]]
     tokens_GK = np.asarray(padded, np.int32)
     sentence_G = np.asarray([n for n, _, _ in pairs], np.int32)
     masked_G = np.asarray([place for _, _, place in pairs], np.int32)
-    row_G = np.arange(len(pairs))
-    target_G = tokens_GK[row_G, masked_G]
-    exact_GV = posterior(world, tokens_GK, masked_G)
-    relevance_GK = relevance(world, tokens_GK, masked_G)
-    tokens_GK[row_G, masked_G] = MASK
-    exact = exact_GV.astype(np.float32), relevance_GK.astype(np.float32)
-    return Probes(tokens_GK, masked_G, sentence_G, target_G, *exact, *_substitutions(world, tokens_GK, masked_G))
+    exact_GV = posterior(world, tokens_GK, masked_G).astype(np.float32)
+    relevance_GK = relevance(world, tokens_GK, masked_G).astype(np.float32)
+    tokens_GK[np.arange(len(pairs)), masked_G] = MASK
+    return Probes(tokens_GK, masked_G, sentence_G, exact_GV, relevance_GK, *_substitutions(world, tokens_GK, masked_G))
 
 
 @jax.tree_util.register_dataclass

@@ -156,7 +156,8 @@ def text_tile(text: str, size: int, colour: int = INK, bold: bool = False) -> Im
 
 
 def _word(word: str, size: int, ink: tuple[int, ...], bold: bool) -> Image.Image:
-    font = font_of(word, size, bold)
+    path = font_path(word)
+    font = _font(path.with_stem("DejaVuSans-Bold") if bold and path == typeface() else path, size)
     if word and not features.check("raqm") and unicodedata.bidirectional(word[:1]) in ("R", "AL"):
         word = word[::-1]  # the plain layout sets letters from left to right; it cannot join Arabic ones either
     width, height = max(1, math.ceil(font.getlength(word))), round(1.5 * font.size)
@@ -167,12 +168,6 @@ def _word(word: str, size: int, ink: tuple[int, ...], bold: bool) -> Image.Image
     if font.size == size:
         return tile
     return tile.resize((max(1, round(width * size / font.size)), round(1.5 * size)), Image.Resampling.BOX)
-
-
-def font_of(word: str, size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """A font for a word, in this size or, if it consists of bitmaps, in a size that it has."""
-    path = font_path(word)
-    return _font(path.with_stem("DejaVuSans-Bold") if bold and path == typeface() else path, size)
 
 
 @functools.cache

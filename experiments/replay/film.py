@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import is_taken, printable, reporting_os_errors, require
-from data.inference import relevant_words
 from data.vocabulary import PAD
 from data.world import load_world
+from experiments.measuring.metrics import relevant_in
 from experiments.measuring.probes import Probes, make_probes, masked_probe
 from experiments.pictures.attention_map import MapLabels
 from experiments.pictures.film_strip import film_gif, film_strip
@@ -43,8 +43,7 @@ def make_film(run: str, sentence: str, steps: int, out: str | None = None) -> li
     probes = make_probes(world, [(tokens, masked)])
     maps = _maps((saved_model(saved, world, recorded.index(step)) for step in chosen), probes)
     words = tuple(world.vocabulary.decode(tokens))
-    relevant = relevant_words(probes.relevance_GK.astype(np.float64))[:, : len(words)]
-    labels = MapLabels(words, tuple(masked), relevant)
+    labels = MapLabels(words, tuple(masked), relevant_in(probes)[:, : len(words)])
     pictures = {".gif": film_gif, ".png": film_strip}
     paths = _free_paths(saved, out, list(pictures))
     for path, picture in zip(paths, pictures.values(), strict=True):

@@ -15,8 +15,8 @@ from model.functional import Model, init_params
 
 def saved_model(saved: SavedRun, world: World, t: int = -1) -> Model:
     """The model at recorded step number `t` (the last by default) of a run in `world`."""
-    config = saved.config.model.sized(len(world.vocabulary), world.max_length)
-    return Model(config, saved.params(t), saved.config.model.scale_factor)
+    config = saved.config.model
+    return Model(config.sized(len(world.vocabulary), world.max_length), saved.params(t), config.scale_factor)
 
 
 def recorded_steps(saved: SavedRun, world: World) -> list[int]:
@@ -31,5 +31,5 @@ def recorded_steps(saved: SavedRun, world: World) -> list[int]:
         raise InputError(f"{saved.folder}: was trained on {words[0]} words, its world has {len(world.vocabulary)} now")
     config = saved.config.model.sized(len(world.vocabulary), world.max_length)
     params = jax.eval_shape(functools.partial(init_params, config), jax.random.key(0))
-    check_stacked(path, arrays, {"/".join(name): leaf.shape for name, leaf in flat_params(params).items()})
+    check_stacked(path, arrays, {name: leaf.shape for name, leaf in flat_params(params).items()})
     return [int(step) for step in arrays["step"]]

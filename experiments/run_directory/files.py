@@ -97,8 +97,10 @@ def check_version(path: Path, version: object, what: str) -> None:
         raise InputError(f"{path}: is not a {what} of catmat; restore it, or start a new run")
     if version > FORMAT:
         raise NewerFileError(f"{path}: has version {version}, this program reads {FORMAT}; update catmat")
-    older = f"{path}: is of version {version}, whose names differ; read it with catmat 0.1, or train anew"
-    require(version == FORMAT, older)
+    require(
+        version == FORMAT,
+        f"{path}: is of version {version}, whose names differ; read it with catmat 0.1, or train anew",
+    )
 
 
 def write_summary(folder: Path, values: Mapping[str, Any]) -> None:

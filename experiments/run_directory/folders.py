@@ -101,13 +101,20 @@ def check_place(folder: Path, option: str) -> None:
       InputError: its name, or that of a folder around it, is not UTF-8 text or holds [, ] or a backslash.
     """
     whole = str(folder.absolute())
-    rule = f"its whole name, {whole}, must be UTF-8 text without [, ] and \\; choose another folder"
-    require(not _UNUSABLE.search(whole), f"{option} {folder}: {rule}")
+    require(
+        not _UNUSABLE.search(whole),
+        f"{option} {folder}: its whole name, {whole}, must be UTF-8 text without [, ] and \\; choose another folder",
+    )
 
 
 def resume_command(folder: Path, command: str = "train") -> str:
     """The command that resumes a run, to be copied."""
-    return f"python -m experiments.{command} --resume {shlex.quote(printable(str(folder)))}"
+    return f"python -m experiments.{command} --resume {quoted(folder)}"
+
+
+def quoted(path: Path) -> str:
+    """A path as it is shown, to be copied into a command."""
+    return shlex.quote(printable(str(path)))
 
 
 def newest_run(root: Path = ROOT, command: str = "train") -> Path:

@@ -49,8 +49,10 @@ class SavedRun:
         arrays = file.read()
         steps = arrays.get("step", np.zeros(0))
         stacked = all(array.shape[:1] == steps.shape for name, array in arrays.items() if name != "version")
-        holds_parameters = steps.ndim == 1 and steps.size and stacked
-        require(holds_parameters, f"{file.path}: holds no parameters; restore it, or start a new run")
+        require(
+            steps.ndim == 1 and steps.size and stacked,
+            f"{file.path}: holds no parameters; restore it, or start a new run",
+        )
         return arrays
 
     def params(self, t: int = -1) -> dict[str, Any]:
@@ -73,11 +75,9 @@ def load_run(path: str | Path) -> SavedRun:
       InputError: there is no run, or its config cannot be read.
     """
     folder = Path(path)
-    own = folder / "config.yaml"
-    if is_file(own):
-        config = load_config(str(own), {})
-        inside = run_folders(folder, config.seed, config.seeds) if config.seeds > 1 else []
-        return SavedRun(folder, config, {one.name: SavedRun(one, config, {}) for one in inside if is_folder(one)})
-    if is_file(folder.parent / "config.yaml") and is_folder(folder):
-        return SavedRun(folder, load_config(str(folder.parent / "config.yaml"), {}), {})
-    raise InputError(f"{folder}: no run lies here (there is no config.yaml); see python -m experiments.runs")
+    whole = next((place for place in (folder, folder.parent) if is_file(place / "config.yaml")), None)
+    if whole is None or not is_folder(folder):
+        raise InputError(f"{folder}: no run lies here (there is no config.yaml); see python -m experiments.runs")
+    config = load_config(str(whole / "config.yaml"), {})
+    inside = run_folders(folder, config.seed, config.seeds) if whole == folder and config.seeds > 1 else []
+    return SavedRun(folder, config, {one.name: SavedRun(one, config, {}) for one in inside if is_folder(one)})

@@ -1,8 +1,6 @@
 """Where a stopped run goes on: its last whole checkpoint, and what it recorded until then."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,19 +13,10 @@ from experiments.run_directory.files import Arrays, NewerFileError, RecordFile, 
 from experiments.run_directory.folders import check_place, run_folders
 from experiments.run_directory.saved_run import load_run
 from experiments.tracking.recorded_arrays import fixed_arrays
+from experiments.training.hyperparameters import TrainState
+from experiments.training.record import TrainingTime
 from experiments.training.trainer import ResumePoint, Trainer
 from model.functional import Params
-
-if TYPE_CHECKING:
-    from experiments.training.checkpoints import Checkpoints
-
-
-@dataclass(frozen=True)
-class Finished:
-    """Why a run does not go on."""
-
-    message: str
-    diverged: bool = False
 
 
 def resumed_config(folder: Path, name: str | None, overrides: dict[str, str]) -> Config:
@@ -48,48 +37,57 @@ def resumed_config(folder: Path, name: str | None, overrides: dict[str, str]) ->
     before, after = values_of(own), values_of(wanted)
     refused = [name for name in before if before[name] != after[name] and name != "train.steps"]
     shown = ", ".join(f"{name} {before[name]} -> {after[name]}" for name in refused)
-    fixed = f"--resume {folder}: its config cannot change ({shown}); leave that out, or start a new run"
-    require(not refused, fixed)
+    require(
+        not refused,
+        f"--resume {folder}: its config cannot change ({shown}); leave that out, or start a new run",
+    )
     return wanted
 
 
 def find_resume_point(
-    experiment: Experiment, trainer: Trainer[EvaluationData, Measurement], folder: Path, checkpoints: "Checkpoints"
-) -> tuple[ResumePoint | Finished, list[str]]:
-    """Where the run in `folder` goes on, and what there is to say about that; nothing is changed yet.
+    experiment: Experiment,
+    trainer: Trainer[EvaluationData, Measurement],
+    folder: Path,
+    found: tuple[int, TrainState, TrainingTime] | None,
+    damaged: list[int],
+) -> tuple[ResumePoint | int, list[str]]:
+    """Where the run in `folder` goes on, or the exit code of one that does not; and what there is to say about that.
 
-    A run without a whole checkpoint starts again at step 0.
+    Nothing is changed yet. A run without a whole checkpoint starts again at step 0. What was `found` of checkpoints,
+    and the steps of `damaged` ones, are as `Checkpoints.restore` gives them.
 
     Raises:
       InputError: its checkpoints or what it recorded cannot be read, or it has more steps than are wanted.
     """
-    found, damaged = checkpoints.restore(trainer.empty_states())
     steps = experiment.config.train.steps
     runs = run_folders(folder, experiment.config.seed, experiment.config.seeds)
     expected = fixed_arrays(experiment, trainer.empty_states().params)
     if found is None:
         require(not damaged, f"{folder}: no checkpoint of it can be read; restore them, or start a new run")
-        ended = any(_is_finished(run) for run in runs)
-        require(not ended, f"{folder}: is finished, and has no checkpoint to go on from; start a new run")
+        require(
+            not any(_is_finished(run) for run in runs),
+            f"{folder}: is finished, and has no checkpoint to go on from; start a new run",
+        )
         for run in runs:
             _check_start(expected, run)
         return trainer.beginning, [f"{folder}: has no whole checkpoint; starting again at step 0"]
-    step, states = found
+    step, states, time = found
     # Its last checkpoint is on disk before a run writes its end: one that died in between has that left to write.
     finished = all(_is_finished(run, step) for run in runs)
     if finished and (states.diverged_at >= 0).all():
-        at = int(states.diverged_at.max())
-        return Finished(f"{folder}: diverged at update {at:,}; start a new run", diverged=True), []
+        return 3, [f"{folder}: diverged at update {int(states.diverged_at.max()):,}; start a new run"]
     require(step <= steps, f"--train.steps: the run has made {step:,} already; ask for more, not {steps:,}")
     if step == steps and finished:
-        return Finished(f"{folder}: is finished; raise --train.steps to go on with it"), []
+        return 0, [f"{folder}: is finished; raise --train.steps to go on with it"]
     recorded = [_recorded_steps(expected, states.params, run, step) for run in runs]
-    alike = all(one == recorded[0] for one in recorded)
-    require(alike, f"{folder}: its runs did not record the same steps; restore their files, or start a new run")
+    require(
+        all(one == recorded[0] for one in recorded),
+        f"{folder}: its runs did not record the same steps; restore their files, or start a new run",
+    )
     said = [f"the checkpoint of step {one:,} is damaged; going back to the one before" for one in damaged]
     # With the same config these are the planned steps; they differ where the number of steps was raised.
     planned = sorted({*recorded[0], *(later for later in trainer.steps if later >= step)})
-    return ResumePoint(step, tuple(planned), states, checkpoints.spent(step)), said
+    return ResumePoint(step, tuple(planned), states, time), said
 
 
 def _recorded_steps(expected: Arrays, params: Params, folder: Path, last: int) -> list[int]:
@@ -101,8 +99,7 @@ def _recorded_steps(expected: Arrays, params: Params, folder: Path, last: int) -
     record, saved = (RecordFile(folder, name) for name in ("record", "params"))
     arrays = {"record": record.read(last), "params": saved.read(last)}  # training writes the later ones anew
     _check_record(expected, record.path, arrays["record"])
-    shapes = {"/".join(path): leaf.shape[1:] for path, leaf in flat_params(params).items()}
-    check_stacked(saved.path, arrays["params"], shapes)
+    check_stacked(saved.path, arrays["params"], {name: leaf.shape[1:] for name, leaf in flat_params(params).items()})
     steps = [[int(step) for step in np.ravel(one.get("step", ())) if step <= last] for one in arrays.values()]
     whole = steps[0] == steps[1] and steps[0][:1] == [0] and steps[0] == sorted(set(steps[0]))
     require(whole, f"{folder}: record and params hold different steps; restore them, or start a new run")

@@ -21,7 +21,7 @@ from experiments.measuring.measurement import EvaluationData, Measurement
 from experiments.measuring.metrics import mean_excess
 from experiments.run_directory.files import cannot_write, write_text
 from experiments.run_directory.folders import make_run_directory, resume_command, run_lock
-from experiments.session.resume import Finished, find_resume_point
+from experiments.session.resume import find_resume_point
 from experiments.session.terminal import TrainingBar, report
 from experiments.tracking.tracker import Tracker
 from experiments.training import runtime
@@ -66,8 +66,10 @@ def train(
 def resume(config: Config, folder: Path, console: Console | None = None, make_trainer: MakeTrainer = Trainer) -> int:
     """Go on with the training in `folder`; `config` is its own, or the same with more steps. Otherwise as `train`."""
     with Interruption() as stop:
-        alone = "--resume: works with one process; start it without JAX_COORDINATOR_ADDRESS"
-        require(jax.process_count() == 1, alone)
+        require(
+            jax.process_count() == 1,
+            "--resume: works with one process; start it without JAX_COORDINATOR_ADDRESS",
+        )
         experiment, trainer = prepare(config, load_world(config.world), make_trainer)
         return _Session(experiment, trainer, folder, stop, console).run(resumed=True)
 
@@ -95,18 +97,16 @@ class _Session:
 
         try:
             with run_lock(self._folder, new=not resumed), Checkpoints(self._folder) as checkpoints:
-                point, said = (
-                    find_resume_point(self._experiment, self._trainer, self._folder, checkpoints)
-                    if resumed
-                    else (self._trainer.beginning, list[str]())
-                )
-                if isinstance(point, Finished):
-                    say(self._console, point.message)
-                    return 3 if point.diverged else 0
-                if not self._saves:
-                    said.append("several processes: no checkpoints are saved; a run that is stopped has to begin again")
+                point: ResumePoint | int = self._trainer.beginning
+                lost = "several processes: no checkpoints are saved; a run that is stopped has to begin again"
+                said = [] if self._saves else [lost]
+                if resumed:
+                    restored = checkpoints.restore(self._trainer.empty_states())
+                    point, said = find_resume_point(self._experiment, self._trainer, self._folder, *restored)
                 for line in said:
                     say(self._console, line)
+                if isinstance(point, int):
+                    return point
                 write_text(self._folder / "config.yaml", to_yaml(self._experiment.config))
                 return self._train(point, checkpoints)
         except OSError as error:
@@ -126,7 +126,7 @@ class _Session:
             return self._stop.requested
 
         with ExitStack() as stack:
-            bar = stack.enter_context(TrainingBar(self._experiment, self._console, point.step))
+            bar = TrainingBar(self._experiment, self._console, stack, point.step)
             records = self._trainer.run(self._experiment.data, should_stop, point)
             first = last = next(records)
             tracker = Tracker(self._experiment, self._folder, first, point, runtime.versions(), stack)
@@ -165,6 +165,8 @@ class _Session:
         tracker.finish(last)
         report(self._experiment, first, last, self._folder, console)
         for seed, at in diverged.items():
-            said = f"diverged: from update {at:,} on the loss of seed {seed} is no number; lower the learning rate"
-            say(console, said)
+            say(
+                console,
+                f"diverged: from update {at:,} on the loss of seed {seed} is no number; lower the learning rate",
+            )
         return 3 if diverged else 0

@@ -3,9 +3,8 @@
 Words come from users: they are shown as text, never as markup, and without control characters.
 """
 
-import shlex
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 from rich.console import Console
@@ -20,7 +19,7 @@ from experiments.config.schema import Config
 from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import Measurement
 from experiments.measuring.metrics import RowResult, excess_metrics, mean_excess, relation_metrics, row_results
-from experiments.run_directory.folders import run_folders
+from experiments.run_directory.folders import quoted, run_folders
 from experiments.training.trainer import Progress, Record
 
 _PALE, _DARK = np.array([235, 241, 250]), np.array([8, 81, 156])
@@ -43,10 +42,13 @@ _WEIGHT = (
 
 
 class TrainingBar:
-    """Shows how far a training is, and its last record; use it in a `with`. Nothing is shown where no terminal is."""
+    """Shows how far a training is, and its last record. Nothing is shown where no terminal is."""
 
-    def __init__(self, experiment: Experiment, console: Console, start: int = 0) -> None:
-        """`start` is the step from which the training goes on: what was made before tells nothing of the time left."""
+    def __init__(self, experiment: Experiment, console: Console, stack: ExitStack, start: int = 0) -> None:
+        """Show the bar until `stop` is called, or `stack` closed.
+
+        `start` is the step from which the training goes on: what was made before tells nothing of the time left.
+        """
         # In 80 columns it is the bar that gives way.
         measured = TextColumn("{task.description}", table_column=Column(no_wrap=True))
         count, left = TextColumn("{task.completed:,}/{task.total:,}"), TimeRemainingColumn(compact=True)
@@ -55,13 +57,7 @@ class TrainingBar:
             BarColumn(24), count, measured, left, console=console, disable=not console.is_terminal, transient=True
         )
         self._task = self._bar.add_task("compiling", total=experiment.config.train.steps, completed=start)
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+        stack.enter_context(self._bar)
 
     def stop(self) -> None:
         """Take the bar away, before something else is printed."""
@@ -105,16 +101,13 @@ def report(
 
 def _print_places(config: Config, folder: Path, console: Console) -> None:
     """Print where everything lies."""
-
-    def quoted(path: Path) -> str:
-        return shlex.quote(printable(str(path)))
-
     first, *_ = run_folders(folder, config.seed, config.seeds)
     console.print(Text.assemble("\nThis run lies in  ", (quoted(folder), "bold")), soft_wrap=True)
     if config.track.images:
         console.print(Text(f"Pictures          {quoted(first / 'attention.png')}"), soft_wrap=True)
-    watch = f"tensorboard --logdir {quoted(folder.parent)}"
-    console.print(Text.assemble("Watch it with     ", (watch, "bold")), soft_wrap=True)
+    console.print(
+        Text.assemble("Watch it with     ", (f"tensorboard --logdir {quoted(folder.parent)}", "bold")), soft_wrap=True
+    )
     if config.seeds > 1:  # hundreds of runs in one dashboard are a thicket
         console.print(Text(f"At a glance       tensorboard --logdir {quoted(folder / 'overview')}"), soft_wrap=True)
 

@@ -50,15 +50,16 @@ class EventWriter(AbstractContextManager["EventWriter"]):
 
     def scalars(self, step: int, values: Mapping[str, float], descriptions: Mapping[str, str] = {}) -> None:
         """One number a tag; a tag's description (Markdown) is written with its first value."""
-        summary = Summary()
-        for tag, value in values.items():
-            summary.MergeFrom(scalar_pb(tag, value, self._first(tag, descriptions.get(tag, ""))))
-        self._write(step, summary=summary)
+        scalars = [
+            scalar_pb(tag, value, self._first(tag, descriptions.get(tag, ""))).value[0] for tag, value in values.items()
+        ]
+        self._write(step, summary=Summary(value=scalars))
 
     def image(self, step: int, tag: str, png: bytes, description: str = "") -> None:
         """One picture, as encoded PNG."""
         metadata = image_metadata.create_summary_metadata(display_name="", description=self._first(tag, description))
-        parts = [*(str(length).encode() for length in png_size(png)), png]
+        size = struct.unpack(">II", png[16:24])  # width and height, as the PNG's header names them
+        parts = [*(str(length).encode() for length in size), png]
         self._write_tensor(step, tag, metadata, make_tensor_proto(np.asarray(parts, dtype=object)))
 
     def text(self, step: int, tag: str, markdown: str) -> None:
@@ -121,9 +122,3 @@ def _checksum(data: bytes) -> bytes:
     """The masked CRC-32C of TFRecord files."""
     crc = google_crc32c.value(data)
     return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
-
-
-def png_size(png: bytes) -> tuple[int, int]:
-    """Width and height that a PNG's header names."""
-    size: NDArray[np.uint32] = np.frombuffer(png[16:24], ">u4")
-    return int(size[0]), int(size[1])

@@ -6,7 +6,7 @@ have rows of nan (floats), -1 (`row`) or 0. The same at every step:
     tokens [N, K], words [V], row [N, R]       the sentences, the vocabulary, the masked positions (-1: no row)
     world                                      a digest of its probabilities and of what it holds out
     exact_relevance [N, R, K], exact_posterior [N, R, V]
-    excess_groups [G], parameter_groups [P]    names of the last axes below
+    excess_groups [G], parameter_groups [P]    names of the last axes below: `trained/subject`, ..., `attention/key`
 
 and at each recorded step, stacked [T, ...]:
 
@@ -27,8 +27,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.measuring.excess import KINDS
 from experiments.measuring.experiment import Experiment
-from experiments.measuring.measurement import Measurement, flat_params, groups
+from experiments.measuring.measurement import Measurement, groups
 from experiments.run_directory.files import Arrays
 from experiments.training.trainer import RunRecord
 from model.functional import Params
@@ -38,10 +39,8 @@ from model.transformer import ForwardOutput
 def row_table(sentence_G: NDArray[np.integer]) -> NDArray[np.int64]:
     """The number g of each row by sentence, [N, R]; -1 where a sentence has fewer rows than others."""
     counts = np.bincount(sentence_G)
-    table_NR = np.full((len(counts), counts.max()), -1)
-    for n, count in enumerate(counts):
-        table_NR[n, :count] = np.flatnonzero(sentence_G == n)
-    return table_NR
+    rows = (np.flatnonzero(sentence_G == n) for n in range(len(counts)))
+    return np.asarray([np.pad(row, (0, counts.max() - len(row)), constant_values=-1) for row in rows])
 
 
 def by_sentence(array_G: NDArray[Any], table_NR: NDArray[np.int64], missing: float = np.nan) -> NDArray[Any]:
@@ -55,17 +54,15 @@ def fixed_arrays(experiment: Experiment, params: Params) -> Arrays:
     """What is the same at every step."""
     probes, world = experiment.data.probes, experiment.world
     table_NR = row_table(probes.sentence_G)
-    tokens_NK = np.zeros((len(experiment.sentences), probes.tokens_GK.shape[1]), np.int32)
-    for n, (tokens, _) in enumerate(experiment.sentences):
-        tokens_NK[n, : len(tokens)] = tokens
+    tokens_NK = [np.pad(tokens, (0, world.max_length - len(tokens))) for tokens, _ in experiment.sentences]
     return {
-        "tokens": tokens_NK,
+        "tokens": np.asarray(tokens_NK, np.int32),
         "world": np.asarray(world.training_fingerprint),
         "words": np.asarray(world.vocabulary.words),
         "row": by_sentence(probes.masked_G, table_NR, -1),
         "exact_relevance": by_sentence(probes.relevance_GK, table_NR),
         "exact_posterior": by_sentence(probes.posterior_GV, table_NR),
-        "excess_groups": np.asarray(experiment.groups),
+        "excess_groups": np.asarray([f"{kind}/{slot}" for kind in KINDS for slot in experiment.config.task.masked]),
         "parameter_groups": np.asarray(groups(params)),
     }
 
@@ -90,11 +87,6 @@ def step_arrays(experiment: Experiment, record: RunRecord[Measurement]) -> Array
         **{f"attention_statistics/{name}": value_H for name, value_H in measurement.attention_statistics.items()},
         "gradient_norm": measurement.gradient_norm_EG,
     }
-
-
-def params_arrays(record: RunRecord[Measurement]) -> Arrays:
-    """The parameters of one run: `attention/query/kernel` and so on, for `params.npz`."""
-    return {"/".join(path): leaf for path, leaf in flat_params(record.params).items()}
 
 
 def _without_query_axis(name: str, forward: ForwardOutput) -> NDArray[Any]:

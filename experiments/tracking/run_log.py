@@ -18,13 +18,13 @@ from data.vocabulary import PAD
 from data.world import World
 from experiments.config.schema import Config
 from experiments.measuring.experiment import Experiment
-from experiments.measuring.measurement import Measurement
+from experiments.measuring.measurement import Measurement, flat_params
 from experiments.measuring.metrics import COMPARED, meaning, step_metrics
 from experiments.pictures.attention_map import MapLabels, MapPicture
 from experiments.pictures.film_strip import film_strip
 from experiments.run_directory.files import Arrays, RecordFile, write_summary, write_text
 from experiments.tracking.event_writer import EventWriter
-from experiments.tracking.recorded_arrays import params_arrays, step_arrays
+from experiments.tracking.recorded_arrays import step_arrays
 from experiments.tracking.summary import run_page, summary
 from experiments.training.trainer import ResumePoint, RunRecord
 from model.functional import Params
@@ -45,7 +45,7 @@ embeddings {
 
 
 class SentencePictures:
-    """Pictures of each watched sentence: maps, exact relevance, film strips."""
+    """The watched sentences: their labels, their maps, and what belongs to each of arrays of all."""
 
     def __init__(self, fixed: Arrays) -> None:
         """Of the sentences whose `fixed_arrays` these are."""
@@ -72,16 +72,6 @@ class SentencePictures:
         """The maps of one sentence, [heads, rows, words]."""
         return np.swapaxes(self.cut(sentence, weights_NRHK), 0, 1)
 
-    def relevance_png(self, sentence: int) -> bytes:
-        """Exact relevance, laid out as the maps are."""
-        values = self.cut(sentence, self.fixed["exact_relevance"])
-        return MapPicture(self.labels[sentence], kind="relevance").png(values, "exact relevance")
-
-    def strip_png(self, sentence: int, weights_TNRHK: NDArray[np.floating], steps: list[int]) -> bytes:
-        """How the attention of a sentence formed: all heads at several steps."""
-        labels = self.labels[sentence]
-        return film_strip([self.maps(sentence, one) for one in weights_TNRHK], steps, labels, " ".join(labels.words))
-
 
 class RunLog:
     """The folder of one run."""
@@ -106,13 +96,14 @@ class RunLog:
         self._events = stack.enter_context(EventWriter(folder, point.step))
         if point.step == 0:
             self._events.hparams(hparams(experiment.config, first.run), COMPARED, printable(str(folder)))
-            for n, _ in enumerate(pictures.labels):
-                picture = pictures.relevance_png(n)
+            for n, labels in enumerate(pictures.labels):
+                relevance = pictures.cut(n, pictures.fixed["exact_relevance"])
+                picture = MapPicture(labels, kind="relevance").png(relevance, "exact relevance")
                 self._events.image(0, f"attention/sentence-{n + 1}/exact_relevance", picture, _RELEVANCE)
 
     def write(self, record: RunRecord[Measurement], pictured: bool) -> dict[str, float]:
         """Write one record, and its maps if it is `pictured`; gives its metrics."""
-        step, arrays, params = record.step, step_arrays(self._experiment, record), params_arrays(record)
+        step, arrays, params = record.step, step_arrays(self._experiment, record), flat_params(record.params)
         self._record.append(step, arrays)
         self._params.append(step, params)
         metrics = step_metrics(self._experiment, self._first, record)
@@ -159,8 +150,9 @@ class RunLog:
             file.merge()
         recorded = self._record.read()
         at = np.flatnonzero(np.isin(recorded["step"], film))
-        for n, _ in enumerate(self._pictures.labels) if len(at) else ():
-            strip = self._pictures.strip_png(n, recorded["weights"][at], recorded["step"][at].tolist())
+        for n, labels in enumerate(self._pictures.labels) if len(at) else ():
+            maps = [self._pictures.maps(n, weights_NRHK) for weights_NRHK in recorded["weights"][at]]
+            strip = film_strip(maps, recorded["step"][at].tolist(), labels, " ".join(labels.words))
             self._events.image(last.step, f"film/sentence-{n + 1}", strip, _FILM)
             if n == 0:
                 (self._folder / "attention.png").write_bytes(strip)
@@ -185,12 +177,14 @@ def write_projector(folder: Path, world: World, params: Params) -> None:
 
     The tables are plain text; words have no blanks in them, so a tab ends each.
     """
-    rows = params["token"]["embedding"]
     labels = ["word\tslot\tclass"]
     for number, word in enumerate(world.vocabulary.words):
         slot = world.slot_of.get(number, "other")
         labels.append(f"{word}\t{slot}\t{world.class_of.get(number, slot)}")
     (folder / "projector").mkdir(exist_ok=True)
-    write_text(folder / "projector" / "embeddings.tsv", "".join("\t".join(f"{x:.6g}" for x in r) + "\n" for r in rows))
+    write_text(
+        folder / "projector" / "embeddings.tsv",
+        "".join("\t".join(f"{x:.6g}" for x in row) + "\n" for row in params["token"]["embedding"]),
+    )
     write_text(folder / "projector" / "labels.tsv", "\n".join(labels) + "\n")
     write_text(folder / "projector_config.pbtxt", _PROJECTOR)

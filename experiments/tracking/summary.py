@@ -47,9 +47,8 @@ def summary(
     """
     diverged = last.diverged_at >= 0
     weight_GH = on_relevant(last.measurement.weights_GHK, relevant_in(experiment.data.probes))
-    rows = zip(row_results(experiment, last), weight_GH, strict=True)
     words: dict[str, float] = {}
-    for row, weight_H in rows:
+    for row, weight_H in zip(row_results(experiment, last), weight_GH, strict=True):
         if row.sentence == 0:
             words.setdefault(f"relation/weight/{row.words[row.masked]}", float(weight_H.mean()))
     return {

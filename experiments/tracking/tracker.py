@@ -17,7 +17,6 @@ from experiments.tracking.run_log import RunLog, SentencePictures
 from experiments.training.record import pictured_steps
 from experiments.training.trainer import Record, ResumePoint
 
-OVERVIEW = "overview"
 _OVERVIEW: dict[str, Callable[[NDArray[np.float64]], np.floating]] = {
     "lowest": np.nanmin,
     "median": np.nanmedian,
@@ -57,7 +56,7 @@ class Tracker:
             for own, one in zip(folders, first.runs(), strict=True)
         ]
         self._overview = {
-            name: stack.enter_context(EventWriter(folder / OVERVIEW / name, point.step))
+            name: stack.enter_context(EventWriter(folder / "overview" / name, point.step))
             for name in (_OVERVIEW if len(folders) > 1 else ())
         }
 

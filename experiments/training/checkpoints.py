@@ -26,7 +26,6 @@ from orbax.checkpoint import checkpoint_managers as policies
 from experiments.training.hyperparameters import Tree
 from experiments.training.record import TrainingTime
 
-FOLDER = "checkpoints"
 _KEPT = 2
 
 
@@ -36,7 +35,7 @@ class Checkpoints:
     def __init__(self, folder: Path) -> None:
         for name in ("absl", "asyncio"):  # orbax logs every file that it writes or cannot read
             logging.getLogger(name).setLevel(logging.CRITICAL)
-        self._folder = (folder / FOLDER).absolute()
+        self._folder = (folder / "checkpoints").absolute()
         self._hook = sys.unraisablehook
 
     def __enter__(self) -> "Checkpoints":
@@ -79,8 +78,8 @@ class Checkpoints:
             if "_manager" in vars(self):
                 self._manager.wait_until_finished()
 
-    def restore(self, like: Tree) -> tuple[tuple[int, Any] | None, list[int]]:
-        """The last whole checkpoint (step, states), or None; and the steps of those that were damaged.
+    def restore(self, like: Tree) -> tuple[tuple[int, Any, TrainingTime] | None, list[int]]:
+        """The last whole checkpoint (step, states, time spent), or None; and the steps of those that were damaged.
 
         Args:
           like: states of the same shapes (NumPy).
@@ -89,7 +88,7 @@ class Checkpoints:
         for step in self._steps():
             states = self._read(step, like)
             if states is not None:
-                return (step, states), damaged
+                return (step, states, self.spent(step)), damaged
             damaged.append(step)
         return None, damaged
 

@@ -107,7 +107,7 @@ class Ensemble:
           stacked: likewise.
           optimization_level: how hard a CPU's compiler tries, 0 to 3. At 1 our programs run as fast as at 3 and
             compile in 85 % of the time; at 0 they compile in half of it and run five times slower, which suits what
-            runs once.
+            runs once. It is 0 where JAX is told to optimise nothing.
           cache_key: everything except the arguments that can change the trace; if given, the traced program is cached
             on disk (CPU only; see `program_cache`).
         """
@@ -115,15 +115,9 @@ class Ensemble:
         if cache_key is not None and self._on_cpu:
             program = load_or_trace(program, (shared, stacked), (function.__qualname__, self.mesh, cache_key))
         lowered = program.lower(shared, stacked)
-        options = self.compiler_options(optimization_level)
-        return Compiled(self._compiler.submit(lowered, options), lowered.out_info, self.by_run)
-
-    def compiler_options(self, optimization_level: int) -> _Options:
-        """Options for XLA; see `compile`. Where JAX is told to optimise nothing, the level is 0."""
-        if not self._on_cpu:
-            return None
         level = 0 if jax.config.values["jax_disable_most_optimizations"] else optimization_level
-        return {"xla_backend_optimization_level": str(level), **_OTHER_OPTIONS}
+        options = {"xla_backend_optimization_level": str(level), **_OTHER_OPTIONS} if self._on_cpu else None
+        return Compiled(self._compiler.submit(lowered, options), lowered.out_info, self.by_run)
 
     def each(self, function: Callable[[Any, Any], Any]) -> jax.stages.Wrapped:
         """`function(shared, one run's arrays)` for every run, compiled: takes (shared, stacked), gives stacked."""

@@ -10,7 +10,6 @@ A notebook or a test may trace something else, so nothing is cached there. On a 
 measured.
 """
 
-import functools
 import hashlib
 import os
 from collections.abc import Iterable
@@ -103,12 +102,8 @@ def _source(root: Path) -> str:
     for package in ("data", "model", "experiments"):
         for path in sorted((root / package).rglob("*.py")):
             digest.update(f"{path.relative_to(root)} ".encode() + path.read_bytes())
-    return f"{digest.hexdigest()} {_versions()}"
-
-
-@functools.cache
-def _versions() -> list[str]:
-    return [version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")]
+    versions = [version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")]
+    return f"{digest.hexdigest()} {versions}"
 
 
 def _read(path: Path) -> bytes | None:

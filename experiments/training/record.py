@@ -69,8 +69,9 @@ class Record(Progress, Generic[M]):
     def of(self, run: int) -> RunRecord[M]:
         """The record of one run."""
         measurement, params = one_run((self.measurement, self.params), run)
-        own = measurement, params, int(self.diverged_at_R[run])
-        return RunRecord(run, self.step, self.time, float(self.loss_R[run]), *own)
+        return RunRecord(
+            run, self.step, self.time, float(self.loss_R[run]), measurement, params, int(self.diverged_at_R[run])
+        )
 
     def runs(self) -> list[RunRecord[M]]:
         """The record of every run."""
@@ -116,8 +117,7 @@ class ChunkSize:
 
 def record_steps(steps: int, records: int) -> list[int]:
     """At most `records` steps from 0 to `steps`, both among them, spaced ever wider."""
-    spaced = np.geomspace(1, steps + 1, records) - 1
-    return sorted({0, steps, *(round(float(step)) for step in spaced)})
+    return sorted({0, steps, *(round(float(step)) for step in np.geomspace(1, steps + 1, records) - 1)})
 
 
 def pictured_steps(steps: list[int], count: int) -> list[int]:

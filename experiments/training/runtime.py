@@ -53,8 +53,10 @@ def prepare(cache: Path | None = None) -> None:
         jax.devices()
     except (RuntimeError, AssertionError) as error:  # the second: JAX, asked for cuda where only its plugin is missing
         reason = (str(error).splitlines() or ["there is none"])[0].partition(" (set JAX_PLATFORMS")[0]
-        asked = f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}"
-        raise InputError(f"{asked}: no such device here ({reason}); unset it, or set it to cpu") from None
+        raise InputError(
+            f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}: no such device here ({reason}); unset it, or set it"
+            " to cpu"
+        ) from None
 
 
 def _join_others() -> None:
@@ -62,9 +64,10 @@ def _join_others() -> None:
     try:
         jax.distributed.initialize()
     except (ValueError, RuntimeError) as error:
-        where = f"JAX_COORDINATOR_ADDRESS={os.environ['JAX_COORDINATOR_ADDRESS']}"
-        remedy = "unset it, or set JAX_NUM_PROCESSES and JAX_PROCESS_ID too"
-        raise InputError(f"{where}: the processes cannot meet ({' '.join(str(error).split())}); {remedy}") from None
+        raise InputError(
+            f"JAX_COORDINATOR_ADDRESS={os.environ['JAX_COORDINATOR_ADDRESS']}: the processes cannot meet"
+            f" ({' '.join(str(error).split())}); unset it, or set JAX_NUM_PROCESSES and JAX_PROCESS_ID too"
+        ) from None
 
 
 def _usual_cache() -> Path | None:

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from data.errors import InputError
+from data.errors import require
 from data.sampler import SamplerTables
 from experiments.training.ensemble import Compiler, Ensemble
 from experiments.training.hyperparameters import Hyperparameters, TrainingSpec, TrainState, Tree, init_state
@@ -135,8 +135,7 @@ class Trainer(Generic[Data, M]):
 
     def empty_states(self) -> TrainState:
         """States (NumPy, zeros) of the shapes that training has, stacked [R]: what a checkpoint is read into."""
-        runs = self.ensemble.runs
-        return jax.tree.map(lambda s: np.zeros((runs, *s.shape[1:]), s.dtype), self._init.shapes)
+        return jax.tree.map(lambda s: np.zeros((self.ensemble.runs, *s.shape[1:]), s.dtype), self._init.shapes)
 
     def run(
         self, data: Data, should_stop: StopCallback | None = None, point: ResumePoint | None = None
@@ -198,18 +197,17 @@ class Trainer(Generic[Data, M]):
 
     def _begin(self, data: Data, step: int, since: int, states: TrainState) -> _Waiting[M]:
         """Dispatch the measurement of `states`."""
-        measured = self._measure((self._tables, data), (self._hyperparameters, states))
-        return _Waiting(step, since, states, measured)
+        return _Waiting(step, since, states, self._measure((self._tables, data), (self._hyperparameters, states)))
 
     def _check_paths(self, first: _Waiting[M]) -> None:
         """Refuse to train by a path whose logits are not those that are measured and shown."""
         apart = float(np.max(self.ensemble.fetch(first.measured[1])))
-        if not apart <= SAME_LOGITS:
-            raise InputError(
-                f"training: its logits differ from those that are measured by {apart:.2g} of the largest, before the"
-                " first update; teach Attention.reassociated (model/transformer.py) the term that it lacks, or take the"
-                " config value out of REASSOCIATED"
-            )
+        require(
+            apart <= SAME_LOGITS,
+            f"training: its logits differ from those that are measured by {apart:.2g} of the largest, before the first"
+            " update; teach Attention.reassociated (model/transformer.py) the term that it lacks, or take the config"
+            " value out of REASSOCIATED",
+        )
 
     def _record(self, waiting: _Waiting[M], watch: Stopwatch) -> Record[M]:
         step, states, spent = waiting.step, waiting.states, watch.read(waiting.step)

@@ -3,6 +3,7 @@
 import functools
 import io
 import re
+from contextlib import ExitStack
 from types import SimpleNamespace
 
 import numpy as np
@@ -61,7 +62,8 @@ def test_a_resumed_run_has_its_own_speed_and_time_left():
     """The first 900 updates took 30 s; then there are 10 in a second."""
     clock = [0.0]
     console = terminal(get_time=lambda: clock[0])
-    with TrainingBar(experiment_of(steps=1000, seeds=2), console, 900) as bar:
+    with ExitStack() as stack:
+        bar = TrainingBar(experiment_of(steps=1000, seeds=2), console, stack, 900)
         assert "900/1,000 compiling" in drawn(console)[-1]
         for clock[0] in (1.0, 2.0, 3.0):
             step = 900 + int(10 * clock[0])
@@ -73,7 +75,8 @@ def test_a_resumed_run_has_its_own_speed_and_time_left():
 @pytest.mark.parametrize(("losses", "shown"), [([np.nan, 2.0], "2.000"), ([1.0, 2.0], "1.500"), ([np.nan] * 2, "nan")])
 def test_the_loss_is_that_of_runs_that_have_one(losses, shown):
     console = terminal()
-    with TrainingBar(experiment_of(seeds=2), console) as bar:
+    with ExitStack() as stack:
+        bar = TrainingBar(experiment_of(seeds=2), console, stack)
         bar.record(record_of(2, *losses))
     assert f"loss {shown}  excess 0.2500 nats" in "".join(drawn(console))
 
@@ -82,7 +85,8 @@ def test_the_loss_is_that_of_runs_that_have_one(losses, shown):
 def test_all_stands_in_one_line(width, bar):
     clock = [0.0]
     console = terminal(width=width, get_time=lambda: clock[0])
-    with TrainingBar(experiment_of(steps=100_000), console) as shown:
+    with ExitStack() as stack:
+        shown = TrainingBar(experiment_of(steps=100_000), console, stack)
         shown.record(record_of(1, 1.0))
         for clock[0] in (1.0, 2.0):
             step = int(12_345 * clock[0])

@@ -86,8 +86,9 @@ def toy():
 def cat_sat_mat(toy):
     """The rows of cat, sat and mat in the three example sentences, none of which training ever draws."""
     experiment, *_ = toy
-    probes, number = experiment.data.probes, experiment.world.vocabulary.number
-    rows = np.flatnonzero(np.isin(probes.target_G, [number[word] for word in ("cat", "sat", "mat")]))
+    number = experiment.world.vocabulary.number
+    targets = [tokens[place] for tokens, places in experiment.sentences for place in places]
+    rows = np.flatnonzero(np.isin(targets, [number[word] for word in ("cat", "sat", "mat")]))
     assert len(rows) == 9
     assert experiment.world.always_held_out == ((number["cat"], number["sat"], number["mat"]),)
     return rows
@@ -310,7 +311,7 @@ def test_a_diverged_run_is_told(tmp_path):
     assert steps[-2] <= step < steps[-1] < 30
     # So it is with the checkpoints: the last holds that state too, the one before it was saved while all was well.
     for t, diverged_at in ((-1, step), (-2, -1)):
-        (at, states), damaged = Checkpoints(tmp_path / "run").restore(made[0].empty_states())
+        (at, states, _), damaged = Checkpoints(tmp_path / "run").restore(made[0].empty_states())
         assert (at, states.diverged_at.tolist(), damaged) == (steps[t], [diverged_at], [])
         for kept, recorded in zip(jax.tree.leaves(states.params), jax.tree.leaves(run.params(t)), strict=True):
             np.testing.assert_array_equal(kept[0], recorded)
