@@ -38,8 +38,7 @@ def read_world_file(path: Path, name: str | None = None) -> WorldFile:
 def check_world(document: Document) -> WorldFile:
     """The checked entries of a parsed world file."""
     world = WorldFile(document)
-    required = ("format", "words", "preferences", "clauses", "sentences")
-    entries = Reader(document).mapping(_READERS, required)
+    entries = Reader(document).mapping(_READERS, required=("format", "words", "preferences", "clauses", "sentences"))
     for name, read in _READERS.items():
         if name in entries:
             read(world, entries[name])
@@ -144,16 +143,15 @@ def _read_part(world: WorldFile, entry: Reader, in_clause: bool) -> Part:
         return Part(word, chance, is_word=True)
     name = parts[kinds[0]].text()
     if kinds == ["clause"]:
-        if name not in world.clauses:
-            raise parts["clause"].fail(f"unknown clause '{name}'{suggestion(name, world.clauses)}")
+        parts["clause"].require(name in world.clauses, f"unknown clause '{name}'{suggestion(name, world.clauses)}")
         parts.get("chance", entry).require(chance == 1, "a clause is not optional; write a second sentence without it")
         return Part(name, clause=world.clauses[name])
     return _slot_part(world, parts, name, chance, in_clause)
 
 
 def _slot_part(world: WorldFile, parts: dict[str, Reader], name: str, chance: float, in_clause: bool) -> Part:
-    if name not in world.slots and name not in world.forms:
-        raise parts["slot"].fail(f"unknown slot '{name}'{suggestion(name, [*world.slots, *world.forms])}")
+    known = [*world.slots, *world.forms]
+    parts["slot"].require(name in known, f"unknown slot '{name}'{suggestion(name, known)}")
     parts["slot"].require(
         name not in CONTENT or (chance == 1 and in_clause),
         f"a {name} stands in a clause and is never optional; move it, or remove its chance",
