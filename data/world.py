@@ -19,7 +19,8 @@ from data.errors import InputError, is_file, require, suggestion
 from data.grammar import CONTENT, Field, Template, TemplateError, confusable, expand, undeducible
 from data.vocabulary import Vocabulary
 from data.world_entries import Floats, WorldFile, all_words, content_probability, form_table
-from data.world_file import read_world_file
+from data.world_file import check_world
+from data.yaml_file import read_yaml
 
 __all__ = ["Floats", "World", "load_world", "make_world", "world_names"]
 
@@ -120,19 +121,18 @@ class World:
     @cached_property
     def fingerprint(self) -> str:
         """A digest of everything that probabilities depend on; equal worlds have equal fingerprints."""
-        parts = [
+        return _digest(
             "\n".join(self.vocabulary.words).encode(),
             repr(sorted(self.slots.items())).encode(),
             self.content_SVO.round(12).tobytes(),
             repr([(t.fields, round(t.probability, 12)) for t in self.templates]).encode(),
             *(repr(slot).encode() + table_WW.round(12).tobytes() for slot, table_WW in sorted(self.forms_WW.items())),
-        ]
-        return _digest(b"".join(parts))
+        )
 
     @cached_property
     def training_fingerprint(self) -> str:
         """A digest of all that training data depend on: the probabilities and the held-out contexts."""
-        return _digest(self.fingerprint.encode() + self.held_out_3SVO.tobytes())
+        return _digest(self.fingerprint.encode(), self.held_out_3SVO.tobytes())
 
     def check_masked(self, slots: tuple[str, ...]) -> None:
         """Raise InputError unless the other words always show to which of `slots` a masked word belongs."""
@@ -156,11 +156,10 @@ def load_world(name: str) -> World:
     Raises:
       InputError: there is no such world, or its file has an error, reported with file, line and remedy.
     """
-    if name in world_names():
-        return make_world(name, read_world_file(_FOLDER / f"{name}.yaml", f"data/worlds/{name}.yaml"))
-    path = Path(name)
+    own = name in world_names()
+    path = _FOLDER / f"{name}.yaml" if own else Path(name)
     require(is_file(path), f"world '{name}': no such file, nor a world of catmat{suggestion(name, world_names())}")
-    return make_world(path.stem, read_world_file(path))
+    return make_world(path.stem, check_world(read_yaml(path, f"data/worlds/{name}.yaml" if own else None)))
 
 
 def make_world(name: str, file: WorldFile) -> World:
@@ -192,6 +191,6 @@ def make_world(name: str, file: WorldFile) -> World:
         raise file.document.error(("sentences",), str(error)) from None
 
 
-def _digest(data: bytes) -> str:
+def _digest(*parts: bytes) -> str:
     """A hash of 64 bits that is the same on every machine and in every process."""
-    return hashlib.blake2b(data, digest_size=8).hexdigest()
+    return hashlib.blake2b(b"".join(parts), digest_size=8).hexdigest()

@@ -1,4 +1,4 @@
-"""Read a world file: check every entry, and return plain values from which `data.world` computes its tables.
+"""Check every entry of a world file, and return plain values from which `data.world` computes its tables.
 
 A world file is a mapping with the keys
 
@@ -18,25 +18,19 @@ where a name is a word, a class, a group, or (in forms) `default`.
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 
 from data.errors import printable, suggestion
 from data.grammar import CONTENT, MAX_TEMPLATES, Part
 from data.world_entries import WorldFile, add_name, read_name, read_word, resolve
-from data.yaml_file import Document, Reader, read_yaml
+from data.yaml_file import Document, Reader
 
 FORMAT = 1
 MAX_STRENGTH = 20.0
 MAX_COMBINATIONS = 2_000_000
 
 
-def read_world_file(path: Path, name: str | None = None) -> WorldFile:
-    """Read and check the world file at `path`; raises InputError with file, line and remedy."""
-    return check_world(read_yaml(path, name))
-
-
 def check_world(document: Document) -> WorldFile:
-    """The checked entries of a parsed world file."""
+    """The checked entries of a parsed world file; raises InputError with file, line and remedy."""
     world = WorldFile(document)
     entries = Reader(document).mapping(_READERS, required=("format", "words", "preferences", "clauses", "sentences"))
     for name, read in _READERS.items():
@@ -68,8 +62,9 @@ def _read_words(world: WorldFile, entry: Reader) -> None:
             for item in members.items():
                 word = read_word(item)
                 if word in seen:
-                    first = seen[word].path[1]
-                    raise item.fail(f"'{word}' stands twice (also a {first}); a word belongs to one slot, once")
+                    raise item.fail(
+                        f"'{word}' stands twice (also a {seen[word].path[1]}); a word belongs to one slot, once"
+                    )
                 seen[word] = item
                 world.slots[slot].append(word)
                 world.class_of[word] = class_name
