@@ -40,9 +40,8 @@ def write_report(folder: Path, found: Findings, places: Places, versions: Sequen
         " which are paired between variants.",
     )
     report.heading("The answer")
-    # Escaped but for the ** of bold names: what is varied may be the path of a world file.
     report.items(
-        ["**".join(map(escaped, line.split("**"))) for line in answers(found)]
+        [_all_but_bold(line) for line in answers(found)]
         or ["Nothing was compared: the grid has no axis besides what is tuned and x."]
     )
     rows = [
@@ -56,6 +55,11 @@ def write_report(folder: Path, found: Findings, places: Places, versions: Sequen
     _method(report, found, versions)
     report.save()
     return report.images
+
+
+def _all_but_bold(line: str) -> str:
+    """A line of `answers` as Markdown; what is varied may be the path of a world file."""
+    return "**".join(escaped(part) for part in line.split("**"))
 
 
 def _predictions(report: Report, plan: Plan, text: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
