@@ -4,7 +4,6 @@ import difflib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 MAX_MESSAGE = 1_000
 
@@ -58,16 +57,9 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 # here, what cannot be seen is not there.
 
 
-def is_file(path: Path) -> bool:
-    """Whether a file can be seen there."""
-    return os.path.isfile(path)  # noqa: PTH113
-
-
-def is_folder(path: Path) -> bool:
-    """Whether a folder can be seen there."""
-    return os.path.isdir(path)  # noqa: PTH112
-
-
-def is_taken(path: Path) -> bool:
-    """Whether anything can be seen there."""
-    return os.path.exists(path)  # noqa: PTH110
+is_file = os.path.isfile
+"""Whether a file can be seen there."""
+is_folder = os.path.isdir
+"""Whether a folder can be seen there."""
+is_taken = os.path.exists
+"""Whether anything can be seen there."""

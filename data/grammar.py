@@ -81,8 +81,7 @@ def expand(sentences: Iterable[tuple[float, Sequence[Part]]]) -> tuple[Template,
         fields = _flatten(parts)
         if len(fields) > MAX_LENGTH:
             raise TemplateError(f"a sentence of {len(fields)} parts, more than {MAX_LENGTH}; make it shorter")
-        optional = sum(p < 1 for p, _ in fields)
-        if len(templates) + 2**optional > MAX_TEMPLATES:
+        if len(templates) + 2 ** sum(p < 1 for p, _ in fields) > MAX_TEMPLATES:
             raise TemplateError(f"more than {MAX_TEMPLATES} sentence forms; make fewer parts optional")
         options = [[(p, (field,)), (1 - p, ())] if p < 1 else [(1.0, (field,))] for p, field in fields]
         for choice in itertools.product(*options):
@@ -121,23 +120,25 @@ Words = Mapping[Field, frozenset[int]]
 
 def confusable(templates: Sequence[Template], words: Words) -> str:
     """What to say of two templates that can make the same sentence; "" if there are none."""
-    alike = ((first, second) for first, second in _of_one_length(templates) if not _apart(first, second, words))
-    text = "two templates cannot be told apart: '{}' and '{}'; give one a word of its own"
-    return next((text.format(*pair) for pair in alike), "")
+    problems = (
+        f"two templates cannot be told apart: '{first}' and '{second}'; give one a word of its own"
+        for first, second in _of_one_length(templates)
+        if not _apart(first, second, words)
+    )
+    return next(problems, "")
 
 
-def undeducible(templates: Sequence[Template], words: Words, slots: Iterable[str]) -> str:
+def undeducible(templates: Sequence[Template], words: Words, slots: Sequence[str]) -> str:
     """What to say of a place at which a masked word of `slots` may be of the slot of either of two templates; or "".
 
     The words of a slot are compared place by place, so that a world whose slots only agreement could tell apart
     is refused too.
     """
-    masked = set(slots)
     for first, second in _of_one_length(templates):
         apart = _apart(first, second, words)
         for i, (one, other) in enumerate(zip(first.fields, second.fields, strict=True)):
             differ = (one.slot, one.is_word) != (other.slot, other.is_word)
-            if differ and masked & {one.slot, other.slot} and apart <= {i}:
+            if differ and (one.slot in slots or other.slot in slots) and apart <= {i}:
                 return (
                     f"a masked word may be '{one.slot}' or '{other.slot}' (word {i + 1} of '{first}' and of '{second}')"
                     "; add or move a word that tells them apart"

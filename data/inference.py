@@ -23,24 +23,37 @@ from data.world import Floats, World
 Ints = NDArray[np.int64]
 
 
-def posterior(world: World, tokens_BL: ArrayLike, masked_B: ArrayLike) -> Floats:
-    """P(word at position `masked` | all other words), [B, W]; rows sum to 1.
+def posterior(world: World, tokens: ArrayLike, *masked: ArrayLike) -> Floats:
+    """P(word at the masked position | all other words), [B, W]; of two masked positions P(both words | the rest).
 
-    The word at the masked position itself is ignored.
+    What stands at a masked position itself is ignored.
+
+    Args:
+      world: the world that the sentences are of.
+      tokens: sentences [B, L].
+      *masked: a position in each sentence [B]; or two arrays of these, which differ in each sentence.
+
+    Returns:
+      [B, W], for two masked positions [B, W, W], as float64; each sentence's numbers sum to 1.
 
     Raises:
       InputError: the world has no sentence with these other words.
     """
-    return _masked_posterior(world, tokens_BL, masked_B)
-
-
-def pair_posterior(world: World, tokens_BL: ArrayLike, masked_B: ArrayLike, other_B: ArrayLike) -> Floats:
-    """P(word at `masked`, word at `other` | the rest), [B, W, W]; the two positions differ.
-
-    Raises:
-      InputError: as `posterior`.
-    """
-    return _masked_posterior(world, tokens_BL, masked_B, other_B)
+    tokens_BL, masked_BP = np.asarray(tokens), np.stack([np.asarray(position_B) for position_B in masked], axis=1)
+    joint = np.zeros((len(tokens_BL), *[len(world.vocabulary)] * len(masked)))
+    for template in world.templates:
+        rows = _fitting_rows(world, template, tokens_BL, masked_BP)
+        for places in set(map(tuple, masked_BP[rows].tolist())):  # all sentences with the same masked positions at once
+            here = rows[(masked_BP[rows] == places).all(axis=1)]
+            index = np.ix_(here, *(np.flatnonzero(world.fits_W[template.fields[place]]) for place in places))
+            words = [tokens_BL[index[0], i] for i in range(len(template))]
+            for place, candidates in zip(places, index[1:], strict=True):
+                words[place] = candidates
+            joint[index] += sentence_probability(world, template, words)
+    total_B = joint.sum(axis=tuple(range(1, joint.ndim)))
+    if not (total_B > 0).all():
+        raise _cannot_say(world, tokens_BL[int(np.argmin(total_B > 0))])
+    return np.asarray(joint / total_B.reshape(-1, *[1] * len(masked)))
 
 
 def relevance(world: World, tokens_BL: ArrayLike, masked_B: ArrayLike) -> Floats:
@@ -51,7 +64,7 @@ def relevance(world: World, tokens_BL: ArrayLike, masked_B: ArrayLike) -> Floats
     for other in range(tokens_BL.shape[1]):
         rows = np.flatnonzero((tokens_BL[:, other] != PAD) & (masked_B != other))
         if len(rows):
-            pair_BWW = pair_posterior(world, tokens_BL[rows], masked_B[rows], np.full(len(rows), other))
+            pair_BWW = posterior(world, tokens_BL[rows], masked_B[rows], np.full(len(rows), other))
             result_BL[rows, other] = divergence(known_BW[rows], pair_BWW.sum(axis=2))
     return result_BL
 
@@ -98,25 +111,6 @@ def template_of(world: World, tokens: Sequence[int]) -> Template:
     raise _cannot_say(world, tokens)
 
 
-def _masked_posterior(world: World, tokens: ArrayLike, *masked: ArrayLike) -> Floats:
-    """P(words at the masked positions | the visible words), [B, W] or [B, W, W]."""
-    tokens_BL, masked_BP = np.asarray(tokens), np.stack([np.asarray(position_B) for position_B in masked], axis=1)
-    joint = np.zeros((len(tokens_BL), *[len(world.vocabulary)] * len(masked)))
-    for template in world.templates:
-        rows = _fitting_rows(world, template, tokens_BL, masked_BP)
-        for places in set(map(tuple, masked_BP[rows].tolist())):  # all sentences with the same masked positions at once
-            here = rows[(masked_BP[rows] == places).all(axis=1)]
-            index = np.ix_(here, *(np.flatnonzero(world.fits_W[template.fields[place]]) for place in places))
-            words = [tokens_BL[index[0], i] for i in range(len(template))]
-            for place, candidates in zip(places, index[1:], strict=True):
-                words[place] = candidates
-            joint[index] += sentence_probability(world, template, words)
-    total_B = joint.sum(axis=tuple(range(1, joint.ndim)))
-    if not (total_B > 0).all():
-        raise _cannot_say(world, tokens_BL[int(np.argmin(total_B > 0))])
-    return np.asarray(joint / total_B.reshape(-1, *[1] * len(masked)))
-
-
 def _fitting_rows(world: World, template: Template, tokens_BL: Ints, masked_BP: Ints) -> Ints:
     """The sentences that have, at every visible position, a word that the template allows there."""
     length = len(template)
@@ -129,7 +123,6 @@ def _fitting_rows(world: World, template: Template, tokens_BL: Ints, masked_BP: 
 
 def _cannot_say(world: World, tokens: Sequence[int] | Ints) -> InputError:
     sentence = " ".join(world.vocabulary.decode(int(token) for token in tokens))
-    forms = map(str, world.templates)
-    example = next((example for example in world.examples if example != sentence), min(forms, key=len))
-    form = f"write a sentence of the form of '{example}'"
-    return InputError(f"the world '{world.name}' cannot say '{sentence}'; {form}")
+    shortest = min(map(str, world.templates), key=len)
+    example = next((example for example in world.examples if example != sentence), shortest)
+    return InputError(f"the world '{world.name}' cannot say '{sentence}'; write a sentence of the form of '{example}'")

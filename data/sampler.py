@@ -122,12 +122,10 @@ def _sentences(tables: SamplerTables, bits: jax.Array) -> Batch:
     thresholds_BFN = tables.field_FWN[jnp.arange(fields), parent_BF]
     choice_BF = _draw(thresholds_BFN, bits[1 + 3 * clauses :].T[..., None])
     words_BF = tables.field_words_FN[jnp.arange(fields), choice_BF]
-    template_B = tables.template_E[question_B]
     words_BP = jnp.concatenate([known_BP, words_BF], axis=1)
-    tokens_BK = jnp.take_along_axis(words_BP, tables.places_TK[template_B], axis=1)
+    tokens_BK = jnp.take_along_axis(words_BP, tables.places_TK[tables.template_E[question_B]], axis=1)
     masked_B = tables.position_E[question_B]
-    row_B = jnp.arange(size)
-    target_B = tokens_BK[row_B, masked_B]
+    target_B = tokens_BK[jnp.arange(size), masked_B]
     is_masked_BK = jnp.arange(tokens_BK.shape[1])[None] == masked_B[:, None]
     return Batch(jnp.where(is_masked_BK, MASK, tokens_BK), masked_B, target_B, tables.slot_E[question_B])
 

@@ -46,8 +46,9 @@ class Vocabulary:
             words[0] = words[0][:1].lower() + words[0][1:]
         for word in words:
             if word not in self.number or word in SPECIAL_WORDS:
-                known = self.words[len(SPECIAL_WORDS) :]
-                raise InputError(f"'{word}' is not a word of this world{suggestion(word, known)}")
+                raise InputError(
+                    f"'{word}' is not a word of this world{suggestion(word, self.words[len(SPECIAL_WORDS) :])}"
+                )
         return [self.number[word] for word in words]
 
     def _unglue(self, word: str) -> list[str]:

@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import InputError, is_file, suggestion
+from data.errors import InputError, is_file, require, suggestion
 from data.grammar import CONTENT, Field, Template, TemplateError, confusable, expand, undeducible
 from data.vocabulary import Vocabulary
 from data.world_entries import Floats, WorldFile, all_words, content_probability, form_table
-from data.world_file import read_world_file
+from data.world_file import check_world
+from data.yaml_file import read_yaml
 
 __all__ = ["Floats", "World", "load_world", "make_world", "world_names"]
 
@@ -120,26 +121,26 @@ class World:
     @cached_property
     def fingerprint(self) -> str:
         """A digest of everything that probabilities depend on; equal worlds have equal fingerprints."""
-        parts = [
+        return _digest(
             "\n".join(self.vocabulary.words).encode(),
             repr(sorted(self.slots.items())).encode(),
             self.content_SVO.round(12).tobytes(),
             repr([(t.fields, round(t.probability, 12)) for t in self.templates]).encode(),
             *(repr(slot).encode() + table_WW.round(12).tobytes() for slot, table_WW in sorted(self.forms_WW.items())),
-        ]
-        return _digest(b"".join(parts))
+        )
 
     @cached_property
     def training_fingerprint(self) -> str:
         """A digest of all that training data depend on: the probabilities and the held-out contexts."""
-        return _digest(self.fingerprint.encode() + self.held_out_3SVO.tobytes())
+        return _digest(self.fingerprint.encode(), self.held_out_3SVO.tobytes())
 
     def check_masked(self, slots: tuple[str, ...]) -> None:
         """Raise InputError unless the other words always show to which of `slots` a masked word belongs."""
         known = {field.slot for template in self.templates for field in template.fields if not field.is_word}
         for slot in slots:
-            if slot not in known:
-                raise InputError(f"task.masked: the world '{self.name}' has no slot '{slot}'{suggestion(slot, known)}")
+            require(
+                slot in known, f"task.masked: the world '{self.name}' has no slot '{slot}'{suggestion(slot, known)}"
+            )
         if problem := undeducible(self.templates, self.field_words, slots):
             raise InputError(f"task.masked: in the world '{self.name}' {problem}")
 
@@ -155,12 +156,10 @@ def load_world(name: str) -> World:
     Raises:
       InputError: there is no such world, or its file has an error, reported with file, line and remedy.
     """
-    if name in world_names():
-        return make_world(name, read_world_file(_FOLDER / f"{name}.yaml", f"data/worlds/{name}.yaml"))
-    path = Path(name)
-    if not is_file(path):
-        raise InputError(f"world '{name}': no such file, nor a world of catmat{suggestion(name, world_names())}")
-    return make_world(path.stem, read_world_file(path))
+    own = name in world_names()
+    path = _FOLDER / f"{name}.yaml" if own else Path(name)
+    require(is_file(path), f"world '{name}': no such file, nor a world of catmat{suggestion(name, world_names())}")
+    return make_world(path.stem, check_world(read_yaml(path, f"data/worlds/{name}.yaml" if own else None)))
 
 
 def make_world(name: str, file: WorldFile) -> World:
@@ -170,32 +169,28 @@ def make_world(name: str, file: WorldFile) -> World:
       InputError: there are too many words or templates, or `World` refuses them. (The examples are checked where they
         are masked: `experiments.measuring.probes`.)
     """
-    try:
-        return _with_tables(name, file, expand(file.sentences))
-    except TemplateError as error:
-        raise file.document.error(("sentences",), str(error)) from None
-
-
-def _with_tables(name: str, file: WorldFile, templates: tuple[Template, ...]) -> World:
     vocabulary = Vocabulary(all_words(file))
     if len(vocabulary) > MAX_WORDS:  # tables have an entry for each pair of words
         raise file.document.error(("words",), f"{len(vocabulary):,} words, more than {MAX_WORDS:,}; use fewer")
     number = vocabulary.number
-    return World(
-        name=name,
-        title=file.title,
-        vocabulary=vocabulary,
-        slots={slot: tuple(number[word] for word in words) for slot, words in file.slots.items()},
-        class_of={number[word]: class_name for word, class_name in file.class_of.items()},
-        content_SVO=content_probability(file),
-        forms_WW={slot: form_table(file, slot, vocabulary) for slot in file.forms},
-        templates=templates,
-        held_out_share=file.held_out_share,
-        always_held_out=tuple((number[s], number[v], number[o]) for s, v, o in file.always_held_out),
-        examples={text: file.document.place(("examples", i)) for i, text in enumerate(file.examples)},
-    )
+    try:
+        return World(
+            name=name,
+            title=file.title,
+            vocabulary=vocabulary,
+            slots={slot: tuple(number[word] for word in words) for slot, words in file.slots.items()},
+            class_of={number[word]: class_name for word, class_name in file.class_of.items()},
+            content_SVO=content_probability(file),
+            forms_WW={slot: form_table(file, slot, vocabulary) for slot in file.forms},
+            templates=expand(file.sentences),
+            held_out_share=file.held_out_share,
+            always_held_out=tuple((number[s], number[v], number[o]) for s, v, o in file.always_held_out),
+            examples={text: file.document.place(("examples", i)) for i, text in enumerate(file.examples)},
+        )
+    except TemplateError as error:
+        raise file.document.error(("sentences",), str(error)) from None
 
 
-def _digest(data: bytes) -> str:
+def _digest(*parts: bytes) -> str:
     """A hash of 64 bits that is the same on every machine and in every process."""
-    return hashlib.blake2b(data, digest_size=8).hexdigest()
+    return hashlib.blake2b(b"".join(parts), digest_size=8).hexdigest()

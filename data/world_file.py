@@ -1,4 +1,4 @@
-"""Read a world file: check every entry, and return plain values from which `data.world` computes its tables.
+"""Check every entry of a world file, and return plain values from which `data.world` computes its tables.
 
 A world file is a mapping with the keys
 
@@ -18,28 +18,21 @@ where a name is a word, a class, a group, or (in forms) `default`.
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 
 from data.errors import printable, suggestion
 from data.grammar import CONTENT, MAX_TEMPLATES, Part
 from data.world_entries import WorldFile, add_name, read_name, read_word, resolve
-from data.yaml_file import Document, Reader, read_yaml
+from data.yaml_file import Document, Reader
 
 FORMAT = 1
 MAX_STRENGTH = 20.0
 MAX_COMBINATIONS = 2_000_000
 
 
-def read_world_file(path: Path, name: str | None = None) -> WorldFile:
-    """Read and check the world file at `path`; raises InputError with file, line and remedy."""
-    return check_world(read_yaml(path, name))
-
-
 def check_world(document: Document) -> WorldFile:
-    """The checked entries of a parsed world file."""
+    """The checked entries of a parsed world file; raises InputError with file, line and remedy."""
     world = WorldFile(document)
-    required = ("format", "words", "preferences", "clauses", "sentences")
-    entries = Reader(document).mapping(_READERS, required)
+    entries = Reader(document).mapping(_READERS, required=("format", "words", "preferences", "clauses", "sentences"))
     for name, read in _READERS.items():
         if name in entries:
             read(world, entries[name])
@@ -69,8 +62,9 @@ def _read_words(world: WorldFile, entry: Reader) -> None:
             for item in members.items():
                 word = read_word(item)
                 if word in seen:
-                    first = seen[word].path[1]
-                    raise item.fail(f"'{word}' stands twice (also a {first}); a word belongs to one slot, once")
+                    raise item.fail(
+                        f"'{word}' stands twice (also a {seen[word].path[1]}); a word belongs to one slot, once"
+                    )
                 seen[word] = item
                 world.slots[slot].append(word)
                 world.class_of[word] = class_name
@@ -144,16 +138,15 @@ def _read_part(world: WorldFile, entry: Reader, in_clause: bool) -> Part:
         return Part(word, chance, is_word=True)
     name = parts[kinds[0]].text()
     if kinds == ["clause"]:
-        if name not in world.clauses:
-            raise parts["clause"].fail(f"unknown clause '{name}'{suggestion(name, world.clauses)}")
+        parts["clause"].require(name in world.clauses, f"unknown clause '{name}'{suggestion(name, world.clauses)}")
         parts.get("chance", entry).require(chance == 1, "a clause is not optional; write a second sentence without it")
         return Part(name, clause=world.clauses[name])
     return _slot_part(world, parts, name, chance, in_clause)
 
 
 def _slot_part(world: WorldFile, parts: dict[str, Reader], name: str, chance: float, in_clause: bool) -> Part:
-    if name not in world.slots and name not in world.forms:
-        raise parts["slot"].fail(f"unknown slot '{name}'{suggestion(name, [*world.slots, *world.forms])}")
+    known = [*world.slots, *world.forms]
+    parts["slot"].require(name in known, f"unknown slot '{name}'{suggestion(name, known)}")
     parts["slot"].require(
         name not in CONTENT or (chance == 1 and in_clause),
         f"a {name} stands in a clause and is never optional; move it, or remove its chance",

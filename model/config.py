@@ -5,11 +5,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-QUERIES = ("full", "position", "content", "constant")
-SCALES = ("inverse_sqrt", "inverse", "none", "learned")
 FACTORS = ("inverse_sqrt", "inverse", "none")
-NORMS = ("layer", "rms", "none")
-SINKS = ("none", "zero", "learned")
 
 
 def setting(default: Any, meaning: str, **bounds: Any) -> Any:
@@ -32,12 +28,20 @@ class Architecture(Checked):
     heads: int = setting(2, "attention heads", low=1, high=64)
     d_head: int = setting(16, "components of one head's query, key and value", low=1, high=4096)
     d_mlp: int = setting(64, "hidden units of the MLP; 0 leaves it out", low=0, high=16384)
-    norm: str = setting("layer", "normalisation before attention, MLP and output", choices=NORMS)
+    norm: str = setting("layer", "normalisation before attention, MLP and output", choices=("layer", "rms", "none"))
     embedding_std: float = setting(0.01, "standard deviation of the embeddings at the start", low=0.0, high=100.0)
-    query: str = setting("full", "what the query is made of; all but full are control arms", choices=QUERIES)
+    query: str = setting(
+        "full",
+        "what the query is made of; all but full are control arms",
+        choices=("full", "position", "content", "constant"),
+    )
     qk_norm: bool = setting(False, "normalise queries and keys, with a learned gain per head")
     softcap: float = setting(0.0, "bound c of the scores, c tanh(score / c); 0 for none", low=0.0, high=1e6)
-    sink: str = setting("none", "a further score, 0 or learned, that takes weight and gives no value", choices=SINKS)
+    sink: str = setting(
+        "none",
+        "a further score, 0 or learned, that takes weight and gives no value",
+        choices=("none", "zero", "learned"),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +51,7 @@ class ModelConfig(Architecture):
     scale: str | float = setting(
         "inverse_sqrt",
         "factor of the dot products: 1/sqrt(d_head), 1/d_head, 1, learned from 1/sqrt(d_head), or a number",
-        choices=SCALES,
+        choices=("inverse_sqrt", "inverse", "none", "learned"),
         low=0.0,
         high=1e6,
     )

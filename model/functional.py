@@ -62,8 +62,7 @@ class Model:
 
 def init_params(config: TransformerConfig, key: jax.Array) -> Params:
     """Fresh parameters, a pure function of `key`."""
-    params: Params = nnx.to_pure_dict(nnx.state(Transformer(config, nnx.Rngs(params=key)), nnx.Param))
-    return params
+    return nnx.to_pure_dict(nnx.state(Transformer(config, nnx.Rngs(params=key)), nnx.Param))
 
 
 def apply(
@@ -83,8 +82,7 @@ def apply(
       cut: edges of attention to cut.
       context_shift_BQHD: added to the context. With zeros, a gradient with respect to it is that of the context.
     """
-    allowed_BK = tokens_BK != PADDING
-    return _module(model)(tokens_BK, query_positions_BQ, allowed_BK, model.scale, cut, context_shift_BQHD)
+    return _module(model)(tokens_BK, query_positions_BQ, tokens_BK != PADDING, model.scale, cut, context_shift_BQHD)
 
 
 def training_logits(model: Model, tokens_BK: jax.Array, query_positions_BQ: jax.Array) -> jax.Array:
@@ -130,8 +128,7 @@ def cut_logits(
     """
 
     def logits_of(cut_HK: jax.Array) -> jax.Array:
-        cut = Cut(cut_HK[None, :, None, :], rule)
-        return apply(model, tokens_BK, query_positions_BQ, cut=cut).logits_BQV
+        return apply(model, tokens_BK, query_positions_BQ, cut=Cut(cut_HK[None, :, None, :], rule)).logits_BQV
 
     logits_AKBQV = jax.vmap(jax.vmap(logits_of))(single_cuts(model.config.heads, tokens_BK.shape[1]))
     return jnp.moveaxis(logits_AKBQV, (0, 1), (2, 3))
@@ -163,7 +160,7 @@ def excess(posterior_BV: jax.Array, logits_BV: jax.Array) -> jax.Array:
 
 
 @functools.lru_cache(maxsize=64)
-def _graph(config: TransformerConfig) -> tuple[Any, Any]:
+def _graph(config: TransformerConfig) -> tuple[nnx.GraphDef[Transformer], Any]:
     """The module without its arrays, made once for each configuration."""
     return nnx.split(nnx.eval_shape(lambda: Transformer(config, nnx.Rngs(params=jax.random.key(0)))))
 
@@ -172,5 +169,4 @@ def _module(model: Model) -> Transformer:
     graph, shapes = _graph(model.config)
     state = jax.tree.map(lambda shape: shape, shapes)
     nnx.replace_by_pure_dict(state, model.params)
-    module: Transformer = nnx.merge(graph, state)
-    return module
+    return nnx.merge(graph, state)

@@ -64,8 +64,9 @@ def can_reassociate(config: TransformerConfig) -> bool:
     So a term that is added to `Transformer.__call__` and to the config trains at once, by the full path. Add its name
     to REASSOCIATED only with code for it; trainings compare both paths on fresh parameters before the first update.
     """
-    unknown = [item for item in dataclasses.fields(config) if item.name not in REASSOCIATED]
-    return all(getattr(config, item.name) == item.default for item in unknown)
+    return all(
+        item.name in REASSOCIATED or getattr(config, item.name) == item.default for item in dataclasses.fields(config)
+    )
 
 
 class Attention(nnx.Module):

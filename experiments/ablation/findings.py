@@ -73,8 +73,10 @@ def statement(one: Prediction, roles: Roles) -> tuple[str, str]:
 
 def answers(found: Findings) -> list[str]:
     """One line for each variant and setting: how its excess compares with the baseline's; a name stands in **."""
-    by_arm = itertools.groupby(found.comparisons, lambda one: (one.setting, one.variant))
-    return [_answer(found.plan, list(arm)) for _, arm in by_arm]
+    return [
+        _answer(found.plan, list(arm))
+        for _, arm in itertools.groupby(found.comparisons, lambda one: (one.setting, one.variant))
+    ]
 
 
 def _answer(plan: Plan, arm: Sequence[Comparison]) -> str:

@@ -212,8 +212,9 @@ def _grouped(runs: Sequence[Run]) -> tuple[Group, ...]:
     shared: dict[tuple[str, TaskConfig, EvaluateConfig], SharedData] = {}
     found: dict[tuple[TrainingSpec, SharedData], list[Run]] = {}
     for run in runs:
-        config, world = run.config, world_of(run.config.world)
-        world.check_masked(config.task.masked)
-        data = shared.setdefault((config.world, config.task, config.evaluate), SharedData(config, world))
-        found.setdefault((training_spec(config, world), data), []).append(run)
+        key = run.config.world, run.config.task, run.config.evaluate
+        if key not in shared:
+            shared[key] = SharedData(run.config, world_of(run.config.world))
+            shared[key].world.check_masked(run.config.task.masked)
+        found.setdefault((training_spec(run.config, shared[key].world), shared[key]), []).append(run)
     return tuple(Group(number, tuple(own), *key) for number, (key, own) in enumerate(found.items(), start=1))

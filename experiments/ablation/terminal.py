@@ -44,19 +44,15 @@ def print_plan(plan: Plan, console: Console, waiting: Sequence[Group]) -> None:
     say(console, f"{len(plan.runs):,} runs = {' x '.join(axes)}")
     say(console, f"{programs}{already} {updates:,} updates, {about}on {counted(devices, f'{platform} device')}")
     if not can_show(plan):
-        say(console, _too_few_seeds(plan))
+        compared, seeds = number_of_comparisons(plan), len(plan.labels[SEED])
+        enough = (f"{n} seeds" for n in range(2, EXACT_SEEDS + 2) if compared * smallest_p(n) < SURE)
+        say(
+            console,
+            f"{counted(compared, 'comparison')} with {counted(seeds, 'seed')}: no corrected p-value can fall below"
+            f" {SURE:g} (lowest {lowest_p(plan):.2g}); {next(enough, 'a smaller grid')} would do",
+        )
     for group in plan.groups if len(plan.groups) > 1 else ():
         say(console, f"  {group.number:3}  {len(group.runs):5,} runs  {_name(plan, group)}", "dim")
-
-
-def _too_few_seeds(plan: Plan) -> str:
-    """That no difference can be shown, and with how many seeds it could."""
-    compared, seeds = number_of_comparisons(plan), len(plan.labels[SEED])
-    enough = (f"{n} seeds" for n in range(2, EXACT_SEEDS + 2) if compared * smallest_p(n) < SURE)
-    return (
-        f"{counted(compared, 'comparison')} with {counted(seeds, 'seed')}: no corrected p-value can fall below {SURE:g}"
-        f" (lowest {lowest_p(plan):.2g}); {next(enough, 'a smaller grid')} would do"
-    )
 
 
 def _name(plan: Plan, group: Group) -> str:

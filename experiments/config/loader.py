@@ -14,7 +14,7 @@ import yaml
 
 from data.errors import InputError, is_file, is_folder, require, suggestion
 from data.yaml_file import Document, KeyPath, Reader, parse_scalar, parse_yaml, read_yaml
-from experiments.config.schema import FORMAT, RENAMED, Config, declared_type, is_section, value_of_type
+from experiments.config.schema import FORMAT, RENAMED, Config, is_section, read_value, value_of_type
 
 TRAIN = "train"
 Settings = dict[KeyPath, object]
@@ -56,7 +56,7 @@ def make_as(schema: type[Schema], document: Document, overrides: Mapping[str, st
     for option, text in (overrides or {}).items():
         path = tuple(option.split("."))
         places[path] = option_document(f"--{option}", text)
-        settings[path] = value_of_type(Reader(places[path]), declared_type(schema, path))
+        settings[path] = read_value(Reader(places[path]), schema, option)
     return _build(schema, (), settings, places)
 
 
@@ -114,8 +114,11 @@ def _check_command(entry: Reader, schema: type) -> None:
         values["command"].require(
             values["command"].value == own, f"must be {own} for this command; give it another file"
         )
-    elif values and own != TRAIN:
-        raise entry.fail(f"command is missing, so this is a config of experiments.train; write command: {own}")
+    else:
+        entry.require(
+            not values or own == TRAIN,
+            f"command is missing, so this is a config of experiments.train; write command: {own}",
+        )
 
 
 def _read(entry: Reader, schema: type) -> Settings:

@@ -14,11 +14,9 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Protocol
 
-from data.yaml_file import KeyPath, Reader, kind
+from data.yaml_file import Reader, kind
 from model.config import Checked, ModelConfig, setting
 
-OPTIMIZERS = ("adamw", "sgd")
-SAMPLING = ("independent", "quasi_random")
 FORMAT = 2
 """Version of configs, records and summaries, which change together; a user's own config file need not name it."""
 RENAMED = {"task.hidden": "task.masked"}
@@ -49,10 +47,12 @@ class TrainConfig(Checked):
         "independent",
         "how sentences are drawn. quasi_random: low-discrepancy draws with the same distribution as independent ones, "
         "but covering it more evenly",
-        choices=SAMPLING,
+        choices=("independent", "quasi_random"),
     )
     optimizer: str = setting(
-        "adamw", "AdamW, or plain gradient descent (sgd), which needs a far larger learning rate", choices=OPTIMIZERS
+        "adamw",
+        "AdamW, or plain gradient descent (sgd), which needs a far larger learning rate",
+        choices=("adamw", "sgd"),
     )
     learning_rate: float = setting(1e-2, "largest learning rate", low=0.0, high=1e3)
     warmup: float = setting(
@@ -152,14 +152,10 @@ def values_of(config: object) -> dict[str, Value]:
     return {name: value_of(config, name) for name, _ in config_fields(type(config))}
 
 
-def declared_type(schema: type, path: KeyPath) -> Any:
-    """The declared type of the setting at `path` of a config dataclass."""
-    return functools.reduce(lambda declared, name: typing.get_type_hints(declared)[str(name)], path, schema)
-
-
 def read_value(item: Reader, schema: type, name: str) -> Value:
     """The value at `item`, if it could be that of the setting `name` ("model.d_head") of `schema`."""
-    return typing.cast(Value, value_of_type(item, declared_type(schema, tuple(name.split(".")))))
+    declared = functools.reduce(lambda section, part: typing.get_type_hints(section)[part], name.split("."), schema)
+    return typing.cast(Value, value_of_type(item, declared))
 
 
 def value_of_type(item: Reader, declared: object) -> object:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import InputError, require
-from data.inference import pair_posterior, posterior, relevance, template_of
+from data.inference import posterior, relevance, template_of
 from data.vocabulary import MASK, PAD
 from data.world import World
 from experiments.training.hyperparameters import Array
@@ -109,7 +109,7 @@ def _substitutions(
     for key in range(tokens_GK.shape[1]):
         here = np.flatnonzero((tokens_GK[:, key] != PAD) & (masked_G != key))
         if len(here):
-            word_GV = pair_posterior(world, tokens_GK[here], masked_G[here], np.full(len(here), key)).sum(axis=1)
+            word_GV = posterior(world, tokens_GK[here], masked_G[here], np.full(len(here), key)).sum(axis=1)
             g_C, word_C = np.nonzero(word_GV)
             changed_CK = tokens_GK[here[g_C]]
             changed_CK[:, key] = word_C

@@ -34,16 +34,21 @@ def command_times(config: str, repeats: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
         environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": f"{folder}/xla", "PYTHONPATH": path}
-        command = [sys.executable, "-m", "experiments.train", "--config", config, "--run-dir"]
         seconds, training = [], []
         for number in range(1 + repeats):
             began = time.perf_counter()
             done = subprocess.run(  # noqa: S603
-                [*command, f"{folder}/{number}"], env=environment, check=False, capture_output=True, text=True
+                [sys.executable, "-m", "experiments.train", "--config", config, "--run-dir", f"{folder}/{number}"],
+                env=environment,
+                check=False,
+                capture_output=True,
+                text=True,
             )
             seconds.append(time.perf_counter() - began)
-            reason = done.stderr.strip().removeprefix("error: ")
-            require(done.returncode == 0, reason or f"{config}: was not trained to its end")
+            require(
+                done.returncode == 0,
+                done.stderr.strip().removeprefix("error: ") or f"{config}: was not trained to its end",
+            )
             training += [float(found) for found in re.findall(r"Training +([\d.]+) s", done.stdout)]
     show("command to prompt")
     show(f"  first time, nothing compiled yet   {seconds[0]:6.1f} s  (training {training[0]:.1f} s)")

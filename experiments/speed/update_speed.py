@@ -54,8 +54,10 @@ def show_update_speed(config: Config, updates: int, repeats: int) -> None:
     world = load_world(config.world)
     spec, tables = training_spec(config, world), training_tables(world, config.task.masked)
     runs = {name: _ensemble_run(spec, hyperparameters(config), tables, loss) for name, loss in losses.items()}
-    seconds = _seconds_in_turns(runs, updates, repeats)
-    rates = {name: [updates * config.seeds / one for one in times] for name, times in seconds.items()}
+    rates = {
+        name: [updates * config.seeds / seconds for seconds in times]
+        for name, times in _seconds_in_turns(runs, updates, repeats).items()
+    }
     medians = {name: statistics.median(values) for name, values in rates.items()}
     show(f"updates a second (batch {config.train.batch})")
     for name, values in rates.items():
@@ -70,8 +72,7 @@ def show_sweep_speed(ablation: AblationConfig, updates: int, repeats: int) -> No
     show(f"the ensemble uses all {jax.device_count()} devices, one after the other uses one of them")
     totals = dict.fromkeys(("as one ensemble", "one after the other"), 0.0)
     for group in plan.groups:
-        measured = _sweep_seconds(group, updates, repeats)
-        seconds = {name: statistics.median(values) for name, values in measured.items()}
+        seconds = {name: statistics.median(times) for name, times in _sweep_seconds(group, updates, repeats).items()}
         _show_sweep(f"d_head {group.spec.model.d_head}", seconds)
         totals = {name: totals[name] + seconds[name] for name in totals}
     _show_sweep("all", totals)
@@ -91,11 +92,14 @@ def _sweep_seconds(group: Group, updates: int, repeats: int) -> dict[str, list[f
     chosen = np.unique(np.linspace(0, len(group.runs) - 1, _SWEPT_RUNS).round().astype(int))
     values = hyperparameters(*(group.runs[i].config for i in chosen))
     tables = training_tables(group.shared.world, group.config.task.masked)
-    ways = {
-        "as one ensemble": _ensemble_run(group.spec, values, tables),
-        "one after the other": _plain_loop(group.spec, values, tables),
-    }
-    return _seconds_in_turns(ways, updates, repeats)
+    return _seconds_in_turns(
+        {
+            "as one ensemble": _ensemble_run(group.spec, values, tables),
+            "one after the other": _plain_loop(group.spec, values, tables),
+        },
+        updates,
+        repeats,
+    )
 
 
 def _ensemble_run(

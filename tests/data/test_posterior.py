@@ -8,7 +8,7 @@ import pytest
 from refusals import refused
 from small_world import SMALL, Oracle, normalised, with_holes, world_from
 
-from data.inference import divergence, pair_posterior, posterior, relevance, relevant_words, template_of
+from data.inference import divergence, posterior, relevance, relevant_words, template_of
 from data.vocabulary import MASK
 from data.world import load_world
 
@@ -84,7 +84,7 @@ def test_pair_posterior(small, oracle, two_holes):
     tokens_BL = padded(small, sentences)
     rng = random.Random(1)
     places = [rng.sample(range(len(words)), 2) for words in sentences]
-    actual_BWW = pair_posterior(small, tokens_BL, *np.transpose(places))
+    actual_BWW = posterior(small, tokens_BL, *np.transpose(places))
     expected_BWW = np.zeros_like(actual_BWW)
     for table, words, (i, j) in zip(expected_BWW, sentences, places, strict=True):
         for (first, second), p in normalised(two_holes[with_holes(words, [i, j])]).items():

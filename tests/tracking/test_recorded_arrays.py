@@ -15,7 +15,7 @@ from small_training import PICTURED, STEPS, WHOLE
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.util import tensor_util
 
-from data.inference import pair_posterior, posterior, relevance
+from data.inference import posterior, relevance
 from data.vocabulary import MASK, PAD
 from data.world import load_world
 from experiments import film, runs
@@ -124,7 +124,7 @@ def test_model_relevance(run, world, assert_close):
             if j == place:
                 continue
             averaged = np.zeros_like(guess)
-            chance_W = pair_posterior(world, [tokens], np.asarray([j]), np.asarray([place]))[0].sum(axis=1)
+            chance_W = posterior(world, [tokens], np.asarray([j]), np.asarray([place]))[0].sum(axis=1)
             for word in np.flatnonzero(chance_W):
                 changed = masked.copy()
                 changed[j] = word
