@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     about = "Measure the gradients of attention without scale, under 1/sqrt(d) and under 1/d."
     parser = config_parser("python -m experiments.gradients", about, EPILOG, GradientConfig, "gradients.yaml")
     load = functools.partial(load_as, GradientConfig)
-    return run_study("experiments.gradient_study.session", parser, arguments, GradientConfig, load)
+    return run_study("experiments.gradient_study.report", parser, arguments, GradientConfig, load)
 
 
 if __name__ == "__main__":
