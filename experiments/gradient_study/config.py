@@ -8,7 +8,7 @@ from model.config import setting
 CONTROL_STEPS = 200
 """Updates of the control arm, P7."""
 _SIZES = (2, 1, 4096)
-"""How many values of d_head are compared at least, and the bounds of each; see `CheckedLists`."""
+"""How many values of d_head are compared at least, and from where to where they may lie; see `CheckedLists`."""
 
 
 @dataclass(frozen=True, kw_only=True)

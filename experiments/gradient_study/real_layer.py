@@ -40,18 +40,17 @@ _ROWS_KEY = 30_000_000
 """Seed of the sentences on which gradients are measured: beyond those of training and evaluation."""
 
 
-def layer_model(config: LayerConfig, d_head: int, norm: str, world: World) -> TransformerConfig:
-    """The model that is measured, and that part c trains."""
-    model = ModelConfig(
+def layer_model(config: LayerConfig, d_head: int, norm: str = "layer", scale: str = "none") -> ModelConfig:
+    """The model that is measured at its start, and that part c trains."""
+    return ModelConfig(
         d_model=config.d_model,
         heads=config.heads,
         d_head=d_head,
         d_mlp=0,
         norm=norm,
         embedding_std=config.embedding_std,
-        scale="none",
+        scale=scale,
     )
-    return model.sized(len(world.vocabulary), world.max_length)
 
 
 class LayerPrograms:
@@ -63,14 +62,16 @@ class LayerPrograms:
     def __init__(self, config: LayerConfig, world: World, tables: SamplerTables, seed: int, compiler: Compiler) -> None:
         self._sizes, self._ensemble = config.sizes, Ensemble(config.seeds, 1, compiler=compiler)
         seed_R = np.arange(seed, seed + config.seeds, dtype=np.uint32)
+        models = {
+            (norm, d): layer_model(config, d, norm).sized(len(world.vocabulary), world.max_length)
+            for norm in NORMS
+            for d in config.sizes
+        }
         with jax.enable_x64(True):
             self._arguments = self._ensemble.replicate(tables), self._ensemble.place(seed_R)
             self._programs = {
-                (norm, d): self._ensemble.compile(
-                    functools.partial(measure_start, layer_model(config, d, norm, world), config.rows), *self._arguments
-                )
-                for norm in NORMS
-                for d in config.sizes
+                which: self._ensemble.compile(functools.partial(measure_start, model, config.rows), *self._arguments)
+                for which, model in models.items()
             }
 
     def run(self, done: Callable[[str], None]) -> Layer:
@@ -127,19 +128,12 @@ def score_statistics(
 
 def train_config(config: GradientConfig, d: int, scale: str) -> Config:
     """The experiment of one arm."""
-    layer, training = config.layer, config.training
+    training = config.training
     return Config(
         world=config.world,
         seed=config.seed,
         seeds=config.seeds,
-        model=ModelConfig(
-            d_model=layer.d_model,
-            heads=layer.heads,
-            d_head=d,
-            d_mlp=0,
-            embedding_std=layer.embedding_std,
-            scale=scale,
-        ),
+        model=layer_model(config.layer, d, scale=scale),
         train=TrainConfig(steps=training.steps, batch=training.batch, learning_rate=training.learning_rate),
         evaluate=EvaluateConfig(sentences=training.sentences),
     )

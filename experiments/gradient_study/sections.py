@@ -142,7 +142,8 @@ def training(report: Report, study: Study) -> None:
         [
             size.d,
             NAMES[scale],
-            *(mean_estimate(size.sigma_PAR[p, a]) for p in (0, -1)),
+            mean_estimate(size.sigma_PAR[0, a]),
+            mean_estimate(size.sigma_PAR[-1, a]),
             mean_estimate(size.excess_PAR[-1, a]),
         ]
         for size in study.trained

@@ -60,7 +60,8 @@ def control_differences(
     found: dict[str, list[float]] = {name: [] for name in ("sgd", "adam", "unadapted", "moved")}
     scale = _CONTROL_SIZE**-0.5
     with jax.enable_x64(True):
-        model, root = layer_model(config, _CONTROL_SIZE, "layer", world), jnp.float64(scale) ** 0.5
+        model = layer_model(config, _CONTROL_SIZE).sized(len(world.vocabulary), world.max_length)
+        root = jnp.float64(scale) ** 0.5
         tables = jax.tree.map(jnp.asarray, tables)
         for name, (kind, rate) in _CONTROLS.items():
             spec = TrainingSpec(model, _BATCH, 1, beta2=0.999, optimizer=kind)

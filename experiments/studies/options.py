@@ -25,8 +25,8 @@ class CheckedLists(Checked):
                 values = getattr(self, item.name)
                 in_order = len(values) >= least and list(values) == sorted(set(values))
                 if not in_order or not low <= values[0] <= values[-1] <= high:
-                    rule = f"must be {least} or more rising numbers from {low:g} to {high:g}"
-                    raise ValueError(f"{item.name}: {rule}, not {list(values)}")
+                    rule = f"must be {least} or more rising numbers from {low:g} to {high:g}, not {list(values)}"
+                    raise ValueError(f"{item.name}: {rule}")
 
 
 def run_study(
