@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "gradients.yaml",
     )
     load = functools.partial(load_as, GradientConfig)
-    return run_study("experiments.gradient_study.session", parser, arguments, GradientConfig, load)
+    return run_study("experiments.gradient_study.report", parser, arguments, GradientConfig, load)
 
 
 if __name__ == "__main__":

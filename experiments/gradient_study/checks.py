@@ -22,12 +22,11 @@ from experiments.gradient_study.norm_statistics import (
     ratio_at,
     ratio_estimate,
     ratio_slope,
-    slope_estimate,
 )
 from experiments.gradient_study.results import Study
 from experiments.gradient_study.theory import JACOBIAN_TABLE, PEAKS, QUERY_KEYS, QUERY_TABLE, carrying_share
 from experiments.statistics.claims import Claim, above, below, between, near
-from experiments.statistics.intervals import Interval, mean
+from experiments.statistics.intervals import Interval, mean, power_law
 
 _TOLERANCES = {"rms": 0.03, "mean": 0.03, "median": 0.1}
 """By statistic, in the order of the law's tables."""
@@ -74,12 +73,13 @@ def _query(study: Study) -> list[_Cell]:
 
 def _jacobian(study: Study) -> list[_Cell]:
     """||J|| at the sigmas of the table."""
-    cells = []
+    cells: list[_Cell] = []
     for (n, sigma), expected in JACOBIAN_TABLE.items():
-        one, s = study.simulated.softmax[n], study.simulated.place(sigma)
+        one, s, place = study.simulated.softmax[n], study.simulated.place(sigma), f"n = {n}, sigma = {sigma}"
         found = (np.sqrt(one.square_SR[s]), one.mean_SR[s], one.median_SR[s])
-        for name, value, found_R in zip(_TOLERANCES, expected, found, strict=True):
-            cells.append((name, f"n = {n}, sigma = {sigma}", value, found_R))
+        cells += [
+            (name, place, value, found_R) for name, value, found_R in zip(_TOLERANCES, expected, found, strict=True)
+        ]
     return cells
 
 
@@ -186,16 +186,17 @@ def values(study: Study) -> list[Claim]:
 def peaks(study: Study) -> list[Claim]:
     """P6."""
     simulated, sigma_S = study.simulated, study.simulated.sigma_S
-    found = []
-    for n, peak in PEAKS.items():
-        top = peak_sigma(sigma_S, simulated.softmax[n].square_SR)
-        found.append(near("P6", f"softmax alone, n = {n}: sigma of the largest RMS", top, peak, 0.1))
-    for n in (2, 4):
-        square_SR = simulated.softmax[n].square_SR
-        fall = bootstrap(lambda at, first: np.sqrt(mean(at) / mean(first)), square_SR[simulated.place(1)], square_SR[0])
-        what = f"softmax alone, n = {n}: RMS at sigma 1 over that at {sigma_S[0]:g}"
-        found.append(below("P6", what, fall, 1.0))
-    return found
+    square_SR = {n: one.square_SR for n, one in simulated.softmax.items()}
+    tops = {n: peak_sigma(sigma_S, square_SR[n]) for n in PEAKS}
+    falls = {
+        n: bootstrap(lambda at, first: np.sqrt(mean(at) / mean(first)), *square_SR[n][[simulated.place(1), 0]])
+        for n in (2, 4)
+    }
+    what = f"RMS at sigma 1 over that at {sigma_S[0]:g}"
+    return [
+        *(near("P6", f"softmax alone, n = {n}: sigma of the largest RMS", tops[n], PEAKS[n], 0.1) for n in PEAKS),
+        *(below("P6", f"softmax alone, n = {n}: {what}", fall, 1.0) for n, fall in falls.items()),
+    ]
 
 
 def control(study: Study) -> list[Claim]:
@@ -212,31 +213,43 @@ def control(study: Study) -> list[Claim]:
 
 def inverse(study: Study) -> list[Claim]:
     """P8."""
-    found, sizes = [], [one.d for one in study.trained]
-    for record, when, exponent in ((0, "at the start", -0.5), (-1, "after training", 0.0)):
-        slope = slope_estimate(sizes, np.stack([one.sigma_PAR[record, INVERSE] for one in study.trained]))
-        found.append(near("P8", f"under 1/d: exponent of the scores' std in d, {when}", slope, exponent, 0.2, False))
-    return found
+    sizes, what = [one.d for one in study.trained], "under 1/d: exponent of the scores' std in d"
+    start, end = (
+        bootstrap(power_law(sizes), *(one.sigma_PAR[record, INVERSE] for one in study.trained)) for record in (0, -1)
+    )
+    return [
+        near("P8", f"{what}, at the start", start, -0.5, 0.2, relative=False),
+        near("P8", f"{what}, after training", end, 0.0, 0.2, relative=False),
+    ]
 
 
 def escape(study: Study) -> list[Claim]:
     """P9."""
-    found = []
-    for name, shown in (("sgd", "gradient descent"), ("adam", "Adam")):
-        growth = bootstrap(lambda t: (mean(t[1:]) / mean(t[:-1])).min(axis=0), study.escape[name])
-        found.append(above("P9", f"{shown}: smallest growth of the time from one margin to the next", growth, 1.0))
-    what = "gradient descent: rise of log(time) for each unit of M, last margins (exp(M): 1)"
-    return [*found, near("P9", what, escape_rise(study.config.escape.margins, study.escape["sgd"]), 1.0, 0.1)]
+    sgd, adam = (
+        bootstrap(lambda t: (mean(t[1:]) / mean(t[:-1])).min(axis=0), study.escape[name]) for name in ("sgd", "adam")
+    )
+    rise = escape_rise(study.config.escape.margins, study.escape["sgd"])
+    what = "smallest growth of the time from one margin to the next"
+    return [
+        above("P9", f"gradient descent: {what}", sgd, 1.0),
+        above("P9", f"Adam: {what}", adam, 1.0),
+        near("P9", "gradient descent: rise of log(time) for each unit of M, last margins (exp(M): 1)", rise, 1.0, 0.1),
+    ]
 
 
 def kurtosis(study: Study) -> list[Claim]:
     """P10."""
-    simulated, layer, found = study.simulated, study.layer, []
-    for what, norms, stage, sizes in (
+    simulated, layer = study.simulated, study.layer
+    parts = (
         ("simulated, unscaled: kurtosis of dL/dq", simulated.norms, "query", simulated.sizes),
         ("real layer with norm, unscaled: kurtosis of dL/dW_Q", layer.by_norm["layer"].norms, "W_Q", layer.sizes),
-    ):
-        table_NR = norms.of("kurtosis", stage)[:, UNSCALED]
-        growth = ratio_estimate(table_NR[-1], table_NR[0])
-        found.append(above("P10", f"{what}, d = {sizes[-1]} over d = {sizes[0]}", growth, 1.0))
-    return found
+    )
+    return [
+        above(
+            "P10",
+            f"{what}, d = {sizes[-1]} over d = {sizes[0]}",
+            ratio_estimate(*norms.of("kurtosis", stage)[[-1, 0], UNSCALED]),
+            1.0,
+        )
+        for what, norms, stage, sizes in parts
+    ]

@@ -1,36 +1,25 @@
 """What the gradient study measures: frozen dataclasses, the schema of its config files. Imports no jax."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
-from model.config import check, setting
+from experiments.studies.options import CheckedLists
+from model.config import setting
 
-_MAX_SIZE = 4096
 CONTROL_STEPS = 200
 """Updates of the control arm, P7."""
-
-
-def _sizes(default: tuple[int, ...], where: str) -> Any:
-    return setting(default, f"values of d_head that are compared {where}, in rising order")
-
-
-class _Sizes:
-    """Values of d_head in rising order, which are checked with the other values of a part."""
-
-    sizes: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        check(self)
-        sizes = self.sizes
-        if len(sizes) < 2 or list(sizes) != sorted(set(sizes)) or not 1 <= sizes[0] <= sizes[-1] <= _MAX_SIZE:
-            raise ValueError(f"sizes: must be two or more rising numbers from 1 to {_MAX_SIZE}, not {list(sizes)}")
+_SIZES = (2, 1, 4096)
+"""How many values of d_head are compared at least, and from where to where they may lie; see `CheckedLists`."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class SimulatedConfig(_Sizes):
+class SimulatedConfig(CheckedLists):
     """Part a: independent normal queries, keys and values, for which the formulas are exact."""
 
-    sizes: tuple[int, ...] = _sizes((4, 16, 32, 48, 64, 256, 1024), "in the simulated layer")
+    sizes: tuple[int, ...] = setting(
+        (4, 16, 32, 48, 64, 256, 1024),
+        "values of d_head that are compared in the simulated layer, in rising order",
+        rising=_SIZES,
+    )
     keys: int = setting(6, "keys that a query looks at", low=2, high=256)
     tokens: int = setting(12288, "queries of each seed", low=64, high=10_000_000)
     softmax_rows: int = setting(16384, "rows of normal scores of each seed, for softmax alone", low=64, high=10_000_000)
@@ -38,10 +27,12 @@ class SimulatedConfig(_Sizes):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerConfig(_Sizes):
+class LayerConfig(CheckedLists):
     """Part b: the real model before its first update. Part c trains the same model."""
 
-    sizes: tuple[int, ...] = _sizes((4, 16, 64, 256, 1024), "in the real layer")
+    sizes: tuple[int, ...] = setting(
+        (4, 16, 64, 256, 1024), "values of d_head that are compared in the real layer, in rising order", rising=_SIZES
+    )
     seeds: int = setting(30, "models of each size: seed, seed + 1, ...", low=2, high=1000)
     rows: int = setting(64, "masked sentences of each seed", low=8, high=100_000)
     d_model: int = setting(32, "components of the residual stream", low=1, high=4096)
@@ -50,10 +41,12 @@ class LayerConfig(_Sizes):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingConfig(_Sizes):
+class TrainingConfig(CheckedLists):
     """Part c: models trained under each scale, every size and scale from the same seeds and on the same sentences."""
 
-    sizes: tuple[int, ...] = _sizes((16, 64, 256), "in training")
+    sizes: tuple[int, ...] = setting(
+        (16, 64, 256), "values of d_head that are compared in training, in rising order", rising=_SIZES
+    )
     steps: int = setting(600, "updates", low=2, high=1_000_000)
     batch: int = setting(256, "sentences an update", low=1, high=1_000_000)
     learning_rate: float = setting(1e-2, "largest learning rate, the same for every arm", low=0.0, high=1e3)
@@ -63,24 +56,19 @@ class TrainingConfig(_Sizes):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EscapeConfig:
+class EscapeConfig(CheckedLists):
     """P9: one query that starts saturated on the wrong key."""
 
-    margins: tuple[int, ...] = setting(tuple(range(12)), "margins M of the wrong key's score, rising")
+    margins: tuple[int, ...] = setting(
+        tuple(range(12)), "margins M of the wrong key's score, rising; escapes take exp(M) updates", rising=(3, 0, 30)
+    )
     learning_rate: float = setting(0.02, "learning rate of gradient descent on the query", low=1e-6, high=1e3)
     adam_learning_rate: float = setting(0.01, "learning rate of Adam on the query", low=1e-6, high=1e3)
     limit: int = setting(200_000, "updates after which an escape is no longer waited for", low=10, high=100_000_000)
 
-    def __post_init__(self) -> None:
-        check(self)
-        if len(self.margins) < 3 or list(self.margins) != sorted(set(self.margins)) or self.margins[0] < 0:
-            raise ValueError(f"margins: must be three or more rising numbers from 0, not {list(self.margins)}")
-        if self.margins[-1] > 30:
-            raise ValueError(f"margins: must be at most 30, not {self.margins[-1]}; escapes take exp(M) updates")
-
 
 @dataclass(frozen=True, kw_only=True)
-class GradientConfig:
+class GradientConfig(CheckedLists):
     """The whole study."""
 
     COMMAND = "gradients"
@@ -93,6 +81,6 @@ class GradientConfig:
     escape: EscapeConfig = field(default_factory=EscapeConfig)
 
     def __post_init__(self) -> None:
-        check(self)
+        super().__post_init__()
         if self.seed + max(self.seeds, self.layer.seeds) > 2**31:
             raise ValueError(f"seed: must leave room for the seeds below {2**31}, not {self.seed}")

@@ -21,7 +21,7 @@ from experiments.gradient_study.norm_statistics import (
     ratios,
 )
 from experiments.gradient_study.results import SPREAD_EDGES, Study
-from experiments.reports.plots import COLOURS, DASHES, label, legend, line, panels, style
+from experiments.reports.plots import COLOURS, DASHES, label, legend, line, log_axes, panels, style
 from experiments.statistics.intervals import mean_intervals
 
 if TYPE_CHECKING:
@@ -39,22 +39,6 @@ def band(axes: "Axes", x: Sequence[float] | Floats, values_NR: Floats, number: i
     """The seeds' mean as curve number `number`, with its interval."""
     mean_N, low_N, high_N = mean_intervals(values_NR).T
     line(axes, x, mean_N, number, name, low_N, high_N)
-
-
-def log_axes(axes: "Axes", x: bool = True, y: bool = True) -> None:
-    """Logarithmic axes; the numbers at the horizontal one in full. Call it when the limits are set."""
-    if x:
-        axes.set_xscale("log", base=2)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    if y:
-        from matplotlib.ticker import NullLocator
-
-        axes.set_yscale("log")
-        low, high = axes.get_ylim()
-        # Ticks between powers of ten, and powers in mathematical type, take half of the time to draw.
-        if high > 20 * low:
-            axes.yaxis.set_minor_locator(NullLocator())
-            axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
 def simulated_query(study: Study) -> "Figure":

@@ -61,5 +61,5 @@ def law(config: GradientConfig, layer_keys: int) -> Law:
         [[query_norms(simulated.keys, d, scale, _DRAWS) for scale in scale_factors(d)] for d in simulated.sizes]
     )
     measures = [np.sqrt(np.mean(drawn_NCT**2, axis=-1)), drawn_NCT.mean(axis=-1), np.median(drawn_NCT, axis=-1)]
-    one, all_heads = query_crossing(layer_keys), query_crossing(layer_keys, config.layer.heads)
-    return Law(np.stack(measures, axis=-1), query_crossing(simulated.keys), (one, all_heads))
+    layer_crossings = query_crossing(layer_keys), query_crossing(layer_keys, config.layer.heads)
+    return Law(np.stack(measures, axis=-1), query_crossing(simulated.keys), layer_crossings)

@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.statistics.intervals import Interval, bootstrap_interval, crossing, log_slope, mean, power_law
+from experiments.statistics.intervals import Interval, bootstrap_interval, crossing, log_slope, mean
 
 Floats = NDArray[np.floating]
 STATISTICS = ("rms", "mean", "median", "q05", "q95", "dead", "kurtosis", "carrying")
@@ -54,8 +54,7 @@ class Norms:
 
     def of(self, statistic: str, stage: str) -> Floats:
         """One statistic of one stage, [..., C, R]."""
-        found: Floats = self.table_KCSR[STATISTICS.index(statistic), ..., ALL_STAGES.index(stage), :]
-        return found
+        return self.table_KCSR[STATISTICS.index(statistic), ..., ALL_STAGES.index(stage), :]
 
     def at(self, *place: int) -> "Norms":
         """Those of one setting, by its place on each of the first axes."""
@@ -71,8 +70,7 @@ def reduced(norms_CSRT: Floats) -> Norms:
 
 def stacked(parts: Sequence[Norms]) -> Norms:
     """Several settings, of which those of each part are the further axes."""
-    tables, histograms = [one.table_KCSR for one in parts], [one.histogram_CSB for one in parts]
-    return Norms(np.stack(tables, axis=1), np.stack(histograms))
+    return Norms(np.stack([one.table_KCSR for one in parts], axis=1), np.stack([one.histogram_CSB for one in parts]))
 
 
 def scale_factors(d: int) -> tuple[float, float, float]:
@@ -121,11 +119,6 @@ def ratio_estimate(above_R: Floats, below_R: Floats) -> Interval:
     return bootstrap(lambda a, b: mean(a) / mean(b), above_R, below_R)
 
 
-def slope_estimate(x: Sequence[float], values_NR: Floats) -> Interval:
-    """The exponent of a power of x that fits the seeds' means."""
-    return bootstrap(power_law(x), *values_NR)
-
-
 def ratio_at(norms: Norms, statistic: str, stage: str, size: int = -1) -> Interval:
     """Unscaled over scaled, at the size of that index."""
     table_CR = norms.of(statistic, stage)[size]
@@ -145,21 +138,21 @@ def ratio_slope(norms: Norms, sizes: tuple[int, ...], stage: str, smallest: int)
     if used.sum() < 2:
         return Interval.unknown()
     table_NCR = norms.of("rms", stage)[used]
-
-    def slope(unscaled_N: Floats, scaled_N: Floats) -> Floats:
-        return log_slope(np.log(d[used]), mean(unscaled_N) / mean(scaled_N))
-
-    return bootstrap(slope, table_NCR[:, UNSCALED], table_NCR[:, SCALED])
+    return bootstrap(
+        lambda unscaled_N, scaled_N: log_slope(np.log(d[used]), mean(unscaled_N) / mean(scaled_N)),
+        table_NCR[:, UNSCALED],
+        table_NCR[:, SCALED],
+    )
 
 
 def median_crossing(norms: Norms, sizes: tuple[int, ...], stage: str) -> Interval:
     """The d at which the unscaled median falls below the scaled one; see `bootstrap` of resamples that never cross."""
     table_NCR = norms.of("median", stage)
-
-    def where(unscaled_N: Floats, scaled_N: Floats) -> Floats:
-        return crossing(sizes, np.log(np.maximum(mean(unscaled_N), 1e-300) / mean(scaled_N)))
-
-    return bootstrap(where, table_NCR[:, UNSCALED], table_NCR[:, SCALED])
+    return bootstrap(
+        lambda unscaled_N, scaled_N: crossing(sizes, np.log(np.maximum(mean(unscaled_N), 1e-300) / mean(scaled_N))),
+        table_NCR[:, UNSCALED],
+        table_NCR[:, SCALED],
+    )
 
 
 def escape_rise(margins: tuple[int, ...], times_NR: Floats) -> Interval:

@@ -11,6 +11,7 @@ direct effect of the factor from where training has led.)
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 
 import jax
@@ -26,7 +27,7 @@ from experiments.gradient_study.norm_statistics import SCALES, Floats, Norms, re
 from experiments.gradient_study.results import NORMS, Layer, LayerMeasurement, TrainedSize
 from experiments.gradient_study.stage_gradients import model_norms
 from experiments.measuring.excess import EvaluationSet, evaluate, make_evaluation_set
-from experiments.training.ensemble import Compiled, Compiler, Ensemble
+from experiments.training.ensemble import Compiler, Ensemble
 from experiments.training.hyperparameters import hyperparameters, training_spec
 from experiments.training.record import record_steps
 from experiments.training.trainer import Trainer
@@ -39,18 +40,17 @@ _ROWS_KEY = 30_000_000
 """Seed of the sentences on which gradients are measured: beyond those of training and evaluation."""
 
 
-def layer_model(config: LayerConfig, d_head: int, norm: str, world: World) -> TransformerConfig:
-    """The model that is measured, and that part c trains."""
-    model = ModelConfig(
+def layer_model(config: LayerConfig, d_head: int, norm: str = "layer", scale: str = "none") -> ModelConfig:
+    """The model that is measured at its start, and that part c trains."""
+    return ModelConfig(
         d_model=config.d_model,
         heads=config.heads,
         d_head=d_head,
         d_mlp=0,
         norm=norm,
         embedding_std=config.embedding_std,
-        scale="none",
+        scale=scale,
     )
-    return model.sized(len(world.vocabulary), world.max_length)
 
 
 class LayerPrograms:
@@ -61,12 +61,16 @@ class LayerPrograms:
 
     def __init__(self, config: LayerConfig, world: World, tables: SamplerTables, seed: int, compiler: Compiler) -> None:
         self._sizes, self._ensemble = config.sizes, Ensemble(config.seeds, 1, compiler=compiler)
+        seed_R = np.arange(seed, seed + config.seeds, dtype=np.uint32)
+        models = {
+            (norm, d): layer_model(config, d, norm).sized(len(world.vocabulary), world.max_length)
+            for norm in NORMS
+            for d in config.sizes
+        }
         with jax.enable_x64(True):
-            self._seed_R = self._ensemble.place(np.arange(seed, seed + config.seeds, dtype=np.uint32))
-            self._tables = self._ensemble.replicate(tables)
-            models = {(norm, d): layer_model(config, d, norm, world) for norm in NORMS for d in config.sizes}
+            self._arguments = self._ensemble.replicate(tables), self._ensemble.place(seed_R)
             self._programs = {
-                which: _add(self._ensemble, model, config.rows, self._tables, self._seed_R)
+                which: self._ensemble.compile(functools.partial(measure_start, model, config.rows), *self._arguments)
                 for which, model in models.items()
             }
 
@@ -75,9 +79,7 @@ class LayerPrograms:
         found, keys = {}, []
         with jax.enable_x64(True):
             for (norm, d), program in self._programs.items():
-                norms_RCST, square_R, expected_R, sigma_RC, count_R = self._ensemble.fetch(
-                    program(self._tables, self._seed_R)
-                )
+                norms_RCST, square_R, expected_R, sigma_RC, count_R = self._ensemble.fetch(program(*self._arguments))
                 found[norm, d] = reduced(np.moveaxis(norms_RCST, 0, 2)), square_R, expected_R, sigma_RC
                 keys.append(count_R.mean())  # the same sentences under either norm
                 done(f"real layer, norm {norm}, d {d}")
@@ -92,23 +94,17 @@ def _stacked(parts: Sequence[tuple[Norms, Floats, Floats, Floats]]) -> LayerMeas
     )
 
 
-def _add(
-    ensemble: Ensemble,
-    config: TransformerConfig,
-    rows: int,
-    tables: SamplerTables,
-    seed_R: jax.Array,
-) -> Compiled:
-    def one_seed(tables: SamplerTables, seed: jax.Array) -> tuple[jax.Array, ...]:
-        params = init_params(config, jax.random.fold_in(jax.random.key(seed), 0))
-        batch = sample(tables, jax.random.fold_in(jax.random.key(seed), 2), rows)
-        params = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), params)
-        norms_CST = jax.lax.map(
-            lambda scale: model_norms(Model(config, params, scale), batch), jnp.asarray(scale_factors(config.d_head))
-        )
-        return norms_CST, *score_statistics(config, params, batch)
-
-    return ensemble.compile(one_seed, tables, seed_R)
+def measure_start(
+    config: TransformerConfig, rows: int, tables: SamplerTables, seed: jax.Array
+) -> tuple[jax.Array, ...]:
+    """Norms [C, S, T] of one seed's model before its first update, and `score_statistics`, on `rows` sentences."""
+    params = init_params(config, jax.random.fold_in(jax.random.key(seed), 0))
+    batch = sample(tables, jax.random.fold_in(jax.random.key(seed), 2), rows)
+    params = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), params)
+    norms_CST = jax.lax.map(
+        lambda scale: model_norms(Model(config, params, scale), batch), jnp.asarray(scale_factors(config.d_head))
+    )
+    return norms_CST, *score_statistics(config, params, batch)
 
 
 def score_statistics(
@@ -132,19 +128,12 @@ def score_statistics(
 
 def train_config(config: GradientConfig, d: int, scale: str) -> Config:
     """The experiment of one arm."""
-    layer, training = config.layer, config.training
+    training = config.training
     return Config(
         world=config.world,
         seed=config.seed,
         seeds=config.seeds,
-        model=ModelConfig(
-            d_model=layer.d_model,
-            heads=layer.heads,
-            d_head=d,
-            d_mlp=0,
-            embedding_std=layer.embedding_std,
-            scale=scale,
-        ),
+        model=layer_model(config.layer, d, scale=scale),
         train=TrainConfig(steps=training.steps, batch=training.batch, learning_rate=training.learning_rate),
         evaluate=EvaluateConfig(sentences=training.sentences),
     )

@@ -18,11 +18,11 @@ from experiments.gradient_study.norm_statistics import (
 )
 from experiments.gradient_study.results import PREDICTIONS, TITLE, Study
 from experiments.gradient_study.tables import tables, write_scale_events
+from experiments.reports.plots import drawn
 from experiments.reports.report import Report
 from experiments.statistics.claims import Claim, near
 from experiments.statistics.intervals import Interval
-from experiments.studies.command import HOW, verdict_table
-from experiments.studies.drawing import drawn
+from experiments.studies.command import HOW, StudyCommand, verdict_table
 from experiments.studies.events import write_report_events
 
 
@@ -30,12 +30,10 @@ def write_report(folder: Path, study: Study, versions: Mapping[str, str]) -> lis
     """Write `report.md`, its figures, CSV files and event files; gives the claims."""
     report, claims = Report(folder, TITLE), all_checks(study)
     with drawn(folder, {name: (draw, study) for name, draw in sections.FIGURES.items()}) as images:
-        _answer(report, study)
+        report.heading("The answer", _in_theory(study), _in_the_model(study), _learning(study))
         _verdicts(report, claims)
-        sections.simulated(report, study)
-        sections.layer(report, study)
-        sections.training(report, study)
-        sections.rest(report, study)
+        for section in (sections.simulated, sections.layer, sections.training, sections.rest):
+            section(report, study)
         sections.method(report, study, versions)
         for name, (header, rows) in tables(study, claims).items():
             report.csv(name, header, rows)
@@ -43,11 +41,6 @@ def write_report(folder: Path, study: Study, versions: Mapping[str, str]) -> lis
         write_scale_events(folder, study)
         write_report_events(folder, {name: image.result() for name, image in images.items()})
     return claims
-
-
-def _answer(report: Report, study: Study) -> None:
-    report.heading("The answer")
-    report.text(_in_theory(study), _in_the_model(study), _learning(study))
 
 
 def _in_theory(study: Study) -> str:
@@ -113,11 +106,15 @@ def _learning(study: Study) -> str:
 
 
 def _verdicts(report: Report, claims: list[Claim]) -> None:
-    report.heading("Predictions and verdicts")
-    report.text(
+    report.heading(
+        "Predictions and verdicts",
         "The predictions were written down before the measurement (the program writes them into this file before it"
         f" measures). {HOW} (more than {100 * MISSING:g} % of the resamples give no value: medians that do not cross,"
         " say). Ratios are unscaled over 1/sqrt(d). Five rules (in P2, P5, P7, P8 and P9) were set or widened after a"
-        " first run, so their verdicts are weaker than the others: see docs/history.md of catmat's sources."
+        " first run, so their verdicts are weaker than the others: see docs/history.md of catmat's sources.",
     )
     verdict_table(report, PREDICTIONS, claims)
+
+
+STUDY = StudyCommand("gradients", TITLE, PREDICTIONS, "experiments.gradient_study.measurements", Study, write_report)
+"""What `experiments.gradients` runs once its options are read."""

@@ -52,20 +52,20 @@ def _statistics(report: Report, norms: Norms, sizes: tuple[int, ...], stage: str
     rows = []
     for (i, d), (c, scale) in itertools.product(enumerate(sizes), enumerate(SCALES)):
         of = {name: norms.of(name, stage)[i, c] for name in ("rms", "mean", "median", "q05", "q95", "dead")}
-        sure = [str(mean_estimate(of[name])) for name in ("rms", "mean", "median")]
-        plain = [short(mean(of[name])) for name in ("q05", "q95")]
-        rows.append([d, NAMES[scale], *sure, *plain, f"{100 * mean(of['dead']):.1f} %"])
+        sure = [mean_estimate(of[name]) for name in ("rms", "mean", "median")]
+        ends = short(mean(of["q05"])), short(mean(of["q95"]))
+        rows.append([d, NAMES[scale], *sure, *ends, f"{100 * mean(of['dead']):.1f} %"])
     report.table(["d", "scale", "RMS", "mean", "median", "5 %", "95 %", "dead rows"], rows)
 
 
 def simulated(report: Report, study: Study) -> None:
     """Part a."""
     config = study.config.simulated
-    report.heading("(a) The simulated layer")
-    report.text(
+    report.heading(
+        "(a) The simulated layer",
         f"Independent normal queries, keys and values, {config.keys} keys to a query, {config.tokens:,} tokens for each"
         f" of {study.config.seeds} seeds, the same for the three scales. Here the formulas are exact (the verdicts on"
-        " the law say how closely they are met). Gradient of the query:"
+        " the law say how closely they are met). Gradient of the query:",
     )
     _statistics(report, study.simulated.norms, study.simulated.sizes, "query")
     report.figure(
@@ -74,30 +74,34 @@ def simulated(report: Report, study: Study) -> None:
         "RMS, mean and median of the gradient of the query. Crosses: the exact law, drawn without a model.",
     )
     report.figure("distributions", None, "How the tokens are spread. Upright lines: the means.")
-    apart = _apart([study.simulated.norms], "query", "key")
-    curves = f"Unscaled over scaled at every stage. In the RMS, the curves of query and key differ by up to {apart}."
-    report.figure("simulated_stages", None, curves)
+    report.figure(
+        "simulated_stages",
+        None,
+        "Unscaled over scaled at every stage. In the RMS, the curves of query and key differ by up to"
+        f" {_apart([study.simulated.norms], 'query', 'key')}.",
+    )
     report.figure("softmax", None, "Softmax alone. RMS and median of its Jacobian's norm, for n keys.")
 
 
 def layer(report: Report, study: Study) -> None:
     """Part b."""
     layer, config = study.layer, study.config.layer
-    report.heading("(b) The real layer before its first update")
     sigma = [mean_estimate(layer.by_norm[norm].score_std_NCR[-1, UNSCALED]) for norm in ("layer", "none")]
-    report.text(
+    report.heading(
+        "(b) The real layer before its first update",
         f"{config.heads} heads, {config.d_model} components, {config.rows} masked sentences for each of {config.seeds}"
         f" seeds, {layer.keys:.1f} words in the mean. At d = {layer.sizes[-1]} the unscaled scores have a std of"
-        f" {sigma[0]} with LayerNorm and {sigma[1]} without. Gradient of W_Q of single rows, with LayerNorm:"
+        f" {sigma[0]} with LayerNorm and {sigma[1]} without. Gradient of W_Q of single rows, with LayerNorm:",
     )
     _statistics(report, layer.by_norm["layer"].norms, layer.sizes, "W_Q")
     both = [measured.norms for measured in layer.by_norm.values()]
     apart = [_apart(both, *pair) for pair in (("W_Q", "W_K"), ("W_V", "W_O"))]
-    curves = (
+    report.figure(
+        "layer_ratios",
+        None,
         "Unscaled over scaled in the real layer. In the RMS, the curves of W_Q and W_K differ by up to"
-        f" {apart[0]}, those of W_V and W_O by {apart[1]}."
+        f" {apart[0]}, those of W_V and W_O by {apart[1]}.",
     )
-    report.figure("layer_ratios", None, curves)
     report.text(_values(study))
 
 
@@ -126,19 +130,25 @@ def _apart(parts: list[Norms], one: str, other: str) -> str:
 def training(report: Report, study: Study) -> None:
     """Part c."""
     training = study.config.training
-    report.heading("(c) Along training")
-    report.text(
+    report.heading(
+        "(c) Along training",
         f"{study.config.seeds} seeds of each scale and d, {training.steps} updates of {training.batch} sentences"
         f" (AdamW, learning rate {training.learning_rate:g} for every arm: it is not tuned for each, so this compares"
         " gradients, not the best that a scale can do). The same seeds and sentences in every arm. In float32, as"
         f" models are trained: medians below about 1e-7 are rounding. A row is dead below {DEAD:g} of the median of the"
-        " same parameters under 1/sqrt(d)."
+        " same parameters under 1/sqrt(d).",
     )
-    rows = []
-    for size in study.trained:
-        for a, scale in enumerate(SCALES):
-            sigma = [str(mean_estimate(size.sigma_PAR[p, a])) for p in (0, -1)]
-            rows.append([size.d, NAMES[scale], *sigma, str(mean_estimate(size.excess_PAR[-1, a]))])
+    rows = [
+        [
+            size.d,
+            NAMES[scale],
+            mean_estimate(size.sigma_PAR[0, a]),
+            mean_estimate(size.sigma_PAR[-1, a]),
+            mean_estimate(size.excess_PAR[-1, a]),
+        ]
+        for size in study.trained
+        for a, scale in enumerate(SCALES)
+    ]
     report.table(["d", "trained under", "sigma, start", "sigma, end", "excess, nats"], rows)
     report.figure("training", None, "Separately trained models. Each under its own scale.")
     report.figure(
@@ -150,8 +160,7 @@ def training(report: Report, study: Study) -> None:
 
 def rest(report: Report, study: Study) -> None:
     """P9 and P10."""
-    report.heading("Escape and kurtosis (P9, P10)")
-    report.text(_escapes(study))
+    report.heading("Escape and kurtosis (P9, P10)", _escapes(study))
     report.figure(
         "escape_and_kurtosis",
         None,

@@ -60,7 +60,8 @@ def control_differences(
     found: dict[str, list[float]] = {name: [] for name in ("sgd", "adam", "unadapted", "moved")}
     scale = _CONTROL_SIZE**-0.5
     with jax.enable_x64(True):
-        model, root = layer_model(config, _CONTROL_SIZE, "layer", world), jnp.float64(scale) ** 0.5
+        model = layer_model(config, _CONTROL_SIZE).sized(len(world.vocabulary), world.max_length)
+        root = jnp.float64(scale) ** 0.5
         tables = jax.tree.map(jnp.asarray, tables)
         for name, (kind, rate) in _CONTROLS.items():
             spec = TrainingSpec(model, _BATCH, 1, beta2=0.999, optimizer=kind)
@@ -99,13 +100,14 @@ def _trained(spec: TrainingSpec, tables: SamplerTables, params: Params, values: 
 def escape_times(config: EscapeConfig, seed: int, seeds: int) -> dict[str, Floats]:
     """Updates until key 0 has half of the weight, {optimizer: [margins, seeds]}; nan where `limit` came first."""
     optimizers = {"sgd": optax.sgd(config.learning_rate), "adam": optax.adam(config.adam_learning_rate)}
-    margins_N = np.asarray(config.margins, np.float64)
     seeds_R = np.arange(seed, seed + seeds, dtype=np.uint32)
     found: dict[str, Floats] = {}
     with jax.enable_x64(True):
         for name, transformation in optimizers.items():
             every_seed = jax.jit(jax.vmap(partial(_escape, transformation, config.limit), in_axes=(None, 0)))
-            steps_NR = np.asarray([every_seed(margin, seeds_R) for margin in margins_N], np.float64)
+            steps_NR = np.asarray(
+                [every_seed(margin, seeds_R) for margin in np.asarray(config.margins, np.float64)], np.float64
+            )
             found[name] = np.where(steps_NR < config.limit, steps_NR, np.nan)
     return found
 

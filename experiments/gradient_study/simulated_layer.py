@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.gradient_study.config import SimulatedConfig
-from experiments.gradient_study.norm_statistics import STAGES, Floats, reduced, scale_factors, stacked
+from experiments.gradient_study.norm_statistics import STAGES, Floats, Norms, reduced, scale_factors, stacked
 from experiments.gradient_study.results import SPREAD_EDGES, Simulated, Softmax
 from experiments.gradient_study.stage_gradients import stage_gradients
 from experiments.training.ensemble import Ensemble
@@ -34,19 +34,13 @@ def simulate(config: SimulatedConfig, seed: int, seeds: int, done: Callable[[str
     with jax.enable_x64(True):
         ensemble = Ensemble(seeds, 1)
         seed_R = ensemble.place(np.arange(seed, seed + seeds, dtype=np.uint32))
-        norms, small, counts, variance = [], [], [], []
+        parts = []
         for d in config.sizes:
-            norms_RCST, small_RCST, variance_R = _layer(ensemble, seed_R, config, d)
-            norms.append(reduced(np.moveaxis(norms_RCST, 0, 2)))
-            small.append(reduced(np.moveaxis(small_RCST, 0, 2)))
-            counts.append([spread(norms_RT) for norms_RT in np.moveaxis(norms_RCST[:, :, STAGES.index("query")], 1, 0)])
-            variance.append(variance_R)
+            parts.append(_layer(ensemble, seed_R, config, d))
             done(f"simulated layer, d {d}")
-        alone = {}
-        for n in SOFTMAX_KEYS:
-            rows = max(64, min(config.softmax_rows, config.softmax_rows * 8 // n))
-            alone[n] = summary(*(np.moveaxis(part_RST, 0, 1) for part_RST in _softmax(ensemble, seed_R, n, rows)))
+        alone = {n: _softmax(ensemble, seed_R, config, n) for n in SOFTMAX_KEYS}
         done("softmax alone")
+    norms, small, counts, variance = zip(*parts, strict=True)
     return Simulated(
         config.sizes, stacked(norms), stacked(small), np.asarray(counts), np.asarray(variance), SIGMAS, alone
     )
@@ -69,8 +63,10 @@ def summary(norm_SRT: Floats, squared_weights_SRT: Floats) -> Softmax:
     )
 
 
-def _layer(ensemble: Ensemble, seed_R: jax.Array, config: SimulatedConfig, d: int) -> tuple[Floats, Floats, Floats]:
-    """Norms [R, C, S, T] at unit and at small components, and the variance of q.k [R] at unit ones, of every seed."""
+def _layer(
+    ensemble: Ensemble, seed_R: jax.Array, config: SimulatedConfig, d: int
+) -> tuple[Norms, Norms, list[Floats], Floats]:
+    """Norms at unit and at small components; at unit ones how the query's are spread, and the variance of q.k [R]."""
     block = max(1, min(config.tokens, _FLOATS_AT_ONCE // ((config.keys + 1) * d)))
     large = -(-config.tokens // block)
     blocks = large + max(1, large // 16)  # few tokens are enough where every token tells the same
@@ -84,7 +80,11 @@ def _layer(ensemble: Ensemble, seed_R: jax.Array, config: SimulatedConfig, d: in
         flat = [jnp.moveaxis(part, 0, 2).reshape(*part.shape[1:3], -1) for part in jnp.split(norms_NCST, [large])]
         return flat[0][..., : config.tokens], flat[1], square_N[:large].mean()
 
-    return ensemble.fetch(ensemble.each(one_seed)(ensemble.replicate(np.float64(config.small)), seed_R))
+    shared = ensemble.replicate(np.float64(config.small))
+    norms_RCST, small_RCST, variance_R = ensemble.fetch(ensemble.each(one_seed)(shared, seed_R))
+    norms_CSRT, small_CSRT = np.moveaxis(norms_RCST, 0, 2), np.moveaxis(small_RCST, 0, 2)
+    counts = [spread(norms_RT) for norms_RT in norms_CSRT[:, STAGES.index("query")]]
+    return reduced(norms_CSRT), reduced(small_CSRT), counts, variance_R
 
 
 def simulated_block(
@@ -100,24 +100,24 @@ def simulated_block(
     value_BKHD, loss_BQHD = normal(value_key, tokens, keys, 1, VALUE_SIZE), normal(loss_key, tokens, 1, 1, VALUE_SIZE)
     loss_BQHD /= VALUE_SIZE**0.5
     allowed_BK = jnp.ones((tokens, keys), bool)
-    norms_CST = jnp.stack(
-        [
-            stage_gradients(query_BQHD, key_BKHD, value_BKHD, allowed_BK, loss_BQHD, scale).norms_SB()
-            for scale in scale_factors(d)
-        ]
-    )
-    return norms_CST, jnp.mean(jnp.einsum("BQHD,BKHD->BHQK", query_BQHD, key_BKHD) ** 2)
+    norms_CSB = [
+        stage_gradients(query_BQHD, key_BKHD, value_BKHD, allowed_BK, loss_BQHD, scale).norms_SB()
+        for scale in scale_factors(d)
+    ]
+    return jnp.stack(norms_CSB), jnp.mean(jnp.einsum("BQHD,BKHD->BHQK", query_BQHD, key_BKHD) ** 2)
 
 
-def _softmax(ensemble: Ensemble, seed_R: jax.Array, n: int, rows: int) -> tuple[Floats, Floats]:
-    """||J||_F and S2 of rows of n normal scores, [R, sigmas, rows]; all sigmas see the same draws."""
+def _softmax(ensemble: Ensemble, seed_R: jax.Array, config: SimulatedConfig, n: int) -> Softmax:
+    """||J||_F and S2 of rows of n normal scores; all sigmas see the same draws. The more keys, the fewer rows."""
+    rows = max(64, min(config.softmax_rows, config.softmax_rows * 8 // n))
 
     def one_seed(sigma_S: jax.Array, seed: jax.Array) -> tuple[jax.Array, jax.Array]:
         key = jax.random.fold_in(jax.random.key(seed), 1_000_000 + n)
         score_TK = jax.random.normal(key, (rows, n), jnp.float32).astype(jnp.float64)
         return jax.lax.map(lambda sigma: softmax_rows(sigma * score_TK), sigma_S)
 
-    return ensemble.fetch(ensemble.each(one_seed)(ensemble.replicate(SIGMAS), seed_R))
+    parts_RST = ensemble.fetch(ensemble.each(one_seed)(ensemble.replicate(SIGMAS), seed_R))
+    return summary(*(np.moveaxis(part_RST, 0, 1) for part_RST in parts_RST))
 
 
 def softmax_rows(score_TK: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -37,7 +37,7 @@ class StageGradients:
 
     def norms_SB(self) -> jax.Array:
         """Euclidean norm of each row at each of STAGES."""
-        parts = (self.weights_BHQK, self.scores_BHQK, self.query_BQHD, self.key_BKHD, self.value_BKHD)
+        parts = jax.tree.leaves(self)  # in the order of the fields
         return jnp.stack([jnp.sqrt(jnp.sum(part**2, axis=tuple(range(1, part.ndim)))) for part in parts])
 
 
@@ -81,8 +81,7 @@ def context_gradient(model: Model, batch: Batch) -> jax.Array:
     """dL/dcontext of every row [B, Q, H, D]. Rows do not meet, so the gradient of the sum is that of each."""
     shape = (len(batch.masked_B), 1, model.config.heads, model.config.d_head)
     zeros_BQHD = jnp.zeros(shape, model.params["attention"]["output"]["kernel"].dtype)
-    gradient: jax.Array = jax.grad(lambda shift: row_losses(model, batch, shift).sum())(zeros_BQHD)
-    return gradient
+    return jax.grad(lambda shift: row_losses(model, batch, shift).sum())(zeros_BQHD)
 
 
 def kernel_norms(model: Model, batch: Batch) -> jax.Array:
@@ -99,8 +98,7 @@ def kernel_norms(model: Model, batch: Batch) -> jax.Array:
         gradient = jax.grad(loss)(kernels, row)
         return jnp.stack([jnp.sqrt(jnp.sum(gradient[name] ** 2)) for name in KERNELS.values()])
 
-    norms_B4: jax.Array = jax.lax.map(norms, batch, batch_size=_ROWS_AT_ONCE)
-    return norms_B4.T
+    return jax.lax.map(norms, batch, batch_size=_ROWS_AT_ONCE).T
 
 
 def model_norms(model: Model, batch: Batch) -> jax.Array:

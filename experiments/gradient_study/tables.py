@@ -28,7 +28,7 @@ def tables(study: Study, claims: Sequence[Claim]) -> dict[str, tuple[list[str], 
     """Header and rows of each CSV file, by its name."""
     sigmas = [f"sigma_{scale}" for scale in SCALES]
     return {
-        "gradients": (HEADER, statistic_rows(study)),
+        "gradients": (HEADER, [*statistic_rows(study)]),
         "softmax": (["n", "sigma", "rms", "mean", "median", "squared_weights"], softmax_rows(study)),
         "training": (["d", "trained_under", "update", "seed", "sigma", "excess_nats"], training_rows(study)),
         "scores": (["norm", "d", "seed", "dot_mean_square", "expected", *sigmas], score_rows(study)),
@@ -54,14 +54,12 @@ def settings(study: Study) -> Iterator[tuple[Row, Norms]]:
                 yield ["training", size.d, scale, step], size.norms.at(p, arm)
 
 
-def statistic_rows(study: Study) -> list[Row]:
+def statistic_rows(study: Study) -> Iterator[Row]:
     """One row for each setting, scale, stage and statistic, as HEADER says."""
-    rows = []
     for place, norms in settings(study):
         numbers_KCS3 = mean_intervals(norms.table_KCSR)
         for k, c, s in np.ndindex(numbers_KCS3.shape[:3]):
-            rows.append([*place, SCALES[c], ALL_STAGES[s], STATISTICS[k], *numbers_KCS3[k, c, s]])
-    return rows
+            yield [*place, SCALES[c], ALL_STAGES[s], STATISTICS[k], *numbers_KCS3[k, c, s]]
 
 
 def softmax_rows(study: Study) -> list[Row]:
@@ -135,9 +133,8 @@ def _write(writer: EventWriter, step: int, part: str, scale: int, norms: Norms) 
     """One setting under one scale: every statistic of every stage, and the distribution of log10 of the norms."""
     mean_KS = norms.table_KCSR[:, scale].mean(axis=-1)
     for s, stage in enumerate(ALL_STAGES[: mean_KS.shape[1]]):
-        tags = {name: f"{part}/{stage}/{name}" for name in STATISTICS}
-        values = {tag: float(value) for tag, value in zip(tags.values(), mean_KS[:, s], strict=True)}
-        writer.scalars(step, values, {tags[name]: text for name, text in _DESCRIPTIONS.items()})
+        values = {f"{part}/{stage}/{name}": float(mean_S[s]) for name, mean_S in zip(STATISTICS, mean_KS, strict=True)}
+        writer.scalars(step, values, {f"{part}/{stage}/{name}": text for name, text in _DESCRIPTIONS.items()})
         shown = spread_out(norms.histogram_CSB[scale, s])
         writer.histogram(step, f"{part}/{stage}/log10_norm", shown, "log10 of the rows' gradient norms.")
 

@@ -26,11 +26,8 @@ import functools
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-from experiments.statistics.intervals import crossing
-
-Floats = NDArray[np.float64]
+from experiments.statistics.intervals import Floats, crossing
 
 JACOBIAN_TABLE: dict[tuple[int, int], tuple[float, float, float]] = {
     (6, 1): (0.3875, 0.3859, 0.393),

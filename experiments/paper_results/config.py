@@ -2,39 +2,21 @@
 
 import importlib.resources
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from data.errors import is_file, require, suggestion
 from data.yaml_file import read_yaml
 from experiments.config.loader import load_as, make_as
-from model.config import check, setting
+from experiments.studies.options import CheckedLists
+from model.config import setting
 
 PAPERS = ("entropy", "logit_size", "mup")
 MAX_SEEDS = 1000
 
 
-@dataclass(frozen=True)
-class _Checked:
-    """A config whose values are checked against the bounds of their settings.
-
-    The bound `rising` of a list is (count, low, high): it must hold so many numbers or more, rising, from low to high.
-    """
-
-    def __post_init__(self) -> None:
-        check(self)
-        for item in fields(self):
-            if "rising" in item.metadata:
-                least, low, high = item.metadata["rising"]
-                values = getattr(self, item.name)
-                in_order = len(values) >= least and list(values) == sorted(set(values))
-                if not in_order or not low <= values[0] <= values[-1] <= high:
-                    rule = f"must be {least} or more rising numbers from {low:g} to {high:g}"
-                    raise ValueError(f"{item.name}: {rule}, not {list(values)}")
-
-
 @dataclass(frozen=True, kw_only=True)
-class EntropyConfig(_Checked):
+class EntropyConfig(CheckedLists):
     """Zhai et al. 2023, theorem 3.1: the least entropy that a row of attention can have."""
 
     norms: tuple[float, ...] = setting(
@@ -50,7 +32,7 @@ class EntropyConfig(_Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LogitSizeConfig(_Checked):
+class LogitSizeConfig(CheckedLists):
     """Wortsman et al. 2023, figure 10: the loss of a model whose attention logits are held at a given size."""
 
     kappas: tuple[float, ...] = setting(
@@ -70,7 +52,7 @@ class LogitSizeConfig(_Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MupConfig(_Checked):
+class MupConfig(CheckedLists):
     """Yang et al. 2022: the coordinate check of attention's logits under 1/d, beside 1/sqrt(d)."""
 
     sizes: tuple[int, ...] = setting((4, 8, 16, 32, 64, 128, 256), "values of d_head, rising", rising=(2, 1, 4096))
@@ -83,7 +65,7 @@ class MupConfig(_Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PapersConfig(_Checked):
+class PapersConfig(CheckedLists):
     """Everything that `experiments.papers` repeats."""
 
     COMMAND = "papers"

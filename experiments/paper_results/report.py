@@ -23,12 +23,11 @@ from experiments.paper_results.results import (
     Rows,
     entropy_bound,
 )
-from experiments.reports.plots import COLOURS, MARKS, label, legend, line, panels
+from experiments.reports.plots import COLOURS, MARKS, drawn, label, legend, line, log_axes, panels
 from experiments.reports.report import Report, escaped
 from experiments.statistics.claims import Claim
 from experiments.statistics.intervals import Floats, Interval, bootstrap_interval, interquartile_mean, paired_ratio
 from experiments.studies.command import HOW, StudyCommand, verdict_table
-from experiments.studies.drawing import drawn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,26 +46,26 @@ def write_report(folder: Path, results: Results, versions: Mapping[str, str]) ->
         f" the program. {HOW}. What was tried before the settings were fixed is in docs/history.md of catmat's sources."
     )
     verdict_table(report, PREDICTIONS, claims)
-    rows = [[one.subject, one.statement, one.predicted, *vars(one.found).values(), one.verdict] for one in claims]
-    report.csv("claims", ["paper", "statement", "predicted", "value", "low", "high", "verdict"], rows)
-    figures: dict[str, tuple[Callable[..., Figure], object]] = {
-        "entropy": (entropy_figure, results.entropy),
-        "logit_size": (logit_size_figure, results.logit_size),
-        "mup": (mup_figure, results.mup),
+    report.csv(
+        "claims",
+        ["paper", "statement", "predicted", "value", "low", "high", "verdict"],
+        [[one.subject, one.statement, one.predicted, *vars(one.found).values(), one.verdict] for one in claims],
+    )
+    sections: dict[str, tuple[Callable[..., None], Callable[..., Figure], object]] = {
+        "entropy": (_entropy, entropy_figure, results.entropy),
+        "logit_size": (_logit_size, logit_size_figure, results.logit_size),
+        "mup": (_mup, mup_figure, results.mup),
     }
-    with drawn(folder, {name: (draw, one) for name, (draw, one) in figures.items() if one is not None}):
-        if results.entropy is not None:
-            _entropy(report, results.entropy)
-        if results.logit_size is not None:
-            _logit_size(report, config, results.logit_size)
-        if results.mup is not None:
-            _mup(report, config, results.mup)
+    measured = {name: section for name, section in sections.items() if section[-1] is not None}
+    with drawn(folder, {name: (draw, result) for name, (_, draw, result) in measured.items()}):
+        for write, _, result in measured.values():
+            write(report, config, result)
         _method(report, config, versions)
         report.save()
     return claims
 
 
-def _entropy(report: Report, result: EntropyResult) -> None:
+def _entropy(report: Report, _: PapersConfig, result: EntropyResult) -> None:
     report.heading(
         "Zhai 2023, theorem 3.1: the least entropy of a row",
         "A row of T scores whose centred length is r has at least the entropy ln(1 + (T-1) b) + r sqrt(T(T-1)) b /"
@@ -84,8 +83,11 @@ def _entropy(report: Report, result: EntropyResult) -> None:
         "Rows of real runs, from before the first update to after the last. The longest rows have r ="
         f" {' and '.join(f'{norm:.0f} ({scale})' for scale, norm in longest.items())}.",
     )
-    every_row = [[scale, *row] for scale, rows in result.recorded.items() for row in _rows(rows)]
-    report.csv("entropy_rows", ["scale", "T", "r", "entropy", "bound"], every_row)
+    report.csv(
+        "entropy_rows",
+        ["scale", "T", "r", "entropy", "bound"],
+        [[scale, *row] for scale, rows in result.recorded.items() for row in _rows(rows)],
+    )
 
 
 def _rows(rows: Rows) -> Iterator[tuple[int, float, float, float]]:
@@ -128,7 +130,7 @@ def _logit_size(report: Report, config: PapersConfig, result: LogitSizeResult) -
         " its place is not answered by this measurement.",
     )
     rows = [
-        [f"{kappa:g}", f"{kappa * result.d_head**0.5:g}", f"{result.rates[best]:g}", str(_interval(excess_S))]
+        [f"{kappa:g}", f"{kappa * result.d_head**0.5:g}", f"{result.rates[best]:g}", _interval(excess_S)]
         for kappa, best, excess_S in zip(result.kappas, result.best_A, result.best_AS, strict=True)
     ]
     report.table(["kappa", "largest score", "best learning rate", "excess, nats"], rows)
@@ -139,13 +141,14 @@ def _logit_size(report: Report, config: PapersConfig, result: LogitSizeResult) -
         None,
         "Excess against the size of the logits. Left: at the best of the learning rates; right: at each of them.",
     )
-    lines = [
-        [kappa, rate, config.seed + s, float(excess)]
-        for kappa, excess_LS in zip(result.kappas, result.excess_ALS, strict=True)
-        for rate, excess_S in zip(result.rates, excess_LS, strict=True)
-        for s, excess in enumerate(excess_S)
-    ]
-    report.csv("logit_size", ["kappa", "learning_rate", "seed", "excess"], lines)
+    report.csv(
+        "logit_size",
+        ["kappa", "learning_rate", "seed", "excess"],
+        [
+            [result.kappas[a], result.rates[rate], config.seed + s, float(excess)]
+            for (a, rate, s), excess in np.ndenumerate(result.excess_ALS)
+        ],
+    )
 
 
 def logit_size_figure(result: LogitSizeResult) -> "Figure":
@@ -180,7 +183,7 @@ def _mup(report: Report, config: PapersConfig, result: MupResult) -> None:
     columns = [f"{when}, {scale}" for when in ("start", "trained") for scale in MUP_SCALES.values()]
     ratios, p_D = result.differences()
     rows = [
-        [d, *(str(_interval(sigma_S)) for sigma_S in (*before_CS, *after_CS)), str(ratio), f"{p:.2g}"]
+        [d, *map(_interval, (*before_CS, *after_CS)), ratio, f"{p:.2g}"]
         for d, before_CS, after_CS, ratio, p in zip(
             result.sizes, result.before_DCS, result.after_DCS, ratios, p_D, strict=True
         )
@@ -189,13 +192,16 @@ def _mup(report: Report, config: PapersConfig, result: MupResult) -> None:
     if result.diverged:
         report.text(f"{result.diverged} runs diverged; each counts with what it was before that update.")
     report.figure("mup", None, "Sigma of the scores against the size of a head. At the start and after training.")
-    lines = [
-        [d, scale, config.seed + s, float(result.before_DCS[i, c, s]), float(result.after_DCS[i, c, s])]
-        for i, d in enumerate(result.sizes)
-        for c, scale in enumerate(MUP_SCALES)
-        for s in range(own.seeds)
-    ]
-    report.csv("mup", ["d", "scale", "seed", "sigma_start", "sigma_trained"], lines)
+    report.csv(
+        "mup",
+        ["d", "scale", "seed", "sigma_start", "sigma_trained"],
+        [
+            [d, scale, config.seed + s, float(result.before_DCS[i, c, s]), float(result.after_DCS[i, c, s])]
+            for i, d in enumerate(result.sizes)
+            for c, scale in enumerate(MUP_SCALES)
+            for s in range(own.seeds)
+        ],
+    )
 
 
 def mup_figure(result: MupResult) -> "Figure":
@@ -206,8 +212,7 @@ def mup_figure(result: MupResult) -> "Figure":
     ):
         for number, scale in enumerate(MUP_SCALES.values()):
             _band(one, result.sizes, sigma_DCS[:, number], number, f"scale {scale}")
-        one.set_xscale("log", base=2)
-        one.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        log_axes(one, y=False)
         one.set_yscale("log")
         label(one, title, "d (components of a head)", "sigma (std of a row's scores)" if one is axes[0, 0] else "")
     falling_D = interquartile_mean(result.before_DCS[0, 0]) * np.sqrt(result.sizes[0] / np.asarray(result.sizes))

@@ -109,8 +109,7 @@ class EntropyResult:
         """The theorem's two statements beside what was measured."""
         error = float(np.abs(self.extremal.entropy_N - self.extremal.bound_N).max())
         attained = "the extremal row attains the bound: largest difference, nats"
-        kinds = [("random rows", self.random, ROUNDING)]
-        kinds += [
+        recorded = [
             (f"recorded rows, {ENTROPY_SCALES[scale]}", rows.distance(ROUNDING_32), ROUNDING_32)
             for scale, rows in self.recorded.items()
         ]
@@ -122,7 +121,7 @@ class EntropyResult:
                 distance.least,
                 distance.below == 0,
             )
-            for kind, distance, rounding in kinds
+            for kind, distance, rounding in [("random rows", self.random, ROUNDING), *recorded]
         ]
         return [exact(ZHAI, attained, "0 to 5 digits", error, error < DIGITS), *lie_above]
 

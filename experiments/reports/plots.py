@@ -5,6 +5,10 @@ one colour have the same mark and dash. Matplotlib is imported where it is used.
 """
 
 import io
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,6 +27,8 @@ INK, _SOFT, _GRID = "#22303c", "#5b6b78", "#e3e8ec"
 _DPI = 130
 _BELOW_LEFT, _ABOVE_RIGHT = np.asarray([0.68, 0.46]), np.asarray([0.06, 0.5])
 """Margins of a figure without a layout engine, inches."""
+_PROCESSES = 2
+"""That draw while a report is written."""
 Sharing = bool | Literal["none", "all", "row", "col"]
 
 
@@ -41,6 +47,28 @@ def save_figure(folder: Path, name: str, figure: "Figure") -> bytes:
         FigureCanvasSVG(figure).print_svg(folder / f"{name}.svg", metadata={"Date": None})
     (folder / f"{name}.png").write_bytes(buffer.getvalue())
     return buffer.getvalue()
+
+
+@contextmanager
+def drawn(
+    folder: Path, figures: Mapping[str, tuple[Callable[..., "Figure"], object]]
+) -> Iterator[dict[str, Future[bytes]]]:
+    """Within it, figures are drawn in other processes and saved as `save_figure` does; gives the PNG of each.
+
+    Drawing takes longer than everything else that a report needs, which is done meanwhile.
+
+    Args:
+      folder: where they are saved.
+      figures: by name, a function that draws (of a module, so that another process finds it) and its argument. Give
+        those that take longest first.
+    """
+    # A forked process would inherit locks of JAX's threads.
+    with ProcessPoolExecutor(_PROCESSES, mp_context=get_context("spawn")) as pool:
+        yield {name: pool.submit(_draw, folder, name, draw, shown) for name, (draw, shown) in figures.items()}
+
+
+def _draw(folder: Path, name: str, draw: Callable[..., "Figure"], shown: object) -> bytes:
+    return save_figure(folder, name, draw(shown))
 
 
 def panels(
@@ -75,8 +103,7 @@ def panels(
         one.grid(color=_GRID, linewidth=0.8)
         one.set_axisbelow(True)
         one.tick_params(which="both", labelsize=8, colors=INK)
-        for side in one.spines.values():
-            side.set_color("#c7d0d8")
+        one.spines[:].set_color("#c7d0d8")
     return figure, axes
 
 
@@ -89,6 +116,22 @@ def _place(figure: "Figure", axes: Any, gaps: tuple[float, float]) -> None:
     for one in axes.flat:
         one.xaxis.set_label_coords(0.5, -0.25 / down)
         one.yaxis.set_label_coords(-0.53 / across, 0.5)
+
+
+def log_axes(axes: "Axes", x: bool = True, y: bool = True) -> None:
+    """Logarithmic axes; the numbers at the horizontal one in full. Call it when the limits are set."""
+    if x:
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    if y:
+        from matplotlib.ticker import NullLocator
+
+        axes.set_yscale("log")
+        low, high = axes.get_ylim()
+        # Ticks between powers of ten, and powers in mathematical type, take half of the time to draw.
+        if high > 20 * low:
+            axes.yaxis.set_minor_locator(NullLocator())
+            axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
 def as_text(text: str) -> str:
@@ -129,6 +172,5 @@ def legend(figure: "Figure", axes: "Axes") -> None:
     handles, names = axes.get_legend_handles_labels()
     widest = 0.7 + 0.07 * max(map(len, names))  # inches: the line with its mark, and letters of this size
     columns = max(1, min(len(names), 7, int(figure.get_figwidth() / widest)))
-    names = [as_text(name) for name in names]
-    figure.legend(handles, names, loc="outside upper center", ncols=columns, fontsize=8.5, frameon=False,
-                  handlelength=3)  # fmt: skip  # so long that a dash shows beside the mark
+    figure.legend(handles, [as_text(name) for name in names], loc="outside upper center", ncols=columns, fontsize=8.5,
+                  frameon=False, handlelength=3)  # fmt: skip  # so long that a dash shows beside the mark

@@ -114,10 +114,9 @@ class StudyCommand(Generic[Found]):
         """Print the verdict on every prediction, and the claims that it rests on; gives the exit code."""
         console.print()
         say(console, f"{len(claims)} statements: {counted(claims)}")
-        subjects = list(dict.fromkeys(claim.subject for claim in claims))
-        width = max(map(len, subjects))
-        for name in subjects:
-            own = of_subject(claims, name)
+        by_subject = grouped(claims)
+        width = max(map(len, by_subject))
+        for name, own in by_subject.items():
             say(console, f"  {name:{width}} {overall(own)}")
             for one in own:
                 if self.print_confirmed or one.verdict != "confirmed":
@@ -137,13 +136,13 @@ def predictions_page(title: str, predictions: Mapping[str, str]) -> str:
 def verdict_table(report: Report, predictions: Mapping[str, str], claims: Sequence[Claim]) -> None:
     """Every prediction with its verdict, and below it the claims that it rests on."""
     rows = []
-    for name, text in predictions.items():
-        if own := of_subject(claims, name):
-            rows.append([f"**{name}**", f"**{text}**", "", "", f"**{overall(own)}**"])
-            rows += [["", one.statement, one.predicted, str(one.found), one.verdict] for one in own]
+    for name, own in grouped(claims).items():
+        rows.append([f"**{name}**", f"**{predictions[name]}**", "", "", f"**{overall(own)}**"])
+        rows += [["", one.statement, one.predicted, str(one.found), one.verdict] for one in own]
     report.table(["", "what", "predicted", "measured", "verdict"], rows)
 
 
-def of_subject(claims: Sequence[Claim], name: str) -> list[Claim]:
-    """The claims about one subject."""
-    return [claim for claim in claims if claim.subject == name]
+def grouped(claims: Sequence[Claim]) -> dict[str, list[Claim]]:
+    """The claims by their subjects, in order."""
+    subjects = dict.fromkeys(claim.subject for claim in claims)
+    return {name: [claim for claim in claims if claim.subject == name] for name in subjects}

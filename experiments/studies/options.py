@@ -1,11 +1,32 @@
-"""The command line of a study: one option for each value of its config, and `--report RUN`."""
+"""The settings of a study: how lists are checked; one option for each value of its config, and `--report RUN`."""
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from data.errors import require
 from experiments.commands.options import OneLineParser, add_run_options, only_printed, parse
+from model.config import Checked
+
+
+@dataclass(frozen=True)
+class CheckedLists(Checked):
+    """A config whose values are checked against the bounds of their settings, lists too.
+
+    The bound `rising` of a list is (count, low, high): it must hold so many numbers or more, rising, from low to high.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for item in fields(self):
+            if "rising" in item.metadata:
+                least, low, high = item.metadata["rising"]
+                values = getattr(self, item.name)
+                in_order = len(values) >= least and list(values) == sorted(set(values))
+                if not in_order or not low <= values[0] <= values[-1] <= high:
+                    rule = f"must be {least} or more rising numbers from {low:g} to {high:g}, not {list(values)}"
+                    raise ValueError(f"{item.name}: {rule}")
 
 
 def run_study(

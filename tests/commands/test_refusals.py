@@ -22,7 +22,7 @@ from experiments.ablation import session as ablation_session
 from experiments.ablation.config import load_ablation
 from experiments.commands.console import say
 from experiments.gradient_study.config import GradientConfig
-from experiments.gradient_study.session import STUDY as GRADIENTS
+from experiments.gradient_study.report import STUDY as GRADIENTS
 from experiments.paper_results.config import PapersConfig
 from experiments.paper_results.report import STUDY as PAPERS
 from experiments.studies import command as study_command

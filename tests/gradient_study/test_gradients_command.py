@@ -17,8 +17,8 @@ from experiments.config.schema import Config, config_fields
 from experiments.gradient_study.config import GradientConfig
 from experiments.gradient_study.measurements import pieces
 from experiments.gradient_study.norm_statistics import ALL_STAGES, SCALES, STATISTICS
+from experiments.gradient_study.report import STUDY
 from experiments.gradient_study.results import PREDICTIONS
-from experiments.gradient_study.session import STUDY
 from experiments.gradients import main
 
 TINY = """\
@@ -123,7 +123,7 @@ def test_pieces_are_counted():
 # (line of the section `simulated`, the value's name, what the message names beside it)
 MISTAKES = [
     ("  sizes: [64, 16]", "sizes", ["rising"]),
-    ("  sizes: [16]", "sizes", ["two"]),
+    ("  sizes: [16]", "sizes", ["2 or more"]),
     ("  sizes: [a, b]", "sizes.0", ["whole number"]),
     ("  sizes: [1.5, 2]", "sizes.0", ["1.5"]),
     ("  sizes: 16", "sizes", ["list"]),

@@ -11,11 +11,11 @@ from experiments.gradient_study.norm_statistics import (
     mean_estimate,
     ratio_estimate,
     reduced,
-    slope_estimate,
     stacked,
     statistics,
 )
 from experiments.gradient_study.tables import spread_out
+from experiments.statistics.intervals import power_law
 
 
 def test_statistics_of_written_numbers():
@@ -49,7 +49,7 @@ def test_arms_are_resampled_together():
 
 def test_the_exponent_of_a_power_law():
     x = np.asarray([4.0, 16.0, 64.0])
-    found = slope_estimate(x, (3 * x**-0.5)[:, None] * np.ones(4))
+    found = bootstrap(power_law(x), *((3 * x**-0.5)[:, None] * np.ones(4)))
     assert (found.low, found.estimate, found.high) == pytest.approx((-0.5, -0.5, -0.5))
 
 

@@ -177,7 +177,7 @@ def test_a_file_system_without_locks(tmp_path, monkeypatch):
 
 COMMANDS = [
     ("session.session.train", (Config(), "toy")),
-    ("gradient_study.session.STUDY.run", (GradientConfig(), "gradients")),
+    ("gradient_study.report.STUDY.run", (GradientConfig(), "gradients")),
     ("paper_results.report.STUDY.run", (PapersConfig(),)),
 ]
 
