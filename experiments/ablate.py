@@ -14,6 +14,7 @@ from experiments.commands.process import run_command
 from experiments.run_directory.folders import newest_run
 
 DEFAULT = "scaling_quick.yaml"
+DESCRIPTION = "Vary any values of a config, train every combination with paired seeds, and compare the results."
 EPILOG = """\
 examples:
   python -m experiments.ablate --config scaling.yaml
@@ -27,13 +28,7 @@ exit codes: 0 finished (a run that diverged is a result), 2 a mistake in the opt
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (by default the process's); gives the exit code."""
-    parser = config_parser(
-        "python -m experiments.ablate",
-        "Vary any values of a config, train every combination with paired seeds, and compare the results.",
-        EPILOG,
-        AblationConfig,
-        DEFAULT,
-    )
+    parser = config_parser("python -m experiments.ablate", DESCRIPTION, EPILOG, AblationConfig, DEFAULT)
     parser.add_argument(
         "--grid",
         action="append",
