@@ -74,7 +74,7 @@ def test_the_jacobian_of_the_models_softmax(assert_close):
 
 CONFIG = config_of()
 TOKENS = np.asarray([[3, 1, 7, 5, 9, 0], [4, 8, 1, 6, 2, 11], [1, 12, 5, 13, 0, 0]], np.int32)
-BATCH = Batch(jnp.asarray(TOKENS), jnp.asarray([1, 2, 0]), jnp.asarray([7, 12, 3]), jnp.zeros(3, jnp.int32))
+BATCH = Batch(*(np.asarray(x, np.int32) for x in (TOKENS, [1, 2, 0], [7, 12, 3], [0, 0, 0])))
 
 
 @pytest.fixture

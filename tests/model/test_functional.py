@@ -18,8 +18,8 @@ from model.functional import apply, cut_logits, single_cuts
 
 B, Q, K, H, V = 2, 3, 7, 3, 19
 LENGTHS = (7, 5)
-TOKENS = jnp.asarray([[4, 9, 1, 3, 9, 18, 7], [2, 5, 8, 1, 6, 0, 0]])
-ASKED = jnp.asarray([[2, 0, 6], [3, 1, 1]])
+TOKENS = np.asarray([[4, 9, 1, 3, 9, 18, 7], [2, 5, 8, 1, 6, 0, 0]], np.int32)
+ASKED = np.asarray([[2, 0, 6], [3, 1, 1]], np.int32)
 WHOLE = config_of(sink="learned", softcap=2.0)
 LINEAR = config_of(norm="none", d_mlp=0)  # logits = (embedding + attention) W + b: a changed context is seen plainly
 

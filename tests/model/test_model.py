@@ -17,7 +17,7 @@ from model.config import ModelConfig
 from model.functional import apply, init_params, training_logits
 
 B, K, V = 2, 7, 19
-TOKENS = jnp.asarray([[4, 9, 1, 3, 9, 18, 7], [2, 5, 8, 1, 0, 0, 0]])  # 0 is padding
+TOKENS = np.asarray([[4, 9, 1, 3, 9, 18, 7], [2, 5, 8, 1, 0, 0, 0]], np.int32)  # 0 is padding
 ONE_ROW, THREE_ROWS = jnp.asarray([[2], [3]]), jnp.asarray([[2, 0, 6], [3, 1, 1]])
 
 VARIANTS = {
