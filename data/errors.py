@@ -47,19 +47,15 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     """'; did you mean x?' if one of the `known` names is similar, else a list of them."""
     names = sorted(str(name) for name in known)
     alike = [name for name in names if name.casefold() == word.casefold()]
-    if near := alike or difflib.get_close_matches(word[:80], names, n=1):
+    near = alike or difflib.get_close_matches(word[:80], names, n=1)
+    if near:
         return f"; did you mean {near[0]}?"
     shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
     return f"; known: {shown}" if names else ""
 
 
 # A path may be too long, or lie where this user may not look. The methods of `Path` raise on both (before Python 3.14);
-# here, what cannot be seen is not there.
-
-
+# by these, what cannot be seen is not there.
 is_file = os.path.isfile
-"""Whether a file can be seen there."""
 is_folder = os.path.isdir
-"""Whether a folder can be seen there."""
-is_taken = os.path.exists
-"""Whether anything can be seen there."""
+is_taken = os.path.exists  # by whatever

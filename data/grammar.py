@@ -81,11 +81,12 @@ def expand(sentences: Iterable[tuple[float, Sequence[Part]]]) -> tuple[Template,
         fields = _flatten(parts)
         if len(fields) > MAX_LENGTH:
             raise TemplateError(f"a sentence of {len(fields)} parts, more than {MAX_LENGTH}; make it shorter")
-        if len(templates) + 2 ** sum(p < 1 for p, _ in fields) > MAX_TEMPLATES:
+        optional = sum(p < 1 for p, _ in fields)
+        if len(templates) + 2**optional > MAX_TEMPLATES:
             raise TemplateError(f"more than {MAX_TEMPLATES} sentence forms; make fewer parts optional")
         options = [[(p, (field,)), (1 - p, ())] if p < 1 else [(1.0, (field,))] for p, field in fields]
         for choice in itertools.product(*options):
-            kept = tuple(field for _, one in choice for field in one)
+            kept = tuple(field for _, chosen in choice for field in chosen)
             templates[kept] = templates.get(kept, 0.0) + chance * math.prod(p for p, _ in choice)
     return tuple(Template(probability, fields) for fields, probability in templates.items())
 
@@ -118,8 +119,8 @@ Words = Mapping[Field, frozenset[int]]
 """The words that each field can hold."""
 
 
-def confusable(templates: Sequence[Template], words: Words) -> str:
-    """What to say of two templates that can make the same sentence; "" if there are none."""
+def confusion_error(templates: Sequence[Template], words: Words) -> str:
+    """The error message if two templates can make the same sentence; "" if no two can."""
     problems = (
         f"two templates cannot be told apart: '{first}' and '{second}'; give one a word of its own"
         for first, second in _of_one_length(templates)
@@ -128,8 +129,8 @@ def confusable(templates: Sequence[Template], words: Words) -> str:
     return next(problems, "")
 
 
-def undeducible(templates: Sequence[Template], words: Words, slots: Sequence[str]) -> str:
-    """What to say of a place at which a masked word of `slots` may be of the slot of either of two templates; or "".
+def ambiguity_error(templates: Sequence[Template], words: Words, slots: Sequence[str]) -> str:
+    """The error message if a masked word of `slots` could be of the slot of either of two templates; "" if none could.
 
     The words of a slot are compared place by place, so that a world whose slots only agreement could tell apart
     is refused too.

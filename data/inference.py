@@ -23,15 +23,16 @@ from data.world import Floats, World
 Ints = NDArray[np.int64]
 
 
-def posterior(world: World, tokens: ArrayLike, *masked: ArrayLike) -> Floats:
+def posterior(world: World, tokens_BL: ArrayLike, masked_B: ArrayLike, other_B: ArrayLike | None = None) -> Floats:
     """P(word at the masked position | all other words), [B, W]; of two masked positions P(both words | the rest).
 
     What stands at a masked position itself is ignored.
 
     Args:
       world: the world that the sentences are of.
-      tokens: sentences [B, L].
-      *masked: a position in each sentence [B]; or two arrays of these, which differ in each sentence.
+      tokens_BL: the sentences.
+      masked_B: the masked position in each sentence.
+      other_B: a second masked position in each, another than the first.
 
     Returns:
       [B, W], for two masked positions [B, W, W], as float64; each sentence's numbers sum to 1.
@@ -39,8 +40,9 @@ def posterior(world: World, tokens: ArrayLike, *masked: ArrayLike) -> Floats:
     Raises:
       InputError: the world has no sentence with these other words.
     """
-    tokens_BL, masked_BP = np.asarray(tokens), np.stack([np.asarray(position_B) for position_B in masked], axis=1)
-    joint = np.zeros((len(tokens_BL), *[len(world.vocabulary)] * len(masked)))
+    tokens_BL = np.asarray(tokens_BL)
+    masked_BP = np.stack([np.asarray(masked_B), *([] if other_B is None else [np.asarray(other_B)])], axis=1)
+    joint = np.zeros((len(tokens_BL), *[len(world.vocabulary)] * masked_BP.shape[1]))
     for template in world.templates:
         rows = _fitting_rows(world, template, tokens_BL, masked_BP)
         for places in set(map(tuple, masked_BP[rows].tolist())):  # all sentences with the same masked positions at once
@@ -53,7 +55,7 @@ def posterior(world: World, tokens: ArrayLike, *masked: ArrayLike) -> Floats:
     total_B = joint.sum(axis=tuple(range(1, joint.ndim)))
     if not (total_B > 0).all():
         raise _cannot_say(world, tokens_BL[int(np.argmin(total_B > 0))])
-    return np.asarray(joint / total_B.reshape(-1, *[1] * len(masked)))
+    return np.asarray(joint / total_B.reshape(-1, *[1] * masked_BP.shape[1]))
 
 
 def relevance(world: World, tokens_BL: ArrayLike, masked_B: ArrayLike) -> Floats:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import InputError, is_file, require, suggestion
-from data.grammar import CONTENT, Field, Template, TemplateError, confusable, expand, undeducible
+from data.grammar import CONTENT, Field, Template, TemplateError, ambiguity_error, confusion_error, expand
 from data.vocabulary import Vocabulary
 from data.world_entries import Floats, WorldFile, all_words, content_probability, form_table
 from data.world_file import check_world
@@ -55,7 +55,7 @@ class World:
 
     def __post_init__(self) -> None:
         words = self.field_words
-        if problem := confusable(self.templates, words) or undeducible(self.templates, words, CONTENT):
+        if problem := confusion_error(self.templates, words) or ambiguity_error(self.templates, words, CONTENT):
             raise TemplateError(problem)
 
     @cached_property
@@ -99,8 +99,8 @@ class World:
     def held_out_3SVO(self) -> NDArray[np.bool_]:
         """[3, S, V, O]: whether a slot's context in the clause (s, v, o) is held out; constant along its own axis.
 
-        A context is a content slot with the two other content words of its clause: (verb; cat, mat), say. In held-out
-        ones training never masks a word. About a tenth are held out, chosen by a hash of the words, so that the choice
+        A context is a content slot with the two other content words of its clause: (verb; cat, mat), say. Training
+        masks no word in a held-out one. About a tenth are held out, chosen by a hash of the words, so that the choice
         depends on the world and not on a seed. Because ALL words that can fill a context are held out with it, every
         conditional P(masked word | context) that training sees equals the posterior; holding out whole sentences would
         tilt it (the model would learn "never mat after cat sat").
@@ -141,7 +141,7 @@ class World:
             require(
                 slot in known, f"task.masked: the world '{self.name}' has no slot '{slot}'{suggestion(slot, known)}"
             )
-        if problem := undeducible(self.templates, self.field_words, slots):
+        if problem := ambiguity_error(self.templates, self.field_words, slots):
             raise InputError(f"task.masked: in the world '{self.name}' {problem}")
 
 
@@ -158,7 +158,8 @@ def load_world(name: str) -> World:
     """
     own = name in world_names()
     path = _FOLDER / f"{name}.yaml" if own else Path(name)
-    require(is_file(path), f"world '{name}': no such file, nor a world of catmat{suggestion(name, world_names())}")
+    if not is_file(path):
+        raise InputError(f"world '{name}': no such file, nor a world of catmat{suggestion(name, world_names())}")
     return make_world(path.stem, check_world(read_yaml(path, f"data/worlds/{name}.yaml" if own else None)))
 
 
@@ -166,8 +167,8 @@ def make_world(name: str, file: WorldFile) -> World:
     """Compute the tables of a checked world file.
 
     Raises:
-      InputError: there are too many words or templates, or `World` refuses them. (The examples are checked where they
-        are masked: `experiments.measuring.probes`.)
+      InputError: there are too many words or sentence forms, or two forms cannot be told apart. (The examples are
+        checked where they are masked: `experiments.measuring.probes`.)
     """
     vocabulary = Vocabulary(all_words(file))
     if len(vocabulary) > MAX_WORDS:  # tables have an entry for each pair of words

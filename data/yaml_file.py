@@ -213,5 +213,6 @@ def kind(value: Any) -> str:
     """The kind of a value, in words for a user."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return f"the number {value:g}" if isinstance(value, float) else f"the number {value}"
-    named = {bool: str(value).lower(), type(None): "nothing", str: "text", list: "a list"}
-    return named.get(type(value), "a mapping")
+    if isinstance(value, bool):
+        return str(value).lower()
+    return {type(None): "nothing", str: "text", list: "a list"}.get(type(value), "a mapping")

@@ -4,7 +4,7 @@
 
 The score here is the cosine of query and key over a fixed temperature. Queries, keys and values come from the forward
 pass; `model.attention` turns them into another context vector; and `apply` goes on with it, since it adds a
-`context_shift` to its own. Both scores are trained in the same way and compared by their excess loss.
+`context_shift` to its own. Both scores are trained in the same way and compared by their excess.
 
 To make a variant part of catmat (with a config key, runs and ablations), see CONTRIBUTING.md.
 """
@@ -43,7 +43,7 @@ def main() -> dict[str, float]:
     for name, logits in (("standard", standard_logits), ("cosine", cosine_logits)):
         print(f"\n{name} score")
         found[name] = mean_excess(world, train(world, config, logits), logits)
-        print(f"excess loss {found[name]:.4f} nats")
+        print(f"excess {found[name]:.4f} nats")
     return found
 
 

@@ -66,4 +66,4 @@ def mean_excess(world: World, model: Model, logits: Logits = standard_logits) ->
 if __name__ == "__main__":
     english = load_world("english")
     trained = train(english, ModelConfig(d_mlp=0))
-    print(f"excess loss {mean_excess(english, trained):.4f} nats (0: the guesses are the exact answers)")
+    print(f"excess {mean_excess(english, trained):.4f} nats (0: the guesses are the exact answers)")

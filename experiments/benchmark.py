@@ -1,4 +1,4 @@
-"""Measure speed: the command from start to prompt, and updates a second beside the same model with every row computed.
+"""Measure speed: the command from start to prompt, updates a second with masked rows or all, and a part of an ablation.
 
 python -m experiments.benchmark
 python -m experiments.benchmark --repeats 5 --updates 300

@@ -35,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     lines = [report.verdict]
     if not math.isnan(report.scale):
-        lines.append(f"factor {report.scale:.6g}, equal at all magnitudes but for {report.error:.1g} of it")
+        lines.append(
+            f"factor {report.scale:.6g}, the same at all magnitudes within a relative error of {report.error:.1g}"
+        )
     met = expected is None or report.applies(expected)
     if expected is not None:
         lines.append(f"{'as' if met else 'NOT as'} expected: {options.expect}")

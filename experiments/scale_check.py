@@ -261,7 +261,8 @@ class _Probe:
         _, tokens, heads, d_head = query_PTNH.shape
         blocks = -(-tokens // d_head)
         shape = (2, blocks, tokens, heads, d_head)
-        value_BSNH, keys = np.zeros(shape[1:]), np.arange(tokens)
+        value_BSNH = np.zeros(shape[1:])
+        keys = np.arange(tokens)
         value_BSNH[keys // d_head, keys, :, keys % d_head] = 1.0
         arrays = [
             _laid_out(np.broadcast_to(x, shape).reshape(2 * blocks, tokens, heads, d_head), self.layout)
@@ -446,17 +447,16 @@ def _report(levels: list[_Level], fits: list[_Fit], names: dict[str, float]) -> 
     """The report of a function whose log weights follow q.k; what the weights of a row sum to decides the rest."""
     slopes = np.array([fit.slope.item() for fit in fits])
     scale = float(slopes[-1])  # of the largest scores, which rounding disturbs least
-    text = f"softmax of q.k times {_named(scale, names)}"
+    softmax, text = True, f"softmax of q.k times {_named(scale, names)}"
     low, high, one = _sums(levels)
-    even = high - low <= TOLERANCE * high
-    softmax = one or (not even and _has_sink(levels))
     between = f"a row sums to {low:.3g} to {high:.3g}"
-    if softmax and not one:
-        text += f", with a sink: {between}, as beside one more key without a value"
-    elif even and not one:
-        text = f"scaled after the softmax, by {_named((low + high) / 2, names)}; {text}"
-    elif not one:
-        text = f"changed after the softmax (a gate, no normalisation?): {between}; {text}"
+    if not one:
+        if high - low <= TOLERANCE * high:
+            softmax, text = False, f"scaled after the softmax, by {_named((low + high) / 2, names)}; {text}"
+        elif _has_sink(levels):
+            text += f", with a sink: {between}, as beside one more key without a value"
+        else:
+            softmax, text = False, f"changed after the softmax (a gate, no normalisation?): {between}; {text}"
     added = _added(levels[0], scale)
     if added > 0.05:  # bfloat16 leaves up to 0.02 without a bias
         text += f"; something else is added to the scores, differing by up to {added:.3g} between keys"

@@ -9,7 +9,10 @@ FACTORS = ("inverse_sqrt", "inverse", "none")
 
 
 def setting(default: Any, meaning: str, **bounds: Any) -> Any:
-    """A dataclass field with its meaning (for --help) and its bounds: `low`, `high`, `choices`."""
+    """A dataclass field with its meaning (for --help) and its bounds: `low`, `high`, `choices`.
+
+    The bounds of lists are checked by `experiments.studies.options.CheckedLists` alone.
+    """
     return field(default=default, metadata={"meaning": meaning, **bounds})
 
 

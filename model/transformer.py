@@ -236,5 +236,6 @@ def _at(values_BKM: jax.Array, positions_BQ: jax.Array) -> jax.Array:
 
 
 def _norm(config: TransformerConfig, rngs: nnx.Rngs) -> Callable[[jax.Array], jax.Array]:
-    kinds = {"layer": nnx.LayerNorm, "rms": nnx.RMSNorm}
-    return kinds[config.norm](config.d_model, rngs=rngs) if config.norm in kinds else nnx.identity
+    if config.norm == "none":
+        return nnx.identity
+    return {"layer": nnx.LayerNorm, "rms": nnx.RMSNorm}[config.norm](config.d_model, rngs=rngs)

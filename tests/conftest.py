@@ -1,4 +1,4 @@
-"""Strict settings for every test, made before jax starts, and the two fixtures that numeric tests share.
+"""Strict settings for every test, made before jax starts, and the fixtures that many tests share.
 
 The platform is not chosen here: `JAX_PLATFORMS=tpu pytest` tests on a TPU.
 """
@@ -21,7 +21,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.training.program_cache import cache_programs_in
+from experiments.training.program_cache import CacheSettings, cache_programs_in, use_cache
 
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
@@ -35,8 +35,9 @@ if "device_count" not in os.environ["XLA_FLAGS"]:
 
 _BEGIN_WITH = ["test_training.py", "test_resume.py", "test_training_of_groups.py", "test_dashboards.py"]
 """Files that take long: no process should be left alone with one at the end."""
-_TRACED = Path(os.environ["JAX_COMPILATION_CACHE_DIR"]).with_name("traced")
-_MOST_PROGRAMS = 1000
+# The digest of the source is taken once, before what is traced is imported: an edit meanwhile is not cached under it.
+_TRACED = cache_programs_in(Path(__file__).parents[1] / ".pytest_cache" / "traced", most_files=1000)
+use_cache(CacheSettings())
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -51,10 +52,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(autouse=True)
 def nothing_traced_before(request: pytest.FixtureRequest) -> Iterator[None]:
     """No test traces for another, but in modules that say so: a command may have asked for it in this process."""
-    folder = _TRACED if "traced_once" in request.fixturenames else None
-    cache_programs_in(folder, most_files=_MOST_PROGRAMS)
+    settings = _TRACED if "traced_once" in request.fixturenames else CacheSettings()
+    use_cache(settings)
     yield
-    cache_programs_in(folder, most_files=_MOST_PROGRAMS)  # for what the module sets up next
+    use_cache(settings)  # for what the module sets up next
 
 
 @pytest.fixture(scope="session")
@@ -65,11 +66,11 @@ def trace_cache() -> Callable[[], AbstractContextManager[None]]:
 
     @contextmanager
     def cached() -> Iterator[None]:
-        cache_programs_in(_TRACED, most_files=_MOST_PROGRAMS)
+        use_cache(_TRACED)
         try:
             yield
         finally:
-            cache_programs_in(None)
+            use_cache(CacheSettings())
 
     return cached
 

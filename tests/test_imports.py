@@ -167,3 +167,11 @@ def test_what_a_package_exports_is_what_its_modules_define(package):
 def test_no_module_is_called_utils():
     names = {path.name for top in (*ROWS[0], "experiments", "tests") for path in (ROOT / top).rglob("*.py")}
     assert not names & {"utils.py", "util.py", "helpers.py", "misc.py"}
+
+
+def test_a_system_without_posix_locks_reads_runs_and_answers_help():
+    """Only to write a run folder needs `fcntl`."""
+    code = (
+        "import sys; sys.modules['fcntl'] = None; import experiments.run_directory, experiments.runs, experiments.train"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

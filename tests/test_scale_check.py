@@ -527,7 +527,7 @@ def folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["attend"], 0, "softmax of q.k times 0.125 = 1/sqrt(d_head)\nfactor 0.125, equal at all magnitudes but"),
+        (["attend"], 0, "softmax of q.k times 0.125 = 1/sqrt(d_head)\nfactor 0.125, "),
         (["attend", "--expect", SQRT], 0, f"\nas expected: {SQRT}"),
         (["attend", "--expect", "0.125", "--tokens", "11"], 0, "\nas expected: 0.125"),
         (["attend", "--expect", "none"], 1, "\nNOT as expected: none"),

@@ -141,7 +141,11 @@ def write_tables(report: Report, found: Findings) -> None:
     keys, base = _labels(roles, found.settings[0], 0, 0), escaped(roles.baseline)
     report.heading("In numbers")
     report.table([*keys, "excess, nats", f"minus {base}", f"over {base}", "p", "p (Holm)"], rows)
-    given = f" at the best {roles.tuned}, taken as given (intervals choose it anew)" if roles.tuned else ""
+    given = (
+        f" at the best {roles.tuned}, taken as given by p; intervals choose it anew in each resample"
+        if roles.tuned
+        else ""
+    )
     report.text(
         f"p: sign flips of the seeds' differences{given}; Holm: corrected for all comparisons of this table at once."
     )

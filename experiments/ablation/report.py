@@ -48,7 +48,10 @@ def write_report(folder: Path, found: Findings, places: Places, versions: Sequen
         [escaped(one.statement), escaped(one.predicted), show(one.found), f"**{one.verdict}**"]
         for one in found.verdicts
     ]
-    meaning = "Confirmed: the whole interval agrees. Refuted: the whole interval contradicts. Undecided: it does both."
+    meaning = (
+        "Confirmed: the whole interval agrees. Refuted: the whole interval contradicts. Undecided: it does both, or"
+        " there is none."
+    )
     _predictions(report, plan, meaning, ["prediction", "predicted", "measured", "verdict"], rows)
     _figures(report, found, places)
     write_tables(report, found)

@@ -84,7 +84,7 @@ class GroupTraining:
             step_T=np.asarray(steps),
             loss_TR=np.stack(losses),
             excess_TRG=np.stack([one.evaluation.excess_G for one in measured]),
-            attention_TNRH=np.stack([list(one.attention_statistics.values()) for one in measured]),
+            attention_TNRH=np.stack([[one.attention_statistics[n] for n in ATTENTION_STATISTICS] for one in measured]),
             weights_TRGHK=np.stack([one.weights_GHK for one in measured]),
             position_RPHK=measured[-1].evaluation.position_map_PHK,
             diverged_at_R=diverged[-1],

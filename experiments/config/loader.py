@@ -40,7 +40,7 @@ def load_config(name: str | None, overrides: Mapping[str, str]) -> Config:
 
 
 def load_as(schema: type[Schema], name: str | None, overrides: Mapping[str, str]) -> Schema:
-    """The config of another command, whose dataclass is `schema`; see `load_config`."""
+    """The config of the command whose dataclass is `schema`; see `load_config`."""
     document = Document("defaults", {}, {}) if name is None else read_yaml(*_find_config(name, schema))
     return make_as(schema, document, overrides)
 

@@ -1,11 +1,11 @@
-"""Many gradient norms in a few numbers, with intervals.
+"""Many gradient norms in a few numbers, with intervals; and what is read off them: ratios, exponents, crossings, peaks.
 
 One mean gradient norm proves nothing: a few tokens can carry it while the others get nothing. So every setting has RMS,
 mean, median, 5 and 95 % quantiles, the share of dead rows, and the kurtosis. The seed is the unit: a statistic is taken
 over the tokens of each seed, and its interval is a bootstrap over seeds. Norms are hundreds of megabytes, so they are
 reduced to these numbers as soon as they are measured.
 
-Letters: K statistics, N sizes, C scales, S stages, R seeds, T tokens.
+Letters: K statistics, N sizes, C scales, S stages, R seeds, T tokens, B buckets.
 """
 
 from collections.abc import Sequence

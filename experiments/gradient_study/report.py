@@ -88,7 +88,7 @@ def _in_the_model(study: Study) -> str:
 
 
 def _learning(study: Study) -> str:
-    """What the first gradient says of the last loss."""
+    """What the first gradient says of the excess at the end."""
     size = study.trained[-1]
     kinds = (size.own_PAR("rms", "W_Q")[0], size.sigma_PAR[-1], size.excess_PAR[-1])
     first, sigma, excess = ([mean_estimate(one_R) for one_R in kind_AR] for kind_AR in kinds)
@@ -100,8 +100,8 @@ def _learning(study: Study) -> str:
     return (
         ("**A large first gradient is no promise.** " if largest[0] == largest[2] else "")
         + f"Trained at d = {size.d} (RMS of the first gradient of W_Q; std of"
-        f" the scores after {size.steps[-1]} updates; excess loss then, 0 is perfect): {'; '.join(lines)}. Largest"
-        f" first gradient: {largest[0]}. Largest sigma at the end: {largest[1]}. Worst loss: {largest[2]}."
+        f" the scores after {size.steps[-1]} updates; excess then, 0 is perfect): {'; '.join(lines)}. Largest"
+        f" first gradient: {largest[0]}. Largest sigma at the end: {largest[1]}. Largest excess: {largest[2]}."
     )
 
 

@@ -16,13 +16,13 @@ from model.transformer import ForwardOutput
 SATURATED = 0.9
 """A row is saturated if one word has more than this weight."""
 AttentionStatistics = OrderedDict[str, Array]
-"""The statistics by the names of MEANINGS and in that order, which JAX keeps; one number a head, [H] (runs: [R, H])."""
+"""The statistics by the names of MEANINGS; one number a head, [H]. JAX keeps the order of this dict."""
 MEANINGS = {
     "entropy": "Entropy of a row of weights over the log of the number of its words: 1 is uniform, 0 is one word.",
     "effective_words": "1 / sum of squared weights: how many words share the weight of a row.",
     "max_weight": "Largest weight of a row, mean over rows.",
     "saturated_rows": "Share of rows in which one word has more than 0.9 of the weight.",
-    "score_std": "Standard deviation of the scores within a row: softmax is as sharp as this is large.",
+    "score_std": "Root of the mean over rows of the variance of a row's scores: the larger, the sharper the softmax.",
     "score_max": "Largest absolute score (scaled dot product).",
     "row_sum_error": "Largest |1 - sum of a row's weights|: rounding, or what a sink takes.",
     "query_norm": "Mean length of a query.",
@@ -50,7 +50,7 @@ def attention_statistics(tokens_EK: jax.Array, forward: ForwardOutput) -> Attent
         effective_words=jnp.mean(1 / jnp.sum(weight_EHK**2, axis=-1), axis=0),
         max_weight=weight_EHK.max(axis=-1).mean(axis=0),
         saturated_rows=jnp.mean(weight_EHK.max(axis=-1) > SATURATED, axis=0),
-        score_std=jnp.sqrt(variance_EH.mean(axis=0)),  # the root of the mean variance within a row
+        score_std=jnp.sqrt(variance_EH.mean(axis=0)),
         score_max=jnp.max(jnp.abs(score_EHK) * word_E1K, axis=(0, 2)),
         row_sum_error=jnp.max(jnp.abs(1 - weight_EHK.sum(axis=-1)), axis=0),  # about 1e-7 where there is no sink
         query_norm=query_EH.mean(axis=0),

@@ -1,7 +1,7 @@
-"""Excess loss: how far a model is from the best that any model could do.
+"""Excess: how far a model is from the best that any model could do.
 
 Excess is KL(exact posterior || model) in nats, averaged over a fixed set of fresh sentences that is the same for all
-seeds, per slot, on contexts that training asks for and on contexts that it never did. No label noise: 0 is perfect.
+seeds, per slot, on trained and on held-out contexts. No label noise: 0 is perfect.
 """
 
 import functools

@@ -41,7 +41,8 @@ class EvaluationData:
     probes: Probes
     other: OtherRows
     sample: EvaluationSet
-    """A few of the examples, for what is too costly on all of them."""
+    """The first of the examples, for what is too costly on all. Its `share_EG` is that of the whole set: no mean of
+    these alone is to be taken with it."""
 
 
 @jax.tree_util.register_dataclass

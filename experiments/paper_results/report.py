@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MARK = "#5b6b78"
-_ROWS = 1500
+_DRAWN = 1500
 """Recorded rows that are drawn of each run and length; the claims are about all of them."""
 
 
@@ -76,7 +76,7 @@ def _entropy(report: Report, _: PapersConfig, result: EntropyResult) -> None:
     header = ["T", "r", "theorem", "measured"]
     report.table(header, [[keys, f"{norm:g}", f"{bound:.5f}", f"{found:.5f}"] for keys, norm, bound, found in rows])
     report.csv("entropy_extremal", header, rows)
-    longest = {ENTROPY_SCALES[scale]: float(rows.norm_N.max()) for scale, rows in result.recorded.items()}
+    longest = {ENTROPY_SCALES[scale]: float(recorded.norm_N.max()) for scale, recorded in result.recorded.items()}
     report.figure(
         "entropy",
         None,
@@ -86,7 +86,7 @@ def _entropy(report: Report, _: PapersConfig, result: EntropyResult) -> None:
     report.csv(
         "entropy_rows",
         ["scale", "T", "r", "entropy", "bound"],
-        [[scale, *row] for scale, rows in result.recorded.items() for row in _rows(rows)],
+        [[scale, *row] for scale, recorded in result.recorded.items() for row in _rows(recorded)],
     )
 
 
@@ -102,7 +102,7 @@ def entropy_figure(result: EntropyResult) -> "Figure":
     for one, keys in zip(axes[0], lengths, strict=True):
         for number, (scale, rows) in enumerate(result.recorded.items()):
             here_N = np.flatnonzero(rows.keys_N == keys)
-            some_N = here_N[:: max(1, len(here_N) // _ROWS)]
+            some_N = here_N[:: max(1, len(here_N) // _DRAWN)]
             style = {"color": COLOURS[number], "marker": MARKS[number], "s": 6, "alpha": 0.4, "linewidths": 0}
             one.scatter(
                 rows.norm_N[some_N], rows.entropy_N[some_N], **style, label=f"row of a run, {ENTROPY_SCALES[scale]}"
@@ -135,7 +135,9 @@ def _logit_size(report: Report, config: PapersConfig, result: LogitSizeResult) -
     ]
     report.table(["kappa", "largest score", "best learning rate", "excess, nats"], rows)
     if result.diverged:
-        report.text(f"{result.diverged} runs diverged; each counts with what it was before that update.")
+        report.text(
+            f"Diverged runs: {result.diverged}. Each counts with its value before the update at which it diverged."
+        )
     report.figure(
         "logit_size",
         None,
@@ -162,7 +164,7 @@ def logit_size_figure(result: LogitSizeResult) -> "Figure":
         one.set(xscale="log", yscale="log")
     axes[0, 0].axvline(1e3, color=_MARK, linewidth=1, linestyle="--", label="where the paper's loss deteriorates")
     for one, title in zip(axes[0], ("best learning rate", "every learning rate"), strict=True):
-        label(one, title, "kappa: size of the logits", "excess loss, nats" if one is axes[0, 0] else "")
+        label(one, title, "kappa: size of the logits", "excess, nats" if one is axes[0, 0] else "")
         one.legend(fontsize=8, facecolor="white", edgecolor="none", loc="lower right")
     return figure
 
@@ -190,7 +192,9 @@ def _mup(report: Report, config: PapersConfig, result: MupResult) -> None:
     ]
     report.table(["d", *columns, "1/sqrt(d) over 1/d", "p"], rows)
     if result.diverged:
-        report.text(f"{result.diverged} runs diverged; each counts with what it was before that update.")
+        report.text(
+            f"Diverged runs: {result.diverged}. Each counts with its value before the update at which it diverged."
+        )
     report.figure("mup", None, "Sigma of the scores against the size of a head. At the start and after training.")
     report.csv(
         "mup",

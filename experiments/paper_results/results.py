@@ -52,7 +52,7 @@ ROUNDING = 1e-12
 ROUNDING_32 = 1e-5
 """The same of recorded rows, whose scores and weights were computed in 32 bits."""
 FLAT, WORSE = 2.0, 5.0
-"""A loss that changes by less than the first factor is flat; one that rises by more than the second deteriorates."""
+"""Excess that changes by less than the first factor is flat; if it rises by more than the second it deteriorates."""
 KNEE, PAPER_KNEE = 3.0, 1e3
 """The knee is where the excess crosses this multiple of its value at the smallest kappa; where the paper's lies."""
 MUP_SCALES = {"inverse": "1/d", "inverse_sqrt": "1/sqrt(d)"}
@@ -156,15 +156,23 @@ class LogitSizeResult:
         """What the figure says, beside what was measured: a flat part, a knee, its place, and the end."""
         first, last = self.kappas[0], self.kappas[-1]
         nearest_to_1 = int(np.abs(np.log(self.kappas)).argmin())
+        near_1 = f"{self.kappas[nearest_to_1]:g}"
         first_S, one_S, last_S = self.best_AS[[0, nearest_to_1, -1]]
         flat, risen = paired_ratio(one_S, first_S), paired_ratio(last_S, one_S)
         blind = bootstrap_interval(lambda a: interquartile_mean(a) / self.blind, last_S)
         at_first, place = f"1 (to a factor {FLAT:g})", f"{PAPER_KNEE:g} (to a factor 3)"
         return [
-            between(WORTSMAN, f"flat at first: loss at kappa 1 over that at {first:g}", flat, 1 / FLAT, FLAT, at_first),
-            above(WORTSMAN, f"then a knee: loss at kappa {last:g} over that at 1", risen, WORSE),
+            between(
+                WORTSMAN,
+                f"flat at first: excess at kappa {near_1} over that at {first:g}",
+                flat,
+                1 / FLAT,
+                FLAT,
+                at_first,
+            ),
+            above(WORTSMAN, f"then a knee: excess at kappa {last:g} over that at {near_1}", risen, WORSE),
             between(WORTSMAN, "place of the knee, in kappa", self.knee(), PAPER_KNEE / 3, PAPER_KNEE * 3, place),
-            above(WORTSMAN, f"at kappa {last:g}, loss over that of a model that does not attend", blind, 1.0),
+            above(WORTSMAN, f"at kappa {last:g}, excess over that of a model that does not attend", blind, 1.0),
         ]
 
 

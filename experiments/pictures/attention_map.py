@@ -1,4 +1,4 @@
-"""Pictures of attention: one head a picture.
+"""Pictures of attention, one head each, and the parts that all maps share: cells with words around them, and a legend.
 
 Colours mean the same in every picture (0 is pale, 1 is dark), so steps, heads and runs can be compared. Everything is
 laid out for the size at which it is shown and painted twice as large (`FINE`), sharp on fine screens and if enlarged.
@@ -119,14 +119,15 @@ def _dashes(image: Image.Image, box: tuple[int, int, int, int]) -> None:
 class Legend:
     """The meaning of colours and marks, on as many lines as needed."""
 
-    def __init__(self, darkest: str, size: int, room: int, last: str) -> None:
+    def __init__(self, darkest: str, size: int, room: int, note: str) -> None:
+        """`darkest` is what the darkest colour means; `note` a text without a mark, at the end."""
         self._size, left, line = size, 0, 0
         self._items: list[tuple[int, int, str, str, int]] = []
         marks = {
             "scale": (darkest, 6.5),
             "frame": ("relevant word", 1.6),
             "dashes": ("[MASK], the masked place", 1.6),
-            "": (last, 0),
+            "": (note, 0),
         }  # what is drawn, the text beside it, and the mark's width in letters
         for mark, (text, share) in marks.items():
             mark_width = round(share * size)

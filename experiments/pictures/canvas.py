@@ -1,8 +1,8 @@
 """A canvas of 256 fixed colours, and text in any script, with which pictures of attention are painted.
 
 A canvas holds indices of colours: each value has exactly its colour, and PNG and GIF are encoded without conversion, in
-a quarter of the time and half the bytes of full colour. Only NumPy and Pillow are imported: Matplotlib lends its
-typeface, which is found without importing it (0.2 s), and finds other fonts when a word needs one.
+a quarter of the time and half the bytes of full colour. To import this loads NumPy and Pillow alone: Matplotlib's
+typeface is found without importing it (0.2 s); it is imported only when a word needs another font.
 """
 
 import functools

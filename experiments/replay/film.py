@@ -25,7 +25,7 @@ def make_film(run: str, sentence: str, steps: int, out: str | None = None) -> li
     """Write the film of `sentence` as GIF and as PNG strip; gives the two paths.
 
     Args:
-      run: the folder of the run, or of one member of several (of several, the first is taken).
+      run: the folder of a run, or of several (of several, the first is taken).
       sentence: a sentence of the run's world.
       steps: at most so many of the recorded steps.
       out: path without ending; by default `film-001` in the run's folder, or the next that is free.
@@ -70,5 +70,8 @@ def _free_paths(saved: SavedRun, out: str | None, endings: list[str]) -> list[Pa
         for path in paths:
             require(not is_taken(path), f"{printable(str(path))}: is there already; choose another --out")
         return paths
-    numbered = ([saved.folder / f"film-{n:03d}{ending}" for ending in endings] for n in itertools.count(1))
-    return next(paths for paths in numbered if not any(path.exists() for path in paths))
+    for n in itertools.count(1):
+        paths = [saved.folder / f"film-{n:03d}{ending}" for ending in endings]
+        if not any(path.exists() for path in paths):
+            break
+    return paths

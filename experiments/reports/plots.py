@@ -1,7 +1,8 @@
 """The figures of reports in one style: light axes with plain labels, curves that differ in colour, mark and dash.
 
 The colours are those of Okabe and Ito, which people with any colour vision can tell apart. Up to 42 curves, no two of
-one colour have the same mark and dash. Matplotlib is imported where it is used.
+one colour have the same mark and dash. Matplotlib is imported where it is used. Figures that take long are drawn in
+other processes, see `drawn`.
 """
 
 import io
@@ -119,7 +120,7 @@ def _place(figure: "Figure", axes: Any, gaps: tuple[float, float]) -> None:
 
 
 def log_axes(axes: "Axes", x: bool = True, y: bool = True) -> None:
-    """Logarithmic axes; the numbers at the horizontal one in full. Call it when the limits are set."""
+    """Logarithmic axes with plain numbers, which are quicker drawn than powers. Call it when the limits are set."""
     if x:
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")

@@ -1,6 +1,5 @@
 """The folder of a run: one of its own, never one that holds something already, and one process at a time in it."""
 
-import fcntl
 import itertools
 import os
 import re
@@ -70,6 +69,8 @@ def run_lock(folder: Path, new: bool = False) -> Iterator[None]:
     Raises:
       InputError: another process holds it, it cannot be written to, or it is not empty.
     """
+    import fcntl  # noqa: PLC0415  only POSIX has it; runs are read elsewhere too
+
     path = folder / ".lock"
     with reporting_os_errors(f"{folder}: cannot be written to", "name another folder"):
         file = path.open("a")

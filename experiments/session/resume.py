@@ -28,7 +28,7 @@ def resumed_config(folder: Path, name: str | None, overrides: dict[str, str]) ->
       overrides: config values on the command line.
 
     Raises:
-      InputError: no run lies there, it is a member of several, or another value than train.steps was changed.
+      InputError: no run lies there, it is one of several, or another value than train.steps was changed.
     """
     check_place(folder, "--resume")
     own = load_run(folder).config

@@ -100,9 +100,9 @@ class _Session:
                 point: ResumePoint | int = self._trainer.beginning
                 lost = "several processes: no checkpoints are saved; a run that is stopped has to begin again"
                 said = [] if self._saves else [lost]
-                if resumed:
-                    restored = checkpoints.restore(self._trainer.empty_states())
-                    point, said = find_resume_point(self._experiment, self._trainer, self._folder, *restored)
+                if resumed:  # by one process, see `resume`
+                    found, damaged = checkpoints.restore(self._trainer.empty_states())
+                    point, said = find_resume_point(self._experiment, self._trainer, self._folder, found, damaged)
                 for line in said:
                     say(self._console, line)
                 if isinstance(point, int):
@@ -144,7 +144,7 @@ class _Session:
             return self._end(tracker, point, first, last, end.step)
 
     def _save(self, checkpoints: "Checkpoints", progress: Progress, at_once: bool = False) -> None:
-        """Save a checkpoint, if the last one is old enough; the best is chosen among those of records."""
+        """Save a checkpoint if the last one is old enough; only a record has an excess, which decides on the best."""
         due = at_once or time.monotonic() - self._saved_at >= self._experiment.config.track.checkpoint_seconds
         if due and self._saves:
             excess = mean_excess(self._experiment, progress) if isinstance(progress, Record) else np.inf
@@ -167,6 +167,6 @@ class _Session:
         for seed, at in diverged.items():
             say(
                 console,
-                f"diverged: from update {at:,} on the loss of seed {seed} is no number; lower the learning rate",
+                f"diverged: at update {at:,} loss or gradient of seed {seed} was not finite; lower the learning rate",
             )
         return 3 if diverged else 0

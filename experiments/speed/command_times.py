@@ -1,4 +1,4 @@
-"""Seconds from command to prompt: of `experiments.train`, on this machine."""
+"""Seconds from command to prompt of `experiments.train` and its peak memory; and how the benchmark prints."""
 
 import os
 import re
@@ -54,6 +54,6 @@ def command_times(config: str, repeats: int) -> None:
     show(f"  first time, nothing compiled yet   {seconds[0]:6.1f} s  (training {training[0]:.1f} s)")
     later, trained = statistics.median(seconds[1:]), statistics.median(training[1:])
     show(f"  afterwards                         {later:6.1f} s  (training {trained:.1f} s)")
-    # The most that any finished child process used; in kB, but on macOS.
+    # The most that any finished child process used: in KiB, on macOS in bytes.
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     show(f"  peak memory                        {peak / 1e6:6.0f} MB\n")

@@ -1,7 +1,7 @@
-"""Several ways to write the same training, measured in turns: of one config, and of a part of an ablation.
+"""Two ways to write the same training, timed in turns.
 
-The other way to train a part of an ablation is the usual one: one training after the other, in a Python loop over a
-jitted update of a model that computes every row.
+Of one config: with masked rows only, or with every row computed. Of a part of an ablation: all runs as one ensemble, or
+as is usual, one run after the other in a Python loop over a jitted update that computes every row.
 """
 
 import statistics

@@ -3,8 +3,6 @@
     interquartile_mean(excess_S)                     mean of the middle half: one odd seed does not move it
     bootstrap_interval(interquartile_mean, excess_S) the same with its 95 % interval
     paired_ratio(unscaled_S, scaled_S)               of two arms trained from the same seeds, with its interval
-    sign_flip_p(unscaled_S, scaled_S)                could the difference be chance?
-    holm([p, q, r])                                  corrected p-values of several questions asked at once
     power_law([4, 16, 64])                           the statistic of three arms that is the exponent of a power law
     crossing([4, 16, 64], log_ratio)                 where a ratio falls below 1
 
@@ -161,7 +159,7 @@ def paired_ratio(
 def checked(arms: Sequence[ArrayLike]) -> Floats:
     """The arms as one array [A, S], if a statistic over seeds can be taken of them."""
     shapes = {np.shape(arm) for arm in arms}
-    if len(shapes) != 1 or len(*shapes) != 1:
+    if len(shapes) != 1 or any(len(shape) != 1 for shape in shapes):
         raise ValueError(f"arms: must have one number for each of the same seeds, not shapes {sorted(shapes)}")
     values_AS = np.asarray(arms, float)
     if values_AS.shape[1] < 2:

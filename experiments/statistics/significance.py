@@ -1,4 +1,8 @@
-"""Could a difference between paired arms be chance? P-values over seeds, and their correction for many questions."""
+"""Could a difference between paired arms be chance? P-values over seeds, and their correction for many questions.
+
+sign_flip_p(unscaled_S, scaled_S)    could the difference be chance?
+holm([p, q, r])                      corrected p-values of several questions asked at once
+"""
 
 from collections.abc import Sequence
 

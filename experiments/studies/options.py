@@ -1,4 +1,4 @@
-"""The settings of a study: how lists are checked; one option for each value of its config, and `--report RUN`."""
+"""What studies share of their settings: lists that must rise, and a command line with `--report RUN`."""
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence

@@ -45,10 +45,10 @@ embeddings {
 
 
 class SentencePictures:
-    """The watched sentences: their labels, their maps, and what belongs to each of arrays of all."""
+    """The watched sentences: their labels and maps, and each sentence's part of the recorded arrays."""
 
     def __init__(self, fixed: Arrays) -> None:
-        """Of the sentences whose `fixed_arrays` these are."""
+        """`fixed` is what `fixed_arrays` gives."""
         self.fixed = fixed
         self.labels = [self._labels(n) for n in range(len(fixed["tokens"]))]
 
@@ -60,7 +60,7 @@ class SentencePictures:
 
     @cached_property
     def pictures(self) -> list[MapPicture]:
-        """Of each sentence: its map, which is drawn again and again."""
+        """One picture a sentence, laid out once and painted anew at each step."""
         return [MapPicture(labels) for labels in self.labels]
 
     def cut(self, sentence: int, values: NDArray[np.floating]) -> NDArray[np.floating]:

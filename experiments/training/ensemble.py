@@ -82,7 +82,7 @@ class Ensemble:
         self, runs: int, pieces: int, devices: list[jax.Device] | None = None, compiler: Compiler | None = None
     ) -> None:
         devices = jax.devices() if devices is None else devices
-        sharers = max(n for n in range(1, len(devices) + 1) if pieces % n == 0)  # each takes as many whole pieces
+        sharers = max(n for n in range(1, len(devices) + 1) if pieces % n == 0)  # equal shares of whole pieces
         shape = (min(runs, len(devices)), 1) if runs > 1 else (1, sharers)
         used = devices[: shape[0] * shape[1]]
         self.runs, self.shards = runs, shape[1]

@@ -1,6 +1,7 @@
 """What one run is made of: what is compiled in, what may differ between the runs of one program, and its start.
 
-The start is the state that updates change: the parameters and the state of the optimiser, which is made here too.
+The start is the state that updates change: the parameters and the state of the optimiser, which is made here too. So
+are the keys of a run's random numbers. `Array`, `Tree` and `BATCH_AXIS` are of use to everything that trains.
 """
 
 from dataclasses import dataclass

@@ -5,14 +5,15 @@ of the 7 s of a start on 2 CPU cores. Cached is what `jax.export` makes of a tra
 of everything that tracing can depend on: catmat's source, the libraries' versions, JAX's settings, the shapes of the
 arguments, and the caller's cache key. The first start, too, runs the exported form: both starts compile one program.
 
-Only commands cache programs, by calling `cache_programs_in` when they start: the source on disk is then what is traced.
-A notebook or a test may trace something else, so nothing is cached there. On a CPU alone: other platforms were not
-measured.
+Commands cache programs, by calling `cache_programs_in` when they start: the source on disk is then what is traced. So
+do tests that replace no source. A notebook may trace something else, so nothing is cached there. On a CPU alone: other
+platforms were not measured.
 """
 
 import hashlib
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,26 +28,44 @@ _SCOPED = ("jax_enable_x64", "jax_default_matmul_precision", "jax_numpy_dtype_pr
 """Settings that a `with` may have changed, which JAX's table of settings does not show."""
 
 
-class _Cache:
-    """Where this process caches programs; nowhere by default."""
+_ROOT, _MOST_FILES = Path(__file__).parents[2], 200
+
+
+@dataclass(frozen=True)
+class CacheSettings:
+    """Where a process caches programs; nowhere by default."""
 
     folder: Path | None = None
-    most_files = 200
-    root = Path(__file__).parents[2]
-    source = ""
-    """The digest of the source when the process started: it does not trace what was edited later."""
+    root: Path = _ROOT
+    most_files: int = _MOST_FILES
+    source: str = ""
+    """The digest of the source when these settings were made: what was edited later is not what is traced."""
 
 
-def cache_programs_in(folder: Path | None, root: Path = _Cache.root, most_files: int = _Cache.most_files) -> None:
+class _Cache:
+    """The settings of this process."""
+
+    settings = CacheSettings()
+
+
+def cache_programs_in(folder: Path | None, root: Path = _ROOT, most_files: int = _MOST_FILES) -> CacheSettings:
     """Cache programs in `folder` from now on; for commands, before they import what is traced.
 
     Args:
       folder: None for nowhere.
       root: where the packages lie whose source is traced.
       most_files: as many programs are kept, the latest.
+
+    Returns:
+      The settings, for `use_cache`.
     """
-    _Cache.folder, _Cache.root, _Cache.most_files = folder, root, most_files
-    _Cache.source = _source(root) if folder is not None else ""
+    _Cache.settings = CacheSettings(folder, root, most_files, _source(root) if folder is not None else "")
+    return _Cache.settings
+
+
+def use_cache(settings: CacheSettings) -> None:
+    """Cache programs as `cache_programs_in` once said, with the digest of the source that it took then."""
+    _Cache.settings = settings
 
 
 def register_output_types(kinds: Iterable[type]) -> None:
@@ -70,10 +89,11 @@ def load_or_trace(function: jax.stages.Wrapped, arguments: object, cache_key: ob
       arguments: all of its arguments, or their shapes.
       cache_key: everything except the arguments and the source that can change the trace; its `repr` is compared.
     """
-    if _Cache.folder is None or jax.process_count() > 1:
+    cache = _Cache.settings
+    if cache.folder is None or jax.process_count() > 1:
         return function
     leaves, tree = jax.tree.flatten(arguments)
-    path = _Cache.folder / _name(leaves, f"{tree} {cache_key!r}")
+    path = cache.folder / _name(leaves, f"{tree} {cache_key!r}")
     content = _read(path)
     if content is None:
         flat = jax.jit(lambda *leaves: function(*jax.tree.unflatten(tree, leaves)))
@@ -81,7 +101,7 @@ def load_or_trace(function: jax.stages.Wrapped, arguments: object, cache_key: ob
             content = bytes(export.export(flat)(*leaves).serialize())
         except (NotImplementedError, ValueError):
             return function
-        if _source(_Cache.root) == _Cache.source:
+        if _source(cache.root) == cache.source:
             _write(path, content)
     program = export.deserialize(bytearray(content))
     return jax.jit(lambda *arguments: program.call(*jax.tree.leaves(arguments)))
@@ -92,7 +112,7 @@ def _name(leaves: list[Any], said: str) -> str:
     table = sorted((name, repr(value)) for name, value in jax.config.values.items()
                    if not any(word in name for word in _IRRELEVANT))  # fmt: skip
     scoped = [getattr(jax.config, name) for name in _SCOPED]
-    known = (_Cache.source, said, shapes, table, scoped, [str(device) for device in jax.devices()])
+    known = (_Cache.settings.source, said, shapes, table, scoped, [str(device) for device in jax.devices()])
     return hashlib.sha256(repr(known).encode()).hexdigest()
 
 
@@ -124,7 +144,7 @@ def _write(path: Path, content: bytes) -> None:
         part.write_bytes(hashlib.sha256(content).digest() + content)
         part.replace(path)
         files = sorted(path.parent.iterdir(), key=lambda file: file.stat().st_mtime, reverse=True)
-        for old in files[_Cache.most_files :]:
+        for old in files[_Cache.settings.most_files :]:
             old.unlink(missing_ok=True)
     except OSError:
         return

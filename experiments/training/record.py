@@ -1,4 +1,7 @@
-"""What a training gives to its caller: records, when they are made, the time that it took, and where it can go on."""
+"""What a training gives to its caller: records, when they are made, the time that it took, and where it can go on.
+
+And the clocks of its loop, which leave compilation out and say how long a chunk of updates should be.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -55,11 +58,12 @@ class Progress:
     states: TrainState
     """What training would go on from, on the devices."""
     time: TrainingTime
+    """Of training until then, without compilation."""
 
 
 @dataclass(frozen=True)
 class Record(Progress, Generic[M]):
-    """Everything measured of all runs at one step, as NumPy arrays stacked over the runs, [R] first."""
+    """Everything measured of all runs at one step, stacked over the runs, [R] first: NumPy arrays, except `states`."""
 
     loss_R: NDArray[np.float32]
     measurement: M

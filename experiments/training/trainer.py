@@ -204,9 +204,9 @@ class Trainer(Generic[Data, M]):
         apart = float(np.max(self.ensemble.fetch(first.measured[1])))
         require(
             apart <= SAME_LOGITS,
-            f"training: its logits differ from those that are measured by {apart:.2g} of the largest, before the first"
-            " update; teach Attention.reassociated (model/transformer.py) the term that it lacks, or take the config"
-            " value out of REASSOCIATED",
+            f"training: before the first update its logits differ by {apart:.2g} of the largest from those of the"
+            " forward pass that is shown; teach Attention.reassociated (model/transformer.py) the term that it lacks,"
+            " or take the config value out of REASSOCIATED",
         )
 
     def _record(self, waiting: _Waiting[M], watch: Stopwatch) -> Record[M]:

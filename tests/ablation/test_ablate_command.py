@@ -135,7 +135,7 @@ def test_the_report(run):
     assert "Fewer than 10 seeds" in text
     assert "With 2 seeds and 2 comparisons no corrected p-value can fall below 0.05." in text
     assert "A difference cannot be shown with 2 seeds." in text
-    assert "differences at the best train.learning_rate, taken as given (intervals choose it anew)" in text
+    assert "differences at the best train.learning_rate, taken as given" in text
     assert "2 comparisons with 2 seeds: no corrected p-value can fall below 0.05 (lowest 1); 7 seeds would do" in out
     assert "confirmed  excess of none over that of standard at model.d_head 3" in out
     assert "report.md" in out

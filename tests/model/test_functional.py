@@ -1,6 +1,6 @@
 """Cut edges: which ones, and that the model's guess changes as the two rules say.
 
-Cross-entropy and excess loss: written numbers, the identity between them, and the edges where NaN would lurk.
+Cross-entropy and excess: written numbers, the identity between them, and the edges where NaN would lurk.
 """
 
 import functools

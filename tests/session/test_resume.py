@@ -185,7 +185,7 @@ def test_a_diverged_run_that_dies_between_its_last_checkpoint_and_its_end(folder
     code, out, err = forks.run(folder, "--resume", name)
     assert (code, err) == (3, "")
     at = json.loads((diverged / "summary.json").read_text(encoding="utf-8"))["diverged_at"]
-    assert f"diverged: from update {at} on the loss of seed 0 is no number" in out
+    assert f"diverged: at update {at} loss or gradient of seed 0 " in out
     assert_same_end(folder / name, diverged)
     code, out, err = forks.run(folder, "--resume", name)
     assert (code, err) == (3, "")

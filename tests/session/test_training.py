@@ -303,7 +303,7 @@ def test_a_diverged_run_is_told(tmp_path):
     assert (code, summary["status"], summary["loss"]) == (3, "diverged", None)
     step = summary["diverged_at"]
     assert 0 < step < 30
-    assert f"diverged: from update {step} on the loss of seed 0 is no number" in console.file.getvalue()
+    assert f"diverged: at update {step} loss or gradient of seed 0 " in console.file.getvalue()
     # What is kept is the state before that update; and training ended at the next recorded step.
     run = load_run(tmp_path / "run")
     assert all(np.isfinite(array).all() for name, array in run.all_params.items())

@@ -17,13 +17,14 @@ FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run
 FLAGS += " --disable-component-update --disable-sync --window-size=1400,1000"
 # What each dashboard must show of the two runs (in any of its shadow roots).
 EXPECTED = {
+    # In an order in which neighbours share no text: what is still shown of the one before is not what is waited for.
     "timeseries": ["cut_cost", "excess", "new/seed-5", "new/seed-6"],
+    "text": ["A run in the world 'english', seed 6", "How to read the dashboards"],
     "scalars": ["attention_statistics/entropy/head-1", "cut_cost/right_words", "excess", "new/seed-5", "new/seed-6"],
+    "projector": ["word embeddings", "Dimension: 8"],
     "images": ["attention/sentence-1/head-1", "attention/sentence-1/exact_relevance", "new/seed-6"],
     "histograms": ["attention/scores", "parameters/query"],
-    "text": ["A run in the world 'english', seed 6", "How to read the dashboards"],
     "hparams": ["model.d_head", "new/seed-5", "new/seed-6"],
-    "projector": ["word embeddings", "Dimension: 8"],
 }
 TEXT = """
 const collect = (node) => {

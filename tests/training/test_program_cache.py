@@ -17,7 +17,12 @@ from data.world import load_world
 from experiments.config.loader import load_config
 from experiments.measuring.experiment import prepare
 from experiments.training.hyperparameters import hyperparameters, training_spec
-from experiments.training.program_cache import cache_programs_in, load_or_trace, register_output_types
+from experiments.training.program_cache import (
+    cache_programs_in,
+    load_or_trace,
+    register_output_types,
+    use_cache,
+)
 from experiments.training.trainer import Trainer
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
@@ -108,6 +113,17 @@ def test_an_edit_after_the_start_is_not_kept_under_the_old_name(cache, source):
     assert cache() == []
 
 
+def test_settings_that_are_used_again_keep_the_digest_of_their_start(start, source, cache):
+    settings = start()
+    source.write_text("edited")
+    use_cache(settings)
+    Counted().load_or_trace()
+    assert cache() == []
+    start()
+    Counted().load_or_trace()
+    assert len(cache()) == 1
+
+
 def test_what_calls_back_to_python_is_not_kept(cache, capfd):
     def says(x):
         jax.debug.print("here {}", x)
@@ -166,12 +182,12 @@ def test_an_edited_nested_module_runs_as_it_was_edited(tmp_path):
     nested = tmp_path / "model" / "inner" / "nested.py"
     nested.parent.mkdir(parents=True)
     printed = []
-    for factor in (2, 3):
+    for factor in (2, 2, 3):
         nested.write_text(f"def function(x):\n    return {factor} * x\n")
         command = [sys.executable, "-B", "-c", NESTED, str(tmp_path), str(tmp_path / "traced")]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
         printed.append((float(done.stdout), len(list((tmp_path / "traced").iterdir()))))
-    assert printed == [(2.0, 1), (3.0, 2)]
+    assert printed == [(2.0, 1), (2.0, 1), (3.0, 2)]
 
 
 @pytest.mark.parametrize("damage", [lambda content: content[:-1], lambda _: b"", lambda content: content + b"."])
