@@ -28,7 +28,7 @@ _NAMED = {
     ".inf": math.inf, "+.inf": math.inf, "-.inf": -math.inf, ".nan": math.nan,
 }  # fmt: skip
 _UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,13 @@ def read_yaml(path: Path, name: str | None = None) -> Document:
     return parse_yaml(text, name)
 
 
-def parse_yaml(text: str, name: str) -> Document:
-    """Parse YAML `text`; raises InputError as `read_yaml` does."""
+def parse_yaml(text: str, name: str, loader: Any = LOADER) -> Document:
+    """Parse YAML `text` by a loader of PyYAML; raises InputError as `read_yaml` does."""
     if unreadable := _UNREADABLE.search(text):
         line = text.count("\n", 0, unreadable.start()) + 1
         raise InputError(f"{name}:{line}: the character U+{ord(unreadable[0]):04X} cannot stand in a file; remove it")
     try:
-        return _Composer(text, name).document()
+        return _Composer(text, name, loader).document()
     except yaml.MarkedYAMLError as error:
         line = 1 if error.problem_mark is None else error.problem_mark.line + 1
         since = "" if error.context_mark is None else f" since line {error.context_mark.line + 1}"
@@ -89,8 +89,8 @@ def parse_yaml(text: str, name: str) -> Document:
 class _Composer:
     """Builds the values of a document from the events of PyYAML's parser."""
 
-    def __init__(self, text: str, name: str) -> None:
-        self._events, self._name = yaml.parse(text, Loader=_LOADER), name
+    def __init__(self, text: str, name: str, loader: Any) -> None:
+        self._events, self._name = yaml.parse(text, Loader=loader), name
         self._lines: dict[KeyPath, int] = {}
 
     def document(self) -> Document:

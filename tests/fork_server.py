@@ -9,6 +9,7 @@ import json
 import os
 import pickle
 import pkgutil
+import shutil
 import signal
 import sys
 import warnings
@@ -16,18 +17,23 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import jax
+import scipy.linalg  # noqa: F401  loaded here, so that no run has to
 from jax.experimental.serialize_executable import deserialize_and_load, serialize
-from matplotlib.backends import backend_agg  # noqa: F401  loaded here, so that no run has to
+from matplotlib.backends import backend_agg  # noqa: F401  likewise
 
 from experiments.commands.process import run_command
 from experiments.session import session  # noqa: F401  likewise
 from experiments.train import main
 from experiments.training import checkpoints  # noqa: F401  likewise, with orbax
 from experiments.training.ensemble import Compiled, Ensemble
+from experiments.training.program_cache import cache_programs_in
 
 _compile = Ensemble.compile
-KEPT = Path(sys.argv[1])
-"""Where compiled programs lie: tracing them anew takes most of a small run's time."""
+ROOT = Path(__file__).parents[1]
+_PYTHON = f"{sys.implementation.cache_tag}-"
+_MADE_OF = (cache_programs_in(Path(), ROOT).source, os.environ.get("XLA_FLAGS"))
+KEPT = ROOT / ".pytest_cache" / "compiled" / (_PYTHON + hashlib.sha256(repr(_MADE_OF).encode()).hexdigest()[:16])
+"""Where compiled programs lie, of this source alone: tracing them anew takes most of a small run's time."""
 
 
 def compile_once(self, function, shared, stacked, optimization_level=1, cache_key=None):
@@ -76,7 +82,12 @@ def become(order):
 
 def serve():
     """Answer until there are no more orders."""
+    cache_programs_in(None)
     Ensemble.compile = compile_once
+    KEPT.mkdir(parents=True, exist_ok=True)
+    for other in KEPT.parent.glob(f"{_PYTHON}*"):
+        if other != KEPT:
+            shutil.rmtree(other, ignore_errors=True)
     for line in iter(sys.stdin.readline, ""):
         order = json.loads(line)
         if "poll" in order:

@@ -12,7 +12,6 @@ ROOT = Path(__file__).parents[1]
 SETTINGS = {
     "PYTHONPATH": str(ROOT),
     "PYTHONWARNINGS": "error",
-    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # the compiler takes most of the time
 }
 LIMIT = 120
 """Seconds that a command may take."""
@@ -52,7 +51,7 @@ class Forks:
         """`folder` is empty, for what this needs."""
         self._folder, self._count = folder, 0
         self._server = subprocess.Popen(
-            [sys.executable, ROOT / "tests" / "fork_server.py", folder],
+            [sys.executable, ROOT / "tests" / "fork_server.py"],
             env={**os.environ, **SETTINGS, "PYTHONWARNINGS": "default"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

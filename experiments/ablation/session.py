@@ -2,6 +2,7 @@
 
 import functools
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -25,6 +26,7 @@ from experiments.studies.events import write_report_events
 from experiments.training.trainer import Progress
 
 RUNS, RESULTS = "runs", "results"
+MakeTraining = Callable[[Group], GroupTraining]
 
 
 def ablate(
@@ -34,6 +36,7 @@ def ablate(
     dry: bool = False,
     console: Console | None = None,
     resumed: Path | None = None,
+    make_training: MakeTraining = GroupTraining,
 ) -> int:
     """Print the plan; train it; write the run directory; print the answers.
 
@@ -44,6 +47,7 @@ def ablate(
       dry: stop after the plan.
       console: where to print; by default the terminal.
       resumed: the folder of a stopped ablation of this config, to continue: programs that ended are not trained again.
+      make_training: makes the training of a group.
 
     Returns:
       The exit code: 0 finished (a run that diverged is a result), 130 interrupted.
@@ -62,7 +66,8 @@ def ablate(
             _ended(plan, resumed, console)
         if dry:
             return 0
-        return _run(plan, resumed or make_run_directory(name, run_dir), resumed is not None, stop, console)
+        folder = resumed or make_run_directory(name, run_dir)
+        return _run(plan, folder, resumed is not None, stop, console, make_training)
 
 
 def _ended(plan: Plan, folder: Path | None, console: Console) -> dict[int, Results]:
@@ -86,7 +91,9 @@ def _results_path(folder: Path, group: Group) -> Path:
     return folder / RESULTS / f"program-{group.number:03d}.npz"
 
 
-def _run(plan: Plan, folder: Path, resumed: bool, stop: Interruption, console: Console) -> int:
+def _run(
+    plan: Plan, folder: Path, resumed: bool, stop: Interruption, console: Console, make_training: MakeTraining
+) -> int:
     """Train and report; gives the exit code. Of a `resumed` ablation, groups that ended are not trained."""
     began = time.perf_counter()
     with writing(folder), run_lock(folder, new=not resumed):
@@ -94,7 +101,8 @@ def _run(plan: Plan, folder: Path, resumed: bool, stop: Interruption, console: C
             write_text(folder / "config.yaml", to_yaml(plan.config))
             predictions_page(folder, plan)
         (folder / RESULTS).mkdir(exist_ok=True)
-        results = _train(plan, folder, _ended(plan, folder, console) if resumed else {}, stop, console)
+        ended = _ended(plan, folder, console) if resumed else {}
+        results = _train(plan, folder, ended, stop, console, make_training)
         if len(results) < len(plan.groups):
             say(console, f"interrupted; programs that ended are kept; go on with  {resume_command(folder, 'ablate')}")
             return EXIT_CODE
@@ -103,7 +111,12 @@ def _run(plan: Plan, folder: Path, resumed: bool, stop: Interruption, console: C
 
 
 def _train(
-    plan: Plan, folder: Path, ended: dict[int, Results], stop: Interruption, console: Console
+    plan: Plan,
+    folder: Path,
+    ended: dict[int, Results],
+    stop: Interruption,
+    console: Console,
+    make_training: MakeTraining,
 ) -> dict[int, Results]:
     """The results of all groups by their numbers, those in `ended` and new ones; fewer if the user stopped it."""
     waiting, results = [group for group in plan.groups if group.number not in ended], dict(ended)
@@ -123,7 +136,7 @@ def _train(
             bar.update(task, completed=done + own, description=f"program {group.number} of {len(plan.groups)}")
             return stop.requested
 
-        trainings = map(GroupTraining, waiting)
+        trainings = map(make_training, waiting)
         done, training = 0, next(trainings, None)
         while training is not None and not stop.requested:
             following, group = next(trainings, None), training.group  # the next one compiles while this one trains

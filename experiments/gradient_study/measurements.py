@@ -17,9 +17,8 @@ from experiments.gradient_study.theory import query_crossing, query_norms
 from experiments.training.ensemble import Compiler
 from experiments.training.record import record_steps
 
-_CONTROL_SEEDS = 5
-_DRAWS = 20_000
-"""Of the exact law of the query's gradient, in each setting of the simulated layer."""
+CONTROL_SEEDS = 5
+LAW_DRAWS = 20_000
 
 
 def pieces(config: GradientConfig) -> int:
@@ -28,8 +27,22 @@ def pieces(config: GradientConfig) -> int:
     return len(config.simulated.sizes) + 3 + len(NORMS) * len(config.layer.sizes) + len(config.training.sizes) * records
 
 
-def measure(config: GradientConfig, world: World, done: Callable[[str], None]) -> Study:
-    """Everything that the report needs; `done` is called with the name of each piece (see `pieces`)."""
+def measure(
+    config: GradientConfig,
+    world: World,
+    done: Callable[[str], None],
+    control_seeds: int = CONTROL_SEEDS,
+    law_draws: int = LAW_DRAWS,
+) -> Study:
+    """Everything that the report needs.
+
+    Args:
+      config: what to measure.
+      world: its world.
+      done: called with the name of each piece, see `pieces`.
+      control_seeds: of the control arm, an identity that holds in each seed.
+      law_draws: of the exact law of the query's gradient, in each setting of the simulated layer.
+    """
     tables = sampler_tables(world, TaskConfig().masked)
     assert tables is not None  # noqa: S101  only held-out contexts can be missing from a world
     compiler = Compiler(wait=True)
@@ -38,14 +51,14 @@ def measure(config: GradientConfig, world: World, done: Callable[[str], None]) -
     compiler.start()  # while the simulated layer is measured
     simulated = simulate(config.simulated, config.seed, config.seeds, done)
     layer = programs.run(done)
-    seeds = range(config.seed, config.seed + _CONTROL_SEEDS)
+    seeds = range(config.seed, config.seed + control_seeds)
     control = control_differences(config.layer, world, tables, seeds)
     done("control arm")
     escape = escape_times(config.escape, config.seed, config.seeds)
     done("escapes")
     return Study(
         config,
-        law(config, round(layer.keys)),
+        law(config, round(layer.keys), law_draws),
         simulated,
         layer,
         control,
@@ -54,11 +67,11 @@ def measure(config: GradientConfig, world: World, done: Callable[[str], None]) -
     )
 
 
-def law(config: GradientConfig, layer_keys: int) -> Law:
+def law(config: GradientConfig, layer_keys: int, draws: int = LAW_DRAWS) -> Law:
     """What theory says of the settings of a study whose real layer has so many keys in the mean."""
     simulated = config.simulated
     drawn_NCT = np.asarray(
-        [[query_norms(simulated.keys, d, scale, _DRAWS) for scale in scale_factors(d)] for d in simulated.sizes]
+        [[query_norms(simulated.keys, d, scale, draws) for scale in scale_factors(d)] for d in simulated.sizes]
     )
     measures = [np.sqrt(np.mean(drawn_NCT**2, axis=-1)), drawn_NCT.mean(axis=-1), np.median(drawn_NCT, axis=-1)]
     layer_crossings = query_crossing(layer_keys), query_crossing(layer_keys, config.layer.heads)

@@ -20,6 +20,7 @@ from data.vocabulary import PAD
 from data.world import World
 from experiments.config.schema import PIECES, Config
 from experiments.training.hyperparameters import BATCH_AXIS, Array
+from experiments.training.program_cache import load_or_trace, register_output_types
 from model.functional import Model, apply, excess
 
 KINDS = ("trained", "held_out")
@@ -31,6 +32,7 @@ BLOCK = 256
 """Sentences that are measured at a time: few enough for the cache (a third faster than all at once on 2 CPU cores)."""
 _KEY = 20_000_000
 """Seed of the evaluation sentences, the same for all runs. No run trains on these draws: its own are folded further."""
+register_output_types((Batch,))
 
 
 @jax.tree_util.register_dataclass
@@ -48,9 +50,11 @@ class EvaluationSet:
 def make_evaluation_set(config: Config, world: World) -> EvaluationSet:
     """The evaluation set of a world: `config.evaluate.sentences` of each kind that the world has (NumPy arrays)."""
     slots, count = len(config.task.masked), config.evaluate.sentences
-    parts = {
-        kind: jax.device_get(_draw(tables, np.int32(kind), count)) for kind, tables in _tables(config, world).items()
-    }
+    tables = _tables(config, world)
+    draw = _draw(count)
+    if jax.default_backend() == "cpu":
+        draw = load_or_trace(draw, (next(iter(tables.values())), np.int32(0)), ("evaluation sentences", count))
+    parts = {kind: jax.device_get(draw(own, np.int32(kind))) for kind, own in tables.items()}
     tokens_EK = np.concatenate([batch.tokens_BK for batch in parts.values()])
     masked_E = np.concatenate([batch.masked_B for batch in parts.values()])
     group_E = np.concatenate([kind * slots + batch.slot_B for kind, batch in parts.items()])
@@ -87,10 +91,15 @@ def _padding(count: int) -> int:
     return -count % (PIECES * BLOCK)
 
 
-@functools.partial(jax.jit, static_argnums=2)
-def _draw(tables: SamplerTables, kind: Array, size: int) -> Batch:
-    """The sentences of one kind; the key is made in here, since each operation outside is a program to be compiled."""
-    return sample(tables, jax.random.fold_in(jax.random.key(_KEY), kind), size)
+@functools.cache
+def _draw(size: int) -> jax.stages.Wrapped:
+    """Draws `size` sentences of one kind: takes its tables and its number."""
+
+    def draw(tables: SamplerTables, kind: Array) -> Batch:
+        # The key is made in here, since each operation outside is a program to be compiled.
+        return sample(tables, jax.random.fold_in(jax.random.key(_KEY), kind), size)
+
+    return jax.jit(draw)
 
 
 @jax.tree_util.register_dataclass

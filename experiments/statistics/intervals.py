@@ -17,6 +17,7 @@ of a uniform guess), and put that in its place.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Self
 
 import numpy as np
@@ -123,7 +124,7 @@ def bootstrap_interval(
     estimate = float(statistic(*arms))
     if missing is not None and not math.isfinite(estimate):
         return Interval.unknown()
-    chosen_NS = np.random.default_rng(seed).integers(0, seeds, (resamples, seeds))
+    chosen_NS = _chosen(seed, resamples, seeds)
     drawn_N = np.asarray(statistic(*(arm_S[..., chosen_NS] for arm_S in arms)))
     if missing is None and not (math.isfinite(estimate) and np.isfinite(drawn_N).all()):
         raise ValueError("statistic: is not finite in every resample; is something divided by 0?")
@@ -134,6 +135,18 @@ def bootstrap_interval(
     return Interval(estimate, float(low), float(high))
 
 
+@cache
+def _chosen(seed: int, resamples: int, seeds: int) -> NDArray[np.int64]:
+    """Which seeds each resample holds, [N, S]: the same for every interval of a report, so they are drawn once."""
+    return np.random.default_rng(seed).integers(0, seeds, (resamples, seeds))
+
+
+@cache
+def _shares(seed: int, resamples: int, seeds: int) -> Floats:
+    """The share of each seed in each resample, [S, N]."""
+    return np.mean(_chosen(seed, resamples, seeds) == np.arange(seeds)[:, None, None], axis=-1)
+
+
 def mean_intervals(values_MS: ArrayLike, resamples: int = 1000, seed: int = 0) -> Floats:
     """Means over seeds and their 95 % intervals, of many quantities at once: [M, 3], as the fields of `Interval`.
 
@@ -142,9 +155,8 @@ def mean_intervals(values_MS: ArrayLike, resamples: int = 1000, seed: int = 0) -
     """
     values_MS = np.asarray(values_MS, float)
     seeds = values_MS.shape[-1]
-    chosen_NS = np.random.default_rng(seed).integers(0, seeds, (resamples, seeds))
-    share_SN = np.mean(chosen_NS == np.arange(seeds)[:, None, None], axis=-1)
-    drawn_MN = np.einsum("...s,sn->...n", values_MS, share_SN)  # not `@`: its threads wait busily when it is done
+    # Not `@`: its threads wait busily when it is done.
+    drawn_MN = np.einsum("...s,sn->...n", values_MS, _shares(seed, resamples, seeds))
     low_M, high_M = np.quantile(drawn_MN, [tail(0.95, seeds), 1 - tail(0.95, seeds)], axis=-1)
     return np.stack([values_MS.mean(axis=-1), low_M, high_M], axis=-1)
 

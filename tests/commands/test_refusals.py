@@ -25,7 +25,6 @@ from experiments.gradient_study.config import GradientConfig
 from experiments.gradient_study.report import STUDY as GRADIENTS
 from experiments.paper_results.config import PapersConfig
 from experiments.paper_results.report import STUDY as PAPERS
-from experiments.studies import command as study_command
 from experiments.training.checkpoints import Checkpoints
 from experiments.training.record import TrainingTime
 
@@ -70,8 +69,16 @@ def test_a_full_disk_under_a_checkpoint_is_an_error_of_the_system(tmp_path, monk
         save()
 
 
-def full_disk(*_):
-    raise OSError(28, "No space left on device")
+@pytest.fixture
+def no_space_for_a_report(monkeypatch):
+    write = Path.write_text
+
+    def full(path, *text, **options):
+        if path.name.startswith("report.md"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, *text, **options)
+
+    monkeypatch.setattr(Path, "write_text", full)
 
 
 @pytest.mark.parametrize("begin", [
@@ -80,9 +87,8 @@ def full_disk(*_):
     lambda folder: ablation_session.ablate(load_ablation("scaling_quick.yaml", {}), "x", folder,
                                            console=Console(file=io.StringIO())),
 ])  # fmt: skip
-def test_a_full_disk_under_a_report(tmp_path, monkeypatch, begin):
-    for session in (study_command, ablation_session):
-        monkeypatch.setattr(session, "predictions_page", full_disk)
+@pytest.mark.usefixtures("no_space_for_a_report")
+def test_a_full_disk_under_a_report(tmp_path, begin):
     folder = tmp_path / "run"
     with refused(str(folder), "No space left on device", "space", "--run-dir", "kept"):
         begin(str(folder))

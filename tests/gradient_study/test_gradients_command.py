@@ -4,7 +4,10 @@ import csv
 import dataclasses
 import io
 import re
+import sys
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from refusals import refused
@@ -15,7 +18,7 @@ from data.yaml_file import parse_yaml
 from experiments.config.loader import config_names, load_as, load_config, make_as, to_yaml
 from experiments.config.schema import Config, config_fields
 from experiments.gradient_study.config import GradientConfig
-from experiments.gradient_study.measurements import pieces
+from experiments.gradient_study.measurements import measure, pieces
 from experiments.gradient_study.norm_statistics import ALL_STAGES, SCALES, STATISTICS
 from experiments.gradient_study.report import STUDY
 from experiments.gradient_study.results import PREDICTIONS
@@ -39,10 +42,12 @@ def config_of(text):
 def run(tmp_path_factory, quick_compiler):
     """(folder, what was printed) of the whole study."""
     folder, out = tmp_path_factory.mktemp("runs") / "tiny", io.StringIO()
-    with quick_compiler(), pytest.MonkeyPatch.context() as patch:  # the exact law need not be exact here
-        patch.setattr("experiments.gradient_study.measurements._DRAWS", 1000)
-        patch.setattr("experiments.gradient_study.measurements._CONTROL_SEEDS", 2)
-        assert STUDY.run(config_of(TINY), "tiny", str(folder), Console(file=out, width=200)) == 0
+    # The exact law need not be exact here.
+    quick = SimpleNamespace(measure=partial(measure, control_seeds=2, law_draws=1000), pieces=pieces)
+    with quick_compiler(), pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "measured_quickly", quick)
+        study = dataclasses.replace(STUDY, measurements="measured_quickly")
+        assert study.run(config_of(TINY), "tiny", str(folder), Console(file=out, width=200)) == 0
     return folder, out.getvalue()
 
 

@@ -5,7 +5,6 @@ import fcntl
 import json
 import os
 import pkgutil
-import sys
 import threading
 from pathlib import Path
 
@@ -185,15 +184,18 @@ COMMANDS = [
 @pytest.mark.parametrize(("place", "arguments"), COMMANDS, ids=[place for place, _ in COMMANDS])
 def test_what_came_into_the_folder_before_its_lock_is_kept(tmp_path, monkeypatch, place, arguments):
     """Another process may begin and end in it after we saw that it was empty."""
-    command = pkgutil.resolve_name(f"experiments.{place}")
-    module = sys.modules[command.__module__]
-    monkeypatch.setattr(module, "make_run_directory", lambda *_: tmp_path)
-    if "measure" in vars(module):
-        monkeypatch.setattr(module, "measure", lambda *_: None)
-    for name in ("config.yaml", "report.md"):
-        (tmp_path / name).write_text("kept")
+    command, look = pkgutil.resolve_name(f"experiments.{place}"), Path.iterdir
+
+    def look_and_come(folder):
+        found = list(look(folder))
+        if folder == tmp_path and not found:
+            for name in ("config.yaml", "report.md"):
+                (tmp_path / name).write_text("kept")
+        return iter(found)
+
+    monkeypatch.setattr(Path, "iterdir", look_and_come)
     with refused(f"--run-dir {tmp_path}", "empty", "overwritten", "new folder"):
-        command(*arguments)
+        command(*arguments, run_dir=str(tmp_path))
     assert {path.name: path.read_text() for path in tmp_path.iterdir() if path.name != ".lock"} == {
         "config.yaml": "kept", "report.md": "kept"
     }  # fmt: skip
