@@ -221,7 +221,7 @@ def test_a_training_is_traced_once(cache):
         experiment, trainer = prepare(config, world)
         found.append(list(trainer.run(experiment.data))[-1])
         written.append({path: path.stat().st_mtime_ns for path in cache()})
-    assert len(written[0]) == 3
+    assert len(written[0]) == 4  # initial parameters, a chunk of updates, the measurement, the evaluation sentences
     assert written[1] == written[0]
     jax.tree.map(np.testing.assert_array_equal, found[0].measurement, found[1].measurement)
     jax.tree.map(np.testing.assert_array_equal, found[0].params, found[1].params)
