@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from refusals import refused
+from small_training import small_config
 
 from data.errors import printable
-from experiments.config.schema import Config
 from experiments.gradient_study.config import GradientConfig
 from experiments.paper_results.config import PapersConfig
 from experiments.run_directory.files import write_npz, write_summary, write_text
@@ -175,7 +175,7 @@ def test_a_file_system_without_locks(tmp_path, monkeypatch):
 
 
 COMMANDS = [
-    ("session.session.train", (Config(), "toy")),
+    ("session.session.train", (small_config(), "toy")),
     ("gradient_study.report.STUDY.run", (GradientConfig(), "gradients")),
     ("paper_results.report.STUDY.run", (PapersConfig(),)),
 ]

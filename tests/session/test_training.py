@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from kept_results import once
 from rich.console import Console
 
 from data.sampler import sample_evenly, sampler_tables
@@ -19,6 +20,7 @@ from data.yaml_file import read_yaml
 from experiments.config.loader import load_config
 from experiments.measuring.excess import evaluate, make_evaluation_set
 from experiments.measuring.experiment import (
+    Experiment,
     evaluation_data_shapes,
     make_evaluation_data,
     prepare,
@@ -77,9 +79,15 @@ def quickly_compiled_here(quick_compiler):
 def toy():
     """(experiment, first record, last record)."""
     config = load_config("toy.yaml", {"seed": "0", "seeds": str(SEEDS), "track.records": "2"})
-    experiment, trainer = prepare(config, load_world(config.world))
-    first, last = trainer.run(experiment.data)
-    return experiment, first, last
+    world = load_world(config.world)
+
+    def train_ten():
+        experiment, trainer = prepare(config, world)
+        return list(trainer.run(experiment.data))
+
+    sentences = watched_sentences(config, world)
+    data = make_evaluation_data(config, world, make_probes(world, sentences))
+    return Experiment(config, world, sentences, data), *once("ten-seeds", train_ten)
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +163,8 @@ def test_a_constant_query_is_not_enough_for_two_clauses(two_clauses):
     values = {"train.steps": "800", "train.batch": "256", "seeds": "2", "track.records": "2"}
     found = {}
     for query in ("full", "constant"):
-        last = runs(values | {"model.query": query}, two_clauses)[-1]
+        made = values | {"model.query": query}
+        last = once(f"{query}-query", lambda made=made: runs(made, two_clauses)[-1])
         found[query] = last.measurement.reshape(2, 2, -1)[:, 0].mean()
     assert found["constant"] >= 10 * found["full"]
 
