@@ -26,12 +26,12 @@ from experiments.run_directory.saved_run import load_run
 CONFIG = """\
 world: small.yaml
 model: {d_model: 4, heads: 1, d_head: 2, d_mlp: 0}
-train: {steps: 60, batch: 8}
+train: {steps: 40, batch: 8}
 evaluate: {sentences: 8}
-track: {records: 6, images: 2, checkpoint_seconds: 0}
+track: {records: 5, images: 2, checkpoint_seconds: 0}
 """
-STEPS = 60
-MIDWAY = 11
+STEPS = 40
+MIDWAY = 15
 """A step that is recorded, with a checkpoint, between the first and the last."""
 DIVERGING = ("--train.learning_rate", "1000")
 NEW = ("--config", "mine.yaml", "--run-dir")
@@ -301,9 +301,9 @@ def test_more_steps_and_other_changes(folder, forks, unbroken):
     code, _, err = forks.run(folder, "--resume", "more", "--model.d_head", "8", "--seed", "1")
     assert code == 2
     assert_refused(err, "--resume more", "config", "seed 0 -> 1", "model.d_head 2 -> 8", "leave", "new run")
-    code, _, err = forks.run(folder, "--resume", "more", "--train.steps", "40")
+    code, _, err = forks.run(folder, "--resume", "more", "--train.steps", "30")
     assert code == 2
-    assert_refused(err, "--train.steps", "60", "more", "40")
+    assert_refused(err, "--train.steps", "40", "more", "30")
     (folder / "more" / "record-parts").mkdir()
     (folder / "more" / "record-parts" / "step-x.npz").write_text("no part of a record")
     assert forks.run(folder, "--resume", "more", "--train.steps", "80")[0] == 0
@@ -327,7 +327,7 @@ def test_a_changed_world_is_noticed(tmp_path, forks, unbroken, old, new):
     """But for what changes no answer, such as its title."""
     shutil.copytree(unbroken, tmp_path / "run")
     (tmp_path / "small.yaml").write_text(SMALL.replace(old, new), encoding="utf-8")
-    code, _, err = forks.run(tmp_path, "--resume", "run", "--train.steps", "61")
+    code, _, err = forks.run(tmp_path, "--resume", "run", "--train.steps", "41")
     if "title" in old:
         assert (code, err) == (0, "")
     else:
