@@ -21,8 +21,8 @@ def is_visible(text: str, i: int) -> bool:
 
 
 def invisible_character(text: str) -> str:
-    """The first character that cannot be shown, as `U+202E RIGHT-TO-LEFT OVERRIDE`; "" if all can."""
-    return next((named(c) for i, c in enumerate(text) if not is_visible(text, i)), "")
+    """The first character that cannot be shown; "" if all can."""
+    return next((c for i, c in enumerate(text) if not is_visible(text, i)), "")
 
 
 def named(character: str) -> str:
