@@ -99,11 +99,9 @@ def unread(piece: str, find: Find) -> str:
     for i in range(len(piece)):
         if i in reached:
             start = i
-            reached |= {
-                j
-                for j in range(i + 1, len(piece))
-                if _can_meet(piece[j - 1], piece[j]) and find(piece[i:j]) is not None
-            }
+            for j in range(i + 1, min(i + MAX_LETTERS + 1, len(piece))):
+                if find(piece[i:j]) is not None and _can_meet(piece[j - 1], piece[j]):
+                    reached.add(j)
     rest = piece[start:]
     glued = len(rest) > 1 and _can_meet(rest[-2], rest[-1]) and find(rest[-1]) is not None
     return rest[:-1] if glued else rest
