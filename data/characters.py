@@ -25,6 +25,11 @@ def invisible_character(text: str) -> str:
     return next((c for i, c in enumerate(text) if not is_visible(text, i)), "")
 
 
+def can_end(text: str, end: int) -> bool:
+    """Whether `text` may be cut before character `end`: not before an accent, nor at a joiner."""
+    return not (text[end - 1] in JOINERS or text[end] in JOINERS or unicodedata.category(text[end])[0] == "M")
+
+
 def named(character: str) -> str:
     """Code point and name, such as `U+200C ZERO WIDTH NON-JOINER`."""
     return f"U+{ord(character):04X} {unicodedata.name(character, 'without a name')}"
