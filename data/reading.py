@@ -29,6 +29,8 @@ _WITHOUT_BLANKS = (
 """How the Unicode names of characters begin whose scripts write words without blanks."""
 _SKIN = range(0x1F3FB, 0x1F400)
 """What gives an emoji another colour of skin."""
+APOSTROPHES = "'\u2019\u02bc"
+"""A word that begins with one leaves the capital to the next, as Dutch and Afrikaans do: 's Morgens, 'n Kat."""
 _DOTLESS_I = "\u0131"
 
 _Chain: TypeAlias = "tuple[()] | tuple[int, _Chain]"
@@ -118,11 +120,12 @@ def capitals(words: Iterable[tuple[str, int]]) -> dict[str, int]:
     plain: dict[str, int] = {}
     special: dict[str, int] = {}
     for word, number in words:
-        head, rest = word[:1], word[1:]
-        for form in (head.title() + rest, head.upper() + rest):
-            plain.setdefault(normalise(form), number)
+        i = _signs_before(word)
+        lead, head, rest = word[:i], word[i : i + 1], word[i + 1 :]
+        for form in (head.title(), head.upper()):
+            plain.setdefault(normalise(lead + form + rest), number)
         if head in turkic:
-            special.setdefault(normalise(turkic[head] + rest), number)
+            special.setdefault(normalise(lead + turkic[head] + rest), number)
         if word.startswith("ij"):
             plain.setdefault("IJ" + word[2:], number)
     return {**plain, **special} if any(_DOTLESS_I in word for word, _ in words) else {**special, **plain}
@@ -131,6 +134,12 @@ def capitals(words: Iterable[tuple[str, int]]) -> dict[str, int]:
 def find_capital(word: str, number: Mapping[str, int], capital: Mapping[str, int]) -> int | None:
     """The number of a word of which the first letter is a capital."""
     return capital.get(word, number.get(normalise(word[:1].lower() + word[1:])))
+
+
+def _signs_before(word: str) -> int:
+    """How many characters stand before a word's first letter with a capital: the okina of Hawaiian, an apostrophe."""
+    count = next((i for i, c in enumerate(word) if c.lower() != c.upper()), 0)
+    return count if all(unicodedata.category(c) == "Lm" or not c.isalnum() for c in word[:count]) else 0
 
 
 def _can_meet(left: str, right: str) -> bool:

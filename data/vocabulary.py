@@ -12,6 +12,7 @@ from functools import cached_property
 
 from data.errors import InputError, require, suggestion
 from data.reading import (
+    APOSTROPHES,
     MOST_READINGS,
     Find,
     capitals,
@@ -70,7 +71,7 @@ class Vocabulary:
             here = divide(part, self._find, find_first)
             if not here:
                 raise self._unknown(part)
-            if any(c.isalnum() for c in part):
+            if any(c.isalnum() for c in part) and not (part[0] in APOSTROPHES and self._find(part) is not None):
                 find_first = None
             found = [[*before, *numbers] for before in found for numbers in here][:MOST_READINGS]
         return found
@@ -88,7 +89,7 @@ class Vocabulary:
         return None if word in SPECIAL_WORDS else self.number.get(word)
 
     def _find_capital(self, word: str) -> int | None:
-        return find_capital(word, self.number, self._capitals)
+        return None if word in SPECIAL_WORDS else find_capital(word, self.number, self._capitals)
 
     def _unknown(self, part: str) -> InputError:
         word = unread(part, self._find)

@@ -20,6 +20,7 @@ from experiments.ablation.training import DamagedError, GroupTraining, Results, 
 from experiments.commands.console import say
 from experiments.commands.process import EXIT_CODE, Interruption
 from experiments.config.loader import to_yaml
+from experiments.pictures.missing_fonts import missing_fonts
 from experiments.run_directory.files import write_text, writing
 from experiments.run_directory.folders import make_run_directory, resume_command, run_lock
 from experiments.studies.events import write_report_events
@@ -160,4 +161,13 @@ def _report(plan: Plan, folder: Path, results: dict[int, Results], began: float,
     found = findings(plan, summaries)
     versions = sorted({one.versions for one in results.values()})
     write_report_events(folder, write_report(folder, found, places, versions))
+    if boxes := missing_fonts(_words_of_figures(plan)):
+        say(console, boxes)
     print_findings(found, folder, time.perf_counter() - began, console)
+
+
+def _words_of_figures(plan: Plan) -> list[str]:
+    """Those of the first watched sentence, whose maps are drawn, and of the variants' names."""
+    shared = plan.groups[0].shared
+    names = [word for labels in plan.labels.values() for label in labels for word in label.split()]
+    return [*shared.world.vocabulary.decode(shared.sentences[0][0]), *names]

@@ -1,7 +1,7 @@
 """The film of a sentence: a saved run's parameters at its recorded steps, through the model's forward pass."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import jax
@@ -15,13 +15,16 @@ from experiments.measuring.metrics import relevant_in
 from experiments.measuring.probes import Probes, make_probes, masked_probe
 from experiments.pictures.attention_map import MapLabels
 from experiments.pictures.film_strip import film_gif, film_strip
+from experiments.pictures.missing_fonts import missing_fonts
 from experiments.replay.saved_model import recorded_steps, saved_model
 from experiments.run_directory.saved_run import SavedRun, load_run
 from experiments.training.record import pictured_steps
 from model.functional import Model, apply
 
 
-def make_film(run: str, sentence: str, steps: int, out: str | None = None) -> list[Path]:
+def make_film(
+    run: str, sentence: str, steps: int, out: str | None = None, say: Callable[[str], None] = print
+) -> list[Path]:
     """Write the film of `sentence` as GIF and as PNG strip; gives the two paths.
 
     Args:
@@ -29,6 +32,7 @@ def make_film(run: str, sentence: str, steps: int, out: str | None = None) -> li
       sentence: a sentence of the run's world.
       steps: at most so many of the recorded steps.
       out: path without ending; by default `film-001` in the run's folder, or the next that is free.
+      say: is told, in a line, if no installed font has a word.
 
     Raises:
       InputError: no such run, a sentence that its world cannot say, or a file that is there already.
@@ -49,6 +53,8 @@ def make_film(run: str, sentence: str, steps: int, out: str | None = None) -> li
     for path, picture in zip(paths, pictures.values(), strict=True):
         with reporting_os_errors(f"{path}: cannot be written", "choose another --out"):
             path.write_bytes(picture(maps, chosen, labels, " ".join(words)))
+    if boxes := missing_fonts(words):
+        say(boxes)
     return paths
 
 

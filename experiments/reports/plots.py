@@ -6,6 +6,7 @@ other processes, see `drawn`.
 """
 
 import io
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from experiments.pictures.canvas import font_path, typeface
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,15 +42,30 @@ def save_figure(folder: Path, name: str, figure: "Figure") -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
+    _choose_fonts(figure)
     # The canvases are printed directly: `Figure.savefig` draws twice for each file, to find the layout first.
     figure.set(dpi=_DPI, facecolor="white")
     buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    figure.set_layout_engine("none")  # the places found once serve both: finding them takes longer than drawing
-    with mpl.rc_context({"svg.hashsalt": name}):  # the same numbers give the same file
+    with mpl.rc_context({"svg.hashsalt": name}), warnings.catch_warnings():  # the same numbers give the same file
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # `missing_fonts` says it once
+        FigureCanvasAgg(figure).print_png(buffer)
+        figure.set_layout_engine("none")  # the places found once serve both: finding them takes longer than drawing
         FigureCanvasSVG(figure).print_svg(folder / f"{name}.svg", metadata={"Date": None})
     (folder / f"{name}.png").write_bytes(buffer.getvalue())
     return buffer.getvalue()
+
+
+def _choose_fonts(figure: "Figure") -> None:
+    """Words that the usual typeface lacks get, beside it, the fonts that pictures of attention draw them in."""
+    from matplotlib.font_manager import FontProperties, fontManager
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        paths = {str(font_path(word)) for word in text.get_text().split()} - {str(typeface())}
+        if paths:
+            for path in paths - {entry.fname for entry in fontManager.ttflist}:
+                fontManager.addfont(path)
+            text.set_fontfamily(["DejaVu Sans", *sorted(FontProperties(fname=path).get_name() for path in paths)])
 
 
 @contextmanager

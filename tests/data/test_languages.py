@@ -16,7 +16,7 @@ from data.grammar import CONTENT
 from data.inference import posterior, read_sentence
 from data.reading import MOST_LETTERS
 from data.sampler import sample, sampler_tables
-from data.vocabulary import MASK, Vocabulary
+from data.vocabulary import MASK, SPECIAL_WORDS, Vocabulary
 from data.world import load_world
 from experiments.config.schema import Config
 from experiments.measuring.experiment import watched_sentences
@@ -79,10 +79,31 @@ def test_a_picture_without_a_font_is_painted_and_told_once(language, monkeypatch
     assert wanted in told
     assert bool(told) == bool(wanted)
     assert "\n" not in told
+    assert told.endswith(f"such as {wanted}" if wanted else "")  # that alone: a full stop has no script of its own
     picture = MapPicture(MapLabels(words, (0,), np.zeros((1, len(words)), bool)))
     assert picture.png(np.full((1, len(words)), 0.5), "").startswith(b"\x89PNG")
     for cached in (canvas.installed_fonts, canvas.font_path, canvas.text_tile, canvas._turned):
         cached.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["\u4e00", "\u3005", "\u3002", "\uff0c"], "no font for CJK is installed; install one, such as Noto Sans CJK"),
+        (["\u0964"], "U+0964 DEVANAGARI DANDA"),
+        (["\U00017000"], "U+17000"),
+        (["\u1cda\u0915"], "no font for Devanagari is installed; install one, such as Noto Sans Devanagari"),
+        (["\U0001f469\u200d\U0001f467"], "Noto Color Emoji"),
+        (
+            ["\u0f40\u1401"],
+            "Tibetan and Canadian is installed; install one, such as Noto Serif Tibetan, Noto Sans Cana",
+        ),
+    ],
+)
+def test_fonts_that_exist_are_named(words, named, monkeypatch):
+    monkeypatch.setattr("experiments.pictures.missing_fonts.has_all_of", lambda *_: False)
+    monkeypatch.setattr("experiments.pictures.missing_fonts.undrawn", str)
+    assert named in missing_fonts(words)
 
 
 # --- joiners ---
@@ -132,6 +153,8 @@ def test_a_refusal_names_the_invisible_character(word, named):
         ("irgat ırgat", "İrgat", "irgat"),
         ("ijs eet", "IJs eet", "ijs eet"),
         ("ǆep", "ǅep", "ǆep"),
+        ("\u02bbokina 2nd", "\u02bbOkina 2nd", "\u02bbokina 2nd"),
+        ("'n kat slaap", "'n Kat slaap", "'n kat slaap"),
         ("Will will", "Will", "Will"),
         ("¿ ? el gato", "¿El gato?", "¿ el gato ?"),
         ("« » el gato", "« El gato»", "« el gato »"),
@@ -152,6 +175,10 @@ def test_how_people_write(words, typed, read):
     [
         ("the cat", "thecat", "'thecat'"),
         ("the cat", "the Cat", "'Cat'"),
+        ("' the cat", "'the Cat", "'Cat'"),
+        ("2nd cat", "2Nd cat", "'2Nd'"),
+        ("the cat", f"{SPECIAL_WORDS[MASK]} cat", f"'{SPECIAL_WORDS[MASK]}"),
+        ("the cat", f"the {SPECIAL_WORDS[MASK]}", f"'{SPECIAL_WORDS[MASK]}"),
         ("猫 坐 。", "猫坐狗。", "'狗'"),
         ("می\u200cخورد", "میخورد", "'میخورد'"),
         ("👩 👧", "👩\u200d👧", "'👩\u200d👧'"),
