@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.gradient_study.norm_statistics import ALL_STAGES, BUCKETS, SCALES, STATISTICS, Floats, Norms
+from experiments.gradient_study.norm_statistics import ALL_STAGES, SCALES, STATISTICS, Floats, Norms
 from experiments.gradient_study.results import Study
 from experiments.statistics.claims import Claim
 from experiments.statistics.intervals import mean_intervals
@@ -135,14 +135,11 @@ def _write(writer: EventWriter, step: int, part: str, scale: int, norms: Norms) 
     for s, stage in enumerate(ALL_STAGES[: mean_KS.shape[1]]):
         values = {f"{part}/{stage}/{name}": float(mean_S[s]) for name, mean_S in zip(STATISTICS, mean_KS, strict=True)}
         writer.scalars(step, values, {f"{part}/{stage}/{name}": text for name, text in _DESCRIPTIONS.items()})
-        shown = spread_out(norms.histogram_CSB[scale, s])
-        writer.histogram(step, f"{part}/{stage}/log10_norm", shown, "log10 of the rows' gradient norms.")
+        write_histogram(writer, step, f"{part}/{stage}/log10_norm", norms.histogram_CSB[scale, s])
 
 
-def spread_out(histogram_B: Floats) -> Floats:
-    """Numbers that have this histogram (see `Norms.histogram_CSB`): the least, the largest, else bucket centres."""
-    least, largest, counts = histogram_B[0], histogram_B[1], histogram_B[2:].astype(int)
-    centres = least + (np.arange(BUCKETS) + 0.5) * (largest - least) / BUCKETS
-    numbers = np.repeat(centres, counts)
-    numbers[:1], numbers[-1:] = least, largest
-    return numbers
+def write_histogram(writer: EventWriter, step: int, tag: str, histogram_B: Floats) -> None:
+    """A histogram as it was counted, see `Norms.histogram_CSB`."""
+    least, largest, *counts = histogram_B
+    edges = np.linspace(least, largest, len(counts) + 1)
+    writer.buckets(step, tag, edges, counts, "log10 of the rows' gradient norms.")

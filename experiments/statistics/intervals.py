@@ -125,7 +125,7 @@ def bootstrap_interval(
     if missing is not None and not math.isfinite(estimate):
         return Interval.unknown()
     chosen_NS = _chosen(seed, resamples, seeds)
-    drawn_N = np.asarray(statistic(*(arm_S[..., chosen_NS] for arm_S in arms)))
+    drawn_N = np.asarray(statistic(*(np.take(arm_S, chosen_NS, axis=-1) for arm_S in arms)))
     if missing is None and not (math.isfinite(estimate) and np.isfinite(drawn_N).all()):
         raise ValueError("statistic: is not finite in every resample; is something divided by 0?")
     known_N = drawn_N[~np.isnan(drawn_N)]

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import google_crc32c
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import DATA_CLASS_TENSOR, Summary, SummaryMetadata
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.plugins.histogram import metadata as histogram_metadata
 from tensorboard.plugins.histogram.summary_v2 import histogram_pb
 from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
 from tensorboard.plugins.hparams import metadata as hparams_metadata
@@ -70,6 +71,13 @@ class EventWriter(AbstractContextManager["EventWriter"]):
         """The distribution of `values` (any shape); nan and infinities are left out."""
         finite = np.asarray(values[np.isfinite(values)], np.float64)
         self._write(step, summary=histogram_pb(tag, finite, description=self._first(tag, description)))
+
+    def buckets(self, step: int, tag: str, edges: ArrayLike, counts: Sequence[float], description: str = "") -> None:
+        """A distribution of which the buckets are known: B + 1 edges, B counts."""
+        edges = np.asarray(edges, np.float64)
+        table_B3 = np.stack([edges[:-1], edges[1:], counts], axis=-1)
+        metadata = histogram_metadata.create_summary_metadata(None, description=self._first(tag, description))
+        self._write_tensor(step, tag, metadata, make_tensor_proto(table_B3))
 
     def tensor(self, step: int, tag: str, values: NDArray[np.floating], content: bytes) -> None:
         """An array for the plugin `catmat`; `content` is the plugin's own description of the tag (JSON)."""
