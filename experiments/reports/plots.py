@@ -31,7 +31,7 @@ _BELOW_LEFT, _ABOVE_RIGHT = np.asarray([0.68, 0.46]), np.asarray([0.06, 0.5])
 """Margins of a figure without a layout engine, inches."""
 _PROCESSES = 2
 """That draw while a report is written."""
-_MATPLOTLIB = ["matplotlib.figure", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg"]
+_LOADED = ["matplotlib.figure", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "scipy.special"]
 Sharing = bool | Literal["none", "all", "row", "col"]
 
 
@@ -74,7 +74,7 @@ def _server(figures: Mapping[str, tuple[Callable[..., "Figure"], object]]) -> Ba
     if "forkserver" not in get_all_start_methods():  # on Windows
         return get_context("spawn")
     context = get_context("forkserver")
-    context.set_forkserver_preload([*_MATPLOTLIB, *{draw.__module__ for draw, _ in figures.values()}])  # once for all
+    context.set_forkserver_preload([*_LOADED, *{draw.__module__ for draw, _ in figures.values()}])  # once for all
     return context
 
 
