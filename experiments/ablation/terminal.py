@@ -43,6 +43,8 @@ def print_plan(plan: Plan, console: Console, waiting: Sequence[Group]) -> None:
     about = f"about {duration(expected_seconds(waiting, devices))} " if platform == "cpu" else ""
     say(console, f"{len(plan.runs):,} runs = {' x '.join(axes)}")
     say(console, f"{programs}{already} {updates:,} updates, {about}on {counted(devices, f'{platform} device')}")
+    if left_out := plan.config.report.left_out:
+        say(console, f"left out, being about values that this grid does not have: {'; '.join(left_out)}", "dim")
     if not can_show(plan):
         compared, seeds = number_of_comparisons(plan), len(plan.labels[SEED])
         enough = (f"{n} seeds" for n in range(2, EXACT_SEEDS + 2) if compared * smallest_p(n) < SURE)

@@ -30,6 +30,10 @@ RESAMPLES = 10_000
 """How often seeds are drawn for an interval."""
 
 
+ENOUGH_SEEDS = 8
+"""With fewer, an interval is called rough."""
+
+
 @dataclass(frozen=True)
 class Interval:
     """A number and the ends of its 95 % interval; both ends are nan where there is no interval."""
@@ -133,6 +137,16 @@ def bootstrap_interval(
         return Interval.unknown(estimate)
     low, high = np.quantile(known_N, [tail(level, seeds), 1 - tail(level, seeds)])
     return Interval(estimate, float(low), float(high))
+
+
+def rough(*seeds: int) -> str:
+    """A sentence for a report whose intervals rest on so few seeds that they are too narrow; else nothing."""
+    if min(seeds, default=ENOUGH_SEEDS) >= ENOUGH_SEEDS:
+        return ""
+    return (
+        f"Fewer than {ENOUGH_SEEDS} seeds: take these intervals as rough ones. Of intervals that should hold the true"
+        " value 95 times in 100, those of 3 seeds held it 76 times, of 5 seeds 93 times, of 8 seeds 94 times."
+    )
 
 
 @cache

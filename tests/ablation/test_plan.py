@@ -18,6 +18,7 @@ from experiments.ablation.comparison import can_show, counted_excess, lowest_p, 
 from experiments.ablation.config import AblationConfig, load_ablation, without_unmeasured
 from experiments.ablation.findings import cells, show
 from experiments.ablation.plan import make_plan
+from experiments.ablation.report import predictions_page
 from experiments.ablation.terminal import duration, expected_seconds, print_plan
 from experiments.config.loader import config_names, load_config, make_as, to_yaml
 from experiments.measuring.metrics import TRAINED
@@ -104,6 +105,22 @@ def test_an_axis_on_the_command_line():
     changed = without_unmeasured(type(changed)(**{**vars(changed), "grid": grid}))
     assert changed.predictions == ()  # it was about d_head 2
     assert without_unmeasured(config).predictions == config.predictions
+
+
+def test_a_changed_grid_inherits_neither_title_nor_predictions_stated_before(tmp_path):
+    config = load_ablation("scaling.yaml", {}, ["model.d_head=8,64", "train.steps=5,6"])
+    whole = load_ablation("scaling.yaml", {})
+    assert config.title == "An ablation of model.d_head, model.scale, train.learning_rate, train.steps"
+    assert config.report.changed_axes == ("model.d_head", "train.steps")
+    assert len(config.predictions) + len(config.report.left_out) == len(whole.predictions)
+    assert "none over inverse_sqrt at 256" in config.report.left_out
+    predictions_page(tmp_path, make_plan(config))
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "stated before this run" not in text
+    assert "none over inverse_sqrt at 256" in text
+    assert make_as(AblationConfig, parse_yaml(to_yaml(config), "again")) == config
+    assert load_ablation("scaling.yaml", {"title": "Mine"}, ["model.d_head=8,64"]).title == "Mine"
+    assert (whole.report.changed_axes, whole.report.left_out) == ((), ())
 
 
 def test_values_that_differ_late_have_names_of_their_own():
