@@ -9,7 +9,7 @@ from pathlib import Path
 
 from data.errors import is_file, require
 from experiments.ablation.config import AblationConfig, load_ablation
-from experiments.commands.options import add_run_options, config_parser, only_printed, parse
+from experiments.commands.options import add_events_option, add_run_options, config_parser, only_printed, parse
 from experiments.commands.process import run_command
 from experiments.run_directory.folders import newest_run
 
@@ -37,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="an axis, which is added to those of the config or replaces one: model.d_head=4,16",
     )
     add_run_options(parser, resumes=True)
+    add_events_option(parser, "the variants that differ most; with --resume, those of an ablation that has ended too")
     parser.add_argument("--dry-run", action="store_true", help="print the plan, and stop")
     parser.set_defaults(config=None)
     options, overrides = parse(parser, arguments, AblationConfig)
@@ -60,7 +61,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from experiments.training import runtime
 
     runtime.prepare()
-    return ablation_session.ablate(config, Path(name).stem, options.run_dir, options.dry_run, resumed=folder)
+    return ablation_session.ablate(
+        config,
+        Path(name).stem,
+        options.run_dir,
+        options.dry_run,
+        resumed=folder,
+        all_events=options.events == "all",
+    )
 
 
 if __name__ == "__main__":
