@@ -1,7 +1,7 @@
 """An ablation in TensorBoard: its variants, each at its best tuned value, as a few runs that sum up their seeds.
 
-An arm is a variant at one x in one setting. Its run has the median of the seeds, their lowest and highest value
-(`seeds/lowest/...`, `seeds/highest/...`), what it was made with, and the maps of its median seed:
+An arm is a variant at one x in one setting. Its run has the median of the seeds, a band from their lowest to their
+highest value, what it was made with, and the maps of its median seed:
 
     scaling-001/                                the report and its figures
     scaling-001/variants/d_head-64_scale-none/  ...
@@ -43,8 +43,10 @@ COMPARED = (
     "loss",
 )
 """The metrics by which TensorBoard's hparams page compares the runs, and whose bands it draws."""
-_ENDS = {"lowest": np.min, "highest": np.max}
-CHARTS = {tag: (tag, f"seeds/lowest/{tag}", f"seeds/highest/{tag}") for tag in COMPARED}
+_BAND = {"median": np.median, "lowest": np.min, "highest": np.max}
+CHARTS = {tag: (f"seeds/median/{tag}", f"seeds/lowest/{tag}", f"seeds/highest/{tag}") for tag in COMPARED}
+"""The tags of each band. The median has one of its own beside that of the metric: trainings, which have no band, have
+the metric too, and TensorBoard would report that the rest is missing."""
 VARIANTS = "variants"
 _PICTURED = 3
 """At how many steps an arm's maps are drawn: there are up to MOST arms."""
@@ -134,7 +136,7 @@ def write_arm_events(folder: Path, found: Findings, places: Places) -> None:
 
 def _write_arm(writer: EventWriter, folder: Path, plan: Plan, arm: Arm, places: Places) -> None:
     first = plan.runs[arm.runs[0]]
-    writer.hparams(_hparams(plan, first), COMPARED, printable(str(folder)))
+    writer.hparams(_hparams(plan, first), COMPARED, printable(str(folder)), [*plan.values[0]])
     followed = [_followed(places, number) for number in arm.runs]
     for step, values in followed[0].items():
         seeds = [one[step] for one in followed]
@@ -142,9 +144,9 @@ def _write_arm(writer: EventWriter, folder: Path, plan: Plan, arm: Arm, places: 
         found = {tag: array[np.isfinite(array)] for tag, array in found.items() if np.isfinite(array).any()}
         about = {tag: f"median of {len(seeds)} seeds. {meaning(tag)}" for tag in found}
         writer.scalars(step, {tag: float(np.median(array)) for tag, array in found.items()}, about)
-        for end, sums_up in _ENDS.items():
-            ends = {f"seeds/{end}/{tag}": float(sums_up(found[tag])) for tag in COMPARED if tag in found}
-            writer.scalars(step, ends, {tag: f"{end} of {len(seeds)} seeds." for tag in ends})
+        for line, sums_up in _BAND.items():
+            band = {f"seeds/{line}/{tag}": float(sums_up(found[tag])) for tag in COMPARED if tag in found}
+            writer.scalars(step, band, {tag: f"{line} of {len(seeds)} seeds." for tag in band})
     _write_maps(writer, plan.runs[arm.setting.median_run(arm.variant, arm.x)], places)
     writer.hparams_end(all(places[number][1].diverged_at_R[places[number][2]] < 0 for number in arm.runs))
 
@@ -181,7 +183,7 @@ def write_run_events(folder: Path, plan: Plan, places: Places) -> None:
         _, results, i = places[run.number]
         own = folder / run.name
         with new_writer(own) as writer:
-            writer.hparams(_hparams(plan, run, run.config.seed), COMPARED, printable(str(own)))
+            writer.hparams(_hparams(plan, run, run.config.seed), COMPARED, printable(str(own)), [*plan.values[0]])
             for step, values in _followed(places, run.number).items():
                 writer.scalars(step, values, {tag: meaning(tag) for tag in values})
             writer.hparams_end(bool(results.diverged_at_R[i] < 0))

@@ -80,11 +80,19 @@ class EventWriter(AbstractContextManager["EventWriter"]):
         metadata = SummaryMetadata(plugin_data=data, data_class=DATA_CLASS_TENSOR)
         self._write_tensor(step, tag, metadata, make_tensor_proto(np.asarray(values, np.float32)))
 
-    def hparams(self, values: Mapping[str, bool | float | str], metrics: Sequence[str], trial: str) -> None:
-        """What a run was made with, and the scalars by which runs are compared; ended by `hparams_end`."""
+    def hparams(
+        self, values: Mapping[str, bool | float | str], metrics: Sequence[str], trial: str, first: Sequence[str] = ()
+    ) -> None:
+        """What a run was made with, and the scalars by which runs are compared; ended by `hparams_end`.
+
+        The columns of the values named in `first` come first: the dashboard opens with the first ones alone.
+        """
         kinds = {bool: api_pb2.DATA_TYPE_BOOL, float: api_pb2.DATA_TYPE_FLOAT64, str: api_pb2.DATA_TYPE_STRING}
         experiment = api_pb2.Experiment(
-            hparam_infos=[api_pb2.HParamInfo(name=name, type=kinds[type(value)]) for name, value in values.items()],
+            hparam_infos=[
+                api_pb2.HParamInfo(name=name, type=kinds[type(value)], differs=name in first)
+                for name, value in values.items()
+            ],
             metric_infos=[api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag)) for tag in metrics],
         )
         self._hparams_data(hparams_metadata.EXPERIMENT_TAG, experiment=experiment)

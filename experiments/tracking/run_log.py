@@ -17,7 +17,7 @@ from experiments.measuring.metrics import COMPARED, meaning, step_metrics
 from experiments.pictures.film_strip import film_strip
 from experiments.run_directory.files import Arrays, RecordFile, write_summary, write_text
 from experiments.tracking.event_writer import EventWriter
-from experiments.tracking.hparams import hparams
+from experiments.tracking.hparams import FIRST, hparams
 from experiments.tracking.recorded_arrays import step_arrays
 from experiments.tracking.sentence_pictures import SentencePictures
 from experiments.tracking.summary import run_page, summary
@@ -64,7 +64,7 @@ class RunLog:
         self._events = stack.enter_context(EventWriter(folder, point.step)) if listed else None
         if self._events is not None and point.step == 0:
             values = hparams(experiment.config, experiment.config.seed + first.run)
-            self._events.hparams(values, COMPARED, printable(str(folder)))
+            self._events.hparams(values, COMPARED, printable(str(folder)), FIRST)
             pictures.write_relevance(self._events)
 
     def write(self, record: RunRecord[Measurement], pictured: bool) -> dict[str, float]:
