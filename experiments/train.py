@@ -58,11 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(runtime.device_list())  # noqa: T201
         return 0
     from experiments.session import session
+    from experiments.tracking.tracker import LISTED
 
     if folder is not None:
         return session.resume(config, folder)
-    name, every = Path(options.config or DEFAULT).stem, options.events == "all"
-    return session.train(config, name, options.run_dir, all_events=every)
+    listed = config.seeds if options.events == "all" else LISTED
+    return session.train(config, Path(options.config or DEFAULT).stem, options.run_dir, listed=listed)
 
 
 if __name__ == "__main__":

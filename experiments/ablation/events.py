@@ -12,11 +12,12 @@ differ most from the baseline, each beside the baseline that it is compared with
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.errors import printable
 from experiments.ablation.comparison import Setting
@@ -43,7 +44,11 @@ COMPARED = (
     "loss",
 )
 """The metrics by which TensorBoard's hparams page compares the runs, and whose bands it draws."""
-_BAND = {"median": np.median, "lowest": np.min, "highest": np.max}
+_BAND: dict[str, Callable[[NDArray[np.float64]], np.floating]] = {
+    "median": np.median,
+    "lowest": np.min,
+    "highest": np.max,
+}
 CHARTS = {tag: (f"seeds/median/{tag}", f"seeds/lowest/{tag}", f"seeds/highest/{tag}") for tag in COMPARED}
 """The tags of each band. The median has one of its own beside that of the metric: trainings, which have no band, have
 the metric too, and TensorBoard would report that the rest is missing."""

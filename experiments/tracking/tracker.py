@@ -47,7 +47,7 @@ class Tracker:
         point: ResumePoint,
         versions: dict[str, str],
         stack: ExitStack,
-        all_events: bool = False,
+        listed: int = LISTED,
     ) -> None:
         """Open the files.
 
@@ -58,15 +58,15 @@ class Tracker:
           point: where the training starts or goes on; earlier records stay as they are.
           versions: what the numbers depend on beside the config, for the summary.
           stack: closes the files, on any way out.
-          all_events: whether every run writes event files; otherwise the first LISTED ones do, and those that did
-            before they were resumed.
+          listed: how many of several runs write event files: the first ones, and those that did before they were
+            resumed.
         """
         config, self._start = experiment.config, point.step
         self._pictured = set(pictured_steps(list(point.steps), config.track.images))
         pictures = SentencePictures(fixed_arrays(experiment, first.params))
         folders = run_folders(folder, config.seed, config.seeds)
         self._runs = [
-            RunLog(experiment, own, one, pictures, point, versions, stack, all_events or n < LISTED or has_events(own))
+            RunLog(experiment, own, one, pictures, point, versions, stack, n < listed or has_events(own))
             for n, (own, one) in enumerate(zip(folders, first.runs(), strict=True))
         ]
         self._overview = {

@@ -8,17 +8,16 @@ import numpy as np
 import pytest
 from refusals import refused
 from rich.console import Console
-from small_training import small_config
+from small_training import STEPS, WHOLE, small_config
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 from tensorboard.util import tensor_util
 
 from experiments.replay.run_table import load_row
 from experiments.run_directory import load_run
 from experiments.session.session import resume, train
+from experiments.tracking.tracker import LISTED
 from experiments.train import main
 
-SEEDS = 7
-CONFIG = small_config(seeds=SEEDS)
 LINES = {"lowest", "median", "highest"}
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled", "traced_once")
@@ -29,10 +28,10 @@ def console():
 
 
 @pytest.fixture(scope="module")
-def many(tmp_path_factory, quickly_compiled, traced_once):  # noqa: ARG001
-    """(folder, what was printed) of a training of more seeds than are listed."""
-    folder, out = tmp_path_factory.mktemp("runs") / "many", console()
-    assert train(CONFIG, "many", str(folder), out) == 0
+def several(tmp_path_factory, quickly_compiled, traced_once):  # noqa: ARG001
+    """(folder, what was printed) of a training of two runs, one of which is listed."""
+    folder, out = tmp_path_factory.mktemp("runs") / "several", console()
+    assert train(WHOLE, "several", str(folder), out, listed=1) == 0
     return folder, out.file.getvalue()
 
 
@@ -41,42 +40,48 @@ def listed(folder):
     return {path.parent.name for path in folder.rglob("*tfevents*")}
 
 
-def test_tensorboard_lists_the_overview_and_five(many):
-    folder, out = many
-    assert listed(folder) == LINES | {f"seed-{seed}" for seed in range(5)}
-    assert "the overview and 5 of 7 runs; --events all lists every run" in out
+def test_tensorboard_lists_the_overview_and_the_first(several):
+    folder, out = several
+    assert listed(folder) == LINES | {"seed-5"}
+    assert not [*(folder / "seed-6").glob("projector*")]
+    assert "the overview and 1 of 2 runs; --events all lists every run" in out
+    assert LISTED + len(LINES) == 8
 
 
-def test_every_run_is_on_disk(many):
-    folder, _ = many
+def test_every_run_is_on_disk(several):
+    folder, _ = several
     run = load_run(folder)
-    assert [*run.runs] == [f"seed-{seed}" for seed in range(SEEDS)]
+    assert [*run.runs] == ["seed-5", "seed-6"]
     excess = []
-    for seed, one in enumerate(run.runs.values()):
-        assert one.record["step"].tolist() == [0, 3]
+    for seed, one in enumerate(run.runs.values(), start=5):
+        assert one.record["step"].tolist() == STEPS
         assert one.params(-1)["attention"]["query"]
         assert (one.folder / "attention.png").is_file()
         summary = json.loads((one.folder / "summary.json").read_text("utf-8"))
         assert (summary["status"], summary["seed"]) == ("finished", seed)
         excess.append(summary["excess/trained/all"])
-    assert len(set(excess)) == SEEDS
-    assert load_row(folder).status == "7 finished"
+    assert len(set(excess)) == 2
+    assert load_row(folder).status == "2 finished"
     for line, sums_up in (("lowest", np.min), ("median", np.median), ("highest", np.max)):
         last = EventAccumulator(str(folder / "overview" / line)).Reload().Tensors("excess/trained/all")[-1]
         assert tensor_util.make_ndarray(last.tensor_proto) == pytest.approx(sums_up(excess), rel=1e-5)
 
 
-def test_the_choice_is_not_changed_on_resume(many):
+def test_the_choice_is_not_changed_on_resume(several):
     with refused("--events", "leave it out"):
-        main(["--resume", str(many[0]), "--events", "all"])
+        main(["--resume", str(several[0]), "--events", "all"])
 
 
 @pytest.mark.long
-def test_all_are_listed_if_asked_for_and_go_on_to_be(tmp_path):
-    assert train(CONFIG, "many", str(tmp_path / "all"), console(), all_events=True) == 0
-    assert listed(tmp_path / "all") == LINES | {f"seed-{seed}" for seed in range(SEEDS)}
-    longer = dataclasses.replace(CONFIG, train=dataclasses.replace(CONFIG.train, steps=5))
-    assert resume(longer, tmp_path / "all", console()) == 0
-    for seed in range(SEEDS):
-        events = EventAccumulator(str(tmp_path / "all" / f"seed-{seed}")).Reload()
+@pytest.mark.parametrize(("wanted", "shown"), [(LISTED, 5), (7, 7)])
+def test_those_that_are_listed_go_on_to_be(tmp_path, wanted, shown):
+    config, folder = small_config(seeds=7), tmp_path / "many"
+    assert train(config, "many", str(folder), console(), listed=wanted) == 0
+    assert listed(folder) == LINES | {f"seed-{seed}" for seed in range(shown)}
+    longer = dataclasses.replace(config, train=dataclasses.replace(config.train, steps=5))
+    assert resume(longer, folder, console()) == 0
+    assert listed(folder) == LINES | {f"seed-{seed}" for seed in range(shown)}
+    for seed in range(shown):
+        events = EventAccumulator(str(folder / f"seed-{seed}")).Reload()
         assert [event.step for event in events.Tensors("excess/trained/all")] == [0, 3, 5]
+    assert load_run(folder).runs["seed-6"].record["step"].tolist() == [0, 3, 5]
