@@ -24,7 +24,7 @@ from experiments.commands.process import EXIT_CODE, Interruption
 from experiments.config.loader import to_yaml
 from experiments.run_directory.files import write_text, writing
 from experiments.run_directory.folders import make_run_directory, resume_command, run_lock
-from experiments.studies.events import write_report_events
+from experiments.studies.events import remove_events, write_report_events
 from experiments.training.trainer import Progress
 
 RUNS, RESULTS = "runs", "results"
@@ -173,6 +173,7 @@ def _report(
     versions = sorted({one.versions for one in results.values()})
     write_report_events(folder, write_report(folder, found, places, versions), CHARTS)
     write_arm_events(folder, found, places)
+    remove_events(folder / RUNS, "*")  # of an earlier report that listed every run
     if all_events:
         write_run_events(folder / RUNS, plan, places)
     print_findings(found, folder, time.perf_counter() - began, console)

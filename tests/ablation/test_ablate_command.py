@@ -264,7 +264,10 @@ def test_damaged_results_are_made_again(run, tmp_path, capsys):
     damaged = folder / "results" / "program-002.npz"
     damaged.write_bytes(damaged.read_bytes()[:-100])
     before = changed(folder)
+    shown = next((folder / "runs").iterdir()) / "events.out.tfevents.1"  # of a report with --events all
+    shown.touch()
     assert main(["--resume", str(folder)]) == 0
+    assert not shown.exists()
     assert {name for name, when in changed(folder).items() if when != before[name]} == {damaged.name}
     assert f"{damaged}: is damaged; its runs are trained again\n" in capsys.readouterr().out
     assert (folder / "runs.csv").read_bytes() == (whole / "runs.csv").read_bytes()
