@@ -5,6 +5,7 @@ from pathlib import Path
 
 from experiments.ablation.comparison import SURE, can_show
 from experiments.ablation.config import SEED
+from experiments.ablation.events import listed_text
 from experiments.ablation.figures import Places, excess_figure, maps_figure, training_figure, tuned_figure
 from experiments.ablation.findings import EXCESS, Findings, answers, counted, edges, show, statement, write_tables
 from experiments.ablation.plan import Plan
@@ -154,6 +155,7 @@ def _method(report: Report, found: Findings, versions: Sequence[str]) -> None:
     report.text(
         " ".join(filter(None, sentences)),
         "All settings are in config.yaml beside this file, every run is a row of runs.csv.",
+        escaped(listed_text(found)),
         f"Made with {'; and with '.join(versions)}.",
     )
 

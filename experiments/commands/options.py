@@ -88,6 +88,12 @@ def add_run_options(parser: argparse.ArgumentParser, called: str = "NAME", resum
         )
 
 
+def add_events_option(parser: argparse.ArgumentParser, otherwise: str) -> None:
+    """Add `--events`: which runs TensorBoard lists; `otherwise` says which ones without the option."""
+    about = f"all: TensorBoard lists every run; above 40 it opens with none selected (default: {otherwise})"
+    parser.add_argument("--events", choices=("all",), help=about)
+
+
 def only_printed(options: argparse.Namespace, config: object) -> bool:
     """Whether the config was only to be printed, which is then done; else check `--run-dir`.
 

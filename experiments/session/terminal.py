@@ -20,6 +20,7 @@ from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import Measurement
 from experiments.measuring.metrics import RowResult, excess_metrics, mean_excess, relation_metrics, row_results
 from experiments.run_directory.folders import quoted, run_folders
+from experiments.tracking.tracker import has_events
 from experiments.training.trainer import Progress, Record
 
 _PALE, _DARK = np.array([235, 241, 250]), np.array([8, 81, 156])
@@ -101,13 +102,16 @@ def report(
 
 def _print_places(config: Config, folder: Path, console: Console) -> None:
     """Print where everything lies."""
-    first, *_ = run_folders(folder, config.seed, config.seeds)
+    runs = run_folders(folder, config.seed, config.seeds)
     console.print(Text.assemble("\nThis run lies in  ", (quoted(folder), "bold")), soft_wrap=True)
     if config.track.images:
-        console.print(Text(f"Pictures          {quoted(first / 'attention.png')}"), soft_wrap=True)
+        console.print(Text(f"Pictures          {quoted(runs[0] / 'attention.png')}"), soft_wrap=True)
     console.print(
         Text.assemble("Watch it with     ", (f"tensorboard --logdir {quoted(folder.parent)}", "bold")), soft_wrap=True
     )
+    if (listed := sum(map(has_events, runs))) < len(runs):
+        shown = f"the overview and {listed} of {len(runs):,} runs; --events all lists every run"
+        console.print(Text(f"It lists          {shown}"), soft_wrap=True)
     if config.seeds > 1:  # hundreds of runs in one dashboard are a thicket
         console.print(Text(f"At a glance       tensorboard --logdir {quoted(folder / 'overview')}"), soft_wrap=True)
 

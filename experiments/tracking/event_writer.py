@@ -17,6 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import DATA_CLASS_TENSOR, Summary, SummaryMetadata
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.custom_scalar import metadata as custom_scalar_metadata
 from tensorboard.plugins.histogram import metadata as histogram_metadata
 from tensorboard.plugins.histogram.summary_v2 import histogram_pb
 from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
@@ -86,15 +88,39 @@ class EventWriter(AbstractContextManager["EventWriter"]):
         metadata = SummaryMetadata(plugin_data=data, data_class=DATA_CLASS_TENSOR)
         self._write_tensor(step, tag, metadata, make_tensor_proto(np.asarray(values, np.float32)))
 
-    def hparams(self, values: Mapping[str, bool | float | str], metrics: Sequence[str], trial: str) -> None:
-        """What a run was made with, and the scalars by which runs are compared; ended by `hparams_end`."""
+    def hparams(
+        self, values: Mapping[str, bool | float | str], metrics: Sequence[str], trial: str, first: Sequence[str] = ()
+    ) -> None:
+        """What a run was made with, and the scalars by which runs are compared; ended by `hparams_end`.
+
+        The columns of the values named in `first` come first: the dashboard opens with the first ones alone.
+        """
         kinds = {bool: api_pb2.DATA_TYPE_BOOL, float: api_pb2.DATA_TYPE_FLOAT64, str: api_pb2.DATA_TYPE_STRING}
         experiment = api_pb2.Experiment(
-            hparam_infos=[api_pb2.HParamInfo(name=name, type=kinds[type(value)]) for name, value in values.items()],
+            hparam_infos=[
+                api_pb2.HParamInfo(name=name, type=kinds[type(value)], differs=name in first)
+                for name, value in values.items()
+            ],
             metric_infos=[api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag)) for tag in metrics],
         )
         self._hparams_data(hparams_metadata.EXPERIMENT_TAG, experiment=experiment)
         self._write(0, summary=hparams_pb(dict(values), trial_id=trial))
+
+    def band_charts(self, title: str, charts: Mapping[str, tuple[str, str, str]]) -> None:
+        """Charts of the dashboard Custom Scalars: by its title each one's tags of the line, its lower and upper end."""
+        margins = {
+            name: layout_pb2.MarginChartContent.Series(value=value, lower=lower, upper=upper)
+            for name, (value, lower, upper) in charts.items()
+        }
+        shown = [
+            layout_pb2.Chart(title=name, margin=layout_pb2.MarginChartContent(series=[one]))
+            for name, one in margins.items()
+        ]
+        layout = layout_pb2.Layout(category=[layout_pb2.Category(title=title, chart=shown)])
+        metadata = custom_scalar_metadata.create_summary_metadata()
+        metadata.data_class = DATA_CLASS_TENSOR
+        content = make_tensor_proto(np.asarray(layout.SerializeToString(), dtype=object))
+        self._write_tensor(0, custom_scalar_metadata.CONFIG_SUMMARY_TAG, metadata, content)
 
     def hparams_end(self, success: bool) -> None:
         """Mark the run as ended in the hparams dashboard."""

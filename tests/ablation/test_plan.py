@@ -68,10 +68,6 @@ def test_every_combination_is_a_run_with_its_own_values():
     assert list(plan.values[one.number].items()) == [
         ("variant", "half"), *zip(varying, (3, False, 2.0, 0.5, 0.02, 5, 1), strict=True),
     ]  # fmt: skip
-    scales = {run.labels["variant"]: plan.hparams[run.number]["model.scale"] for run in plan.runs}
-    assert scales == {"standard": "inverse_sqrt", "none": "none", "half": "0.5", "normed": "inverse_sqrt"}
-    assert plan.hparams[one.number]["train.steps"] == 5.0
-    assert plan.hparams[one.number]["model.qk_norm"] is False
     roles = plan.roles
     assert (roles.variant, roles.tuned, roles.x) == ("variant", "train.learning_rate", "model.d_head")
     assert (roles.others, roles.baseline) == (("train.steps",), "standard")
