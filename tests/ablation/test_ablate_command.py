@@ -133,7 +133,7 @@ def test_the_report(run):
         assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert (folder / f"{name}.svg").read_text(encoding="utf-8").rstrip().endswith("</svg>")
     assert not re.search(r"\bnan\b|/tmp|/home", text)
-    assert "Fewer than 10 seeds" in text
+    assert "Fewer than 8 seeds" in text
     assert "With 2 seeds and 2 comparisons no corrected p-value can fall below 0.05." in text
     assert "A difference cannot be shown with 2 seeds." in text
     assert "differences at the best train.learning_rate, taken as given" in text
