@@ -10,7 +10,7 @@ from typing import Any
 
 from data.errors import InputError, require, suggestion
 from experiments.commands.options import OneLineParser
-from experiments.scale_check import FRAMEWORKS, LAYOUTS, scale_names
+from experiments.scale_check import DTYPES, FRAMEWORKS, LAYOUTS, SIGNATURES, scale_names
 
 _NAMES = "\n  ".join(scale_names(1))
 EPILOG = f"""\
@@ -18,11 +18,16 @@ examples:
   python -m experiments.check_scale my_model.attention:attend --d-head 128 --d-model 512
   python -m experiments.check_scale jax.nn:dot_product_attention --expect "1/sqrt(d_head)"
   python -m experiments.check_scale torch.nn.functional:scaled_dot_product_attention --layout BNTH
+  python -m experiments.check_scale my_kernel:attend --framework torch --dtype bfloat16 --device cuda
+  python -m experiments.check_scale my_llama:grouped_attention --heads 8 --key-heads 2
 
 names of factors (what stands in brackets may be left out):
   {_NAMES}
 
-exit codes: 0 measured (and as expected), 1 not as expected, 2 a mistake in what was given"""
+answers have the form: symptom -> likely cause -> remedy
+
+exit codes: 0 a softmax of q.k times a factor (and as expected), 1 not one, or not as expected, 2 a mistake in what was
+given, or a function that raises"""
 
 
 def scale_parser() -> OneLineParser:
@@ -38,12 +43,14 @@ def scale_parser() -> OneLineParser:
     parser.add_argument(
         "function",
         metavar="MODULE:FUNCTION",
-        help="a function of query, key and value, all of one shape, that returns an output of that shape (or a tuple "
-        "that starts with it); its module is looked for in this folder too",
+        help="a function of query, key and value (by place, or by these names in any order) that returns the output, "
+        "or a tuple, list, dict or dataclass with it; its module is looked for in this folder too",
     )
     add_number("--d-head", default=64, help="components of a head's query (default: 64)")
     add_number("--d-model", help="components of the model, for the names with it (default: names without it)")
     add_number("--heads", help="heads (default: d_model / d_head where that is whole, else 2 or 3)")
+    add_number("--key-heads", help="heads of keys and values, if fewer (default: as many; fewer are tried as well)")
+    add_number("--batch", help="items of the batch (default: 2 or 3)")
     add_number("--tokens", help="queries, and keys (default: 8, or the next number that makes no name ambiguous)")
     parser.add_argument(
         "--layout",
@@ -58,10 +65,24 @@ def scale_parser() -> OneLineParser:
         help="the arrays that the function gets; auto: the first kind that it takes, of those that its module imports "
         "(default: auto)",
     )
+    _add_kinds(parser)
     parser.add_argument(
         "--expect", metavar="NAME", help="a name below, or a number: the exit code is 1 if the factor is another one"
     )
     return parser
+
+
+def _add_kinds(parser: OneLineParser) -> None:
+    """The options of a function that takes one kind of arrays alone, or has another signature."""
+    parser.add_argument("--dtype", choices=DTYPES, help="type of the arrays (default: float32)")
+    parser.add_argument("--device", help="device of the arrays, such as cpu or cuda:0 (default: the framework's)")
+    parser.add_argument(
+        "--signature",
+        default="auto",
+        choices=SIGNATURES,
+        help="transformers: that of its AttentionInterface, (module, query, key, value, attention_mask, scaling=...), "
+        "with BNTH in and BTNH out; auto: that if the first argument is called module (default: auto)",
+    )
 
 
 def load_function(path: str) -> Callable[..., Any]:
