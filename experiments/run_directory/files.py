@@ -66,7 +66,7 @@ def cannot_write(folder: Path, error: OSError, kept: str = "") -> InputError:
     if place and isinstance(error, IsADirectoryError | NotADirectoryError):  # something stands in a file's place
         return InputError(f"{place}: cannot be written to ({reason}); move what is there away{end}")
     if error.errno == errno.ENOENT and kept and not (folder / "config.yaml").exists():
-        return InputError(f"{folder}: was removed while it was written to; nothing of it is kept, start a new run")
+        return InputError(f"{folder}: was removed while it was written to; start a new run")
     return InputError(f"{folder}: cannot be written to ({reason}); {remedy(error)}{end}")
 
 

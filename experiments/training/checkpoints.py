@@ -145,14 +145,16 @@ class Checkpoints:
 
 @contextmanager
 def _system_errors() -> Iterator[None]:
-    """Turn a ValueError of tensorstore, whose text holds the number of a system error, into that OSError."""
+    """Turn a ValueError of tensorstore, whose text holds a system error's number or kind, into that OSError."""
     try:
         yield
     except ValueError as error:
         code = re.search(r"os_error_code='(\d+)'", str(error))
-        if code is None:
+        if code is None and "tensorstore" not in str(error):
             raise
-        raise OSError(int(code[1]), os.strerror(int(code[1]))) from None
+        missing = errno.ENOENT if str(error).startswith("NOT_FOUND") else errno.EIO
+        number = int(code[1]) if code else missing
+        raise OSError(number, os.strerror(number)) from None
 
 
 def _without_closed_loops(about: "sys.UnraisableHookArgs") -> None:

@@ -36,29 +36,21 @@ def memory_limit() -> int | None:
     return min((limit for limit in limits if limit > 0), default=None)
 
 
-def check_memory(parameters: Iterable[jax.ShapeDtypeStruct], rows: int, width: int, runs: int) -> None:
-    """Refuse a training that cannot fit into memory, before anything is made or compiled.
-
-    The estimate is a lower bound: the state of all runs, and the largest array of one batch, forwards and backwards.
+def check_memory(parameters: Iterable[jax.ShapeDtypeStruct]) -> None:
+    """Refuse a training whose parameters and optimiser alone cannot fit into memory, before the most is compiled.
 
     Args:
       parameters: the shapes of all runs' parameters, stacked.
-      rows: sequences in a batch.
-      width: numbers that the widest layer holds for a sequence.
-      runs: how many are trained at once, on an accelerator all, on a CPU one a device.
 
     Raises:
-      InputError: with what is needed, what there is, and which values to lower.
+      InputError: with what is needed at least, what there is, and which values to lower.
     """
     limit = _device_memory() or memory_limit()
-    state = _COPIES * sum(shape.size * shape.dtype.itemsize for shape in parameters)
-    batch = 2 * 4 * rows * width * runs
-    needed = state + batch
+    needed = _COPIES * sum(shape.size * shape.dtype.itemsize for shape in parameters)
     require(
         limit is None or needed <= limit,
-        f"memory: this training needs {needed / 2**30:,.1f} GiB at least (parameters and optimiser"
-        f" {state / 2**30:,.1f}, a batch {batch / 2**30:,.1f}), and there are {(limit or 0) / 2**30:,.1f}; lower"
-        + (" model.d_model, model.d_mlp or seeds" if state > batch else " train.batch, model.d_model or model.d_mlp"),
+        f"memory: this training needs {needed / 2**30:,.1f} GiB at least, for parameters and optimiser, and there are"
+        f" {(limit or 0) / 2**30:,.1f}; lower model.d_model, model.d_mlp or seeds, or train on a larger machine",
     )
 
 
