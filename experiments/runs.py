@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from catmat_command import as_called
 from data.errors import is_file, is_folder, require
 from experiments.commands.console import say
 from experiments.commands.options import OneLineParser
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     runs = [load_row(folder) for folder in folders_in(root, "--root") if is_file(folder / "config.yaml")]
     console = Console(highlight=False)
     if not runs:
-        say(console, f"no runs in {root}; python -m experiments.train --config toy.yaml makes one")
+        say(console, as_called(f"no runs in {root}; python -m experiments.train --config toy.yaml makes one"))
         return 0
     keys = {"name": lambda row: row.run, "excess": lambda row: row.metrics.get("excess", np.inf),
             "age": lambda row: row.age}  # fmt: skip

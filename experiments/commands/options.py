@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from catmat_command import as_called
 from data.errors import InputError, suggestion
 from experiments.config.loader import to_yaml
 from experiments.config.schema import RENAMED, Config, config_fields
@@ -16,7 +17,10 @@ class OneLineParser(argparse.ArgumentParser):
     """A parser whose errors are one line with a remedy, not a page of usage."""
 
     def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; see {self.prog} --help")
+        raise InputError(as_called(f"{message}; see {self.prog} --help"))
+
+    def format_help(self) -> str:
+        return as_called(super().format_help())
 
 
 def config_parser(

@@ -5,9 +5,13 @@ import functools
 import importlib
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, Self
 
+from catmat_command import PACKAGES, ROOT
 from data.errors import InputError, require, suggestion
 from experiments.commands.options import OneLineParser
 from experiments.scale_check import DTYPES, FRAMEWORKS, LAYOUTS, SIGNATURES, scale_names
@@ -96,18 +100,83 @@ def load_function(path: str) -> Callable[..., Any]:
     require(valid, f"{path}: must be MODULE:FUNCTION, such as my_model.attention:attend")
     if str(Path.cwd()) not in sys.path and "" not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
-    try:
-        found: Any = importlib.import_module(module_name)
-        for name in names.split("."):
-            if not hasattr(found, name):  # also triggers imports that a module delays
-                known = [n for n in dir(found) if n[0] != "_"]
-                raise InputError(f"{path}: there is no {name}{suggestion(name, known)}")
-            found = getattr(found, name)
-    except InputError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise InputError(
-            f"{path}: importing {module_name} raised {type(error).__name__}: {' '.join(str(error).split())}"
-        ) from error
+    theirs = TheirPackages()
+    with theirs:
+        try:
+            found: Any = importlib.import_module(module_name)
+            for name in names.split("."):
+                if not hasattr(found, name):  # also triggers imports that a module delays
+                    known = [n for n in dir(found) if n[0] != "_"]
+                    raise InputError(f"{path}: there is no {name}{suggestion(name, known)}")
+                found = getattr(found, name)
+        except InputError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise InputError(
+                f"{path}: importing {module_name} raised {type(error).__name__}: {' '.join(str(error).split())}"
+            ) from error
     require(callable(found), f"{path}: must be a function, not {type(found).__name__}")
-    return found
+    return theirs.within(found)
+
+
+class TheirPackages(AbstractContextManager["TheirPackages"]):
+    """Within it, the user's own packages `model`, `data` and so on are imported, where there are any, not catmat's."""
+
+    def __init__(self) -> None:
+        self._names = [name for name in PACKAGES if _is_theirs(name)]
+        self._modules: dict[str, ModuleType] = {}
+        """Those of the other side: within it catmat's, else the user's."""
+        self._depth = 0
+        self._finders = sys.meta_path[:]
+
+    def __enter__(self) -> Self:
+        self._depth += 1
+        if self._depth == 1 and self._names:
+            self._exchange()
+            self._finders, sys.meta_path[:] = sys.meta_path[:], [self, *sys.meta_path]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._depth -= 1
+        if self._depth == 0 and self._names:
+            self._exchange()
+            sys.meta_path[:] = self._finders
+
+    def find_spec(self, name: str, path: object = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """Finds the user's packages, as `importlib.abc.MetaPathFinder` has it, before anything else is asked."""
+        return _their_spec(name, target) if path is None and name in self._names else None
+
+    def within(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, which finds its own packages also in what it imports when it is called."""
+        if not self._names:
+            return function
+
+        @functools.wraps(function)
+        def called(*arguments: Any, **named: Any) -> Any:
+            with self:
+                return function(*arguments, **named)
+
+        return called
+
+    def _exchange(self) -> None:
+        there = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in self._names}
+        for name in there:
+            del sys.modules[name]
+        sys.modules.update(self._modules)
+        self._modules = there
+
+
+def _is_theirs(name: str) -> bool:
+    """Whether the path leads to another package or module than catmat's; a folder without Python in it is neither."""
+    spec = _their_spec(name)
+    if spec is None:
+        return False
+    if spec.origin is not None:
+        return Path(spec.origin).resolve() != ROOT / name / "__init__.py"
+    places = [Path(place) for place in spec.submodule_search_locations or ()]
+    return any(next(place.glob(files), None) for place in places for files in ("*.py", "*/*.py"))
+
+
+def _their_spec(name: str, target: ModuleType | None = None) -> ModuleSpec | None:
+    """Where a package or module lies that is not catmat's: a folder `model` counts, which Python would pass over."""
+    return PathFinder.find_spec(name, [place or "." for place in sys.path if Path(place).resolve() != ROOT], target)

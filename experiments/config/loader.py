@@ -4,7 +4,6 @@ A config file holds values only, nested as the dataclasses are; what it leaves o
 """
 
 import dataclasses
-import importlib.resources
 import typing
 from collections.abc import Mapping
 from pathlib import Path
@@ -89,7 +88,7 @@ def command_of(schema: type) -> str:
 
 def _shipped() -> dict[str, Path]:
     """The files in `configs/` by their names, in order."""
-    folder = Path(str(importlib.resources.files("configs")))
+    folder = Path(__file__).parents[2] / "configs"
     return {path.name: path for path in sorted(folder.glob("*.yaml"))}
 
 

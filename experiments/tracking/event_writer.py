@@ -3,7 +3,9 @@
 Tags never contain a word of a user; words stand in pictures and texts.
 """
 
+import contextlib
 import os
+import re
 import socket
 import struct
 import time
@@ -13,6 +15,7 @@ from pathlib import Path
 
 import google_crc32c
 import numpy as np
+from google.protobuf.message import DecodeError
 from numpy.typing import ArrayLike, NDArray
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import DATA_CLASS_TENSOR, Summary, SummaryMetadata
@@ -32,19 +35,28 @@ from tensorboard.util.tensor_util import make_tensor_proto
 PLUGIN = "catmat"
 """Name under which the attention tensors are found."""
 
+_NAME = "events.out.tfevents."
+_NUMBER = re.compile(r"events\.out\.tfevents\.(\d{1,16})\.")
+
 
 class EventWriter(AbstractContextManager["EventWriter"]):
     """Writes one run's events; use it in a `with`, so that nothing is lost on any way out."""
 
-    def __init__(self, folder: Path, first: int = 0) -> None:
-        """Open a new event file in `folder` (made if need be); it supersedes earlier ones from step `first` on."""
+    def __init__(self, folder: Path, first: int | None = None) -> None:
+        """Open a new event file in `folder` (made if need be); earlier ones are cut at step `first`, if given."""
         folder.mkdir(parents=True, exist_ok=True)
+        earlier = sorted(folder.glob(f"{_NAME}*"))
+        for path in earlier if first is not None else ():
+            _cut(path, first or 0)
+        # Readers take files by name. A clock that went back must not put this one before those that it continues.
+        last = max((int(found[1]) for path in earlier if (found := _NUMBER.match(path.name))), default=0)
+        number = max(time.time_ns() // 1_000, last + 1)
         # TensorBoard's own EventFileWriter writes in a thread, whose errors (a full disk) nobody can catch.
-        name = f"events.out.tfevents.{time.time_ns() // 1_000:016d}.{socket.gethostname()}.{os.getpid()}"
+        name = f"{_NAME}{number:016d}.{socket.gethostname()}.{os.getpid()}"
         self._file = (folder / name).open("xb")
         self._write(0, file_version="brain.Event:2")
         # Without this mark TensorBoard shows steps twice after a run went on from an earlier step.
-        self._write(first, session_log=SessionLog(status=SessionLog.START))
+        self._write(first or 0, session_log=SessionLog(status=SessionLog.START))
         self._described: set[str] = set()
 
     def __exit__(self, *_: object) -> None:
@@ -156,3 +168,24 @@ def _checksum(data: bytes) -> bytes:
     """The masked CRC-32C of TFRecord files."""
     crc = google_crc32c.value(data)
     return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
+
+
+def _cut(path: Path, first: int) -> None:
+    """Drop the records of a file from step `first` on: readers that know no marks would show these steps twice."""
+    content = path.read_bytes() if path.is_file() else b""
+    kept, at = [], 0
+    with contextlib.suppress(DecodeError, struct.error):  # the rest is half written, or damaged
+        while at < len(content):
+            end = at + 16 + struct.unpack("<Q", content[at : at + 8])[0]
+            if end > len(content):
+                break
+            if Event.FromString(content[at + 12 : end - 4]).step < first:
+                kept.append(content[at:end])
+            at = end
+    shorter = b"".join(kept)
+    if content and not shorter:
+        path.unlink()
+    elif shorter != content:
+        part = path.with_name("cut.part")  # a name that TensorBoard does not read
+        part.write_bytes(shorter)
+        part.replace(path)
