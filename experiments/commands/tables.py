@@ -1,6 +1,6 @@
 """Tables on the terminal that are whole whatever its width: one that is too wide is shown in blocks of its columns.
 
-    print_table(console, [Heading("run", names), Heading("excess", numbers, "right")])
+    print_table(console, [TableColumn(Text("run"), names), TableColumn(Text("excess"), numbers, "right")])
 
 Each block begins with the first column. Where the output is no terminal (a file, a pipe, a notebook, which scrolls),
 the table has its full width.
@@ -16,12 +16,12 @@ from rich.segment import SegmentLines
 from rich.table import Column, Table
 from rich.text import Text
 
+from experiments.commands.console import NARROWEST
+
 _ISOLATE, _END = "\u2068", "\u2069"
 """Around a word that is written from right to left, as in `words`."""
 CONTINUED = "..."
 """The heading of the first column in every block after the first."""
-_NARROWEST = 20
-"""Columns of the narrowest terminal that is wrapped for; a narrower one wraps by itself."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def print_table(console: Console, columns: Sequence[TableColumn], gap: int = 2) 
       columns: the first is repeated in every block.
       gap: spaces between two columns.
     """
-    room = max(console.width, _NARROWEST) if console.is_terminal else _full(columns, gap)
+    room = max(console.width, NARROWEST) if console.is_terminal else _full(columns, gap)
     options = console.options.update(width=room)
     for number, block in enumerate(_blocks(columns, room, gap)):
         if number and not any(column.heading.plain for column in columns):
@@ -71,8 +71,7 @@ def _full(columns: Sequence[TableColumn], gap: int) -> int:
 def _blocks(columns: Sequence[TableColumn], room: int, gap: int) -> list[list[tuple[TableColumn, int]]]:
     """The columns of each block with their widths, `room` in sum at most."""
     first, *rest = columns
-    whole = _full(columns, gap) <= room
-    key = first.width if whole else min(first.width, max(room // 2, room - _NARROWEST) - gap)
+    key = first.width if _full(columns, gap) <= room else min(first.width, room // 2)
     most = room - key - gap
     groups: list[list[TableColumn]] = []
     for column in rest:
