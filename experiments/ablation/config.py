@@ -12,7 +12,6 @@ predictions:
   - {of: qk_norm, over: standard, at: 64, at_most: 2}
 """
 
-import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -111,7 +110,7 @@ def load_ablation(name: str | None, overrides: dict[str, str], axes: Sequence[st
       InputError: no such file, or a wrong value, with file and line, or the option.
     """
     config = load_as(AblationConfig, name, overrides)
-    changed = replace(config, grid=functools.reduce(Grid.changed, axes, config.grid))
+    changed = replace(config, grid=config.grid.with_axes(axes))
     return without_unmeasured(changed) if axes else changed  # the predictions are about the file's own grid
 
 

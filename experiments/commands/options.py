@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import itertools
+import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -16,7 +17,25 @@ class OneLineParser(argparse.ArgumentParser):
     """A parser whose errors are one line with a remedy, not a page of usage."""
 
     def error(self, message: str) -> NoReturn:
+        if message.endswith("expected one argument"):
+            message += " (one that begins with - is written after =, as in --run-dir=-x)"
         raise InputError(f"{message}; see {self.prog} --help")
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """As argparse does it, but an empty argument is refused: it was meant to be something, such as `$FOLDER`.
+
+        Raises:
+          InputError: there is one, or another mistake.
+        """
+        arguments = sys.argv[1:] if args is None else list(args)
+        for before, argument in zip(["", *arguments], arguments, strict=False):
+            option, equals, value = argument.partition("=") if argument.startswith("--") else (before, "=", argument)
+            named = option if option.startswith("-") else "an argument"
+            if equals and not value.strip():
+                raise InputError(f"{named}: is empty (a variable of the shell that is not set?); write it out")
+        return super().parse_known_args(arguments, namespace)
 
 
 def config_parser(

@@ -49,10 +49,25 @@ OPTIONS = [
     (["--run-dir", "full"], "--run-dir full", ["empty", "new"]),
     (["--run-dir", "own.yaml"], "--run-dir own.yaml", ["file", "new"]),
     (["--resume", "full", "--run-dir", "new"], "--run-dir", ["leave out"]),
+    (["--config", ""], "--config", ["empty", "shell"]),
+    (["--config="], "--config", ["empty", "shell"]),
+    (["--run-dir", " "], "--run-dir", ["empty", "shell"]),
+    (["--resume", ""], "--resume", ["empty", "shell"]),
+    (["--run-dir", "-x"], "argument --run-dir", ["--run-dir=-x", "--help"]),
+    (["--train.steps", "1e18"], "--train.steps", ["1", "10000000", "1000000000000000000"]),
+    (["--train.steps", "1e300"], "--train.steps", ["whole", "1e+300"]),
+    (["--train.learning_rate", "nan"], "--train.learning_rate", ["finite", "nan"]),
+    (["--train.learning_rate=-.inf"], "--train.learning_rate", ["-inf"]),
+    (["--probes", "[a,"], "--probes: [a,:", ["brackets", "[a, b]"]),
+    (["--probes", "[a],[b]"], "--probes: [a],[b]:", ["brackets", "[a, b]"]),
+    (["--config", "tab.yaml"], "tab.yaml:3", ["tab", "spaces"]),
+    (["--config", "pipe"], "pipe", ["device", "config file"]),
 ]
 WORLDS = [
     (["--world", "englisch"], "world 'englisch'", ["english"]),
-    (["--world", "full"], "world 'full'", []),
+    (["--world", "full"], "world 'full'", ["folder", "file"]),
+    (["--world", "pipe"], "world 'pipe'", ["device", "world file"]),
+    (["--world", "empty.yaml"], "empty.yaml:1", ["empty"]),
     (["--world", "wrong.yaml"], "wrong.yaml:2", []),
     (["--probes", "[the cta sat on the mat .]"], "probes", ["cta", "cat"]),
     (["--probes", "[cat the sat .]"], "probes", ["english", "cat the sat .", CAT]),
@@ -101,6 +116,9 @@ def answers(tmp_path_factory):
     for name, wrong in (("typo", "the dog slpet"), ("form", "dog the slept")):
         text = english.replace("the dog slept on the roof while", f"{wrong} on the roof while")
         (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    (folder / "tab.yaml").write_text("seed: 3\nmodel:\n\td_head: 4\n")
+    (folder / "empty.yaml").touch()
+    os.mkfifo(folder / "pipe")
     before = contents(folder)
     calls = [HELP, PRINT, PRINT_OWN, OWN, *(arguments for arguments, *_ in MISTAKES), DEVICES]
     done = subprocess.run(
