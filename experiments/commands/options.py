@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import itertools
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -38,17 +39,28 @@ class OneLineParser(argparse.ArgumentParser):
         return super().parse_known_args(arguments, namespace)
 
 
+class ProseHelp(argparse.RawDescriptionHelpFormatter):
+    """Help whose prose is wrapped to the terminal, and whose examples stay lines that can be copied."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        paragraphs = text.split("\n\n")
+        return "\n\n".join(
+            part if "\n " in part else textwrap.fill(part, width, initial_indent=indent) for part in paragraphs
+        )
+
+
 def config_parser(
     prog: str, description: str, epilog: str = "", schema: type = Config, default: str = "toy.yaml"
 ) -> OneLineParser:
     """A parser with `--config` and one option for every value of the config, a dataclass `schema`."""
     parser = OneLineParser(
         prog=prog,
+        usage="%(prog)s [options]",  # argparse would fill a page with the names that follow below it
         description=f"{description}\n\nA value given here replaces that of the config file; a value that neither gives"
         " has the default shown.",
         epilog=epilog,
         allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=ProseHelp,
     )
     parser.add_argument(
         "--config",

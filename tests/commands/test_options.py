@@ -14,8 +14,10 @@ import pytest
 from refusals import assert_refused
 
 from data.yaml_file import parse_yaml
+from experiments.commands.options import config_parser
 from experiments.config.loader import load_config, make_as
 from experiments.config.schema import Config, TrainConfig, config_fields
+from experiments.train import EPILOG
 from model.config import ModelConfig
 
 ROOT = Path(__file__).parents[2]
@@ -162,6 +164,19 @@ def test_help_lists_every_value_with_its_meaning_and_default(answers):
         assert any(line.startswith(option) for line in lines), option
     assert "exit codes: 0 finished, 2 a mistake in what was given, 3 diverged, 130 interrupted" in text
     assert "python -m experiments.train --config toy.yaml" in lines
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_help_is_wrapped_to_the_terminal_but_for_lines_to_copy(monkeypatch, width):
+    parser = config_parser("python -m experiments.train", "What it does, at length. " * 5, EPILOG)
+    monkeypatch.setenv("COLUMNS", "1000")
+    words = parser.format_help().split()
+    monkeypatch.setenv("COLUMNS", str(width))
+    text = parser.format_help()
+    assert text.split() == words
+    copied = [line for line in EPILOG.splitlines() if line.startswith("  python")]
+    assert copied == [line for line in text.splitlines() if line.startswith("  python")]
+    assert all(len(line) <= width for line in text.splitlines()[1:] if line not in copied)  # the first is the usage
 
 
 def test_the_printed_config_reads_back(answers):
