@@ -25,6 +25,8 @@ from experiments.training.trainer import Progress, Record
 
 _PALE, _DARK = np.array([235, 241, 250]), np.array([8, 81, 156])
 """Background of a weight of 0 and of 1, as in the pictures."""
+_LEAST_BAR = 72
+"""Columns in which the last record stands beside the progress; a narrower terminal gets steps, speed and time alone."""
 _LEAST_NOTE = 13
 """Columns that a note beside a figure needs to be readable."""
 
@@ -55,9 +57,9 @@ class TrainingBar:
         measured = TextColumn("{task.description}", table_column=Column(no_wrap=True))
         count, left = TextColumn("{task.completed:,}/{task.total:,}"), TimeRemainingColumn(compact=True)
         self._experiment, self._measured = experiment, {"record": "", "speed": ""}
-        self._bar = RichProgress(
-            BarColumn(24), count, measured, left, console=console, disable=not console.is_terminal, transient=True
-        )
+        self._narrow = console.width < _LEAST_BAR
+        columns = (count, measured, left) if self._narrow else (BarColumn(24), count, measured, left)
+        self._bar = RichProgress(*columns, console=console, disable=not console.is_terminal, transient=True)
         self._task = self._bar.add_task("compiling", total=experiment.config.train.steps, completed=start)
         stack.enter_context(self._bar)
 
@@ -79,7 +81,8 @@ class TrainingBar:
 
     def _show(self, step: int | None, part: str, text: str) -> None:
         self._measured[part] = text
-        shown = "  ".join(filter(None, self._measured.values()))
+        parts = [self._measured["speed"]] if self._narrow else self._measured.values()
+        shown = "  ".join(filter(None, parts)) or "compiling"
         self._bar.update(self._task, completed=step, description=shown, refresh=True)
 
 
