@@ -5,6 +5,8 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from data.characters import is_visible
+
 MAX_MESSAGE = 1_000
 
 
@@ -39,8 +41,16 @@ def reporting_os_errors(problem: str, remedy: str) -> Iterator[None]:
 
 
 def printable(text: str) -> str:
-    """`text` in which control, bidirectional and other invisible characters are written as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
+    """`text` in which control, bidirectional and other invisible characters are written as escapes.
+
+    Joiners stay where the spelling of a word has them, see `data.characters`.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        c if is_visible(text, i) else c.encode("unicode_escape", "backslashreplace").decode()
+        for i, c in enumerate(text)
+    )
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ from data.errors import is_file, is_folder, require
 from experiments.commands.console import say
 from experiments.commands.options import OneLineParser
 from experiments.commands.process import run_command
-from experiments.replay.run_table import load_row, run_table
+from experiments.replay.run_table import load_row, print_runs
 from experiments.run_directory.folders import ROOT, folders_in
 
 
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     keys = {"name": lambda row: row.run, "excess": lambda row: row.metrics.get("excess", np.inf),
             "age": lambda row: row.age}  # fmt: skip
-    console.print(run_table(sorted(runs, key=keys[options.sort])))
+    print_runs(sorted(runs, key=keys[options.sort]), console)
     return 0
 
 

@@ -12,7 +12,6 @@ predictions:
   - {of: qk_norm, over: standard, at: 64, at_most: 2}
 """
 
-import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -120,9 +119,9 @@ def load_ablation(name: str | None, overrides: dict[str, str], axes: Sequence[st
       InputError: no such file, or a wrong value, with file and line, or the option.
     """
     config = load_as(AblationConfig, name, overrides)
-    changed = replace(config, grid=functools.reduce(Grid.changed, axes, config.grid))
     if not axes:
         return config
+    changed = replace(config, grid=config.grid.with_axes(axes))
     names = tuple(dict.fromkeys(axis.partition("=")[0] for axis in axes))
     title = (
         config.title if "title" in overrides else f"An ablation of {', '.join(axis.name for axis in changed.grid.axes)}"

@@ -129,8 +129,15 @@ def resume_command(folder: Path, command: str = "train") -> str:
 
 
 def quoted(path: Path) -> str:
-    """A path as it is shown, to be copied into a command."""
-    return shlex.quote(printable(str(path)))
+    """A path as a command line takes it, never for an option.
+
+    What a terminal would act on is escaped in quotes of bash and zsh, $'...'.
+    """
+    text = f"./{path}" if str(path).startswith("-") else str(path)
+    if (shown := printable(text)) == text:
+        return shlex.quote(text)
+    shown = printable(text.replace("\\", "\\\\").replace("'", "\\'"))
+    return f"$'{shown}'"
 
 
 def newest_run(root: Path = ROOT, command: str = "train") -> Path:

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from data.world import load_world
-from experiments.commands.console import say
+from experiments.commands.console import say, say_prose
 from experiments.config.loader import to_yaml
 from experiments.reports.report import Report
 from experiments.run_directory.files import write_text, writing
@@ -139,15 +139,15 @@ class StudyCommand(Generic[Found]):
     def _print(self, console: Console, folder: Path, claims: list[Claim], began: float) -> int:
         """Print the verdict on every prediction, and the claims that it rests on; gives the exit code."""
         console.print()
-        say(console, f"{len(claims)} statements: {counted(claims)}")
+        say_prose(console, f"{len(claims)} statements: {counted(claims)}")
         by_subject = grouped(claims)
         width = max(map(len, by_subject))
         for name, own in by_subject.items():
-            say(console, f"  {name:{width}} {overall(own)}")
+            say_prose(console, f"  {name:{width}} {overall(own)}")
             for one in own:
                 if self.print_confirmed or one.verdict != "confirmed":
                     found = f"predicted {one.predicted}, measured {one.found}: {one.verdict}"
-                    say(console, f"    {one.statement}: {found}", "dim" if one.verdict == "confirmed" else "")
+                    say_prose(console, f"    {one.statement}: {found}", "dim" if one.verdict == "confirmed" else "")
         console.print()
         say(console, f"{time.perf_counter() - began:.0f} s. The report is in  {folder / 'report.md'}")
         return 0

@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import pkgutil
+import subprocess
 import threading
 import zipfile
 from pathlib import Path
@@ -18,9 +19,23 @@ from data.errors import printable
 from experiments.gradient_study.config import GradientConfig
 from experiments.paper_results.config import PapersConfig
 from experiments.run_directory.files import cannot_write, read_npz, write_npz, write_summary, write_text, writing
-from experiments.run_directory.folders import make_run_directory, run_lock
+from experiments.run_directory.folders import make_run_directory, resume_command, run_lock
 from experiments.run_directory.saved_run import load_run
 from experiments.session.resume import resumed_config
+
+
+@pytest.mark.parametrize("name", ["-x", "a b", "a\nb", "it's\x1b", "a\\\n'", "gro\u00dfe", "\u202ea", "$HOME", "\x7f"])
+def test_a_command_that_is_shown_can_be_pasted(name):
+    """As a shell reads it; nothing of it moves a terminal's cursor."""
+    shown = resume_command(Path(name))
+    assert shown.isprintable()
+    *words, given = subprocess.run(
+        ["bash", "-c", f"printf '%s\\0' {shown}"], env={"LC_ALL": "C.UTF-8", "PATH": os.defpath},
+        capture_output=True, check=True,
+    ).stdout.decode().split("\0")[:-1]  # fmt: skip
+    assert words == ["python", "-m", "experiments.train", "--resume"]
+    assert Path(given) == Path(name)
+    assert not given.startswith("-")
 
 
 def test_folders_are_numbered(tmp_path):
