@@ -21,8 +21,13 @@ def is_visible(text: str, i: int) -> bool:
 
 
 def invisible_character(text: str) -> str:
-    """The first character that cannot be shown, as `U+202E RIGHT-TO-LEFT OVERRIDE`; "" if all can."""
-    return next((named(c) for i, c in enumerate(text) if not is_visible(text, i)), "")
+    """The first character that cannot be shown; "" if all can."""
+    return next((c for i, c in enumerate(text) if not is_visible(text, i)), "")
+
+
+def can_end(text: str, end: int) -> bool:
+    """Whether `text` may be cut before character `end`: not before an accent, nor at a joiner."""
+    return not (text[end - 1] in JOINERS or text[end] in JOINERS or unicodedata.category(text[end])[0] == "M")
 
 
 def named(character: str) -> str:

@@ -19,6 +19,7 @@ from experiments.config.schema import Config
 from experiments.measuring.experiment import Experiment, MakeTrainer, prepare
 from experiments.measuring.measurement import EvaluationData, Measurement
 from experiments.measuring.metrics import mean_excess
+from experiments.pictures.missing_fonts import missing_fonts
 from experiments.run_directory.files import cannot_write, write_text
 from experiments.run_directory.folders import make_run_directory, resume_command, run_lock
 from experiments.session.resume import find_resume_point
@@ -107,8 +108,9 @@ class _Session:
                 if resumed:  # by one process, see `resume`
                     found, damaged = checkpoints.restore(self._trainer.empty_states())
                     point, said = find_resume_point(self._experiment, self._trainer, self._folder, found, damaged)
-                for line in said:
-                    say(self._console, line)
+                for line in [*said, self._boxes()]:
+                    if line:
+                        say(self._console, line)
                 if isinstance(point, int):
                     return point
                 write_text(self._folder / "config.yaml", to_yaml(self._experiment.config))
@@ -116,6 +118,13 @@ class _Session:
         except OSError as error:
             kept = f"what was recorded up to step {self._recorded_until:,} is kept" if self._recorded_until >= 0 else ""
             raise cannot_write(self._folder, error, kept) from None
+
+    def _boxes(self) -> str:
+        """What the pictures of this training cannot show, see `missing_fonts`."""
+        if not self._experiment.config.track.images:
+            return ""
+        tokens = [token for tokens, _ in self._experiment.sentences for token in tokens]
+        return missing_fonts(self._experiment.world.vocabulary.decode(tokens))
 
     def _train(self, point: ResumePoint, checkpoints: "Checkpoints") -> int:
         """Train from `point` on, and write everything; gives the exit code."""
