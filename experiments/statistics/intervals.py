@@ -237,8 +237,8 @@ def crossing_range(x: ArrayLike, log_ratio: Floats) -> Floats:
     A straight line between the two sizes around the crossing errs by the curvature, which seeds do not show: between
     sizes a factor of 4 apart it gave 29 where more sizes gave 37. So the curve is taken for the parabola through these
     two sizes and the next smaller one, and for that through them and the next larger one (both in log x); what they
-    differ by is what interpolation may be wrong by. Where one of the neighbours is missing, the straight line stands in
-    for it; without either, all that is known is the two sizes.
+    differ by is what interpolation may be wrong by. Where one of the neighbours is missing, all that is known is the two
+    sizes.
     """
     at, last = np.log(x), len(log_ratio) - 1
     falls = (log_ratio[1:] < 0) & (log_ratio[:-1] >= 0)
@@ -258,6 +258,6 @@ def crossing_range(x: ArrayLike, log_ratio: Floats) -> Floats:
         bend = off_line / np.where(known, (other - left) * (other - right), 1.0) * (right - left) ** 2
         linear = below - above - bend
         shares.append(2 * above / (np.sqrt(linear**2 - 4 * bend * above) - linear))
-    alone = last == 1
-    ends = np.stack([np.zeros_like(left), np.ones_like(left)]) if alone else np.sort(np.stack(shares), axis=0)
+    inside = (first > 0) & (first + 2 <= last)
+    ends = np.where(inside, np.sort(np.stack(shares), axis=0), np.stack([np.zeros_like(left), np.ones_like(left)]))
     return np.where(found, np.exp(left + ends * (right - left)), np.nan)
