@@ -237,8 +237,7 @@ def crossing_range(x: ArrayLike, log_ratio: Floats) -> Floats:
     A straight line between the two sizes around the crossing errs by the curvature, which seeds do not show: between
     sizes a factor of 4 apart it gave 29 where more sizes gave 37. So the curve is taken for the parabola through these
     two sizes and the next smaller one, and for that through them and the next larger one (both in log x); what they
-    differ by is what interpolation may be wrong by. Where one of the neighbours is missing, all that is known is the two
-    sizes.
+    differ by is what interpolation may be wrong by. Where a neighbour is missing, all that is known is the two sizes.
     """
     at, last = np.log(x), len(log_ratio) - 1
     falls = (log_ratio[1:] < 0) & (log_ratio[:-1] >= 0)
