@@ -79,6 +79,9 @@ def parse_yaml(text: str, name: str, loader: Any = LOADER) -> Document:
     except yaml.MarkedYAMLError as error:
         line = 1 if error.problem_mark is None else error.problem_mark.line + 1
         since = "" if error.context_mark is None else f" since line {error.context_mark.line + 1}"
+        start = text.split("\n")[line - 1 : line]
+        if start and "\t" in start[0][: len(start[0]) - len(start[0].lstrip())]:
+            raise InputError(f"{name}:{line}: a tab indents this line; indent with spaces") from None
         problem = f"{error.problem or error.context}; check brackets, quotes and indentation{since}"
         raise InputError(f"{name}:{line}: not valid YAML: {problem}") from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # the last two: PyYAML without its C library
@@ -168,6 +171,7 @@ class Reader:
 
     def mapping(self, allowed: Iterable[str] | None = None, required: Iterable[str] = ()) -> dict[str, "Reader"]:
         """The entries of a mapping; `allowed` (if given) and `required` are its keys."""
+        self.require(self.path or self.value is not None, "the file is empty; write keys and values, or name another")
         self.require(isinstance(self.value, dict), f"must be a mapping (key: value), not {kind(self.value)}")
         entries = {key: Reader(self.document, (*self.path, key), value) for key, value in self.value.items()}
         known = entries.keys() if allowed is None else {*allowed, *required}

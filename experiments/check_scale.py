@@ -30,15 +30,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.d_model,
             options.layout,
             heads=options.heads,
+            key_heads=options.key_heads,
             tokens=options.tokens,
+            batch=options.batch,
             framework=options.framework,
+            dtype=options.dtype,
+            device=options.device,
+            signature=options.signature,
         )
-    lines = [report.verdict]
+    lines = report.verdict.replace(" -> ", "\n  -> ").splitlines()
     if not math.isnan(report.scale):
         lines.append(
             f"factor {report.scale:.6g}, the same at all magnitudes within a relative error of {report.error:.1g}"
         )
-    met = expected is None or report.applies(expected)
+    lines += report.remarks
+    met = report.softmax if expected is None else report.applies(expected, _last_digit(options.expect))
     if expected is not None:
         lines.append(f"{'as' if met else 'NOT as'} expected: {options.expect}")
     print("\n".join(lines))  # noqa: T201
@@ -50,6 +56,15 @@ def _number_or_name(text: str) -> float | str:
         return float(text)
     except ValueError:
         return text
+
+
+def _last_digit(text: str) -> float:
+    """Half a unit of the last digit of a number as it is written: 0.0005 for 0.125."""
+    digits, _, exponent = text.lower().partition("e")
+    try:
+        return 0.5 * 10.0 ** (int(exponent or 0) - len(digits.partition(".")[2]))
+    except ValueError:
+        return 0.0
 
 
 @contextmanager

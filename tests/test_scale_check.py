@@ -143,7 +143,7 @@ def test_a_factor_without_a_name_gets_none(factor):
     report = effective_scale(scaled(factor), D, D_MODEL)
     assert (report.names, report.softmax) == ((), True)
     assert report.scale == pytest.approx(factor, rel=1e-6)
-    assert f"{factor:.4g}, which has no name here (1/sqrt(d_head) is 0.2041)" in report.verdict
+    assert any(said in report.verdict for said in (f"{factor:.4g}, which has no name here", f"{factor:.7g}, near 1/"))
 
 
 def test_all_names_that_coincide_are_given():
@@ -161,19 +161,18 @@ def test_the_numbers_of_heads_and_tokens_make_no_name_ambiguous():
     for d_head in range(2, 257):
         shapes = []
         with pytest.raises(CheckError):
-            effective_scale(lambda q, *_, seen=shapes: seen.append(q.shape), d_head)
+            effective_scale(lambda q, *_, seen=shapes: seen.append(q.shape), d_head, framework="numpy")
         _, tokens, heads, _ = shapes[0]
         values = scale_check.scale_names(d_head, None, heads, tokens)
         for name in (SQRT, "1/sqrt(heads)", "1/sqrt(tokens)"):
-            near = [
-                other for other, value in values.items() if abs(values[name] - value) <= scale_check.TOLERANCE * value
-            ]
+            near = [other for other, value in values.items() if abs(values[name] - value) <= scale_check.SUMS * value]
             assert near == [name], d_head
 
 
-def test_any_factor_and_width_is_measured():
+@pytest.mark.parametrize("count", [8, pytest.param(60, marks=pytest.mark.long)])
+def test_any_factor_and_width_is_measured(count):
     rng = np.random.default_rng(5)
-    for _ in range(60):
+    for _ in range(count):
         d_head, factor = int(rng.integers(1, 257)), float(10 ** rng.uniform(-4, 2))
         report = effective_scale(scaled(factor), d_head, heads=int(rng.integers(1, 6)))
         assert report.softmax, (d_head, factor, report.verdict)
@@ -187,15 +186,15 @@ OTHERS = {
     "softcap 200": (capped(200), "falls with magnitude, as under a softcap"),
     "tiny softcap": (capped(0.01), "falls with magnitude, as under a softcap"),
     "cubic": (attention(lambda q, k: dots(q, k) + dots(q, k) ** 3 / 100), "the factor grows with magnitude: 1 = none"),
-    "cosine": (attention(lambda q, k: dots(unit(q), unit(k))), "queries and keys are normalised .* that is 1$"),
-    "sharp cosine": (attention(lambda q, k: 100 * dots(unit(q), unit(k))), "queries and keys .* that is 100$"),
-    "dull cosine": (attention(lambda q, k: dots(unit(q), unit(k)) / 100), "queries and keys .* that is 0.01$"),
-    "RMS norm": (attention(lambda q, k: dots(rms_norm(q), rms_norm(k)) / D**0.5), "queries and keys .* is 4.899$"),
-    "key norm": (attention(lambda q, k: 8 * dots(q, unit(k))), ": keys are normalised first .* that is 8$"),
-    "query norm": (attention(lambda q, k: 8 * dots(unit(q), k)), ": queries are normalised first .* that is 8$"),
+    "cosine": (attention(lambda q, k: dots(unit(q), unit(k))), "queries and keys are normalised .* that is 1 "),
+    "sharp cosine": (attention(lambda q, k: 100 * dots(unit(q), unit(k))), "queries and keys .* that is 100 "),
+    "dull cosine": (attention(lambda q, k: dots(unit(q), unit(k)) / 100), "queries and keys .* that is 0.01 "),
+    "RMS norm": (attention(lambda q, k: dots(rms_norm(q), rms_norm(k)) / D**0.5), "queries and keys .* is 4.899 "),
+    "key norm": (attention(lambda q, k: 8 * dots(q, unit(k))), ": keys are normalised first.* that is 8 "),
+    "query norm": (attention(lambda q, k: 8 * dots(unit(q), k)), ": queries are normalised first.* that is 8 "),
     "swapped": (attention(lambda q, k: dots(k, q) / D**0.5), "query and key are swapped"),
-    "over queries": (attention(weigh=lambda s: softmax(s, axis=-2)), "for every key .* of all queries sum to 1"),
-    "over heads": (attention(weigh=lambda s: softmax(s, axis=1)), "for every key .* of all heads sum to 1"),
+    "over queries": (attention(weigh=lambda s: softmax(s, axis=-2)), "the softmax runs over queries, not"),
+    "over heads": (attention(weigh=lambda s: softmax(s, axis=1)), "the softmax runs over heads, not over the keys"),
     "factor of a head": (
         attention(lambda q, k: dots(q, k) * np.array([0.1, 0.2, 0.1, 0.1])[:, None, None]),
         "the factor differs between heads, from 0.1 to 0.2",
@@ -209,7 +208,7 @@ OTHERS = {
     "sigmoid": (attention(weigh=lambda s: 1 / (1 + np.exp(-s))), r"log weights differ .*row sum to [\d.]+ to [\d.]+"),
     "sigmoid, -log(8)": (attention(weigh=lambda s: 1 / (1 + 8 * np.exp(-s))), "log weights differ .*row sum to"),
     "ReLU": (attention(weigh=lambda s: np.maximum(s, 0) / 8), "weights are exactly 0 for some queries alone"),
-    "rotated": (attention(lambda q, k: dots(rotated(q), rotated(k)) / D**0.5), "log weights differ"),
+    "rotated": (attention(lambda q, k: dots(rotated(q), rotated(k)) / D**0.5), "likely cause: RoPE"),
     "uniform": (attention(lambda q, k: 0 * dots(q, k)), "log weights change by 0 at most"),
     "swapped, then overflow": (
         lambda q, k, v: attention(lambda q, k: dots(k, q))(q, k, v) * (np.nan if k.max() > 4 and q.max() > 0.1 else 1),
@@ -223,13 +222,9 @@ OTHERS = {
         lambda q, k, v: attention(lambda q, k: 0 * dots(q, k))(q, k, v) * (np.nan if q.max() > 1e3 else 1),
         "log weights change by 0 at most",
     ),
-    "pair": (
-        attention(lambda q, k: dots(q, k) + np.where(np.eye(8) + (np.arange(64).reshape(8, 8) == 1), 0, -np.inf)),
-        "queries see one key each, or hardly more",
-    ),
     "by position": (attention(lambda q, k: 0 * dots(q, k) + np.arange(k.shape[1])), "log weights change by 0 at most"),
     "output bias": (lambda q, k, v: attention()(q, k, v) + 1, "components that no value has"),
-    "itself": (lambda q, _, v: v + 0 * q, "queries see one key each, or hardly more .is BTNH the layout.."),
+    "itself": (lambda q, _, v: v + 0 * q, "queries see one key each .is BTNH the layout.*others: BNTH, BTH"),
 }  # fmt: skip
 
 
@@ -241,14 +236,15 @@ def test_what_is_no_scaled_dot_product_is_told(name):
     assert report.verdict.startswith("not a softmax of a scaled dot product: ")
     assert re.search(pattern, report.verdict), report.verdict
     assert (report.softmax, report.names, np.isnan(report.scale), np.isnan(report.error)) == (False, (), True, True)
-    with refused("not a softmax", "expected", SQRT, kind=AssertionError):
-        assert_scale(function, D, d_model=D_MODEL)
+    assert not report.applies(SQRT)
+    assert " -> likely cause: " in report.verdict
+    assert " -> remedy: " in report.verdict
 
 
 def test_a_few_weights_explain_nothing():
     sharp = attention(lambda q, k: 10 * dots(rotated(q), rotated(k)))
     for d_head in (12, 18, 20, 22):  # at natural size these have less than six weights, which a line fits
-        assert "log weights differ" in effective_scale(sharp, d_head, heads=1).verdict, d_head
+        assert "RoPE" in effective_scale(sharp, d_head, heads=1).verdict, d_head
 
 
 def causal(distance, _):
@@ -294,7 +290,8 @@ def test_what_a_plain_implementation_lacks_does_not_matter(d_head):
 
     for weigh in (no_maximum, overflows, no_key_for_the_first):
         report = effective_scale(attention(weigh=weigh), d_head)
-        assert re.fullmatch("softmax of q.k times 0.2041[^;]*", report.verdict)
+        assert re.match("softmax of q.k times 0.2041", report.verdict)
+        assert ("every key is masked are 0 in rows 0" in report.verdict) == (weigh is no_key_for_the_first)
         assert "sink" not in report.verdict
         assert report.scale == pytest.approx(D**-0.5, rel=1e-6)
 
@@ -302,7 +299,8 @@ def test_what_a_plain_implementation_lacks_does_not_matter(d_head):
 def test_what_follows_the_softmax_is_told_from_a_sink():
     after = effective_scale(lambda q, k, v: attention(dots)(q, k, v) / D**0.5, D)
     expected = "scaled after the softmax, by 0.2041 = 1/sqrt(d_head); softmax of q.k times 1 = none"
-    assert (after.verdict, after.softmax, after.names) == (expected, False, ("none",))
+    assert after.verdict.startswith(expected)
+    assert (after.softmax, after.names) == (False, ("none",))
     assert not after.applies("none")
     assert not after.applies(1.0)
 
@@ -327,11 +325,12 @@ def test_what_follows_the_softmax_is_told_from_a_sink():
 
 
 @pytest.mark.parametrize("kind", [jnp.bfloat16, np.float16])
+@pytest.mark.parametrize("count", [5, pytest.param(40, marks=pytest.mark.long)])
 @pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered:RuntimeWarning")  # float16 ends at 65504
-def test_sixteen_bits_raise_no_false_alarm(kind):
+def test_sixteen_bits_raise_no_false_alarm(kind, count):
     rng = np.random.default_rng(6)
     biases = (None, lambda shape: alibi(np.arange(shape[-1])[None] - np.arange(shape[-1])[:, None], shape[1]))
-    for i in range(40):
+    for i in range(count):
         d_head = int(rng.integers(1, 257)) if i % 4 else 1
         factor = float(np.float32(10 ** rng.uniform(-3, 1)).astype(kind))
         report = effective_scale(rounded(kind, factor, biases[i % 2]), d_head)
@@ -351,7 +350,9 @@ def in_bfloat16(x):
     return jnp.asarray(x, jnp.bfloat16)
 
 
-@pytest.mark.parametrize("framework", ["auto", "jax", in_bfloat16])
+@pytest.mark.parametrize(
+    "framework", [*(pytest.param(f, marks=pytest.mark.long) for f in ("auto", "jax", in_bfloat16))]
+)
 def test_attention_of_jax_and_flax(framework):
     def masked(query, key, value):
         return nnx.dot_product_attention(
@@ -433,17 +434,19 @@ def test_a_function_gets_the_arrays_that_it_takes():
     seen = []
 
     def jax_only(query, key, value):
-        seen.append(type(query))
+        seen.append(
+            np.ndarray if isinstance(query, np.ndarray) else jax.Array if isinstance(query, jax.Array) else None
+        )
         return jnp.asarray(attention()(query, key, value)).at[:].multiply(1.0) if hasattr(query, "at") else query.at
 
     assert_scale(jax_only, D)
     assert seen[0] is np.ndarray
     assert all(issubclass(kind, jax.Array) for kind in seen[1:])
-    assert len(seen) < 30
+    assert len(seen) < 100
     for framework, kind in (("numpy", np.ndarray), ("jax", jax.Array)):
         seen.clear()
-        effective_scale(lambda q, k, v: seen.append(type(q)) or attention()(q, k, v), D, framework=framework)
-        assert all(issubclass(one, kind) for one in seen)
+        effective_scale(lambda q, k, v: seen.append(q) or attention()(q, k, v), D, framework=framework)
+        assert all(isinstance(one, kind) for one in seen)
 
 
 RNG = np.random.default_rng(7)
@@ -533,7 +536,7 @@ def folder(tmp_path, monkeypatch):
         (["attend", "--expect", "none"], 1, "\nNOT as expected: none"),
         (["Model.call", "--expect", "none"], 0, "times 1 = none\n"),
         (["Model.call", "--expect", SQRT, "--framework", "jax"], 1, f"\nNOT as expected: {SQRT}"),
-        (["attend", "--layout", "BNTH"], 0, "(is BNTH the layout? others: BTNH, BTH)\n"),
+        (["attend", "--layout", "BNTH"], 1, "(is BNTH the layout? others: BTNH, BTH)\n  -> remedy: "),
         (["attend", "--layout", "BNTH", "--expect", SQRT], 1, f"\nNOT as expected: {SQRT}"),
         (["attend", "--d-model", "64", "--heads", "2"], 0, "= 1/sqrt(d_head) = 1/sqrt(d_model)"),
         (["attend", "--d-head", "16"], 0, "which has no name here (1/sqrt(d_head) is 0.25)\n"),
@@ -558,7 +561,11 @@ def test_the_command(capsys, arguments, code, said):
         (["their_mistake:attend"], "their_mistake:attend", ["RuntimeError: two lines"]),
         (["their_lazy:late.attend"], "their_lazy:late.attend", ["ImportError: no late here"]),
         (["their_script:attend"], "their_script:attend", ["SystemExit: 3"]),
-        (["numpy:matmul", "--framework", "numpy"], "numpy:matmul", ["ValueError", "numpy", "(2, 10, 2, 64)", "BTNH"]),
+        (
+            ["numpy:matmul", "--framework", "numpy"],
+            "numpy:matmul",
+            ["ValueError", "numpy", "(3, 10, 2, 64)", "BTNH", "--dtype"],
+        ),
         (["their_attention:attend", "--tokens", "3"], "their_attention:attend", ["tokens", "4", "3"]),
         (["their_attention:attend", "--layout", "BHT"], "argument --layout", ["BHT", "BTNH", "BNTH", "BTH"]),
         (["their_attention:attend", "--d-modle", "8"], "unknown option --d-modle", ["--d-model"]),
@@ -587,6 +594,7 @@ def test_the_command_as_a_process(folder):
     wrong = run("their_mistake:attend", "--d-head", "64")
     assert (wrong.returncode, wrong.stdout, len(wrong.stderr.splitlines())) == (2, "", 1)
     told = run("--help").stdout
-    options = {"help", "d-head", "d-model", "heads", "tokens", "layout", "framework", "expect"}
+    options = {"help", "d-head", "d-model", "heads", "key-heads", "tokens", "batch", "layout", "framework", "expect"}
+    options |= {"dtype", "device", "signature"}
     assert set(re.findall(r"^  (?:-h, )?--([a-z-]+)", told, re.MULTILINE)) == options
     assert all(name in told for name in scale_check.scale_names(1))

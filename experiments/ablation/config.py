@@ -12,7 +12,6 @@ predictions:
   - {of: qk_norm, over: standard, at: 64, at_most: 2}
 """
 
-import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -44,6 +43,12 @@ class Prediction:
     """Whether it says that the ratio is larger at the largest x than at the smallest."""
     where: tuple[tuple[str, str], ...] = ()
     """(axis, label) of the settings that it is about; empty for all of them."""
+
+    @property
+    def name(self) -> str:
+        """What it is about, in few words: "none over standard at 64"."""
+        at = [f"at {self.at}"] if self.at else []
+        return " ".join([self.of, "over", self.over, *at, *(f"({axis} {label})" for axis, label in self.where)])
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -88,6 +93,8 @@ class ReportConfig:
     )
     x: str = setting("", "the horizontal axis of the figures of excess (default: model.d_head)")
     predictions_made: str = setting("", "how the predictions were made, shown in their heading in the report")
+    changed_axes: tuple[str, ...] = setting((), "axes that --grid changed; the predictions were made without that")
+    left_out: tuple[str, ...] = setting((), "predictions about values that the changed grid does not have")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,14 +112,21 @@ class AblationConfig:
 def load_ablation(name: str | None, overrides: dict[str, str], axes: Sequence[str] = ()) -> AblationConfig:
     """The config `name` with command-line values on top, `axes` as for `Grid.changed`.
 
-    Without the predictions about values that `axes` take out of the grid.
+    A grid that `axes` change is no longer the one that the title names and the predictions were made for: the report
+    says so, and names the predictions about values that are not in it any more.
 
     Raises:
       InputError: no such file, or a wrong value, with file and line, or the option.
     """
     config = load_as(AblationConfig, name, overrides)
-    changed = replace(config, grid=functools.reduce(Grid.changed, axes, config.grid))
-    return without_unmeasured(changed) if axes else changed  # the predictions are about the file's own grid
+    if not axes:
+        return config
+    changed = replace(config, grid=config.grid.with_axes(axes))
+    names = tuple(dict.fromkeys(axis.partition("=")[0] for axis in axes))
+    title = (
+        config.title if "title" in overrides else f"An ablation of {', '.join(axis.name for axis in changed.grid.axes)}"
+    )
+    return without_unmeasured(replace(changed, title=title, report=replace(config.report, changed_axes=names)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,8 +205,9 @@ def _problem(one: Prediction, roles: Roles, labels: Labels) -> str:
 
 
 def without_unmeasured(config: AblationConfig) -> AblationConfig:
-    """`config` without the predictions about values that its grid does not have any more."""
+    """`config` without the predictions about values that its grid does not have any more; the report names them."""
     labels = {axis.name: axis.labels for axis in config.grid.axes}
     roles = roles_of(config, labels)
-    measured = (one for one in config.predictions if not _problem(one, roles, labels))
-    return replace(config, predictions=tuple(measured))
+    measured = tuple(one for one in config.predictions if not _problem(one, roles, labels))
+    left_out = tuple(one.name for one in config.predictions if one not in measured)
+    return replace(config, predictions=measured, report=replace(config.report, left_out=left_out))

@@ -1,13 +1,14 @@
 """The grid of an ablation: axes and their values, as written in a file or on the command line. Imports no jax."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from data.errors import require, suggestion
 from data.yaml_file import Reader
 from experiments.config.loader import option_document
 from experiments.config.schema import Config, Value, config_fields, read_value
+from model.config import broken_rule
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+.-]{0,39}")
 _FIXED = {
@@ -80,6 +81,23 @@ class Grid:
         """The axis of that name."""
         return next((axis for axis in self.axes if axis.name == name), None)
 
+    def with_axes(self, texts: Sequence[str]) -> "Grid":
+        """The grid with several axes given on the command line, each once; see `changed`.
+
+        Raises:
+          InputError: a text is no axis, or two are the same.
+        """
+        grid, given = self, dict[str, str]()
+        for text in texts:
+            name, _, values = text.partition("=")
+            require(
+                name not in given,
+                f"--grid {name}: is given twice, with {given.get(name)} and with {values}; write all values in one",
+            )
+            given[name] = values
+            grid = grid.changed(text)
+        return grid
+
     def changed(self, text: str) -> "Grid":
         """The grid with one axis given on the command line, which is added or replaces the one of the same name.
 
@@ -91,6 +109,10 @@ class Grid:
         """
         name, _, values = text.partition("=")
         require(values.strip(), f"--grid {text}: must be NAME=VALUE,VALUE,..., such as model.d_head=4,16,64")
+        known = dict(config_fields())
+        lists = name in known and isinstance(known[name].default, tuple)
+        one = lists and re.match(r"\s*\[\s*[^\[\s]", values)
+        require(not one, f"--grid {name}: each value is a list of its own; write {name}=[{values}]")
         shown = values if values.lstrip().startswith(("[", "{")) else f"[{values}]"
         place = Reader(option_document(f"--grid {name}", shown))
         own = self.axis(name)
@@ -102,7 +124,7 @@ def _axis(name: str, place: Reader) -> Axis:
     known = {field_name for field_name, _ in config_fields()}
     _check_fixed(name, place, "cannot be an axis")
     if name in known:
-        values = [(item, read_value(item, Config, name)) for item in place.items()]
+        values = [(item, _checked_value(item, name)) for item in place.items()]
         choices = [Choice(label_of(value), ((name, value),), item) for item, value in values]
     else:
         place.require("." not in name and isinstance(place.value, dict), f"unknown axis{suggestion(name, known)}")
@@ -128,6 +150,14 @@ def _named_choice(label: str, place: Reader, known: Collection[str]) -> Choice:
     for name, item in items.items():
         _check_fixed(name, item, "cannot be varied")
     return Choice(label, tuple(sorted((name, read_value(item, Config, name)) for name, item in items.items())), place)
+
+
+def _checked_value(place: Reader, name: str) -> Value:
+    """The value at `place` for a config value, which it could be: of its type, and in its bounds."""
+    value = read_value(place, Config, name)
+    broken = broken_rule(dict(config_fields())[name], value)
+    place.require(not broken, broken)
+    return value
 
 
 def _chosen(axis: Axis, place: Reader) -> Axis:

@@ -11,7 +11,7 @@ from typing import Any
 from data.errors import require
 from data.world import World, load_world
 from experiments.ablation.config import SEED, AblationConfig, Roles, check_predictions, roles_of
-from experiments.ablation.grid import Axis, Choice, Plain, label_of, plain, short_name
+from experiments.ablation.grid import Axis, Choice, Plain, plain, short_name
 from experiments.config.schema import Config, EvaluateConfig, TaskConfig, value_of
 from experiments.measuring.experiment import (
     Sentences,
@@ -104,7 +104,7 @@ class Plan:
     def values(self) -> list[dict[str, Plain]]:
         """For each run its label on every named axis, and every config value in which the runs differ; last its seed.
 
-        They are the columns of `runs.csv` and the hyperparameters in TensorBoard.
+        They are the columns of `runs.csv`.
         """
         axes = self.config.grid.axes
         names = sorted({name for axis in axes for name in axis.names} - {SEED})
@@ -114,19 +114,6 @@ class Plan:
             | {name: plain(value_of(run.config, name)) for name in [*differ, SEED]}
             for run in self.runs
         ]
-
-    @functools.cached_property
-    def hparams(self) -> list[dict[str, bool | float | str]]:
-        """`values` for TensorBoard, which wants one type for all runs."""
-        types = {name: {type(values[name]) for values in self.values} for name in self.values[0]}
-        return [{name: _as_one_of(types[name], value) for name, value in values.items()} for values in self.values]
-
-
-def _as_one_of(types: set[type], value: Plain) -> bool | float | str:
-    """A value beside others of these types: as it is, as a number, or as its label."""
-    if types == {bool}:
-        return bool(value)
-    return float(value) if types <= {int, float} and isinstance(value, int | float) else label_of(value)
 
 
 def make_plan(config: AblationConfig) -> Plan:

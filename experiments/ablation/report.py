@@ -5,12 +5,13 @@ from pathlib import Path
 
 from experiments.ablation.comparison import SURE, can_show
 from experiments.ablation.config import SEED
+from experiments.ablation.events import listed_text
 from experiments.ablation.figures import Places, excess_figure, maps_figure, training_figure, tuned_figure
 from experiments.ablation.findings import EXCESS, Findings, answers, counted, edges, show, statement, write_tables
 from experiments.ablation.plan import Plan
+from experiments.config.schema import value_of
 from experiments.reports.report import Report, escaped
-
-WANTED_SEEDS = 10
+from experiments.statistics.intervals import rough
 
 
 def predictions_page(folder: Path, plan: Plan) -> None:
@@ -67,9 +68,22 @@ def _all_but_bold(line: str) -> str:
 
 def _predictions(report: Report, plan: Plan, text: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A heading, `text` and a table of the predictions, if there are any."""
+    settings = plan.config.report
+    if not rows and not settings.left_out:
+        return
+    made = f", {escaped(settings.predictions_made)}" if settings.predictions_made else ""
+    report.heading(
+        f"Predictions made for another grid{made}"
+        if settings.changed_axes
+        else f"Predictions, stated before this run{made}"
+    )
+    if settings.changed_axes:
+        report.text(f"They are the config file's. `--grid` changed {escaped(', '.join(settings.changed_axes))} since.")
+    if settings.left_out:
+        report.text(
+            f"Left out, being about values that this grid does not have: {escaped('; '.join(settings.left_out))}."
+        )
     if rows:
-        made = plan.config.report.predictions_made
-        report.heading(f"Predictions, stated before this run{f', {escaped(made)}' if made else ''}")
         report.text(text)
         report.table(header, rows)
 
@@ -119,7 +133,16 @@ def _method(report: Report, found: Findings, versions: Sequence[str]) -> None:
     seeds, compared = len(plan.labels[SEED]), len(found.comparisons)
     sentences = [
         f"{len(plan.runs):,} runs of {len(plan.groups)} compiled programs, {seeds} seeds, the same in every arm.",
-        f"Fewer than {WANTED_SEEDS} seeds: take intervals and p-values as rough ones." if seeds < WANTED_SEEDS else "",
+        f"Each run made {_values(plan, 'train.steps')} updates of {_values(plan, 'train.batch')} sentences.",
+        rough(seeds),
+        "A p-value is of the mean of the paired differences in excess (random signs), while the number beside it is a"
+        " ratio of interquartile means; p-values are corrected by Holm's method."
+        if compared
+        else "",
+        f"The best {plan.roles.tuned} is chosen on the seeds that are shown, which favours every variant a little; an"
+        " interval chooses it anew in every resample."
+        if plan.roles.tuned
+        else "",
         f"With {seeds} seeds and {compared} comparisons no corrected p-value can fall below {SURE:g}."
         if compared and not can_show(plan)
         else "",
@@ -132,5 +155,11 @@ def _method(report: Report, found: Findings, versions: Sequence[str]) -> None:
     report.text(
         " ".join(filter(None, sentences)),
         "All settings are in config.yaml beside this file, every run is a row of runs.csv.",
+        escaped(listed_text(found)),
         f"Made with {'; and with '.join(versions)}.",
     )
+
+
+def _values(plan: Plan, name: str) -> str:
+    """The values that the runs have of a config value: "600", or "300, 600"."""
+    return ", ".join(f"{value:,}" for value in sorted({value_of(run.config, name) for run in plan.runs}))

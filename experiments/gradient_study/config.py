@@ -7,6 +7,9 @@ from model.config import setting
 
 CONTROL_STEPS = 200
 """Updates of the control arm, P7."""
+VALUE_SIZE = 16
+"""Components of a value of the simulated layer. The RMS of a gradient depends on the variance of a_j alone; its mean by
+2 % on this, too."""
 _SIZES = (2, 1, 4096)
 """How many values of d_head are compared at least, and from where to where they may lie; see `CheckedLists`."""
 

@@ -8,6 +8,7 @@ reduced to these numbers as soon as they are measured.
 Letters: K statistics, N sizes, C scales, S stages, R seeds, T tokens, B buckets.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.statistics.intervals import Interval, bootstrap_interval, crossing, log_slope, mean
+from experiments.statistics.intervals import Interval, bootstrap_interval, crossing_range, log_slope, mean
 
 Floats = NDArray[np.floating]
 STATISTICS = ("rms", "mean", "median", "q05", "q95", "dead", "kurtosis", "carrying")
@@ -146,13 +147,18 @@ def ratio_slope(norms: Norms, sizes: tuple[int, ...], stage: str, smallest: int)
 
 
 def median_crossing(norms: Norms, sizes: tuple[int, ...], stage: str) -> Interval:
-    """The d at which the unscaled median falls below the scaled one; see `bootstrap` of resamples that never cross."""
+    """The d at which the unscaled median falls below the scaled one; see `bootstrap` of resamples that never cross.
+
+    Its interval covers seeds and interpolation, see `crossing_range`.
+    """
     table_NCR = norms.of("median", stage)
-    return bootstrap(
-        lambda unscaled_N, scaled_N: crossing(sizes, np.log(np.maximum(mean(unscaled_N), 1e-300) / mean(scaled_N))),
-        table_NCR[:, UNSCALED],
-        table_NCR[:, SCALED],
-    )
+
+    def ends(unscaled_N: Floats, scaled_N: Floats) -> Floats:
+        return crossing_range(sizes, np.log(np.maximum(mean(unscaled_N), 1e-300) / mean(scaled_N)))
+
+    arms = table_NCR[:, UNSCALED], table_NCR[:, SCALED]
+    low, high = bootstrap(lambda *arms: ends(*arms)[0], *arms), bootstrap(lambda *arms: ends(*arms)[1], *arms)
+    return Interval(math.sqrt(low.estimate * high.estimate), low.low, high.high)
 
 
 def escape_rise(margins: tuple[int, ...], times_NR: Floats) -> Interval:

@@ -15,15 +15,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.gradient_study.config import SimulatedConfig
+from experiments.gradient_study.config import VALUE_SIZE, SimulatedConfig
 from experiments.gradient_study.norm_statistics import STAGES, Floats, Norms, reduced, scale_factors, stacked
 from experiments.gradient_study.results import SPREAD_EDGES, Simulated, Softmax
 from experiments.gradient_study.stage_gradients import stage_gradients
 from experiments.training.ensemble import Ensemble
 from model.attention import softmax
 
-VALUE_SIZE = 16
-"""Components of a value. The RMS of a gradient depends on the variance of a_j alone; its mean by 2 % on this, too."""
 SOFTMAX_KEYS = (2, 4, 6, 8, 12, 16, 32)
 SIGMAS = np.asarray(sorted([*(round(float(sigma), 4) for sigma in np.geomspace(0.25, 32, 22)), 1.0, 4.0, 8.0, 16.0]))
 _FLOATS_AT_ONCE = 2**21

@@ -26,7 +26,14 @@ from experiments.paper_results.results import (
 from experiments.reports.plots import COLOURS, MARKS, drawn, label, legend, line, log_axes, panels
 from experiments.reports.report import Report, escaped
 from experiments.statistics.claims import Claim
-from experiments.statistics.intervals import Floats, Interval, bootstrap_interval, interquartile_mean, paired_ratio
+from experiments.statistics.intervals import (
+    Floats,
+    Interval,
+    bootstrap_interval,
+    interquartile_mean,
+    paired_ratio,
+    rough,
+)
 from experiments.studies.command import HOW, StudyCommand, verdict_table
 
 if TYPE_CHECKING:
@@ -231,6 +238,7 @@ def _method(report: Report, config: PapersConfig, versions: Mapping[str, str]) -
         f"World: {escaped(config.world)}. Numbers over seeds are interquartile means; intervals are 95 % bootstrap"
         " intervals over seeds (expanded percentiles), which are paired between arms. All settings are in config.yaml"
         " beside this file, all single numbers in the CSV files.",
+        rough(config.entropy.seeds, config.logit_size.seeds, config.mup.seeds),
         f"Made with {', '.join(f'{name} {value}' for name, value in versions.items())}.",
     )
 

@@ -31,7 +31,7 @@ def make_film(
       run: the folder of a run, or of several (of several, the first is taken).
       sentence: a sentence of the run's world.
       steps: at most so many of the recorded steps.
-      out: path without ending; by default `film-001` in the run's folder, or the next that is free.
+      out: path, with or without ending; by default `film-001` in the run's folder, or the next that is free.
       say: is told, in a line, if no installed font has a word.
 
     Raises:
@@ -72,7 +72,8 @@ def _maps(models: Iterable[Model], probes: Probes) -> list[NDArray[np.float32]]:
 def _free_paths(saved: SavedRun, out: str | None, endings: list[str]) -> list[Path]:
     """Paths at which nothing stands."""
     if out is not None:
-        paths = [Path(out + ending) for ending in endings]
+        stem = out[:-4] if out.lower().endswith(tuple(endings)) else out
+        paths = [Path(stem + ending) for ending in endings]
         for path in paths:
             require(not is_taken(path), f"{printable(str(path))}: is there already; choose another --out")
         return paths

@@ -10,7 +10,8 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -33,6 +34,7 @@ _BELOW_LEFT, _ABOVE_RIGHT = np.asarray([0.68, 0.46]), np.asarray([0.06, 0.5])
 """Margins of a figure without a layout engine, inches."""
 _PROCESSES = 2
 """That draw while a report is written."""
+_LOADED = ["matplotlib.figure", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "scipy.special"]
 Sharing = bool | Literal["none", "all", "row", "col"]
 
 
@@ -81,9 +83,17 @@ def drawn(
       figures: by name, a function that draws (of a module, so that another process finds it) and its argument. Give
         those that take longest first.
     """
-    # A forked process would inherit locks of JAX's threads.
-    with ProcessPoolExecutor(_PROCESSES, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(_PROCESSES, mp_context=_server(figures)) as pool:
         yield {name: pool.submit(_draw, folder, name, draw, shown) for name, (draw, shown) in figures.items()}
+
+
+def _server(figures: Mapping[str, tuple[Callable[..., "Figure"], object]]) -> BaseContext:
+    """Starts processes that draw; forks of this one would inherit locks of JAX's threads."""
+    if "forkserver" not in get_all_start_methods():  # on Windows
+        return get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload([*_LOADED, *{draw.__module__ for draw, _ in figures.values()}])  # once for all
+    return context
 
 
 def _draw(folder: Path, name: str, draw: Callable[..., "Figure"], shown: object) -> bytes:

@@ -24,7 +24,7 @@ from experiments.run_directory.files import cannot_write, write_text
 from experiments.run_directory.folders import make_run_directory, resume_command, run_lock
 from experiments.session.resume import find_resume_point
 from experiments.session.terminal import TrainingBar, report
-from experiments.tracking.tracker import Tracker
+from experiments.tracking.tracker import LISTED, Tracker
 from experiments.training import runtime
 from experiments.training.trainer import Progress, Record, ResumePoint, Trainer
 
@@ -38,6 +38,7 @@ def train(
     run_dir: str | None = None,
     console: Console | None = None,
     make_trainer: MakeTrainer = Trainer,
+    listed: int = LISTED,
 ) -> int:
     """Train `config`, write its run directory and print the result.
 
@@ -47,6 +48,7 @@ def train(
       run_dir: a folder to use instead.
       console: where to print; by default the terminal.
       make_trainer: as for `prepare`.
+      listed: how many of several runs TensorBoard lists beside their overview.
 
     Returns:
       The exit code: 0 finished, 3 where a run diverged, 130 interrupted (and saved).
@@ -61,7 +63,7 @@ def train(
         if jax.process_index() != 0:  # one process writes
             list(trainer.run(experiment.data))
             return 0
-        return _Session(experiment, trainer, make_run_directory(name, run_dir), stop, console).run()
+        return _Session(experiment, trainer, make_run_directory(name, run_dir), stop, console, listed).run()
 
 
 def resume(config: Config, folder: Path, console: Console | None = None, make_trainer: MakeTrainer = Trainer) -> int:
@@ -85,8 +87,10 @@ class _Session:
         folder: Path,
         stop: Interruption,
         console: Console | None,
+        listed: int = LISTED,
     ) -> None:
         self._experiment, self._trainer, self._folder, self._stop = experiment, trainer, folder, stop
+        self._listed = listed
         self._console = console or Console(highlight=False)
         self._recorded_until = -1
         self._saved_at = time.monotonic()
@@ -138,7 +142,7 @@ class _Session:
             bar = TrainingBar(self._experiment, self._console, stack, point.step)
             records = self._trainer.run(self._experiment.data, should_stop, point)
             first = last = next(records)
-            tracker = Tracker(self._experiment, self._folder, first, point, runtime.versions(), stack)
+            tracker = Tracker(self._experiment, self._folder, first, point, runtime.versions(), stack, self._listed)
             checkpoints.forget_after(point.step)  # not before something else could be written there
             for record in itertools.chain([first], records):
                 bar.record(record)

@@ -30,6 +30,10 @@ RESAMPLES = 10_000
 """How often seeds are drawn for an interval."""
 
 
+ENOUGH_SEEDS = 8
+"""With fewer, an interval is called rough."""
+
+
 @dataclass(frozen=True)
 class Interval:
     """A number and the ends of its 95 % interval; both ends are nan where there is no interval."""
@@ -125,7 +129,7 @@ def bootstrap_interval(
     if missing is not None and not math.isfinite(estimate):
         return Interval.unknown()
     chosen_NS = _chosen(seed, resamples, seeds)
-    drawn_N = np.asarray(statistic(*(arm_S[..., chosen_NS] for arm_S in arms)))
+    drawn_N = np.asarray(statistic(*(np.take(arm_S, chosen_NS, axis=-1) for arm_S in arms)))
     if missing is None and not (math.isfinite(estimate) and np.isfinite(drawn_N).all()):
         raise ValueError("statistic: is not finite in every resample; is something divided by 0?")
     known_N = drawn_N[~np.isnan(drawn_N)]
@@ -133,6 +137,16 @@ def bootstrap_interval(
         return Interval.unknown(estimate)
     low, high = np.quantile(known_N, [tail(level, seeds), 1 - tail(level, seeds)])
     return Interval(estimate, float(low), float(high))
+
+
+def rough(*seeds: int) -> str:
+    """A sentence for a report whose intervals rest on so few seeds that they are too narrow; else nothing."""
+    if min(seeds, default=ENOUGH_SEEDS) >= ENOUGH_SEEDS:
+        return ""
+    return (
+        f"Fewer than {ENOUGH_SEEDS} seeds: take these intervals as rough ones. Of intervals that should hold the true"
+        " value 95 times in 100, those of 3 seeds held it 76 times, of 5 seeds 93 times, of 8 seeds 94 times."
+    )
 
 
 @cache
@@ -215,3 +229,34 @@ def crossing(x: ArrayLike, log_ratio: Floats) -> Floats:
     share = before / np.where(found, before - after, 1.0)
     left, right = np.log(x)[first], np.log(x)[first + 1]
     return np.where(found, np.exp(left + share * (right - left)), np.nan)
+
+
+def crossing_range(x: ArrayLike, log_ratio: Floats) -> Floats:
+    """From where to where in x a falling log ratio [N, ...] may first become negative [2, ...]; nan: nowhere.
+
+    A straight line between the two sizes around the crossing errs by the curvature, which seeds do not show: between
+    sizes a factor of 4 apart it gave 29 where more sizes gave 37. So the curve is taken for the parabola through these
+    two sizes and the next smaller one, and for that through them and the next larger one (both in log x); what they
+    differ by is what interpolation may be wrong by. Where a neighbour is missing, all that is known is the two sizes.
+    """
+    at, last = np.log(x), len(log_ratio) - 1
+    falls = (log_ratio[1:] < 0) & (log_ratio[:-1] >= 0)
+    first, found = np.argmax(falls, axis=0), falls.any(axis=0)
+
+    def value(place: NDArray[np.intp]) -> Floats:
+        return np.take_along_axis(log_ratio, np.clip(place, 0, last)[None], axis=0)[0]
+
+    left, right = at[first], at[first + 1]
+    above, below = np.where(found, value(first), 1.0), np.where(found, value(first + 1), -1.0)
+    slope, shares = (below - above) / (right - left), []
+    for place in (first - 1, first + 2):
+        known = (place >= 0) & (place <= last)
+        other = at[np.clip(place, 0, last)]
+        # Newton's form: the line through the two sizes, and bend (x - left) (x - right).
+        off_line = np.where(known, value(place) - above - slope * (other - left), 0.0)
+        bend = off_line / np.where(known, (other - left) * (other - right), 1.0) * (right - left) ** 2
+        linear = below - above - bend
+        shares.append(2 * above / (np.sqrt(linear**2 - 4 * bend * above) - linear))
+    inside = (first > 0) & (first + 2 <= last)
+    ends = np.where(inside, np.sort(np.stack(shares), axis=0), np.stack([np.zeros_like(left), np.ones_like(left)]))
+    return np.where(found, np.exp(left + ends * (right - left)), np.nan)

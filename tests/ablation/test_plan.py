@@ -18,6 +18,7 @@ from experiments.ablation.comparison import can_show, counted_excess, lowest_p, 
 from experiments.ablation.config import AblationConfig, load_ablation, without_unmeasured
 from experiments.ablation.findings import cells, show
 from experiments.ablation.plan import make_plan
+from experiments.ablation.report import predictions_page
 from experiments.ablation.terminal import duration, expected_seconds, print_plan
 from experiments.config.loader import config_names, load_config, make_as, to_yaml
 from experiments.measuring.metrics import TRAINED
@@ -67,10 +68,6 @@ def test_every_combination_is_a_run_with_its_own_values():
     assert list(plan.values[one.number].items()) == [
         ("variant", "half"), *zip(varying, (3, False, 2.0, 0.5, 0.02, 5, 1), strict=True),
     ]  # fmt: skip
-    scales = {run.labels["variant"]: plan.hparams[run.number]["model.scale"] for run in plan.runs}
-    assert scales == {"standard": "inverse_sqrt", "none": "none", "half": "0.5", "normed": "inverse_sqrt"}
-    assert plan.hparams[one.number]["train.steps"] == 5.0
-    assert plan.hparams[one.number]["model.qk_norm"] is False
     roles = plan.roles
     assert (roles.variant, roles.tuned, roles.x) == ("variant", "train.learning_rate", "model.d_head")
     assert (roles.others, roles.baseline) == (("train.steps",), "standard")
@@ -104,6 +101,22 @@ def test_an_axis_on_the_command_line():
     changed = without_unmeasured(type(changed)(**{**vars(changed), "grid": grid}))
     assert changed.predictions == ()  # it was about d_head 2
     assert without_unmeasured(config).predictions == config.predictions
+
+
+def test_a_changed_grid_inherits_neither_title_nor_predictions_stated_before(tmp_path):
+    config = load_ablation("scaling.yaml", {}, ["model.d_head=8,64", "train.steps=5,6"])
+    whole = load_ablation("scaling.yaml", {})
+    assert config.title == "An ablation of model.d_head, model.scale, train.learning_rate, train.steps"
+    assert config.report.changed_axes == ("model.d_head", "train.steps")
+    assert len(config.predictions) + len(config.report.left_out) == len(whole.predictions)
+    assert "none over inverse_sqrt at 256" in config.report.left_out
+    predictions_page(tmp_path, make_plan(config))
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "stated before this run" not in text
+    assert "none over inverse_sqrt at 256" in text
+    assert make_as(AblationConfig, parse_yaml(to_yaml(config), "again")) == config
+    assert load_ablation("scaling.yaml", {"title": "Mine"}, ["model.d_head=8,64"]).title == "Mine"
+    assert (whole.report.changed_axes, whole.report.left_out) == ((), ())
 
 
 def test_values_that_differ_late_have_names_of_their_own():
@@ -179,6 +192,11 @@ def test_a_wrong_grid_is_told_in_one_line(lines, place, named):
         (["--grid", "model.d_head=0,4"], "--grid model.d_head: item 1", ["1", "4096", "0"]),
         (["--grid", "model.d_head="], "--grid model.d_head=", ["NAME=VALUE,VALUE"]),
         (["--grid", "model.d_head=[]"], "--grid model.d_head", ["empty"]),
+        (["--grid", "model.scale=nune"], "--grid model.scale: item 1", ["nune", "inverse_sqrt", "none"]),
+        (["--grid", "model.d_head=4", "--grid", "model.d_head=16"], "--grid model.d_head", ["twice", "4", "16"]),
+        (["--grid", "task.masked=[subject],[verb]"], "--grid task.masked", ["task.masked=[[subject],[verb]]"]),
+        (["--grid", "task.masked=[subject]"], "--grid task.masked", ["task.masked=[[subject]]"]),
+        (["--grid", "model.d_head=[4],[16]"], "--grid model.d_head: [4],[16]:", ["brackets", "[a, b]"]),
         (["--config", "scaling_full.yaml", "--grid", "variant=qknorm"], "--grid variant: item 1", ["qknorm"]),
         (["--base.train.steps", "x"], "--base.train.steps", ["whole number"]),
         (["--base.train.step", "3"], "unknown option --base.train.step", ["--base.train.steps"]),

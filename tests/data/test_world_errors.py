@@ -161,7 +161,7 @@ def test_a_file_that_cannot_be_read(tmp_path):
 
 @pytest.mark.parametrize("text", ["", "# only a comment\n", "---\n...\n", "null"])
 def test_an_empty_file(text):
-    with refused(f"test.yaml:{2 if '---' in text else 1}", "key: value", "nothing"):
+    with refused(f"test.yaml:{2 if '---' in text else 1}", "empty", "keys"):
         world_from(text)
 
 

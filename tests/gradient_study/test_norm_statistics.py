@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.util.tensor_util import make_ndarray
 
 from experiments.gradient_study.norm_statistics import (
     BUCKETS,
@@ -14,8 +16,9 @@ from experiments.gradient_study.norm_statistics import (
     stacked,
     statistics,
 )
-from experiments.gradient_study.tables import spread_out
+from experiments.gradient_study.tables import write_histogram
 from experiments.statistics.intervals import power_law
+from experiments.tracking.event_writer import EventWriter
 
 
 def test_statistics_of_written_numbers():
@@ -70,11 +73,12 @@ def test_norms_of_several_settings_keep_their_places():
     assert one.histogram_CSB[1, 4, :2] == pytest.approx(np.log10([norms[1, 2, 1, 4].min(), norms[1, 2, 1, 4].max()]))
 
 
-def test_numbers_spread_out_again_have_the_same_histogram():
-    norms = np.random.default_rng(1).lognormal(0, 3, (3, 400))
-    kept = histogram(norms)
-    again = spread_out(kept)
-    assert kept[2:].sum() == again.size == norms.size
-    assert (again.min(), again.max()) == pytest.approx((kept[0], kept[1]))
-    np.testing.assert_array_equal(np.histogram(again, BUCKETS)[0], kept[2:])
-    assert spread_out(histogram(np.zeros((2, 3)))).size == 0
+@pytest.mark.parametrize("norms", [np.random.default_rng(1).lognormal(0, 3, (3, 400)), np.zeros((2, 3))])
+def test_a_kept_histogram_is_what_tensorboard_makes_of_the_norms(tmp_path, norms):
+    with EventWriter(tmp_path) as writer:
+        writer.histogram(0, "norms", np.log10(norms[norms > 0]))
+        write_histogram(writer, 0, "kept", histogram(norms))
+    found = EventAccumulator(str(tmp_path)).Reload()
+    whole, kept = (make_ndarray(found.Tensors(tag)[0].tensor_proto) for tag in ("norms", "kept"))
+    assert whole.shape == (BUCKETS, 3)
+    np.testing.assert_allclose(kept, whole, rtol=1e-12)
