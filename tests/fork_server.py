@@ -31,7 +31,8 @@ from experiments.training.program_cache import cache_programs_in
 _compile = Ensemble.compile
 ROOT = Path(__file__).parents[1]
 _PYTHON = f"{sys.implementation.cache_tag}-"
-_MADE_OF = (cache_programs_in(Path(), ROOT).source, os.environ.get("XLA_FLAGS"))
+_SETTINGS = sorted(item for item in os.environ.items() if item[0].startswith(("JAX_", "XLA_")))
+_MADE_OF = (cache_programs_in(Path(), ROOT).source, _SETTINGS)
 KEPT = ROOT / ".pytest_cache" / "compiled" / (_PYTHON + hashlib.sha256(repr(_MADE_OF).encode()).hexdigest()[:16])
 """Where compiled programs lie, of this source alone: tracing them anew takes most of a small run's time."""
 
