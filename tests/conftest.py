@@ -18,6 +18,7 @@ os.environ["XLA_FLAGS"] += " --xla_backend_optimization_level=1"
 os.environ["XLA_FLAGS"] += " --xla_cpu_use_fusion_emitters=false" if version("jaxlib").startswith("0.10.") else ""
 
 import jax
+import kept_results  # noqa: F401  takes a digest of the sources before they are imported
 import numpy as np
 import pytest
 

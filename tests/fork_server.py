@@ -9,9 +9,11 @@ import json
 import os
 import pickle
 import pkgutil
+import platform
 import shutil
 import signal
 import sys
+import time
 import warnings
 from concurrent.futures import Future
 from pathlib import Path
@@ -31,19 +33,25 @@ from experiments.training.program_cache import cache_programs_in
 _compile = Ensemble.compile
 ROOT = Path(__file__).parents[1]
 _PYTHON = f"{sys.implementation.cache_tag}-"
-_MADE_OF = (cache_programs_in(Path(), ROOT).source, os.environ.get("XLA_FLAGS"))
+_SETTINGS = sorted(item for item in os.environ.items() if item[0].startswith(("JAX_", "XLA_")))
+_MADE_OF = (cache_programs_in(Path(), ROOT).source, _SETTINGS, platform.platform(), Path(__file__).read_bytes())
 KEPT = ROOT / ".pytest_cache" / "compiled" / (_PYTHON + hashlib.sha256(repr(_MADE_OF).encode()).hexdigest()[:16])
 """Where compiled programs lie, of this source alone: tracing them anew takes most of a small run's time."""
+_OLD = 86_400
+"""Seconds after which compiled programs of other sources are deleted."""
 
 
 def compile_once(self, function, shared, stacked, optimization_level=1, cache_key=None):
     """Instead of `Ensemble.compile`: the program that an earlier process compiled for the same shapes."""
     shapes = jax.tree.map(lambda x: (x.shape, str(x.dtype)), (shared, stacked))
-    path = KEPT / hashlib.sha256(f"{function.__qualname__} {shapes} {self.mesh} {cache_key}".encode()).hexdigest()
+    kinds = [(device.platform, device.device_kind) for device in self.mesh.devices.flat]
+    about = f"{function.__qualname__} {shapes} {self.mesh} {kinds} {cache_key}"
+    path = KEPT / hashlib.sha256(about.encode()).hexdigest()
     if not path.exists():
         jax.config.update("jax_enable_compilation_cache", False)  # a program out of the cache is not whole
         made = _compile(self, function, shared, stacked, optimization_level)
         bare = jax.tree.map(lambda s: jax.ShapeDtypeStruct(s.shape, s.dtype), made.shapes)
+        KEPT.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f"{path.name}.{os.getpid()}")
         part.write_bytes(pickle.dumps((serialize(made._program.result()), bare)))
         part.replace(path)
@@ -86,7 +94,7 @@ def serve():
     Ensemble.compile = compile_once
     KEPT.mkdir(parents=True, exist_ok=True)
     for other in KEPT.parent.glob(f"{_PYTHON}*"):
-        if other != KEPT:
+        if other != KEPT and time.time() - other.stat().st_mtime > _OLD:  # another pytest may use a younger one
             shutil.rmtree(other, ignore_errors=True)
     for line in iter(sys.stdin.readline, ""):
         order = json.loads(line)

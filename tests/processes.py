@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 SETTINGS = {
     "PYTHONPATH": str(ROOT),
     "PYTHONWARNINGS": "error",
+    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # the compiler takes most of the time of a first run
 }
 LIMIT = 120
 """Seconds that a command may take."""

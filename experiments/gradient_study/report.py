@@ -28,8 +28,9 @@ from experiments.studies.events import write_report_events
 
 def write_report(folder: Path, study: Study, versions: Mapping[str, str]) -> list[Claim]:
     """Write `report.md`, its figures, CSV files and event files; gives the claims."""
-    report, claims = Report(folder, TITLE), all_checks(study)
+    report = Report(folder, TITLE)
     with drawn(folder, {name: (draw, study) for name, draw in sections.FIGURES.items()}) as images:
+        claims = all_checks(study)
         report.heading("The answer", _in_theory(study), _in_the_model(study), _learning(study))
         _verdicts(report, claims)
         for section in (sections.simulated, sections.layer, sections.training, sections.rest):

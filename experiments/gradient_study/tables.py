@@ -141,4 +141,6 @@ def write_histogram(writer: EventWriter, step: int, tag: str, histogram_B: Float
     """A histogram as it was counted, see `Norms.histogram_CSB`."""
     least, largest, *counts = histogram_B
     edges = np.linspace(least, largest, len(counts) + 1)
+    if least == largest:  # one value: TensorBoard counts it in the last bucket
+        counts = [*np.zeros(len(counts) - 1), sum(counts)]
     writer.buckets(step, tag, edges, counts, "log10 of the rows' gradient norms.")

@@ -5,12 +5,13 @@ one colour have the same mark and dash. Matplotlib is imported where it is used.
 other processes, see `drawn`.
 """
 
+import gc
 import io
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_all_start_methods, get_context
+from multiprocessing import forkserver, get_all_start_methods, get_context
 from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -83,16 +84,21 @@ def drawn(
       figures: by name, a function that draws (of a module, so that another process finds it) and its argument. Give
         those that take longest first.
     """
-    with ProcessPoolExecutor(_PROCESSES, mp_context=_server(figures)) as pool:
+    # They end before there is much garbage; looking for it took a sixth of the time.
+    with ProcessPoolExecutor(_PROCESSES, mp_context=_server(), initializer=gc.disable) as pool:
         yield {name: pool.submit(_draw, folder, name, draw, shown) for name, (draw, shown) in figures.items()}
 
 
-def _server(figures: Mapping[str, tuple[Callable[..., "Figure"], object]]) -> BaseContext:
+def _server() -> BaseContext:
     """Starts processes that draw; forks of this one would inherit locks of JAX's threads."""
     if "forkserver" not in get_all_start_methods():  # on Windows
         return get_context("spawn")
     context = get_context("forkserver")
-    context.set_forkserver_preload([*_LOADED, *{draw.__module__ for draw, _ in figures.values()}])  # once for all
+    context.set_forkserver_preload(_LOADED)  # once for all; not what draws, which a notebook may reload
+    try:
+        forkserver.ensure_running()
+    except OSError:  # its socket lies in the folder for temporary files, which need not take one
+        return get_context("spawn")
     return context
 
 

@@ -73,7 +73,9 @@ def test_norms_of_several_settings_keep_their_places():
     assert one.histogram_CSB[1, 4, :2] == pytest.approx(np.log10([norms[1, 2, 1, 4].min(), norms[1, 2, 1, 4].max()]))
 
 
-@pytest.mark.parametrize("norms", [np.random.default_rng(1).lognormal(0, 3, (3, 400)), np.zeros((2, 3))])
+@pytest.mark.parametrize(
+    "norms", [np.random.default_rng(1).lognormal(0, 3, (3, 400)), np.zeros((2, 3)), np.ones((2, 3))]
+)
 def test_a_kept_histogram_is_what_tensorboard_makes_of_the_norms(tmp_path, norms):
     with EventWriter(tmp_path) as writer:
         writer.histogram(0, "norms", np.log10(norms[norms > 0]))
