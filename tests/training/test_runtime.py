@@ -161,10 +161,11 @@ def test_settings_of_jax_that_it_does_not_know_are_named(tmp_path):
     [MemoryError("Unable to allocate 3 GiB"), jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory"),
      OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))],
 )  # fmt: skip
-def test_too_little_memory_is_one_line(error, capsys):
+def test_too_little_memory_is_one_line(error, capsys, monkeypatch):
     def fails():
         raise error
 
+    monkeypatch.setattr(os, "_exit", sys.exit)  # what it calls where other tests have left threads of libraries
     handlers = [signal.getsignal(number) for number in process._SIGNALS]
     with pytest.raises(SystemExit) as left:
         process.run_command(fails)
