@@ -6,6 +6,7 @@ Each block begins with the first column. Where the output is no terminal (a file
 the table has its full width.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -13,6 +14,7 @@ from typing import Literal
 from rich.cells import cell_len
 from rich.console import Console
 from rich.segment import SegmentLines
+from rich.style import Style
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -20,6 +22,8 @@ from experiments.commands.console import NARROWEST
 
 _ISOLATE, _END = "\u2068", "\u2069"
 """Around a word that is written from right to left, as in `words`."""
+_PALE, _DARK = (235, 241, 250), (8, 81, 156)
+"""Background of a weight of 0 and of 1, as in the pictures."""
 CONTINUED = "..."
 """The heading of the first column in every block after the first."""
 
@@ -62,6 +66,17 @@ def print_table(console: Console, columns: Sequence[TableColumn], gap: int = 2) 
             console.print()
         lines = console.render_lines(_table(console, block, gap, number > 0), options, pad=False)
         console.print(SegmentLines(lines, new_lines=True), crop=False, end="")
+
+
+def weight_cell(weight: float, masked: bool = False) -> Text:
+    """A weight on a background as dark as it is large; in brackets where the masked word itself stands."""
+    if not math.isfinite(weight):
+        return Text("  -  ")
+    red, green, blue = (round(pale + weight * (dark - pale)) for pale, dark in zip(_PALE, _DARK, strict=True))
+    ink = "white" if weight > 0.45 else "rgb(60,70,90)"
+    shown = f"{weight:.2f}".removeprefix("0") if weight < 0.995 else "1.0"
+    text = f"[{shown}]" if masked else f" {shown} "
+    return Text(text, style=Style.parse(f"{ink} on rgb({red},{green},{blue})"))
 
 
 def _full(columns: Sequence[TableColumn], gap: int) -> int:

@@ -10,12 +10,11 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
-from rich.style import Style
 from rich.table import Column
 from rich.text import Text
 
 from experiments.commands.console import shown
-from experiments.commands.tables import TableColumn, print_table
+from experiments.commands.tables import TableColumn, print_table, weight_cell
 from experiments.config.schema import Config
 from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import Measurement
@@ -24,8 +23,6 @@ from experiments.run_directory.folders import quoted, run_folders
 from experiments.tracking.tracker import has_events
 from experiments.training.trainer import Progress, Record
 
-_PALE, _DARK = np.array([235, 241, 250]), np.array([8, 81, 156])
-"""Background of a weight of 0 and of 1, as in the pictures."""
 _LEAST_BAR = 72
 """Columns in which the last record stands beside the progress; a narrower terminal gets steps, speed and time alone."""
 _LEAST_NOTE = 13
@@ -127,24 +124,15 @@ def print_attention(rows: list[RowResult], console: Console) -> None:
     weights_RK = np.array([row.weights_HK.mean(axis=0) for row in rows])
     columns = [TableColumn(Text("masked  "), [Text(f"{words[row.masked]} ") for row in rows], style="bold")]
     for k, word in enumerate(words):
-        cells = [_cell(float(weight), k == row.masked) for weight, row in zip(weights_RK[:, k], rows, strict=True)]
+        cells = [
+            weight_cell(float(weight), k == row.masked) for weight, row in zip(weights_RK[:, k], rows, strict=True)
+        ]
         columns.append(TableColumn(Text(f"{word} "), cells, "center"))
     for name in ("guess", "exact"):
         answers = [getattr(row, name) for row in rows]
         cells = [Text(f"  {shown(console, word)} {100 * chance:.0f} %") for word, chance in answers]
         columns.append(TableColumn(Text(f"  {name}"), cells, joined=name == "exact"))
     print_table(console, columns, gap=0)
-
-
-def _cell(weight: float, masked: bool) -> Text:
-    """A weight on a background as dark as it is large; in brackets where the masked word itself stands."""
-    if not np.isfinite(weight):
-        return Text("  -  ")
-    colour = (_PALE + weight * (_DARK - _PALE)).astype(int)
-    ink = "white" if weight > 0.45 else "rgb(60,70,90)"
-    shown = f"{weight:.2f}".removeprefix("0") if weight < 0.995 else "1.0"
-    text = f"[{shown}]" if masked else f" {shown} "
-    return Text(text, style=Style.parse(f"{ink} on rgb({colour[0]},{colour[1]},{colour[2]})"))
 
 
 def _print_figures(

@@ -1,0 +1,146 @@
+"""One guess, computed line by line with the numbers of a run: query, keys, dot products, scale, softmax, values, sum.
+
+    told = ledger(load_run("runs/toy-001"), sentence=0, row=0, head=0)
+    told.dot_products_K          q . k of the masked place with each word, as recorded
+    told.lines()                 the same as seven lines for people
+
+Nothing is computed here: every number is one of `record.npz`, which holds the fields of the forward pass. Dimension
+letters as in `model`: K words of the sentence, D components of a head.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import require
+from data.vocabulary import PAD
+from experiments.run_directory.files import Arrays
+from experiments.run_directory.saved_run import SavedRun
+from model.config import ModelConfig
+
+Vector = NDArray[np.float32]
+MASKED = "[ ]"
+"""How the masked place is shown."""
+_SCALED = "else one weight is all"
+_AT_A_STEP = ("step", "query", "key", "value", "dot_products", "scores", "weights", "weighted_values", "context")
+"""What is read of the arrays that `record.npz` has at each step."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the ledger: a vector, of the masked place or of one word, or a number for each word."""
+
+    name: str
+    meaning: str
+    vector: Vector | None = None
+    numbers: Vector | None = None
+    word: int = -1
+    """The position of the word that the vector belongs to; -1: of the masked place."""
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What one head computes for one masked word at one recorded step."""
+
+    step: int
+    head: int
+    words: tuple[str, ...]
+    masked: int
+    """The position of the masked word."""
+    scale: str
+    """What happens to the dot products before the softmax: "/ sqrt(16)"."""
+    query_D: Vector
+    key_KD: Vector
+    dot_products_K: Vector
+    scores_K: Vector
+    weights_K: Vector
+    value_KD: Vector
+    weighted_values_KD: Vector
+    context_D: Vector
+    """The sum of the weighted values."""
+    heads: int
+
+    @property
+    def strongest(self) -> int:
+        """The position of the word with the largest weight."""
+        return int(np.nanargmax(self.weights_K)) if np.isfinite(self.weights_K).any() else self.masked
+
+    def lines(self) -> list[Line]:
+        """The seven lines; where they show the vector of one word, it is the word with the largest weight."""
+        j = self.strongest
+        word = "its own place" if j == self.masked else f"“{self.words[j]}”"
+        return [
+            Line("query", "what it looks for", vector=self.query_D),
+            Line("key", f"what {word} is found by", vector=self.key_KD[j], word=j),
+            Line("query . key", "large where both match", numbers=self.dot_products_K),
+            Line(self.scale, _SCALED, numbers=self.scores_K),
+            Line("softmax", "the weights, sum 1", numbers=self.weights_K),
+            Line("value", f"what {word} brings", self.value_KD[j], word=j),
+            Line("sum", "of weight x value", vector=self.context_D),
+        ]
+
+
+def ledger(saved: SavedRun, sentence: int = 0, row: int = 0, head: int = 0, t: int = -1) -> Ledger:
+    """The ledger of a masked word of a watched sentence.
+
+    Args:
+      saved: one run.
+      sentence: number of the watched sentence, from 0.
+      row: number of its masked word, from 0.
+      head: number of the head, from 0.
+      t: number of the recorded step; the last by default.
+
+    Raises:
+      InputError: the run has no such sentence, masked word, head or step.
+    """
+    record = saved.record
+    steps, heads = len(record["step"]), record["weights"].shape[3]
+    for name, number, count in (("sentence", sentence, len(record["tokens"])), ("head", head, heads)):
+        require(0 <= number < count, f"{name} {number + 1}: this run has {count}")
+    rows = int((record["row"][sentence] >= 0).sum())
+    require(0 <= row < rows, f"masked word {row + 1}: this sentence has {rows}")
+    require(-steps <= t < steps, f"recorded step {t}: this run has {steps}")
+    now = {name: record[name][t] for name in _AT_A_STEP}
+    return row_ledger({**record, **now}, saved.config.model, sentence, row, head)
+
+
+def row_ledger(arrays: Arrays, config: ModelConfig, sentence: int, row: int, head: int) -> Ledger:
+    """The same, of the arrays at one step (`tracking.recorded_arrays`: the fixed ones and those of the step)."""
+    tokens = arrays["tokens"][sentence]
+    words = tuple(arrays["words"][tokens[tokens != PAD]].tolist())
+
+    def at(name: str, *, of_words: bool = False) -> Vector:
+        values = arrays[name][sentence, row]
+        if name in ("key", "value"):  # [K, H, D]
+            return values[: len(words), head]
+        return values[head, : len(words)] if of_words else values[head]
+
+    return Ledger(
+        step=int(arrays["step"]),
+        head=head,
+        words=words,
+        masked=int(arrays["row"][sentence][row]),
+        scale=scale_text(config),
+        query_D=at("query"),
+        key_KD=at("key"),
+        dot_products_K=at("dot_products", of_words=True),
+        scores_K=at("scores", of_words=True),
+        weights_K=at("weights", of_words=True),
+        value_KD=at("value"),
+        weighted_values_KD=at("weighted_values", of_words=True),
+        context_D=at("context"),
+        heads=config.heads,
+    )
+
+
+def scale_text(config: ModelConfig) -> str:
+    """What is done to dot products before the softmax, in the signs of a formula."""
+    named = {
+        "inverse_sqrt": f"/ sqrt({config.d_head})",
+        "inverse": f"/ {config.d_head}",
+        "none": "x 1, no scale",
+        "learned": "x learned scale",
+    }
+    text = named[config.scale] if isinstance(config.scale, str) else f"x {config.scale:g}"
+    return f"{text}, capped at {config.softcap:g}" if config.softcap else text
