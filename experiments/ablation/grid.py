@@ -1,7 +1,7 @@
 """The grid of an ablation: axes and their values, as written in a file or on the command line. Imports no jax."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from data.errors import require, suggestion
@@ -11,11 +11,11 @@ from experiments.config.schema import Config, Value, config_fields, read_value
 from model.config import broken_rule
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+.-]{0,39}")
+_FIELDS = dict(config_fields())
 _FIXED = {
     "seeds": "give the seeds under base: seeds: 10",
     "probes": "give the sentences under base: probes: [...]",
     "track": "it changes no model; set it under base:",
-    "format": "it is no value of a config",
 }
 """Config values that cannot be an axis, and what to do instead."""
 COLUMNS = {"run", "version", "status", "loss", "steps", "diverged_at", "setting", "p", "p_holm"} | {
@@ -89,12 +89,10 @@ class Grid:
         """
         grid, given = self, dict[str, str]()
         for text in texts:
-            name, _, values = text.partition("=")
-            require(
-                name not in given,
-                f"--grid {name}: is given twice, with {given.get(name)} and with {values}; write all values in one",
-            )
-            given[name] = values
+            name = text.partition("=")[0]
+            before = given.get(name)
+            require(before is None, f"--grid {name}: is given twice, {before} and {text}; write all values in one")
+            given[name] = text
             grid = grid.changed(text)
         return grid
 
@@ -108,9 +106,8 @@ class Grid:
           InputError: the text is no axis.
         """
         name, _, values = text.partition("=")
-        require(values.strip(), f"--grid {text}: must be NAME=VALUE,VALUE,..., such as model.d_head=4,16,64")
-        known = dict(config_fields())
-        lists = name in known and isinstance(known[name].default, tuple)
+        require(name and values.strip(), f"--grid {text}: must be NAME=VALUE,VALUE,..., such as model.d_head=4,16,64")
+        lists = name in _FIELDS and isinstance(_FIELDS[name].default, tuple)
         one = lists and re.match(r"\s*\[\s*[^\[\s]", values)
         require(not one, f"--grid {name}: each value is a list of its own; write {name}=[{values}]")
         shown = values if values.lstrip().startswith(("[", "{")) else f"[{values}]"
@@ -121,43 +118,40 @@ class Grid:
 
 
 def _axis(name: str, place: Reader) -> Axis:
-    known = {field_name for field_name, _ in config_fields()}
-    _check_fixed(name, place, "cannot be an axis")
-    if name in known:
-        values = [(item, _checked_value(item, name)) for item in place.items()]
-        choices = [Choice(label_of(value), ((name, value),), item) for item, value in values]
+    _check_varied(name, place)
+    if name in _FIELDS:
+        choices = [_choice(name, item) for item in place.items()]
     else:
-        place.require("." not in name and isinstance(place.value, dict), f"unknown axis{suggestion(name, known)}")
+        place.require("." not in name and isinstance(place.value, dict), f"unknown axis{suggestion(name, _FIELDS)}")
         _check_name(name, place)
         place.require(
             name not in COLUMNS,
             f"{name} is a column of the tables already; give the axis another name, such as my_{name}",
         )
-        choices = [_named_choice(label, item, known) for label, item in place.mapping().items()]
+        choices = [_named_choice(label, item) for label, item in place.mapping().items()]
         place.require(choices, "is empty; give it values, such as {wide: {model.d_head: 64}}")
     seen: dict[object, str] = {}
     for choice in choices:
         before = seen.get(choice.label, seen.get(choice.settings))
-        same = f"{choice.label} stands twice" if name in known else f"sets the same as {before}"
+        same = f"{choice.label} stands twice" if name in _FIELDS else f"sets the same as {before}"
         choice.place.require(before is None, f"{same}; remove one")
         seen |= dict.fromkeys((choice.label, choice.settings), choice.label)
-    return Axis(name, tuple(choices), name not in known, place)
+    return Axis(name, tuple(choices), name not in _FIELDS, place)
 
 
-def _named_choice(label: str, place: Reader, known: Collection[str]) -> Choice:
-    _check_name(label, place)
-    items = place.mapping(known)
-    for name, item in items.items():
-        _check_fixed(name, item, "cannot be varied")
-    return Choice(label, tuple(sorted((name, read_value(item, Config, name)) for name, item in items.items())), place)
-
-
-def _checked_value(place: Reader, name: str) -> Value:
-    """The value at `place` for a config value, which it could be: of its type, and in its bounds."""
+def _choice(name: str, place: Reader) -> Choice:
+    """A value of an axis that is a config value: of its type, and in its bounds."""
     value = read_value(place, Config, name)
-    broken = broken_rule(dict(config_fields())[name], value)
-    place.require(not broken, broken)
-    return value
+    place.require(not (broken := broken_rule(_FIELDS[name], value)), broken)
+    return Choice(label_of(value), ((name, value),), place)
+
+
+def _named_choice(label: str, place: Reader) -> Choice:
+    _check_name(label, place)
+    items = place.mapping(_FIELDS)
+    for name, item in items.items():
+        _check_varied(name, item)
+    return Choice(label, tuple(sorted((name, read_value(item, Config, name)) for name, item in items.items())), place)
 
 
 def _chosen(axis: Axis, place: Reader) -> Axis:
@@ -173,13 +167,16 @@ def _chosen(axis: Axis, place: Reader) -> Axis:
 
 
 def _check_name(name: str, place: Reader) -> None:
-    place.require(_NAME.fullmatch(name), "a name has letters, digits, _ + . - alone; choose another")
+    place.require(
+        _NAME.fullmatch(name),
+        f"'{name}' becomes a name of folders: use 1 to 40 letters a to z, digits and _ + . -, a letter or digit first",
+    )
 
 
-def _check_fixed(name: str, place: Reader, refusal: str) -> None:
+def _check_varied(name: str, place: Reader) -> None:
     """Refuse a config value that is the same in all runs of an ablation."""
     remedy = _FIXED.get(name.partition(".")[0])
-    place.require(remedy is None, f"{refusal}; {remedy}")
+    place.require(remedy is None, f"cannot be an axis, nor be set by one; {remedy}")
 
 
 def label_of(value: object) -> str:
