@@ -1,8 +1,8 @@
 """The grid of an ablation: axes and their values, as written in a file or on the command line. Imports no jax."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from data.errors import require, suggestion
 from data.yaml_file import Reader
@@ -34,6 +34,8 @@ class Choice:
     settings: tuple[tuple[str, Value], ...]
     """(config name, value) of everything that it sets."""
     place: Reader = field(compare=False, repr=False)
+    only: tuple[str, ...] = ()
+    """The labels of the axis `Axis.by` that it goes with."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Axis:
     choices: tuple[Choice, ...]
     named: bool
     place: Reader = field(compare=False, repr=False)
+    by: str = ""
+    """The axis that its values depend on: train.optimizer, say, of learning rates; empty if they depend on none."""
 
     @property
     def labels(self) -> list[str]:
@@ -55,8 +59,14 @@ class Axis:
         """The config values that it sets."""
         return sorted({name for choice in self.choices for name, _ in choice.settings})
 
-    def plain(self) -> dict[str, dict[str, Plain]] | list[Plain]:
+    def plain(self) -> Mapping[str, Mapping[str, object]] | list[Plain]:
         """The axis as written in a file."""
+        if self.by:
+            lists: dict[str, list[Plain]] = {}
+            for choice in self.choices:
+                for label in choice.only:
+                    lists.setdefault(label, []).append(plain(choice.settings[0][1]))
+            return {self.by: lists}
         if self.named:
             return {choice.label: {name: plain(value) for name, value in choice.settings} for choice in self.choices}
         return [plain(choice.settings[0][1]) for choice in self.choices]
@@ -73,13 +83,44 @@ class Grid:
         """The grid of a config file."""
         return cls(tuple(_axis(name, values) for name, values in item.mapping().items()))
 
-    def plain(self) -> dict[str, dict[str, dict[str, Plain]] | list[Plain]]:
+    def plain(self) -> dict[str, Mapping[str, Mapping[str, object]] | list[Plain]]:
         """The grid as written in a file."""
         return {axis.name: axis.plain() for axis in self.axes}
 
     def axis(self, name: str) -> Axis | None:
         """The axis of that name."""
         return next((axis for axis in self.axes if axis.name == name), None)
+
+    def counts(self) -> list[tuple[int, str]]:
+        """How many values each axis has; an axis and the one that it depends on are counted together."""
+        pairs = {axis.by: (axis, sum(len(choice.only) for choice in axis.choices)) for axis in self.axes if axis.by}
+        return [
+            (pairs[axis.name][1], f"pairs of {axis.name} and {pairs[axis.name][0].name}")
+            if axis.name in pairs
+            else (len(axis.choices), axis.name)
+            for axis in self.axes
+            if not axis.by
+        ]
+
+    def settled(self) -> "Grid":
+        """The grid without values that go with nothing that the axis they depend on has.
+
+        Raises:
+          InputError: an axis depends on one that is not there, or has no value for one of its values.
+        """
+        axes = []
+        for axis in self.axes:
+            other = self.axis(axis.by)
+            labels = other.labels if other is not None else []
+            axis.place.require(
+                not axis.by or (other is not None and not other.by),
+                f"depends on {axis.by}, which is no axis with values of its own; give one list of values",
+            )
+            met = [replace(one, only=tuple(label for label in labels if label in one.only)) for one in axis.choices]
+            missing = set(labels).difference(*(one.only for one in met))
+            axis.place.require(not missing, f"has no values for {axis.by} {min(missing, default='')}; add them")
+            axes.append(replace(axis, choices=tuple(one for one in met if one.only)) if axis.by else axis)
+        return Grid(tuple(axes))
 
     def with_axes(self, texts: Sequence[str]) -> "Grid":
         """The grid with several axes given on the command line, each once; see `changed`.
@@ -119,6 +160,8 @@ class Grid:
 
 def _axis(name: str, place: Reader) -> Axis:
     _check_varied(name, place)
+    if name in _FIELDS and isinstance(place.value, dict):
+        return _depending(name, place)
     if name in _FIELDS:
         choices = [_choice(name, item) for item in place.items()]
     else:
@@ -137,6 +180,23 @@ def _axis(name: str, place: Reader) -> Axis:
         choice.place.require(before is None, f"{same}; remove one")
         seen |= dict.fromkeys((choice.label, choice.settings), choice.label)
     return Axis(name, tuple(choices), name not in _FIELDS, place)
+
+
+def _depending(name: str, place: Reader) -> Axis:
+    """The axis of a config value whose values depend on another axis: {train.optimizer: {adamw: [...], sgd: [...]}}."""
+    entries = place.mapping()
+    place.require(
+        len(entries) == 1, "must be a list, or name the one axis that it depends on: {train.optimizer: {sgd: [0.1, 1]}}"
+    )
+    by, lists = next(iter(entries.items()))
+    found: dict[str, Choice] = {}
+    for own, values in lists.mapping().items():
+        for item in values.items():
+            choice = _choice(name, item)
+            choice = found.get(choice.label, choice)
+            item.require(own not in choice.only, f"{choice.label} stands twice; remove one")
+            found[choice.label] = replace(choice, only=(*choice.only, own))
+    return Axis(name, tuple(found.values()), False, place, by)
 
 
 def _choice(name: str, place: Reader) -> Choice:
