@@ -61,6 +61,7 @@ def read_yaml(path: Path, name: str | None = None) -> Document:
     with reporting_os_errors(f"{name}: cannot be read", "name a file that can"), path.open("rb") as file:
         raw = file.read(MAX_BYTES + 1)
     require(len(raw) <= MAX_BYTES, f"{name}: larger than {MAX_BYTES:,} bytes; is this the right file?")
+    require(b"\0" not in raw[:2], f"{name}:1: not UTF-8 text (UTF-16?); save the file as UTF-8")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -8,7 +8,10 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from rich.console import Console
+
 from data.errors import InputError
+from experiments.commands.console import say_prose
 from experiments.commands.options import parse
 from experiments.commands.process import run_command
 from experiments.commands.scale_options import load_function, scale_parser
@@ -47,7 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     met = report.softmax if expected is None else report.applies(expected, _last_digit(options.expect))
     if expected is not None:
         lines.append(f"{'as' if met else 'NOT as'} expected: {options.expect}")
-    print("\n".join(lines))  # noqa: T201
+    console = Console(highlight=False)
+    for line in lines:
+        say_prose(console, line)
     return 0 if met else 1
 
 

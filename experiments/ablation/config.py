@@ -4,6 +4,8 @@ base:                               keys of a config of experiments.train; a key
   seeds: 10                         every point of the grid is trained with each of these seeds
 grid:                               one run for every combination of values and seed
   model.d_head: [4, 16, 64]         a config value and the values that it takes
+  train.learning_rate:              the values of the axis that is tuned may depend on those of another one
+    train.optimizer: {adamw: [0.003, 0.01], sgd: [0.3, 1]}
   variant:                          or a name of your own, whose values set several config values at once
     standard: {model.scale: inverse_sqrt}
     qk_norm: {model.qk_norm: true, model.scale: none}
@@ -21,7 +23,7 @@ from data.yaml_file import Reader, kind
 from experiments.ablation.grid import Grid, label_of
 from experiments.config.loader import load_as
 from experiments.config.schema import Config
-from model.config import setting
+from model.config import Checked, setting
 
 SEED, LEARNING_RATE, D_HEAD = "seed", "train.learning_rate", "model.d_head"
 Labels = Mapping[str, Sequence[str]]
@@ -83,7 +85,7 @@ class Prediction:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReportConfig:
+class ReportConfig(Checked):
     """What the report compares, by the names of the axes; what is left out is chosen from the grid."""
 
     variant: str = setting("", "the axis whose values are compared (default: the first that is neither tuned nor x)")
@@ -92,6 +94,12 @@ class ReportConfig:
         "", "the axis that is tuned: each variant counts with its best value (default: train.learning_rate)"
     )
     x: str = setting("", "the horizontal axis of the figures of excess (default: model.d_head)")
+    tuning_seeds: int = setting(
+        0,
+        "choose the best tuned values on the first so many seeds, and show the others; 0: both on all",
+        low=0,
+        high=9999,
+    )
     predictions_made: str = setting("", "how the predictions were made, shown in their heading in the report")
     changed_axes: tuple[str, ...] = setting((), "axes that --grid changed; the predictions were made without that")
     left_out: tuple[str, ...] = setting((), "predictions about values that the changed grid does not have")
@@ -166,6 +174,7 @@ def roles_of(config: AblationConfig, labels: Labels) -> Roles:
         baseline=report.baseline or next(iter(own), ""),
         tuned=tuned,
         x=x,
+        tuning_seeds=report.tuning_seeds,
         others=tuple(name for name in axes if name not in (variant, tuned, x)),
     )
 

@@ -11,7 +11,7 @@ from experiments.ablation.grid import short_name
 from experiments.ablation.plan import Group, Plan
 from experiments.ablation.training import ATTENTION_STATISTICS, Results
 from experiments.reports.plots import as_text, label, legend, line, panels
-from experiments.statistics.intervals import interquartile_mean
+from experiments.statistics.intervals import Interval, interquartile_mean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +29,8 @@ def excess_figure(plan: Plan, settings: Sequence[Setting]) -> "Figure":
     """Excess of each variant along x at its best tuned value; a panel for each setting."""
     figure, axes = panels(1, len(settings), width=4.0, height=3.2, sharey="row")
     for one, setting in zip(axes[0], settings, strict=True):
-        _draw_excess(one, setting, setting.sizes, 2, [(x, None) for x, _ in enumerate(setting.sizes)])
+        found = [[setting.excess(v, x) for x, _ in enumerate(setting.sizes)] for v, _ in enumerate(setting.variants)]
+        _draw_excess(one, setting.variants, setting.sizes, 2, found)
         label(one, setting.name, plan.roles.x, "excess, nats" if one is axes[0, 0] else "")
     return _with_legend(figure, axes[0, 0])
 
@@ -39,7 +40,9 @@ def tuned_figure(plan: Plan, settings: Sequence[Setting]) -> "Figure":
     figure, axes = panels(len(settings), len(settings[0].sizes), width=2.9, height=2.6, sharey="row")
     for (row, x), one in np.ndenumerate(axes):
         setting = settings[row]
-        _draw_excess(one, setting, setting.tuned, 10, [(x, i) for i, _ in enumerate(setting.tuned)])
+        places = range(len(setting.tuned))
+        found = [[setting.tuning(v, x, place) for place in places] for v, _ in enumerate(setting.variants)]
+        _draw_excess(one, setting.variants, setting.tuned, 10, found)
         above = f"{setting.name}\n" if x == 0 and setting.labels else ""
         label(one, above + _column_title(plan, setting, x), plan.roles.tuned, "excess, nats" if x == 0 else "")
     return _with_legend(figure, axes[0, 0])
@@ -104,16 +107,12 @@ def _column_title(plan: Plan, setting: Setting, x: int) -> str:
 
 
 def _draw_excess(
-    axes: "Axes", setting: Setting, labels: Sequence[str], base: int, places: Sequence[tuple[int, int | None]]
+    axes: "Axes", variants: Sequence[str], labels: Sequence[str], base: int, found: Sequence[Sequence[Interval]]
 ) -> None:
-    """A line for each variant with its band, against the values named by `labels`; `base` of their log scale.
-
-    `places` has for each of them what `Setting.excess` is asked for.
-    """
+    """A line for each variant with its band, against the values named by `labels`; `base` of their log scale."""
     positions = _positions(axes, labels, base)
-    for v, name in enumerate(setting.variants):
-        found = [setting.excess(v, x, tuned) for x, tuned in places]
-        middle, low, high = zip(*((one.estimate, one.low, one.high) for one in found), strict=True)
+    for v, (name, own) in enumerate(zip(variants, found, strict=True)):
+        middle, low, high = zip(*((one.estimate, one.low, one.high) for one in own), strict=True)
         line(axes, positions, middle, v, name, low, high)
     axes.set_yscale("log")
     if axes.get_ylim()[1] > _HOPELESS:  # far worse than an untrained model: a run can end at 1e30

@@ -1,8 +1,8 @@
 """The grid of an ablation: axes and their values, as written in a file or on the command line. Imports no jax."""
 
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from data.errors import require, suggestion
 from data.yaml_file import Reader
@@ -11,11 +11,11 @@ from experiments.config.schema import Config, Value, config_fields, read_value
 from model.config import broken_rule
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+.-]{0,39}")
+_FIELDS = dict(config_fields())
 _FIXED = {
     "seeds": "give the seeds under base: seeds: 10",
     "probes": "give the sentences under base: probes: [...]",
     "track": "it changes no model; set it under base:",
-    "format": "it is no value of a config",
 }
 """Config values that cannot be an axis, and what to do instead."""
 COLUMNS = {"run", "version", "status", "loss", "steps", "diverged_at", "setting", "p", "p_holm"} | {
@@ -34,6 +34,8 @@ class Choice:
     settings: tuple[tuple[str, Value], ...]
     """(config name, value) of everything that it sets."""
     place: Reader = field(compare=False, repr=False)
+    only: tuple[str, ...] = ()
+    """The labels of the axis `Axis.by` that it goes with."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Axis:
     choices: tuple[Choice, ...]
     named: bool
     place: Reader = field(compare=False, repr=False)
+    by: str = ""
+    """The axis that its values depend on: train.optimizer, say, of learning rates; empty if they depend on none."""
 
     @property
     def labels(self) -> list[str]:
@@ -55,8 +59,14 @@ class Axis:
         """The config values that it sets."""
         return sorted({name for choice in self.choices for name, _ in choice.settings})
 
-    def plain(self) -> dict[str, dict[str, Plain]] | list[Plain]:
+    def plain(self) -> Mapping[str, Mapping[str, object]] | list[Plain]:
         """The axis as written in a file."""
+        if self.by:
+            lists: dict[str, list[Plain]] = {}
+            for choice in self.choices:
+                for label in choice.only:
+                    lists.setdefault(label, []).append(plain(choice.settings[0][1]))
+            return {self.by: lists}
         if self.named:
             return {choice.label: {name: plain(value) for name, value in choice.settings} for choice in self.choices}
         return [plain(choice.settings[0][1]) for choice in self.choices]
@@ -73,13 +83,44 @@ class Grid:
         """The grid of a config file."""
         return cls(tuple(_axis(name, values) for name, values in item.mapping().items()))
 
-    def plain(self) -> dict[str, dict[str, dict[str, Plain]] | list[Plain]]:
+    def plain(self) -> dict[str, Mapping[str, Mapping[str, object]] | list[Plain]]:
         """The grid as written in a file."""
         return {axis.name: axis.plain() for axis in self.axes}
 
     def axis(self, name: str) -> Axis | None:
         """The axis of that name."""
         return next((axis for axis in self.axes if axis.name == name), None)
+
+    def counts(self) -> list[tuple[int, str]]:
+        """How many values each axis has; an axis and the one that it depends on are counted together."""
+        pairs = {axis.by: (axis, sum(len(choice.only) for choice in axis.choices)) for axis in self.axes if axis.by}
+        return [
+            (pairs[axis.name][1], f"pairs of {axis.name} and {pairs[axis.name][0].name}")
+            if axis.name in pairs
+            else (len(axis.choices), axis.name)
+            for axis in self.axes
+            if not axis.by
+        ]
+
+    def settled(self) -> "Grid":
+        """The grid without values that go with nothing that the axis they depend on has.
+
+        Raises:
+          InputError: an axis depends on one that is not there, or has no value for one of its values.
+        """
+        axes = []
+        for axis in self.axes:
+            other = self.axis(axis.by)
+            labels = other.labels if other is not None else []
+            axis.place.require(
+                not axis.by or (other is not None and not other.by),
+                f"depends on {axis.by}, which is no axis with values of its own; give one list of values",
+            )
+            met = [replace(one, only=tuple(label for label in labels if label in one.only)) for one in axis.choices]
+            missing = set(labels).difference(*(one.only for one in met))
+            axis.place.require(not missing, f"has no values for {axis.by} {min(missing, default='')}; add them")
+            axes.append(replace(axis, choices=tuple(one for one in met if one.only)) if axis.by else axis)
+        return Grid(tuple(axes))
 
     def with_axes(self, texts: Sequence[str]) -> "Grid":
         """The grid with several axes given on the command line, each once; see `changed`.
@@ -89,12 +130,10 @@ class Grid:
         """
         grid, given = self, dict[str, str]()
         for text in texts:
-            name, _, values = text.partition("=")
-            require(
-                name not in given,
-                f"--grid {name}: is given twice, with {given.get(name)} and with {values}; write all values in one",
-            )
-            given[name] = values
+            name = text.partition("=")[0]
+            before = given.get(name)
+            require(before is None, f"--grid {name}: is given twice, {before} and {text}; write all values in one")
+            given[name] = text
             grid = grid.changed(text)
         return grid
 
@@ -108,9 +147,8 @@ class Grid:
           InputError: the text is no axis.
         """
         name, _, values = text.partition("=")
-        require(values.strip(), f"--grid {text}: must be NAME=VALUE,VALUE,..., such as model.d_head=4,16,64")
-        known = dict(config_fields())
-        lists = name in known and isinstance(known[name].default, tuple)
+        require(name and values.strip(), f"--grid {text}: must be NAME=VALUE,VALUE,..., such as model.d_head=4,16,64")
+        lists = name in _FIELDS and isinstance(_FIELDS[name].default, tuple)
         one = lists and re.match(r"\s*\[\s*[^\[\s]", values)
         require(not one, f"--grid {name}: each value is a list of its own; write {name}=[{values}]")
         shown = values if values.lstrip().startswith(("[", "{")) else f"[{values}]"
@@ -121,43 +159,59 @@ class Grid:
 
 
 def _axis(name: str, place: Reader) -> Axis:
-    known = {field_name for field_name, _ in config_fields()}
-    _check_fixed(name, place, "cannot be an axis")
-    if name in known:
-        values = [(item, _checked_value(item, name)) for item in place.items()]
-        choices = [Choice(label_of(value), ((name, value),), item) for item, value in values]
+    _check_varied(name, place)
+    if name in _FIELDS and isinstance(place.value, dict):
+        return _depending(name, place)
+    if name in _FIELDS:
+        choices = [_choice(name, item) for item in place.items()]
     else:
-        place.require("." not in name and isinstance(place.value, dict), f"unknown axis{suggestion(name, known)}")
+        place.require("." not in name and isinstance(place.value, dict), f"unknown axis{suggestion(name, _FIELDS)}")
         _check_name(name, place)
         place.require(
             name not in COLUMNS,
             f"{name} is a column of the tables already; give the axis another name, such as my_{name}",
         )
-        choices = [_named_choice(label, item, known) for label, item in place.mapping().items()]
+        choices = [_named_choice(label, item) for label, item in place.mapping().items()]
         place.require(choices, "is empty; give it values, such as {wide: {model.d_head: 64}}")
     seen: dict[object, str] = {}
     for choice in choices:
         before = seen.get(choice.label, seen.get(choice.settings))
-        same = f"{choice.label} stands twice" if name in known else f"sets the same as {before}"
+        same = f"{choice.label} stands twice" if name in _FIELDS else f"sets the same as {before}"
         choice.place.require(before is None, f"{same}; remove one")
         seen |= dict.fromkeys((choice.label, choice.settings), choice.label)
-    return Axis(name, tuple(choices), name not in known, place)
+    return Axis(name, tuple(choices), name not in _FIELDS, place)
 
 
-def _named_choice(label: str, place: Reader, known: Collection[str]) -> Choice:
-    _check_name(label, place)
-    items = place.mapping(known)
-    for name, item in items.items():
-        _check_fixed(name, item, "cannot be varied")
-    return Choice(label, tuple(sorted((name, read_value(item, Config, name)) for name, item in items.items())), place)
+def _depending(name: str, place: Reader) -> Axis:
+    """The axis of a config value whose values depend on another axis: {train.optimizer: {adamw: [...], sgd: [...]}}."""
+    entries = place.mapping()
+    place.require(
+        len(entries) == 1, "must be a list, or name the one axis that it depends on: {train.optimizer: {sgd: [0.1, 1]}}"
+    )
+    by, lists = next(iter(entries.items()))
+    found: dict[str, Choice] = {}
+    for own, values in lists.mapping().items():
+        for item in values.items():
+            choice = _choice(name, item)
+            choice = found.get(choice.label, choice)
+            item.require(own not in choice.only, f"{choice.label} stands twice; remove one")
+            found[choice.label] = replace(choice, only=(*choice.only, own))
+    return Axis(name, tuple(found.values()), False, place, by)
 
 
-def _checked_value(place: Reader, name: str) -> Value:
-    """The value at `place` for a config value, which it could be: of its type, and in its bounds."""
+def _choice(name: str, place: Reader) -> Choice:
+    """A value of an axis that is a config value: of its type, and in its bounds."""
     value = read_value(place, Config, name)
-    broken = broken_rule(dict(config_fields())[name], value)
-    place.require(not broken, broken)
-    return value
+    place.require(not (broken := broken_rule(_FIELDS[name], value)), broken)
+    return Choice(label_of(value), ((name, value),), place)
+
+
+def _named_choice(label: str, place: Reader) -> Choice:
+    _check_name(label, place)
+    items = place.mapping(_FIELDS)
+    for name, item in items.items():
+        _check_varied(name, item)
+    return Choice(label, tuple(sorted((name, read_value(item, Config, name)) for name, item in items.items())), place)
 
 
 def _chosen(axis: Axis, place: Reader) -> Axis:
@@ -173,13 +227,16 @@ def _chosen(axis: Axis, place: Reader) -> Axis:
 
 
 def _check_name(name: str, place: Reader) -> None:
-    place.require(_NAME.fullmatch(name), "a name has letters, digits, _ + . - alone; choose another")
+    place.require(
+        _NAME.fullmatch(name),
+        f"'{name}' becomes a name of folders: use 1 to 40 letters a to z, digits and _ + . -, a letter or digit first",
+    )
 
 
-def _check_fixed(name: str, place: Reader, refusal: str) -> None:
+def _check_varied(name: str, place: Reader) -> None:
     """Refuse a config value that is the same in all runs of an ablation."""
     remedy = _FIXED.get(name.partition(".")[0])
-    place.require(remedy is None, f"{refusal}; {remedy}")
+    place.require(remedy is None, f"cannot be an axis, nor be set by one; {remedy}")
 
 
 def label_of(value: object) -> str:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.ablation.comparison import SURE, can_show
+from experiments.ablation.comparison import SURE, can_show, evaluated_seeds
 from experiments.ablation.config import SEED
 from experiments.ablation.events import listed_text
 from experiments.ablation.figures import Places, excess_figure, maps_figure, training_figure, tuned_figure
-from experiments.ablation.findings import EXCESS, Findings, answers, counted, edges, show, statement, write_tables
+from experiments.ablation.findings import EXCESS, FLAT, Findings, answers, counted, edges, show, statement, write_tables
 from experiments.ablation.plan import Plan
 from experiments.config.schema import value_of
 from experiments.reports.report import Report, escaped
@@ -34,7 +34,8 @@ def write_report(folder: Path, found: Findings, places: Places, versions: Sequen
     """
     plan, report = found.plan, Report(folder, escaped(found.plan.config.title))
     tuned = plan.roles.tuned
-    tuning = f"Each variant has its own best value of {tuned}, of {len(plan.labels[tuned])}. " if tuned else ""
+    tried = " or ".join(map(str, sorted({len(setting.tuned) for setting in found.settings})))
+    tuning = f"Each variant has its own best value of {tuned}, of {tried}{_shared(plan)}. " if tuned else ""
     report.text(
         EXCESS,
         f"{tuning}Numbers over seeds are interquartile means; brackets hold 95 % bootstrap intervals over seeds,"
@@ -98,12 +99,9 @@ def _figures(report: Report, found: Findings, places: Places) -> None:
         report.figure(
             "tuning",
             tuned_figure(plan, settings),
-            f"Excess at every value of {roles.tuned}. The lowest point of each line is used everywhere else.",
+            f"Excess at every value of {roles.tuned}{_chosen_on(plan)}. All else is at the lowest point of a line.",
         )
-        if at_edges := escaped(edges(found)):
-            report.text(
-                f"The best value lies at the edge of what was tried for {at_edges}: a wider grid may do better."
-            )
+        report.text(*_edges(found))
     report.heading("Attention over training, and at its end")
     first = plan.groups[0]
     tokens, masked = first.shared.sentences[0]
@@ -128,21 +126,48 @@ def _figures(report: Report, found: Findings, places: Places) -> None:
             )
 
 
+def _shared(plan: Plan) -> str:
+    """On which seeds tuned values are chosen."""
+    seeds, own = len(plan.labels[SEED]), plan.roles.tuning_seeds
+    if own:
+        return f", chosen on {counted(own, 'seed')} that nothing else rests on"
+    return f", chosen on the same {seeds} seeds that are shown"
+
+
+def _chosen_on(plan: Plan) -> str:
+    return f", of the {counted(plan.roles.tuning_seeds, 'seed')} that chose" if plan.roles.tuning_seeds else ""
+
+
+def _edges(found: Findings) -> list[str]:
+    """Whether a wider grid may do better."""
+    steep, flat = (escaped("; ".join(arms)) for arms in edges(found))
+    return [
+        f"The best value lies at the edge of what was tried for {steep}: a wider grid may do better."
+        if steep
+        else "No best value lies at an edge of what was tried."
+        if not flat
+        else "No other best value lies at an edge of what was tried.",
+        *(
+            [f"At the edge, but flat (the value next to it has at most {FLAT:g} times the excess): {flat}."]
+            if flat
+            else []
+        ),
+    ]
+
+
 def _method(report: Report, found: Findings, versions: Sequence[str]) -> None:
     plan, diverged = found.plan, found.diverged
-    seeds, compared = len(plan.labels[SEED]), len(found.comparisons)
+    seeds, compared = evaluated_seeds(plan), len(found.comparisons)
     sentences = [
-        f"{len(plan.runs):,} runs of {len(plan.groups)} compiled programs, {seeds} seeds, the same in every arm.",
+        f"{len(plan.runs):,} runs of {counted(len(plan.groups), 'compiled program')}.",
+        f"{counted(len(plan.labels[SEED]), 'seed')}, the same in every arm.",
         f"Each run made {_values(plan, 'train.steps')} updates of {_values(plan, 'train.batch')} sentences.",
         rough(seeds),
         "A p-value is of the mean of the paired differences in excess (random signs), while the number beside it is a"
         " ratio of interquartile means; p-values are corrected by Holm's method."
         if compared
         else "",
-        f"The best {plan.roles.tuned} is chosen on the seeds that are shown, which favours every variant a little; an"
-        " interval chooses it anew in every resample."
-        if plan.roles.tuned
-        else "",
+        _tuning(plan),
         f"With {seeds} seeds and {compared} comparisons no corrected p-value can fall below {SURE:g}."
         if compared and not can_show(plan)
         else "",
@@ -158,6 +183,21 @@ def _method(report: Report, found: Findings, versions: Sequence[str]) -> None:
         escaped(listed_text(found)),
         f"Made with {'; and with '.join(versions)}.",
     )
+
+
+def _tuning(plan: Plan) -> str:
+    """What choosing the best tuned value does to the numbers."""
+    tuned, own = plan.roles.tuned, plan.roles.tuning_seeds
+    if own:
+        return (
+            f"The best {tuned} is chosen on the first {counted(own, 'seed')}; all other numbers are of the other"
+            f" {evaluated_seeds(plan)}, and take it as given."
+        )
+    shared = (
+        f"The best {tuned} is chosen on the seeds that are shown, which favours every variant a little"
+        " (report.tuning_seeds chooses it on others); an interval chooses it anew in every resample."
+    )
+    return shared if tuned else ""
 
 
 def _values(plan: Plan, name: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import jax
 from rich.console import Console
 
-from experiments.ablation.comparison import SURE, can_show, lowest_p, number_of_comparisons
+from experiments.ablation.comparison import SURE, can_show, evaluated_seeds, lowest_p, number_of_comparisons
 from experiments.ablation.config import SEED
 from experiments.ablation.findings import EXCESS, Findings, answers, counted, show
 from experiments.ablation.plan import Group, Plan
@@ -35,7 +35,8 @@ def print_plan(plan: Plan, console: Console, waiting: Sequence[Group]) -> None:
       console: where to print.
       waiting: the programs that have not ended yet, whose time is shown.
     """
-    axes = [f"{len(labels)} {'seeds' if name == SEED else name}" for name, labels in plan.labels.items()]
+    counts = [(count, name) for count, name in plan.config.grid.settled().counts() if name != SEED]
+    axes = [f"{count} {name}" for count, name in counts] + [f"{len(plan.labels[SEED])} seeds"]
     programs, ended = counted(len(plan.groups), "compiled program"), len(plan.groups) - len(waiting)
     already = f", of which {ended} have ended before; left:" if ended else ","
     updates = sum(group.updates for group in waiting)
@@ -46,7 +47,7 @@ def print_plan(plan: Plan, console: Console, waiting: Sequence[Group]) -> None:
     if left_out := plan.config.report.left_out:
         say_prose(console, f"left out, being about values that this grid does not have: {'; '.join(left_out)}", "dim")
     if not can_show(plan):
-        compared, seeds = number_of_comparisons(plan), len(plan.labels[SEED])
+        compared, seeds = number_of_comparisons(plan), evaluated_seeds(plan)
         enough = (f"{n} seeds" for n in range(2, EXACT_SEEDS + 2) if compared * smallest_p(n) < SURE)
         say_prose(
             console,

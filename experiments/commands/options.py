@@ -47,10 +47,11 @@ class ProseHelp(argparse.RawDescriptionHelpFormatter):
     """Help whose prose is wrapped to the terminal, and whose examples stay lines that can be copied."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
-        paragraphs = text.split("\n\n")
-        return "\n\n".join(
-            part if "\n " in part else textwrap.fill(part, width, initial_indent=indent) for part in paragraphs
-        )
+        parts = []
+        for paragraph in text.split("\n\n"):
+            prose, *copied = paragraph.split("\n  ")
+            parts.append("\n  ".join([textwrap.fill(prose, width, initial_indent=indent), *copied]))
+        return "\n\n".join(parts)
 
 
 def config_parser(

@@ -1,6 +1,5 @@
 """What `experiments.check_scale` is given: its options, and the function of the user that they name."""
 
-import argparse
 import functools
 import importlib
 import sys
@@ -13,7 +12,7 @@ from typing import Any, Self
 
 from catmat_command import PACKAGES, ROOT
 from data.errors import InputError, require, suggestion
-from experiments.commands.options import OneLineParser
+from experiments.commands.options import OneLineParser, ProseHelp
 from experiments.scale_check import DTYPES, FRAMEWORKS, LAYOUTS, SIGNATURES, scale_names
 
 _NAMES = "\n  ".join(scale_names(1))
@@ -38,10 +37,11 @@ def scale_parser() -> OneLineParser:
     """The parser of the command."""
     parser = OneLineParser(
         prog="python -m experiments.check_scale",
+        usage="%(prog)s MODULE:FUNCTION [options]",
         description="Measure the factor that an attention function puts on q.k, and name it.",
         epilog=EPILOG,
         allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=ProseHelp,
     )
     add_number = functools.partial(parser.add_argument, type=int, metavar="N")
     parser.add_argument(
@@ -78,7 +78,12 @@ def scale_parser() -> OneLineParser:
 
 def _add_kinds(parser: OneLineParser) -> None:
     """The options of a function that takes one kind of arrays alone, or has another signature."""
-    parser.add_argument("--dtype", choices=DTYPES, help="type of the arrays (default: float32)")
+    parser.add_argument(
+        "--dtype",
+        choices=DTYPES,
+        metavar="TYPE",
+        help=f"type of the arrays: {', '.join(DTYPES)} (default: float32)",
+    )
     parser.add_argument("--device", help="device of the arrays, such as cpu or cuda:0 (default: the framework's)")
     parser.add_argument(
         "--signature",

@@ -114,7 +114,7 @@ def option_document(name: str, text: str) -> Document:
     except InputError as error:  # with a line, which an option does not have
         problem = str(error).removeprefix(f"{name}:").partition(": ")[2]
     if problem.startswith("not valid YAML"):
-        problem = f"{text}: is not one value; check brackets and quotes, and write a list as [a, b]"
+        problem = f"{text}: cannot be read; check brackets, quotes and commas, and write a list as [a, b]"
     raise InputError(f"{name}: {problem}")
 
 

@@ -19,6 +19,8 @@ _LOCK = ".lock"
 _NOTHING = (_LOCK, "config.yaml.part")
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 _UNUSABLE = re.compile(r"[\[\]\\\ud800-\udfff]")  # orbax reads [ as a pattern, tensorstore \ as a /
+_IN_QUOTES = {ord(c): f"\\{c}" for c in "\\'"} | {n: f"\\u{n:04x}" for n in (*range(0x80, 0xA1), 0xAD)}
+"""Within $'...'; \\x85 would be a byte there, and no character."""
 
 
 def make_run_directory(name: str, given: str | None = None, root: Path = ROOT) -> Path:
@@ -134,10 +136,9 @@ def quoted(path: Path) -> str:
     What a terminal would act on is escaped in quotes of bash and zsh, $'...'.
     """
     text = f"./{path}" if str(path).startswith("-") else str(path)
-    if (shown := printable(text)) == text:
+    if printable(text) == text:
         return shlex.quote(text)
-    shown = printable(text.replace("\\", "\\\\").replace("'", "\\'"))
-    return f"$'{shown}'"
+    return f"$'{printable(text.translate(_IN_QUOTES))}'"
 
 
 def newest_run(root: Path = ROOT, command: str = "train") -> Path:

@@ -10,14 +10,17 @@ import tempfile
 import time
 from pathlib import Path
 
+from rich.console import Console
+
 from data.errors import require
+from experiments.commands.console import say_prose
 from experiments.training import runtime
 from experiments.training.memory import memory_of_machine
 
 
 def show(line: str) -> None:
-    """Print a line at once."""
-    print(line, flush=True)  # noqa: T201
+    """Print a line."""
+    say_prose(Console(highlight=False), line)
 
 
 def machine() -> str:

@@ -118,10 +118,10 @@ class StudyCommand(Generic[Found]):
         if run_dir is not None:
             check_run_directory(run_dir)
         pieces = importlib.import_module(self.measurements).pieces(config)
-        say(console, self.title)
-        say(console, f"{pieces} pieces of work. What is predicted:")
+        say_prose(console, self.title)
+        say_prose(console, f"{pieces} pieces of work. What is predicted:")
         for name, text in self.predictions.items():
-            say(console, f"  {name}  {text}")
+            say_prose(console, f"  {name}  {text}")
         return 0
 
     def report_anew(self, run: str, console: Console | None = None) -> int:

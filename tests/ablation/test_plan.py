@@ -5,6 +5,7 @@ import math
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,51 @@ def test_another_optimiser_or_world_is_another_program():
     assert [run.config.seed for run in plan.runs[:2]] == [4, 2]
     assert {group.shared.world.name for group in plan.groups} == {"english", "german"}
     assert plan.groups[0].shared is plan.groups[2].shared is not plan.groups[1].shared
+
+
+BY_OPTIMIZER = """\
+command: ablate
+base: {seeds: 3}
+grid:
+  train.optimizer: [adamw, sgd]
+  model.scale: [none, inverse]
+  train.learning_rate: {train.optimizer: {adamw: [0.01, 0.1], sgd: [0.1, 1, 3]}}
+report: {variant: model.scale}
+"""
+
+
+def test_tuned_values_may_depend_on_another_axis():
+    config = config_of(BY_OPTIMIZER)
+    plan = make_plan(config)
+    tried = [(run.config.train.optimizer, run.config.train.learning_rate) for run in plan.runs]
+    pairs = [("adamw", 0.01), ("adamw", 0.1), ("sgd", 0.1), ("sgd", 1.0), ("sgd", 3.0)]
+    assert [*dict.fromkeys(tried)] == pairs
+    assert len(tried) == 5 * 2 * 3
+    assert [run.number for run in plan.runs] == list(range(30))
+    assert number_of_comparisons(plan) == 2
+    assert make_as(AblationConfig, parse_yaml(to_yaml(config), "again")) == config
+    console = Console(file=io.StringIO(), width=200)
+    print_plan(plan, console, plan.groups)
+    pairs_shown = "5 pairs of train.optimizer and train.learning_rate"
+    assert console.file.getvalue().startswith(f"30 runs = {pairs_shown} x 2 model.scale x 3 seeds\n")
+    one = make_plan(replace(config, grid=config.grid.changed("train.optimizer=sgd")))
+    assert one.labels["train.learning_rate"] == ["0.1", "1", "3"]
+    assert len(one.runs) == 3 * 2 * 3
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "place", "remedy"),
+    [
+        ("sgd: [0.1, 1, 3]", "adam: [1]", "test.yaml:6: grid.train.learning_rate", "sgd"),
+        ("train.optimizer: {", "model.norm: {", "test.yaml:6: grid.train.learning_rate", "model.norm"),
+        ("[0.01, 0.1]", "[0.1, 0.1]", "test.yaml:6: grid.train.learning_rate.train.optimizer.adamw.1", "0.1"),
+        ("{variant: model.scale}", "{variant: train.optimizer}", "test.yaml:6: grid.train.learning_rate", "optimizer"),
+        ("{variant: model.scale}", "{variant: model.scale, tuning_seeds: 3}", "report.tuning_seeds", "3"),
+    ],
+)
+def test_values_that_depend_on_nothing_known_are_refused(before, after, place, remedy):
+    with refused(place, remedy):
+        make_plan(config_of(BY_OPTIMIZER.replace(before, after)))
 
 
 def test_the_seeds_of_an_axis_count_once():
@@ -191,6 +237,10 @@ def test_a_wrong_grid_is_told_in_one_line(lines, place, named):
         (["--grid", "model.d_head=4,x"], "--grid model.d_head: item 2", ["whole number"]),
         (["--grid", "model.d_head=0,4"], "--grid model.d_head: item 1", ["1", "4096", "0"]),
         (["--grid", "model.d_head="], "--grid model.d_head=", ["NAME=VALUE,VALUE"]),
+        (["--grid", "=4"], "--grid =4", ["NAME=VALUE,VALUE"]),
+        (["--grid", "model.d_head=4,,8"], "--grid model.d_head: [4,,8]:", ["commas"]),
+        (["--grid", "variant={标准: {}}"], "--grid variant", ["标准", "folders", "a to z"]),
+        (["--grid", "标准={a: {}}"], "--grid 标准", ["标准", "folders", "a to z"]),
         (["--grid", "model.d_head=[]"], "--grid model.d_head", ["empty"]),
         (["--grid", "model.scale=nune"], "--grid model.scale: item 1", ["nune", "inverse_sqrt", "none"]),
         (["--grid", "model.d_head=4", "--grid", "model.d_head=16"], "--grid model.d_head", ["twice", "4", "16"]),

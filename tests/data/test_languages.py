@@ -89,14 +89,20 @@ def test_a_picture_without_a_font_is_painted_and_told_once(language, monkeypatch
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (["\u4e00", "\u3005", "\u3002", "\uff0c"], "no font for CJK is installed; install one, such as Noto Sans CJK"),
+        (
+            ["\u4e00", "\u3005", "\u3002", "\uff0c", "\ud55c", "\u30fc"],
+            "no font for CJK is installed; install one, such as Noto Sans CJK",
+        ),
         (["\u0964"], "U+0964 DEVANAGARI DANDA"),
-        (["\U00017000"], "U+17000"),
+        (["\ue000"], "U+E000"),
+        (["\U00017000"], "Noto Serif Tangut"),
         (["\u1cda\u0915"], "no font for Devanagari is installed; install one, such as Noto Sans Devanagari"),
         (["\U0001f469\u200d\U0001f467"], "Noto Color Emoji"),
+        (["แมว"], "no font for Thai is installed; install one, such as Noto Sans Thai"),
+        (["\u17a3\u0f40"], "Noto Sans Khmer, Noto Serif Tibetan"),
         (
             ["\u0f40\u1401"],
-            "Tibetan and Canadian is installed; install one, such as Noto Serif Tibetan, Noto Sans Cana",
+            "Tibetan and Canadian Aboriginal is installed; install one, such as Noto Serif Tibetan, Noto Sans Canadian",
         ),
     ],
 )
@@ -104,6 +110,17 @@ def test_fonts_that_exist_are_named(words, named, monkeypatch):
     monkeypatch.setattr("experiments.pictures.missing_fonts.has_all_of", lambda *_: False)
     monkeypatch.setattr("experiments.pictures.missing_fonts.undrawn", str)
     assert named in missing_fonts(words)
+
+
+def test_letters_that_are_not_joined_are_told(monkeypatch):
+    """Pillow joins letters and places marks by FriBidi, which a small system lacks."""
+    words = ["cat", "cafe\u0301", "חתול", "گربه", "שָׁ"]
+    assert missing_fonts(words) == ""
+    monkeypatch.setattr("PIL.features.check", lambda *_: False)
+    told = missing_fonts(words)
+    assert "of گربه, שָׁ one by one" in told
+    assert "install FriBidi" in told
+    assert missing_fonts(words[:3]) == ""
 
 
 # --- joiners ---

@@ -139,11 +139,12 @@ def test_a_mistake_is_told_with_its_line_and_remedy(row):
     ("raw", "place", "named"),
     [
         (b"a: 1\nb: \xff\n", "raw.yaml:2", ["UTF-8"]),
-        (SMALL.encode("utf-16"), "raw.yaml:1", []),
+        (SMALL.encode("utf-16"), "raw.yaml:1", ["UTF-8"]),
+        (SMALL.encode("utf-16-le"), "raw.yaml:1", ["UTF-8"]),
         (b"a: 1\nb: \x00\n", "raw.yaml:2", ["U+0000"]),
         (b"#" * (MAX_BYTES + 1), "raw.yaml", ["1,000,000"]),
     ],
-    ids=["latin", "utf-16", "nul", "large"],
+    ids=["latin", "utf-16", "utf-16 without a mark", "nul", "large"],
 )
 def test_a_file_that_is_not_text(tmp_path, raw, place, named):
     path = tmp_path / "raw.yaml"

@@ -24,7 +24,9 @@ from experiments.run_directory.saved_run import load_run
 from experiments.session.resume import resumed_config
 
 
-@pytest.mark.parametrize("name", ["-x", "a b", "a\nb", "it's\x1b", "a\\\n'", "gro\u00dfe", "\u202ea", "$HOME", "\x7f"])
+@pytest.mark.parametrize(
+    "name", ["-x", "a b", "a\nb", "it's\x1b", "a\\\n'", "gro\u00dfe", "\u202ea", "$HOME", "\x7f", "\x85\xa0\xad"]
+)
 def test_a_command_that_is_shown_can_be_pasted(name):
     """As a shell reads it; nothing of it moves a terminal's cursor."""
     shown = resume_command(Path(name))
