@@ -11,7 +11,7 @@ from data.errors import is_file, require
 from experiments.ablation.config import AblationConfig, load_ablation
 from experiments.commands.options import add_events_option, add_run_options, config_parser, only_printed, parse
 from experiments.commands.process import run_command
-from experiments.run_directory.folders import newest_run
+from experiments.run_directory.folders import newest_run, run_folder
 
 DEFAULT = "scaling_quick.yaml"
 DESCRIPTION = "Vary any values of a config, train every combination with paired seeds, and compare the results."
@@ -19,7 +19,7 @@ EPILOG = """\
 examples:
   python -m experiments.ablate --config scaling.yaml
   python -m experiments.ablate --config scaling.yaml --dry-run
-  python -m experiments.ablate --config scaling.yaml --grid model.d_head=8,32 --base.train.steps 500
+  python -m experiments.ablate --config scaling.yaml --grid model.d_head=8,32 --train.steps 500
   python -m experiments.ablate --config scaling_full.yaml --grid variant=standard,qk_norm
   python -m experiments.ablate --resume runs/scaling-001
   python -m experiments.ablate --resume runs/scaling-001 --events all    list its runs in TensorBoard, if it has ended
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             not (options.config or overrides or options.grid or options.run_dir),
             "--resume: goes on with the run's own config in its own folder; leave out all other values",
         )
-        folder = Path(options.resume) if options.resume else newest_run(command="ablate")
+        folder = run_folder(options.resume) if options.resume else newest_run(command="ablate")
         require(
             is_file(folder / "config.yaml"),
             f"{folder}: no ablation lies here (there is no config.yaml); name its folder",

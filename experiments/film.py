@@ -16,10 +16,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = OneLineParser(
         prog="python -m experiments.film",
         description="Make a GIF and a PNG film strip of how the attention of a sentence formed in a run.",
-        epilog='example: python -m experiments.film --run runs/toy-001 "the dog sat on the mat ."',
+        epilog='example: python -m experiments.film --run toy-001 "the dog sat on the mat ."',
     )
     parser.add_argument("sentence", help="a sentence of the run's world; each word that training may mask gets a row")
-    parser.add_argument("--run", required=True, metavar="DIR", help="the run's folder; of several runs, that of one")
+    parser.add_argument(
+        "--run",
+        required=True,
+        metavar="DIR",
+        help="the run, by its folder or its name in runs/; of several seeds, the folder of one",
+    )
     parser.add_argument(
         "--steps", type=int, default=8, metavar="N", help="number of recorded steps to show, at most (default: 8)"
     )
@@ -27,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     # Imported late, so that errors in the options need not load JAX.
     from experiments.replay.film import make_film
+    from experiments.run_directory.folders import run_folder
     from experiments.training import runtime
 
     runtime.prepare()
@@ -34,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def say(line: str) -> None:
         print(printable(line), file=sys.stderr)  # noqa: T201 - apart from the paths, which scripts read
 
-    for path in make_film(options.run, options.sentence, options.steps, options.out, say):
+    for path in make_film(run_folder(options.run), options.sentence, options.steps, options.out, say):
         print(printable(str(path)))  # noqa: T201
     return 0
 

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.errors import require
+from data.world import load_world
 from experiments.commands.options import add_events_option, add_run_options, config_parser, only_printed, parse
 from experiments.commands.process import run_command
+from experiments.commands.words import word_list
 from experiments.config.loader import load_config
-from experiments.run_directory.folders import newest_run
+from experiments.run_directory.folders import newest_run, run_folder
 
 DEFAULT = "toy.yaml"
 
@@ -20,7 +22,7 @@ examples:
   python -m experiments.train --config toy.yaml
   python -m experiments.train --config toy.yaml --model.d_head 64 --model.scale none
   python -m experiments.train --seeds 10 --track.images 2
-  python -m experiments.train --probes "[the dog sat on the mat .]"
+  python -m experiments.train --probes "the dog sat on the mat ." --probes "the cat ate the fish ."
   python -m experiments.train --resume
   python -m experiments.train --resume runs/toy-001 --train.steps 3000
 
@@ -33,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_run_options(parser, resumes=True)
     add_events_option(parser, "of several seeds an overview and the first five")
     parser.add_argument("--list-devices", action="store_true", help="print the devices that JAX would use, and stop")
+    parser.add_argument("--words", action="store_true", help="print all words of the world, by their slots, and stop")
     parser.set_defaults(config=None)
     options, overrides = parse(parser, arguments)
     folder = None
@@ -44,11 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         require(not options.events, "--events: a run that is resumed writes what it wrote before; leave it out")
         from experiments.session.resume import resumed_config
 
-        folder = Path(options.resume) if options.resume else newest_run()
+        folder = run_folder(options.resume) if options.resume else newest_run()
         config = resumed_config(folder, options.config, overrides)
     else:
         config = load_config(options.config or DEFAULT, overrides)
     if only_printed(options, config):
+        return 0
+    if options.words:
+        print(word_list(load_world(config.world)))  # noqa: T201
         return 0
     # Imported late, so that --help and errors in the config need not load JAX.
     from experiments.training import runtime

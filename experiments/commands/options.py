@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import itertools
+import json
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -10,8 +11,9 @@ from typing import Any, NoReturn
 
 from catmat_command import as_called
 from data.errors import InputError, suggestion
+from data.yaml_file import parse_scalar
 from experiments.config.loader import to_yaml
-from experiments.config.schema import RENAMED, Config, config_fields
+from experiments.config.schema import RENAMED, Config, config_fields, option_of
 from experiments.run_directory.folders import check_run_directory
 
 
@@ -73,12 +75,35 @@ def config_parser(
         default=default,
         help=f"a config file, by path or by its name in configs/ (default: {default})",
     )
-    for section, fields in itertools.groupby(config_fields(schema), lambda named: named[0].rpartition(".")[0]):
-        group = parser.add_argument_group(section or "experiment")
+    for section, fields in itertools.groupby(
+        config_fields(schema), lambda named: option_of(named[0]).rpartition(".")[0]
+    ):
+        group = parser.add_argument_group(section.removeprefix("--") or "experiment")
         for name, item in fields:
-            help_text = f"{item.metadata['meaning']} ({_shown(item)})".replace("%", "%%")
-            group.add_argument(f"--{name}", metavar="VALUE", default=argparse.SUPPRESS, help=help_text)
+            lists = isinstance(item.default, tuple)
+            meaning = f"{item.metadata['meaning']}{'; can be given several times' if lists else ''} ({_shown(item)})"
+            group.add_argument(
+                option_of(name),
+                dest=name,
+                action="append" if lists else "store",
+                metavar="VALUE",
+                default=argparse.SUPPRESS,
+                help=meaning.replace("%", "%%"),
+            )
     return parser
+
+
+def _joined(texts: Sequence[str]) -> str:
+    """The values of an option that is a list: one in brackets as it stands, several, or without brackets, as a list."""
+    if len(texts) == 1 and texts[0].lstrip().startswith("["):
+        return texts[0]
+    bracketed = (text.strip()[1:-1] if text.lstrip().startswith("[") else _quoted(text) for text in texts)
+    return f"[{', '.join(bracketed)}]"
+
+
+def _quoted(text: str) -> str:
+    """An item of a YAML list: a number as it stands, anything else in quotes, since it may hold commas."""
+    return text if isinstance(parse_scalar(text), (int, float)) else json.dumps(text, ensure_ascii=False)
 
 
 def _shown(item: "dataclasses.Field[Any]") -> str:
@@ -98,12 +123,15 @@ def parse(
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
         option = unknown[0].partition("=")[0]
-        if (now := RENAMED.get(option.removeprefix("--"))) is not None:
+        name = option.removeprefix("--")
+        now = RENAMED.get(name, name.removeprefix("base."))
+        if now != name:
             raise InputError(f"unknown option {option}: it is called --{now} now")
         known = [option for action in parser._actions for option in action.option_strings]
         raise InputError(f"unknown option {unknown[0]}{suggestion(option, known)}")
     names = {name for name, _ in config_fields(schema)}
-    return options, {name: text for name, text in vars(options).items() if name in names}
+    given = {name: value for name, value in vars(options).items() if name in names}
+    return options, {name: value if isinstance(value, str) else _joined(value) for name, value in given.items()}
 
 
 def add_run_options(parser: argparse.ArgumentParser, called: str = "NAME", resumes: bool = False) -> None:

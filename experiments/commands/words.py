@@ -5,10 +5,13 @@ script: "42." for ".42", in a wrong column.
 """
 
 import unicodedata
+from itertools import groupby
 
 from rich.cells import cell_len
 
 from data.errors import printable
+from data.vocabulary import MASK
+from data.world import World
 
 _ISOLATE, _END = "\u2068", "\u2069"
 """First strong isolate, pop directional isolate: what stands between them does not move its neighbours."""
@@ -36,3 +39,18 @@ def table_word(word: str, encoding: str = "utf-8") -> str:
 def table_width(shown: str) -> int:
     """Columns of a terminal that a text takes: 2 for a Chinese character or an emoji, 0 for joiners and accents."""
     return cell_len(shown)
+
+
+def word_list(world: World) -> str:
+    """All words of a world, a line for each class of each slot: "subject (pet): cat dog rabbit"."""
+    words = world.vocabulary.words
+
+    def group(number: int) -> tuple[str, str]:
+        slot = world.slot_of.get(number, "")
+        return slot or "other words", world.class_of.get(number, slot)
+
+    lines = []
+    for (slot, of_class), numbers in groupby(range(MASK + 1, len(words)), group):
+        named = f"{slot} ({of_class})" if of_class not in ("", slot) else slot
+        lines.append(f"{named}: {' '.join(printable(words[number]) for number in numbers)}")
+    return "\n".join(lines)

@@ -13,7 +13,7 @@ import yaml
 
 from data.errors import InputError, is_file, is_folder, is_taken, require, suggestion
 from data.yaml_file import Document, KeyPath, Reader, parse_scalar, parse_yaml, read_yaml
-from experiments.config.schema import FORMAT, RENAMED, Config, is_section, read_value, value_of_type
+from experiments.config.schema import FORMAT, RENAMED, Config, is_section, option_of, read_value, value_of_type
 
 TRAIN = "train"
 Settings = dict[KeyPath, object]
@@ -54,7 +54,7 @@ def make_as(schema: type[Schema], document: Document, overrides: Mapping[str, st
     places = dict.fromkeys(settings, document)
     for option, text in (overrides or {}).items():
         path = tuple(option.split("."))
-        places[path] = option_document(f"--{option}", text)
+        places[path] = option_document(option_of(option), text)
         settings[path] = read_value(Reader(places[path]), schema, option)
     return _build(schema, (), settings, places)
 

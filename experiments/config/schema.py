@@ -146,6 +146,11 @@ def config_fields(schema: type = Config, prefix: str = "") -> Iterator[tuple[str
             yield prefix + item.name, item
 
 
+def option_of(name: str) -> str:
+    """The option of the command line for a config value; `base.seeds` of an ablation is --seeds, as in a training."""
+    return f"--{name.removeprefix('base.')}"
+
+
 def value_of(config: object, name: str) -> Value:
     """The value of a config by its dotted name: `value_of(config, "model.d_head")`."""
     return typing.cast(Value, attrgetter(name)(config))

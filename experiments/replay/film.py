@@ -23,7 +23,7 @@ from model.functional import Model, apply
 
 
 def make_film(
-    run: str, sentence: str, steps: int, out: str | None = None, say: Callable[[str], None] = print
+    run: str | Path, sentence: str, steps: int, out: str | None = None, say: Callable[[str], None] = print
 ) -> list[Path]:
     """Write the film of `sentence` as GIF and as PNG strip; gives the two paths.
 

@@ -69,7 +69,7 @@ class Ledger:
     def lines(self) -> list[Line]:
         """The seven lines; where they show the vector of one word, it is the word with the largest weight."""
         j = self.strongest
-        word = "its own place" if j == self.masked else f"“{self.words[j]}”"
+        word = "its own place" if j == self.masked else f'"{self.words[j]}"'
         return [
             Line("query", "what it looks for", vector=self.query_D),
             Line("key", f"what {word} is found by", vector=self.key_KD[j], word=j),

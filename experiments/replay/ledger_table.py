@@ -3,6 +3,7 @@
 from rich.console import Console
 from rich.text import Text
 
+from data.errors import printable
 from experiments.commands.console import say_prose, shown
 from experiments.commands.tables import TableColumn, print_table, weight_cell
 from experiments.replay.ledger import MASKED, Ledger, Line
@@ -21,8 +22,9 @@ def print_ledger(told: Ledger, others: str, console: Console) -> None:
       others: a sentence on what becomes of it, after the lines.
       console: where to print.
     """
-    head = f"head {told.head + 1} of {told.heads}" if told.heads > 1 else "its one head"
-    console.print(Text(f"Attention in seven lines: {head}, first masked word", style="bold"))
+    head = f", head {told.head + 1}" if told.heads > 1 else ""
+    masked = printable(told.words[told.masked])
+    console.print(Text(f"Attention in seven lines, for the masked word {masked}{head}", style="bold"))
     words = [shown(console, MASKED if k == told.masked else word) for k, word in enumerate(told.words)]
     rows: list[tuple[str, list[Text], str]] = []
     for number, line in enumerate(told.lines(), start=1):

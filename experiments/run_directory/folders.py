@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from catmat_command import as_called
-from data.errors import InputError, printable, reporting_os_errors, require
+from data.errors import InputError, is_folder, printable, reporting_os_errors, require
 from experiments.run_directory.files import cannot_write, remedy
 
 ROOT = Path("runs")
@@ -139,6 +139,11 @@ def quoted(path: Path) -> str:
     if printable(text) == text:
         return shlex.quote(text)
     return f"$'{printable(text.translate(_IN_QUOTES))}'"
+
+
+def run_folder(name: str) -> Path:
+    """The folder of a run that a person names, by its path or by its name in `runs/`."""
+    return ROOT / name if not is_folder(Path(name)) and is_folder(ROOT / name) else Path(name)
 
 
 def newest_run(root: Path = ROOT, command: str = "train") -> Path:

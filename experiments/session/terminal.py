@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
@@ -19,18 +20,24 @@ from experiments.config.schema import Config
 from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import Measurement
 from experiments.measuring.metrics import RowResult, excess_metrics, mean_excess, relation_metrics, row_results
+from experiments.replay.ledger import ledger
+from experiments.replay.ledger_table import print_ledger
 from experiments.run_directory.folders import quoted, run_folders
+from experiments.run_directory.saved_run import load_run
 from experiments.tracking.tracker import has_events
 from experiments.training.trainer import Progress, Record
 
 _LEAST_BAR = 72
 """Columns in which the last record stands beside the progress; a narrower terminal gets steps, speed and time alone."""
+_MOST_HEADS = 8
+"""Of a model with more heads the table shows the mean alone."""
 _LEAST_NOTE = 13
 """Columns that a note beside a figure needs to be readable."""
 
 _ROWS = (
-    "Each row masks one word. Its numbers are attention weights, means over the heads; they sum to 1. [ ] is the masked"
-    " place. guess: the model's most probable word and its probability; exact: the same by the rules of this world."
+    "Each row masks one word. Its numbers are attention weights, which sum to 1: the mean over the heads, and below it"
+    " those of each head. [ ] is the masked place. guess: the model's most probable word and its probability; exact:"
+    " the same by the rules of this world."
 )
 _EXCESS = (
     "Excess: how far the guessed probabilities are from the exact ones (their KL divergence) in nats, the natural unit"
@@ -97,9 +104,24 @@ def report(
     for sentence in sorted({0, *range(count - len(experiment.config.probes), count)}):  # the config's own come last
         print_attention([row for row in rows if row.sentence == sentence], console)
         console.print()
+    first_run = run_folders(folder, experiment.config.seed, experiment.config.seeds)[0]
+    print_ledger(ledger(load_run(first_run)), _after(rows[0]), console)
+    console.print()
     _print_figures(experiment, first, last, console)
     console.print(Text(f"\n{_EXCESS}\n\n{_WEIGHT}", style="dim"))
     _print_places(experiment.config, folder, console)
+
+
+def _after(row: RowResult) -> str:
+    """What becomes of the ledger's last line: the other heads, and the guess."""
+    heads, (word, chance), (_, exact) = len(row.weights_HK), row.guess, row.exact
+    others = {1: "", 2: " The other head does the same with a query, keys and values of its own."}
+    return (
+        "A dot product is large where two vectors point the same way."
+        + others.get(heads, f" The other {heads - 1} heads do the same with queries, keys and values of their own.")
+        + f" {'Each sum' if heads > 1 else 'The sum'}, times one more matrix, is added to the vector of the masked"
+        f" place; the guess is read off the result: {word} {100 * chance:.0f} %, and exact is {100 * exact:.0f} %."
+    )
 
 
 def _print_places(config: Config, folder: Path, console: Console) -> None:
@@ -119,18 +141,25 @@ def _print_places(config: Config, folder: Path, console: Console) -> None:
 
 
 def print_attention(rows: list[RowResult], console: Console) -> None:
-    """A sentence: a row for each masked word, a column for each of its words, and the answers."""
+    """A sentence: for each masked word a row of the heads' mean and one of each head; a column for each word."""
     words = [shown(console, word) for word in rows[0].words]
-    weights_RK = np.array([row.weights_HK.mean(axis=0) for row in rows])
-    columns = [TableColumn(Text("masked  "), [Text(f"{words[row.masked]} ") for row in rows], style="bold")]
+    first: list[str] = []
+    weights: list[NDArray[np.floating]] = []
+    answers: list[tuple[str, str]] = []
+    for row in rows:
+        heads = len(row.weights_HK)
+        shown_heads = heads if 1 < heads <= _MOST_HEADS else 0
+        first += [f"{words[row.masked]} ", *(f"  head {head + 1} " for head in range(shown_heads))]
+        weights += [row.weights_HK.mean(axis=0), *row.weights_HK[:shown_heads]]
+        best = [f"  {shown(console, word)} {100 * chance:.0f} %" for word, chance in (row.guess, row.exact)]
+        answers += [(best[0], best[1]), *[("", "")] * shown_heads]
+    masked = [row.masked for row in rows for _ in range(len(first) // len(rows))]
+    columns = [TableColumn(Text("masked  "), [Text(name) for name in first], style="bold")]
     for k, word in enumerate(words):
-        cells = [
-            weight_cell(float(weight), k == row.masked) for weight, row in zip(weights_RK[:, k], rows, strict=True)
-        ]
+        cells = [weight_cell(float(weight[k]), k == place) for weight, place in zip(weights, masked, strict=True)]
         columns.append(TableColumn(Text(f"{word} "), cells, "center"))
-    for name in ("guess", "exact"):
-        answers = [getattr(row, name) for row in rows]
-        cells = [Text(f"  {shown(console, word)} {100 * chance:.0f} %") for word, chance in answers]
+    for i, name in enumerate(("guess", "exact")):
+        cells = [Text(answer[i]) for answer in answers]
         columns.append(TableColumn(Text(f"  {name}"), cells, joined=name == "exact"))
     print_table(console, columns, gap=0)
 

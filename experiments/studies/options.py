@@ -7,6 +7,7 @@ from pathlib import Path
 
 from data.errors import require
 from experiments.commands.options import OneLineParser, add_run_options, only_printed, parse
+from experiments.run_directory.folders import run_folder
 from model.config import Checked
 
 
@@ -61,7 +62,7 @@ def run_study(
         given += ["dry-run"] if options.dry_run else []
         says = f"--report: the settings are those of the run that is reported; leave out --{', --'.join(given)}"
         require(not given, says)
-        return int(importlib.import_module(module).STUDY.report_anew(options.report))
+        return int(importlib.import_module(module).STUDY.report_anew(str(run_folder(options.report))))
     config = load(options.config, overrides)
     if only_printed(options, config):
         return 0

@@ -113,7 +113,7 @@ CAT = "the cat sat on the mat ."
     ("command", "arguments"),
     [
         *((train, [option, LONG]) for option in ("--config", "--world", "--run-dir", "--resume")),
-        *((ablate, [option, LONG]) for option in ("--config", "--base.world", "--grid", "--run-dir", "--resume")),
+        *((ablate, [option, LONG]) for option in ("--config", "--world", "--grid", "--run-dir", "--resume")),
         (ablate, ["--grid", f"world={LONG}", "--dry-run"]),
         *((gradients, [option, LONG]) for option in ("--config", "--world", "--run-dir")),
         *((papers, [option, LONG]) for option in ("--config", "--world", "--run-dir")),
