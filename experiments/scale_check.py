@@ -660,7 +660,7 @@ def _told_apart(probe: _Probe) -> _Probe:
     Raises:
       _OtherError: weights are spread over other items, heads or positions than those of a query's own item and head.
     """
-    query_BTNH, key_BSMH = probe.query_PBTNH[0] * SIZES[0], probe.key_BSMH
+    query_BTNH, key_BSMH = probe.query_PBTNH[0] * SIZES[0], probe.key_BSMH * 2.0**-8
     value_BSMH = np.random.default_rng(1).choice([1.0, 2.0], key_BSMH.shape)
     first, again = (probe.function(query_BTNH, key_BSMH, value_BSMH) for _ in range(2))
     lost_BNT = ~_all(np.isfinite(first), -1).swapaxes(1, 2)

@@ -178,6 +178,34 @@ def test_grouped_heads(order, said):
     assert any("0, 0, 0 (multi-query)" in remark for remark in single.remarks)
 
 
+def test_grouped_heads_that_are_mixed_up():
+    def attend(of_keys, of_values):
+        return lambda q, k, v: Parts(np).attend()(q, k[:, :, of_keys], v[:, :, of_values])
+
+    apart, together, first = [0, 1, 0, 1], [0, 0, 1, 1], [0, 0, 0, 0]
+    for function, said in (
+        (attend(together, apart), "those that use values 0, 1, 0, 1 use keys 0, 0, 1, 1"),
+        (attend(first, first), "heads of keys and values have no part in the output: 1"),
+        (attend(first, together), "scores follow other keys, over the heads"),
+    ):
+        report = effective_scale(function, 16, heads=4, key_heads=2)
+        assert not report.softmax
+        assert said in report.verdict
+
+
+def test_keys_of_an_earlier_call():
+    kept = {}
+
+    def cached(q, k, v):
+        """The first two keys stay those of the first call."""
+        first = kept.setdefault(k.shape, k[:, :2].copy())
+        return Parts(np).attend()(q, np.concatenate([first, k[:, 2:]], axis=1), v)
+
+    assert "scores do not change with the keys 0, 1 -> likely cause: keys of an earlier" in (
+        effective_scale(cached, 16).verdict
+    )
+
+
 # ---- The backward pass
 
 
