@@ -31,6 +31,10 @@ _SKIN = range(0x1F3FB, 0x1F400)
 """What gives an emoji another colour of skin."""
 APOSTROPHES = "'\u2019\u02bc"
 """A word that begins with one leaves the capital to the next, as Dutch and Afrikaans do: 's Morgens, 'n Kat."""
+_PLAIN = str.maketrans(
+    {**dict.fromkeys("\u2019\u02bc\u05f3", "'"), "\u05f4": '"', **dict.fromkeys("\u2010\u2011", "-")}
+)
+"""Marks inside words that keyboards and word processors exchange: apostrophes, geresh and gershayim, hyphens."""
 _DOTLESS_I = "\u0131"
 
 _Chain: TypeAlias = "tuple[()] | tuple[int, _Chain]"
@@ -107,6 +111,11 @@ def unread(piece: str, find: Find) -> str:
     rest = piece[start:]
     glued = len(rest) > 1 and _can_meet(rest[-2], rest[-1]) and find(rest[-1]) is not None
     return rest[:-1] if glued else rest
+
+
+def plain(word: str) -> str:
+    """A word with the apostrophes and hyphens of a typewriter."""
+    return word.translate(_PLAIN)
 
 
 def capitals(words: Iterable[tuple[str, int]]) -> dict[str, int]:

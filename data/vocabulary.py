@@ -19,6 +19,7 @@ from data.reading import (
     divide,
     find_capital,
     pieces,
+    plain,
     stray_character,
     unread,
 )
@@ -46,7 +47,7 @@ class Vocabulary:
         return [self.words[token] for token in tokens if token != PAD]
 
     def encode(self, sentence: str) -> list[int]:
-        """The numbers of a sentence's words; it may begin with a capital, and marks need no blanks.
+        """The numbers of a sentence's words; it may begin with a capital, marks need no blanks, apostrophes are alike.
 
         Words of scripts without blanks (Chinese, Japanese, Thai) need none either.
 
@@ -83,13 +84,21 @@ class Vocabulary:
 
     @cached_property
     def _capitals(self) -> dict[str, int]:
-        return capitals((word, number) for word, number in self.number.items() if word not in SPECIAL_WORDS)
+        return capitals(self._spellings.items())
+
+    @cached_property
+    def _spellings(self) -> dict[str, int]:
+        """What may be typed for each word that is not special: the word itself, and its plain spelling."""
+        words = {word: number for word, number in self.number.items() if word not in SPECIAL_WORDS}
+        plainly = {plain(word): number for word, number in reversed(words.items())}
+        return words | {word: number for word, number in plainly.items() if word not in words}
 
     def _find(self, word: str) -> int | None:
-        return None if word in SPECIAL_WORDS else self.number.get(word)
+        return self._spellings.get(word, self._spellings.get(plain(word)))
 
     def _find_capital(self, word: str) -> int | None:
-        return None if word in SPECIAL_WORDS else find_capital(word, self.number, self._capitals)
+        found = find_capital(word, self._spellings, self._capitals)
+        return find_capital(plain(word), self._spellings, self._capitals) if found is None else found
 
     def _unknown(self, part: str) -> InputError:
         word = unread(part, self._find)

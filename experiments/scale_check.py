@@ -38,7 +38,7 @@ import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -54,7 +54,7 @@ SUMS = 2.0**-7  # sums of weights this near to 1 are 1: bfloat16 rounds each by 
 # Measured over 3,600 sound functions, scores and weights rounded: to 0.006 in bfloat16, 0.010 with a bias as large as
 # ALiBi's, 0.016 with one twice as large, 0.003 in float16. Sigmoid and linear attention leave 0.5 and more.
 RESIDUAL = 0.02
-FINE_RESIDUAL = 0.0015  # with more than 11 digits; float32 leaves 1e-6, products in TF32 4e-4
+FINE_RESIDUAL = 0.004  # with more than 11 digits; float32 leaves 1e-6, TF32 4e-4, scores in bfloat16 2e-3
 SEEN = 2.0**-14  # the smallest normal number of float16, which loses digits below; other formats do not before 1e-38
 SHOWN = 2.0**-126  # the smallest normal number of float32: below it a key is masked
 REACH = 0.5  # of log-weight differences in a row: what stays below, however large the queries, is no dot product
@@ -76,8 +76,7 @@ class _RaisedError(CheckError):
     """The function under test raised."""
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """Something wrong: what was seen, what probably causes it, and what to do."""
 
     symptom: str
@@ -130,9 +129,15 @@ class ScaleReport:
         return self.softmax and abs(self.scale - expected) <= allowed
 
 
-def scale_names(d_head: int, d_model: int | None = None, heads: int = 1, tokens: int = 1) -> dict[str, float]:
-    """The value of each factor that has a name; nan where it needs a size that is not given."""
-    model, head, head_count = d_model or math.nan, float(d_head), heads if heads > 1 else math.nan
+def scale_names(
+    d_head: int, d_model: int | None = None, heads: int = 1, tokens: int = 1, batch: int = 1
+) -> dict[str, float]:
+    """The value of each factor that has a name; nan where it needs a size that is not given.
+
+    Without `d_model`, several heads make up the model: heads * d_head.
+    """
+    model = d_model or (heads * d_head if heads > 1 else math.nan)
+    head, head_count, token_count, items = float(d_head), *(n if n > 1 else math.nan for n in (heads, tokens, batch))
     return {
         "none": 1.0,
         "1/sqrt(d_head)": head**-0.5,
@@ -149,18 +154,24 @@ def scale_names(d_head: int, d_model: int | None = None, heads: int = 1, tokens:
         "1/sqrt(d_model) applied twice": 1 / model,
         "sqrt(d_model) (multiplied instead of divided)": model**0.5,
         "1/sqrt(heads)": head_count**-0.5,
-        "1/sqrt(tokens)": tokens**-0.5 if tokens > 1 else math.nan,
+        "1/sqrt(tokens)": token_count**-0.5,
+        "1/sqrt(batch)": items**-0.5,
     }
 
 
-def _near_names(d_head: int) -> dict[str, float]:
-    """Factors that are easily taken for 1/sqrt(d_head)."""
+def _slips(d_head: int) -> dict[str, float]:
+    """Factors that 1/sqrt(d_head) becomes by a slip."""
     root = np.float32(d_head**-0.5)
     bits = root.view(np.uint32)
     bfloat16 = np.uint32((int(bits) + 0x7FFF + ((int(bits) >> 16) & 1)) & 0xFFFF0000).view(np.float32)
     return {
         "1/sqrt(d_head - 1)": (d_head - 1) ** -0.5 if d_head > 1 else math.nan,
         "1/sqrt(d_head + 1)": (d_head + 1) ** -0.5,
+        "1/sqrt(2 d_head)": (2 * d_head) ** -0.5,
+        "1/sqrt(3 d_head), as in DeBERTa": (3 * d_head) ** -0.5,
+        "1/sqrt(d_head / 2)": (d_head / 2) ** -0.5,
+        "1/int(sqrt(d_head))": 1 / math.isqrt(d_head),
+        "-1/sqrt(d_head): the wrong sign": -(d_head**-0.5),
         "1/sqrt(d_head), rounded to bfloat16": float(bfloat16),
         "1/sqrt(d_head), rounded to float16": float(np.float16(root)),
         "1/sqrt(d_head), rounded to 2 digits": round(d_head**-0.5, 2),
@@ -189,7 +200,7 @@ def effective_scale(
       attention: (query, key, value) -> output, or a tuple, list, dict or dataclass with it. Arguments that are called
         query, key, value (or q, k, v) may stand in any order.
       d_head: components of a head's query.
-      d_model: components of the model, for the names with it.
+      d_model: components of the model, for the names with it; by default heads * d_head.
       layout: order of the axes: BTNH (batch, token, head, component), BNTH, or BTH for a function without heads.
       heads: how many; by default d_model / d_head where that is whole, else 2 or 3.
       key_heads: heads of keys and values, for a function that takes fewer of them; by default as many.
@@ -209,7 +220,7 @@ def effective_scale(
       CheckError: the function raises, or its output has another shape or is not finite; or an argument is invalid.
     """
     sizes = _sizes(d_head, d_model, layout, heads, key_heads, tokens, batch)
-    names = scale_names(d_head, d_model, sizes.heads, sizes.tokens)
+    names = scale_names(d_head, d_model, sizes.heads, sizes.tokens, sizes.batch)
     makers = _makers(framework, dtype, device)
     try:
         probe = _first_that_works(attention, makers, layout, signature, sizes)
@@ -220,6 +231,9 @@ def effective_scale(
         fits = _fits(levels)
         if not (all(fit.good for fit in fits) and abs(_drift(fits)) <= 1):
             raise _OtherError(*_reason(probe, levels, names))
+        rounded = fits[0].digits > 11 and fits[0].residual > 1e-4 * fits[0].signal
+        if rounded and (uneven := _uneven(probe, levels)):
+            raise _OtherError(*uneven)
         _require(len(fits) >= 2, "larger queries and keys give no finite weights to show a softcap; try float32")
         return _report(probe, levels, fits, names)
     except _OtherError as other:
@@ -268,7 +282,7 @@ def _short(name: str) -> str:
 
 
 def _matching(scale: float, names: dict[str, float], precision: float = SUMS) -> tuple[str, ...]:
-    return tuple(name for name, value in names.items() if abs(scale - value) <= precision * value)
+    return tuple(name for name, value in names.items() if abs(scale - value) <= precision * abs(value))
 
 
 @dataclass(frozen=True)
@@ -306,8 +320,8 @@ def _sizes(
         )
     _require(layout != "BTH" or heads in (None, 1), f"layout BTH has no heads, so heads must be 1, not {heads}")
 
-    def clear(number: int) -> bool:
-        return not _matching(number**-0.5, scale_names(d_head, d_model))
+    def clear(number: int, heads: int = 1) -> bool:
+        return not _matching(number**-0.5, scale_names(d_head, d_model, heads))
 
     whole = d_model // d_head if d_model is not None and d_model % d_head == 0 else None
     free = heads is None and whole is None and layout != "BTH"
@@ -317,7 +331,7 @@ def _sizes(
         heads % (key_heads or heads) == 0,
         f"key_heads must divide the {heads} heads, not {key_heads}; give heads too",
     )
-    tokens = tokens or next((n for n in (8, 10, 14) if clear(n) and n != heads), 8)
+    tokens = tokens or next((n for n in (8, 10, 14) if clear(n, heads)), 8)
     return _Sizes(batch or (3 if heads == 2 else 2), tokens, heads, key_heads or heads, int(d_head), free)
 
 
@@ -617,8 +631,8 @@ def _weights(function: _Function, query_BTNH: Array, key_BSMH: Array) -> Array:
     if (weight_BNTS < -SUMS * np.nanmax(np.abs(weight_BNTS), initial=0.0)).any():
         raise _OtherError(
             f"there are weights below 0, such as {weight_BNTS.min():.3g}",
-            "no softmax, or values that are changed before they are summed",
-            "take the softmax of the scores over the keys",
+            "no softmax, a mask added after it, or values that are changed before they are summed",
+            "take the softmax of the masked scores over the keys",
         )
     return weight_BNTS
 
@@ -646,7 +660,7 @@ def _told_apart(probe: _Probe) -> _Probe:
     Raises:
       _OtherError: weights are spread over other items, heads or positions than those of a query's own item and head.
     """
-    query_BTNH, key_BSMH = probe.query_PBTNH[0] * SIZES[0], probe.key_BSMH
+    query_BTNH, key_BSMH = probe.query_PBTNH[0] * SIZES[0], probe.key_BSMH * 2.0**-8
     value_BSMH = np.random.default_rng(1).choice([1.0, 2.0], key_BSMH.shape)
     first, again = (probe.function(query_BTNH, key_BSMH, value_BSMH) for _ in range(2))
     lost_BNT = ~_all(np.isfinite(first), -1).swapaxes(1, 2)
@@ -676,6 +690,13 @@ def _told_apart(probe: _Probe) -> _Probe:
             "a reshape, a roll or a transpose over the heads",
             "keep the order of the heads",
         )
+    for kind, used in (("queries", one.any(axis=1)), ("keys and values", one.any(axis=0))):
+        if not used.all():
+            raise _OtherError(
+                f"heads of {kind} have no part in the output: {_listed(np.flatnonzero(~used))}",
+                "a mask or gate over the heads, or one head of keys and values that is broadcast to all",
+                "let head n of queries use head n // (heads / key_heads) of keys and values",
+            )
     lost = lost_BNT if lost_BNT.any() else None
     return dataclasses.replace(probe, group_N=share_NM.argmax(axis=1), left_out_BNT=lost)
 
@@ -805,7 +826,7 @@ def _levels(probe: _Probe) -> list[_Level]:
         level, size = larger, 4 * size
     if _reach(level) > 4 * REACH:
         level, size = probe(size / 2), size / 2
-    shares = np.concatenate([one.weight_PBNTS / one.weight_PBNTS.max() for one in (first, level)])
+    shares = np.concatenate([one.weight_PBNTS / one.weight_PBNTS.max() for one in (first, level, probe(2 * size))])
     if ((shares == 0).any(axis=0) & (shares > SEEN).any(axis=0)).any():
         raise _OtherError(
             "weights are exactly 0 for some queries alone",
@@ -876,9 +897,9 @@ def _check_leaks(probe: _Probe, levels: list[_Level]) -> None:
                 raise _OtherError(*(_swapped(levels) or _exchanged(probe, levels) or _leak(label, size)))
 
 
-def _leak(label: str, size: float) -> tuple[str, str, str]:
+def _leak(label: str, size: float) -> Finding:
     what, given = "batch items" if label == "items" else label, "queries" if label == "queries" else "queries and keys"
-    return (
+    return Finding(
         f"{what} are not independent: the output of one moves by {size:.2g} when {given} of the others change",
         _LEAKS[label],
         f"let each of the {label} use its own queries and keys, and normalise over keys alone",
@@ -1024,7 +1045,10 @@ def _report(probe: _Probe, levels: list[_Level], fits: list[_Fit], names: dict[s
     slopes = np.array([fit.slope.item() for fit in fits])
     # Of the largest scores, which rounding disturbs least, unless 16 bits leave few weights there.
     scale = float(slopes[-1] if fits[0].digits > 11 else slopes[int(np.argmin([fit.error for fit in fits]))])
-    precision = _precision(fits)
+    # Scores that are rounded inside are rounded alike at every power of two, but not at three times the size.
+    other = _fresh(probe)(3 * float(np.abs(levels[1].query_PBTNH).min()))
+    again = _fit(other.weight_PBNTS, other.dot_PBNTS)
+    precision = _precision(fits) + (2 * abs(again.slope.item() / scale - 1) if again.good else 0.0)
     text = f"softmax of q.k times {_named(scale, names, precision, probe.sizes.d_head)}"
     text += _sink_text(levels, scale)
     added = _added(levels[1], scale)
@@ -1049,13 +1073,12 @@ def _report(probe: _Probe, levels: list[_Level], fits: list[_Fit], names: dict[s
 
 def _named(scale: float, names: dict[str, float], precision: float, d_head: int) -> str:
     """A factor and its names: '0.125 = 1/sqrt(d_head)'."""
-    found = _matching(scale, names, precision)
+    found, slips = _matching(scale, names, precision), _matching(scale, _slips(d_head), precision)
     if found:
-        return " = ".join([f"{scale:.4g}", *found])
-    near = {**_near_names(d_head), **names}
-    equal = _matching(scale, {name: value for name, value in near.items() if name not in names}, precision)
-    off, name = min((abs(scale / value - 1), name) for name, value in names.items() if not math.isnan(value))
-    is_this = f"; it is {equal[0]}" if equal else ""
+        return " = ".join([f"{scale:.4g}", *found, *(slips if "1/sqrt(d_head)" not in found else ())])
+    is_this = f"; it is {slips[0]}" if slips else ""
+    compared = {"1/sqrt(d_head)": names["1/sqrt(d_head)"]} if slips else names
+    off, name = min((abs(scale / value - 1), name) for name, value in compared.items() if not math.isnan(value))
     if off <= NEAR:
         value = names[name]
         return (
@@ -1069,7 +1092,7 @@ def _coarse(scale: float, precision: float, d_head: int) -> str:
     """What the precision cannot tell apart from the factor found."""
     if abs(scale * math.sqrt(d_head) - 1) > precision:
         return ""
-    alike = [name for name in _matching(scale, _near_names(d_head), precision) if "sqrt(d_head " in name]
+    alike = [name for name in _matching(scale, _slips(d_head), precision) if "sqrt(d_head " in name]
     if not alike:
         return ""
     return f"not measured: the precision, {precision:.1g}, tells 1/sqrt(d_head) not from {' and '.join(alike)}"
@@ -1078,12 +1101,16 @@ def _coarse(scale: float, precision: float, d_head: int) -> str:
 def _after_softmax(levels: list[_Level], names: dict[str, float], scale: float) -> Finding | None:
     """What is wrong behind the softmax, from what the weights of a row sum to."""
     low, high, one = _sums(levels)
+    factor = (low + high) / 2
+    precision = SUMS
+    if _digits(levels[1].weight_PBNTS) > 11 and high - low < 2.0**-15 * high:
+        precision = 2.0**-13
+        one = abs(factor - 1) < precision
     if one or (high - low > SUMS * high and _has_sink(levels, scale)):
         return None
     if high - low <= SUMS * high:
-        factor = (low + high) / 2
         return Finding(
-            f"scaled after the softmax, by {_plain_name(factor, names)}",
+            f"scaled after the softmax, by {_plain_name(factor, names, precision)}",
             "the factor is applied to the weights or the output, not to the scores (or dropout's 1/(1 - p) is left on)",
             "scale the scores, before the softmax",
         )
@@ -1096,13 +1123,13 @@ def _after_softmax(levels: list[_Level], names: dict[str, float], scale: float) 
         )
     return Finding(
         f"changed after the softmax (a gate, no normalisation?): {between}",
-        "the output is gated, or the weights are not divided by the sum of their row",
+        "a gate, weights that are not divided by the sum of their row, or blocks of keys without one maximum",
         "divide by the sum over the keys; check the function without its gate",
     )
 
 
-def _plain_name(factor: float, names: dict[str, float]) -> str:
-    found = _matching(factor, names)
+def _plain_name(factor: float, names: dict[str, float], precision: float = SUMS) -> str:
+    found = _matching(factor, names, precision)
     return " = ".join([f"{factor:.4g}", *found]) if found else f"{factor:.4g}, which has no name here"
 
 
@@ -1122,7 +1149,15 @@ def _sink_text(levels: list[_Level], scale: float) -> str:
     low, high, one = _sums(levels)
     if one or high - low <= SUMS * high or not _has_sink(levels, scale):
         return ""
-    return f", with a sink: a row sums to {low:.3g} to {high:.3g}, as beside one more key without a value"
+    base = _base(levels, scale)
+    more_BNT1 = base.sink_BNT1 / base.weight_BNTS.max(axis=-1, keepdims=True).clip(1e-30)
+    count = round(float(more_BNT1.max()))
+    zeros = (
+        f"{count} more keys of 0 (not masked?)"
+        if count > 1 and np.abs(more_BNT1 - count).max() < 0.01
+        else "one more key"
+    )
+    return f", with a sink: a row sums to {low:.3g} to {high:.3g}, as beside {zeros} without a value"
 
 
 def _has_sink(levels: list[_Level], scale: float) -> bool:
@@ -1159,16 +1194,19 @@ def _added_name(first: _Level, scale: float) -> str:
             "a mask of 0 and 1 that is added? give booleans, or 0 and -inf" if abs(step - 1) < 0.02 else "a weak mask?"
         )
         return f" ({step:.3g} less for some keys: {weak})"
-    used_BNTS = visible_BNTS & visible_BNTS[..., -1:, :]
-    if np.abs(_centred(log_BNTS - log_BNTS[..., -1:, :], used_BNTS)).max() < 0.02:
-        return " (a bias for each key)"
     distance_TS = np.abs(np.arange(log_BNTS.shape[-1]) - np.arange(log_BNTS.shape[-2])[:, None]) + 0.0
     x_BNTS = _centred(np.broadcast_to(distance_TS, log_BNTS.shape), visible_BNTS)
     y_BNTS = _centred(log_BNTS, visible_BNTS)
     power_BN11 = (x_BNTS**2).sum(axis=(2, 3), keepdims=True).clip(1e-30)
     slope_BN11 = (x_BNTS * y_BNTS).sum(axis=(2, 3), keepdims=True) / power_BN11
     straight = np.abs(y_BNTS - slope_BN11 * x_BNTS).max() < 0.05
-    return " (linear in the distance, as ALiBi)" if straight else ""
+    if straight:
+        sign = ", but it grows with it: the wrong sign?" if slope_BN11.max() > 0 else ""
+        return f" (linear in the distance, as ALiBi{sign})"
+    used_BNTS = visible_BNTS & visible_BNTS[..., -1:, :]
+    if np.abs(_centred(log_BNTS - log_BNTS[..., -1:, :], used_BNTS)).max() < 0.02:
+        return " (a bias for each key)"
+    return ""
 
 
 @dataclass(frozen=True)
@@ -1203,7 +1241,7 @@ def _check_prediction(probe: _Probe, levels: list[_Level], base: _Base, scale: f
     query_PBTNH, key_BSMH = _draw(rng, probe.sizes, probe.sizes.tokens)
     value_BSMH = rng.integers(-3, 4, key_BSMH.shape).astype(float)
     size = float(np.abs(levels[1].query_PBTNH).min())
-    digits = fits[0].digits
+    rounding = max(2.0 ** -fits[0].digits, *(fit.residual / fit.signal for fit in fits))
     for factor, query_BTNH in zip((1, 4), query_PBTNH, strict=True):
         query = query_BTNH * size * factor
         output_BTNH = probe.function(query, key_BSMH, value_BSMH)
@@ -1216,18 +1254,19 @@ def _check_prediction(probe: _Probe, levels: list[_Level], base: _Base, scale: f
         if not np.isfinite(off_BTNH).all():
             continue
         highest = np.abs(score_BNTS).max()
-        allowed = max(1e-4, 8 * fits[0].residual) if digits > 11 else 4 * 2.0**-digits * (4 + highest)
-        _check_output(float(off_BTNH.max()) / 3, allowed)
+        allowed = max(2.0**-9, 4 * rounding * (4 + highest))
+        off = float(off_BTNH.max()) / 3
+        if off > allowed:
+            raise _OtherError(*(_of_values(probe, levels) or _of_keys_alone(probe, levels) or _unpredicted(off)))
 
 
-def _check_output(off: float, allowed: float) -> None:
-    if off > allowed:
-        raise _OtherError(
-            f"the outputs for fresh queries, keys and values differ by {off:.2g} (of the largest value) from those of "
-            "the softmax that the weights of others show",
-            "the function depends on the data in another way: values that are changed, a threshold, a cache",
-            "compare it with a plain softmax(q.k * scale) v at this size",
-        )
+def _unpredicted(off: float) -> Finding:
+    return Finding(
+        f"the outputs for fresh queries, keys and values differ by {off:.2g} (of the largest value) from those of "
+        "the softmax that the weights of others show",
+        "the function depends on the data in another way: a threshold, a cache",
+        "compare it with a plain softmax(q.k * scale) v at this size",
+    )
 
 
 # ---- Masks
@@ -1535,26 +1574,143 @@ def _grouped(probe: _Probe, heads: int, key_heads: int, size: float) -> str:
 # ---- Explaining what is no softmax of a scaled dot product
 
 
-def _reason(probe: _Probe, levels: list[_Level], names: dict[str, float]) -> tuple[str, str, str]:
+def _reason(probe: _Probe, levels: list[_Level], names: dict[str, float]) -> Finding:
     """Why log weights do not follow q.k: the first explanation that fits."""
     judged = levels[1:]
-    for explain in (_exchanged, _constant_scores, _normalised):
+    for explain in (_of_values, _exchanged, _constant_scores, _normalised, _twice, _residual, _of_other_keys):
         if found := explain(probe, levels):
             return found
-    return _uneven(judged) or _capped(probe, judged, names) or _rotated(probe, levels) or _unexplained(judged)
+    return (
+        _uneven(probe, levels)
+        or _capped(probe, judged, names)
+        or _rotated(probe, levels)
+        or _bilinear(probe, levels)
+        or _unexplained(judged)
+    )
 
 
-def _swapped(levels: list[_Level]) -> tuple[str, str, str] | None:
+def _of_values(probe: _Probe, levels: list[_Level]) -> Finding | None:
+    """Weights that depend on the values, or differ between the components of a value."""
+    rng = np.random.default_rng(8)
+    shape = probe.key_BSMH.shape
+    one, other = rng.integers(-3, 4, (2, *shape)).astype(float)
+    half = np.zeros(shape)
+    half[:, ::2] = 1.0
+    of_one, of_other, of_both, of_half = (
+        np.nan_to_num(probe.function(levels[1].query_PBTNH[0], probe.key_BSMH, value))
+        for value in (one, other, one + other, half)
+    )
+    allowed = max(2.0**-13, 4 * 2.0 ** -_digits(levels[1].weight_PBNTS))
+    if np.abs(of_one + of_other - of_both).max() > allowed * np.abs(of_both).max():
+        return Finding(
+            "the output is not linear in the values",
+            "scores that use the values, values that are normalised, or an activation behind the attention",
+            "take the scores of queries and keys alone, and sum the values as they are: weights @ v",
+        )
+    if np.ptp(of_half, axis=-1).max() > allowed * np.abs(of_half).max():
+        return Finding(
+            "the components of a value get different weights",
+            "several heads inside what was given as one",
+            "give the d_head of one head, with its layout; where heads are split inside, split them outside",
+        )
+    return None
+
+
+def _of_keys_alone(probe: _Probe, levels: list[_Level]) -> Finding | None:
+    """Scores of nearly no queries that change with the keys."""
+    larger = probe(SIZES[0], 4.0).weight_PBNTS
+    used_PBNTS = (larger > SHOWN) & (levels[0].weight_PBNTS > SHOWN)
+    ratio_PBNTS = np.log(np.where(used_PBNTS, larger / levels[0].weight_PBNTS.clip(SHOWN), 1.0))
+    if np.abs(_centred(ratio_PBNTS, used_PBNTS)).max() < 0.06:
+        return None
+    return Finding(
+        "a term is added to the scores that depends on the keys alone",
+        "a bias added to the queries before the product, or a distance |q - k|**2 in place of the product",
+        "check the function without that bias, or take q.k",
+    )
+
+
+def _of_other_keys(probe: _Probe, levels: list[_Level]) -> Finding | None:
+    """Keys that are replaced one by one: one that moves nothing, or that moves the scores of others."""
+    level, before_BNTS = levels[1], levels[1].weight_PBNTS[0]
+    if _reach(level) < REACH:
+        return None  # no query matters either
+    mixed, ignored = [], []
+    for s in range(before_BNTS.shape[-1]):
+        key_BSMH = probe.key_BSMH.copy()
+        key_BSMH[:, s, :, ::2] += 2.0
+        after_BNTS = _weights(probe.function, level.query_PBTNH[0], key_BSMH)
+        y_BNTS, used_BNTS = _log_difference(np.stack([after_BNTS, before_BNTS]), SHOWN)
+        others_BNTS = used_BNTS & (np.arange(before_BNTS.shape[-1]) != s)
+        mean_BNT1 = np.where(others_BNTS, y_BNTS, 0.0).sum(-1, keepdims=True) / others_BNTS.sum(-1, keepdims=True).clip(
+            1
+        )
+        moved_BNTS = np.where(used_BNTS, np.abs(y_BNTS - mean_BNT1), 0.0)
+        if moved_BNTS[others_BNTS].max(initial=0.0) > (0.01 if _digits(level.weight_PBNTS) > 11 else 0.06):
+            mixed.append(s)
+        if used_BNTS[..., s].any() and moved_BNTS[..., s].max() < 2.0**-10:
+            ignored.append(s)
+    if ignored:
+        return Finding(
+            f"scores do not change with the keys {_listed(ignored)}",
+            "keys of an earlier call (a cache that is not updated), or keys that are replaced",
+            "use the keys of this call",
+        )
+    if mixed:
+        return Finding(
+            f"the scores of other keys change with the keys {_listed(mixed)}",
+            "keys or values that are mixed or normalised over the sequence, or blocks of keys without one maximum",
+            "take each score from one query and one key, and rescale sums and outputs whenever the maximum rises",
+        )
+    return None
+
+
+def _twice(probe: _Probe, levels: list[_Level]) -> Finding | None:
+    """Log weights that are themselves a softmax, less a constant."""
+    size, level = SIZES[0], levels[0]
+    while _reach(level) < 0.3 and size < SIZES[1]:
+        size *= 4
+        level = probe(size)
+    if not (level.weight_PBNTS > SHOWN).all():
+        return None
+    log_PBNTS = np.log(level.weight_PBNTS)
+    inner_PBNTS = log_PBNTS + (1 - log_PBNTS.sum(axis=-1, keepdims=True)) / log_PBNTS.shape[-1]
+    fit = _fit(inner_PBNTS.clip(1e-30), level.dot_PBNTS)
+    if not fit.good:
+        return None
+    return Finding(
+        f"the softmax is taken twice; the factor of the first is {fit.slope.item():.4g}",
+        "weights that are given to a function that takes the softmax again",
+        "take the softmax of the scores, once",
+    )
+
+
+def _residual(_: _Probe, levels: list[_Level]) -> Finding | None:
+    low, high, _one = _sums(levels)
+    more = (low + high) / 2 - 1
+    if high - low > SUMS * high or abs(more) <= SUMS:
+        return None
+    own = more * np.eye(*levels[0].weight_PBNTS.shape[-2:])
+    if not all(_fit(level.weight_PBNTS - own, level.dot_PBNTS).good for level in levels[1:3]):
+        return None
+    return Finding(
+        f"the value at a query's own position is added to the output, times {more:.3g}",
+        "a residual connection",
+        "check the function without it",
+    )
+
+
+def _swapped(levels: list[_Level]) -> Finding | None:
     if not all(_fit(level.weight_PBNTS, level.dot_PBNTS.swapaxes(-1, -2)).good for level in levels[1:]):
         return None
-    return (
+    return Finding(
         "query and key are swapped: row i holds what key i finds among the queries",
         "arguments in another order, or scores that are transposed",
         "scores = q @ k.T, and call the function with query, key, value",
     )
 
 
-def _exchanged(_: _Probe, levels: list[_Level]) -> tuple[str, str, str] | None:
+def _exchanged(probe: _Probe, levels: list[_Level]) -> Finding | None:
     """Scores that follow the queries or keys of another item, head or position."""
     level = levels[1]
     axes = (
@@ -1568,11 +1724,15 @@ def _exchanged(_: _Probe, levels: list[_Level]) -> tuple[str, str, str] | None:
         orders["reversed"] = np.arange(count)[::-1]
         if label != "positions":
             orders |= {f"those of number {i}": np.full(count, i) for i in range(count)}
+        if label == "heads" and (grouped := probe.sizes.key_heads) < count:
+            for group_N in (np.arange(count) // (count // grouped), np.arange(count) % grouped):
+                source = [int(np.flatnonzero(probe.group_N == m)[0]) for m in group_N]
+                orders[f"those that use values {_listed(probe.group_N)} use keys {_listed(group_N)}"] = np.array(source)
         for name, order in orders.items() if count > 1 else ():
             query = np.take(level.query_PBTNH, order, axis + 1) if kind == "queries" else level.query_PBTNH
             key = np.take(level.key_BSNH, order, axis) if kind == "keys" else level.key_BSNH
             if _fit(level.weight_PBNTS, np.einsum("PBTNH,BSNH->PBNTS", query, key)).good:
-                return (
+                return Finding(
                     f"{what}scores follow other {kind}, over the {label} {name}",
                     "a roll, a flip, a broadcast or an index before the scores",
                     "take queries, keys and values of the same item, head and position",
@@ -1580,7 +1740,7 @@ def _exchanged(_: _Probe, levels: list[_Level]) -> tuple[str, str, str] | None:
     return None
 
 
-def _constant_scores(_: _Probe, levels: list[_Level]) -> tuple[str, str, str] | None:
+def _constant_scores(_: _Probe, levels: list[_Level]) -> Finding | None:
     """Keys whose score is a constant, whatever the query: a finite mask value, or rows and keys that ignore q.k."""
     first, level = levels[:2]
     y_BNTS, used_BNTS = _log_difference(level.weight_PBNTS, SHOWN)
@@ -1642,11 +1802,11 @@ def _constant_value(first: _Level, constant_BNTS: Array, follows_BNTS: Array) ->
     return float(np.median(apart)) if apart.size else math.nan
 
 
-def _constant_reason(constant_BNTS: Array, maybe_BNTS: Array, used_BNTS: Array, value: float) -> tuple[str, str, str]:
+def _constant_reason(constant_BNTS: Array, maybe_BNTS: Array, used_BNTS: Array, value: float) -> Finding:
     rows_BNT: Array = _all(constant_BNTS | ~used_BNTS, -1) & _any(constant_BNTS, -1)
     if rows_BNT.any() and not (constant_BNTS & ~rows_BNT[..., None]).any():
         rows = np.flatnonzero(rows_BNT.any(axis=(0, 1)))
-        return (
+        return Finding(
             f"some query rows ignore q.k: {_listed(rows)}",
             "a padding mask laid on the queries instead of the keys, or rows in which every key has the same score",
             "mask the columns (keys) of the scores: mask[:, None, None, :]",
@@ -1663,34 +1823,55 @@ def _constant_reason(constant_BNTS: Array, maybe_BNTS: Array, used_BNTS: Array, 
     )
     if not (apart & ~columns_BNS[:, :, None]).any():
         keys = _listed(np.flatnonzero(columns_BNS.any(axis=(0, 1))))
-        return f"keys {keys} ignore q.k: keys that should be masked {said}", near, remedy
-    return f"keys that should be masked {said}: the mask hides nothing there", near, remedy
+        return Finding(f"keys {keys} ignore q.k: keys that should be masked {said}", near, remedy)
+    return Finding(f"keys that should be masked {said}: the mask hides nothing there", near, remedy)
 
 
-def _normalised(probe: _Probe, _: list[_Level]) -> tuple[str, str, str] | None:
+def _layer_normed(level: _Level) -> _Level:
+    query_PBTNH, key_BSNH = (x - x.mean(axis=-1, keepdims=True) for x in (level.query_PBTNH, level.key_BSNH))
+    query_PBTNH, key_BSNH = (x / x.std(axis=-1, keepdims=True).clip(1e-30) for x in (query_PBTNH, key_BSNH))
+    return _Level(query_PBTNH, key_BSNH, level.weight_PBNTS)
+
+
+def _normalised(probe: _Probe, _: list[_Level]) -> Finding | None:
     level = probe(1.0)
     query_PBNT1 = np.linalg.norm(level.query_PBTNH, axis=-1).swapaxes(2, 3)[..., None]
     key_BN1S = np.linalg.norm(level.key_BSNH, axis=-1).swapaxes(1, 2)[:, :, None].clip(1e-30)
     for label, length in (("queries and keys", query_PBNT1 * key_BN1S), ("queries", query_PBNT1), ("keys", key_BN1S)):
         if level.finite and (fit := _fit(level.weight_PBNTS, level.dot_PBNTS / length)).good:
-            return (
+            return Finding(
                 f"{label} are normalised first; the factor after that is {fit.slope.item():.4g}",
                 "QK-norm, RMSNorm or cosine attention",
                 "check the function without the norm, or compare that factor",
             )
+    if level.finite and (fit := _fit(level.weight_PBNTS, _layer_normed(level).dot_PBNTS)).good:
+        return Finding(
+            f"queries and keys are normalised first, less their mean; the factor after that is {fit.slope.item():.4g}",
+            "LayerNorm of queries and keys",
+            "check the function without the norm, or compare that factor",
+        )
     return None
 
 
-def _uneven(levels: list[_Level]) -> tuple[str, str, str] | None:
+def _fresh(probe: _Probe) -> _Probe:
+    """With other queries and keys."""
+    query_PBTNH, key_BSMH = _draw(np.random.default_rng(10), probe.sizes, probe.sizes.tokens)
+    return dataclasses.replace(probe, query_PBTNH=query_PBTNH, key_BSMH=key_BSMH)
+
+
+def _uneven(probe: _Probe, levels: list[_Level]) -> Finding | None:
+    """A slope for each item, head, query or row that differs from the others' also with other queries and keys."""
+    judged = [levels[1], _fresh(probe)(float(np.abs(levels[1].query_PBTNH).min())), *levels[2:3]]
     for label, over in (("batch items", (1, 2, 3)), ("heads", (0, 2, 3)), ("queries", (0, 1, 3)), ("rows", (3,))):
-        fits = [_fit(level.weight_PBNTS, level.dot_PBNTS, over) for level in levels]
-        if len(fits) < 2 or not all(fit.good for fit in fits):
+        fits = [_fit(level.weight_PBNTS, level.dot_PBNTS, over) for level in judged]
+        if not all(fit.good for fit in fits):
             continue
         known = fits[0].slope != 0  # not so for a query that sees one key
-        slopes, later = fits[0].slope[known], fits[1].slope[known]
-        # A softcap moves slopes more, between magnitudes, than it parts them.
-        if np.ptp(slopes) > 4 * np.abs(later - slopes).max():
-            return (
+        slopes, *others = (fit.slope[known] for fit in fits)
+        # A softcap moves slopes more, between magnitudes, than it parts them; rounding moves them by their errors.
+        least = 8 * fits[0].error * math.sqrt(slopes.size) * np.abs(slopes).max()
+        if np.ptp(slopes) > max(least, *(4 * np.abs(later - slopes).max() for later in others)):
+            return Finding(
                 f"the factor differs between {label}, from {slopes.min():.4g} to {slopes.max():.4g}",
                 f"a factor for each of the {label}: a learned temperature, log n of the position, a wrong broadcast",
                 "check one of them at a time, or use one factor",
@@ -1698,30 +1879,34 @@ def _uneven(levels: list[_Level]) -> tuple[str, str, str] | None:
     return None
 
 
-def _capped(probe: _Probe, levels: list[_Level], names: dict[str, float]) -> tuple[str, str, str] | None:
+def _capped(probe: _Probe, levels: list[_Level], names: dict[str, float]) -> Finding | None:
     first, *larger = _fits([levels[0], *levels])
     size, small = np.abs(levels[0].query_PBTNH).min(), levels[0]
     while _reach(small) > _reach(levels[0]) / 16 and size > SIZES[0]:
         size /= 4
         small = probe(size)
     fit = _fit(small.weight_PBNTS, small.dot_PBNTS)
-    if first.good and fit.residual > RESIDUAL * fit.signal:  # in 16 bits the smallest differences are not sharp
-        fit = first
+    if fit.residual > RESIDUAL * fit.signal:
+        if not first.good or fit.digits > 11:
+            return None
+        fit = first  # in 16 bits the smallest differences are not sharp
     if not fit.good or not larger or not _sums(levels)[2]:
         return None
     slope = fit.slope.item()
     other = max((one.slope.item() for one in larger), key=lambda one: abs(one - slope))
+    if abs(other / slope - 1) <= 2 * fit.residual / fit.signal:
+        return None
     falls = abs(other) < abs(slope)
     change = "falls with magnitude, as under a softcap" if falls else "grows with magnitude"
     named = _plain_name(slope, names)
-    return (
+    return Finding(
         f"the factor {change}: {named} for small scores, {other:.4g} for large ones",
-        "a softcap, tanh or a clip of the scores" if falls else "scores that are not linear in q.k",
+        "a softcap, tanh or a clip of the scores" if falls else "scores that are not linear in q.k, or not exp of them",
         "check the function with the cap off, or count the cap in where scores are compared",
     )
 
 
-def _rotated(probe: _Probe, levels: list[_Level]) -> tuple[str, str, str] | None:
+def _rotated(probe: _Probe, levels: list[_Level]) -> Finding | None:
     """Whether equal queries and equal keys at all positions get different weights: a rotation by position."""
     size = float(np.abs(levels[1].query_PBTNH).min())
     alike = dataclasses.replace(
@@ -1739,16 +1924,43 @@ def _rotated(probe: _Probe, levels: list[_Level]) -> tuple[str, str, str] | None
     moved = max(moved, np.abs(_centred(y_BNTS - y_BNTS[..., -1:, :], used_BNTS)).max())
     if moved < max(0.1 * min(_reach(levels[1]), 1.0), 0.05):
         return None
-    return (
+    return Finding(
         "the score of a query and a key depends on their positions",
         "RoPE or another rotation by position inside",
         "check the function without it: rotate queries and keys before",
     )
 
 
-def _unexplained(levels: list[_Level]) -> tuple[str, str, str]:
+def _bilinear(probe: _Probe, levels: list[_Level]) -> Finding | None:
+    """Whether one vector more in all queries, or in all keys, leaves a row's log-weight differences as they are."""
+    size = 4 * float(np.abs(levels[1].query_PBTNH).min())
+    level = probe(size)
+    rng = np.random.default_rng(9)
+    query_BTNH, key_B1MH = (rng.choice([-1.0, 1.0], shape) for shape in (level.query_PBTNH.shape[1:], _one_key(probe)))
+    more_queries = dataclasses.replace(probe, query_PBTNH=probe.query_PBTNH + query_BTNH)
+    more_keys = dataclasses.replace(probe, key_BSMH=probe.key_BSMH + key_B1MH)
+    before_BNTS, used_BNTS = _log_difference(level.weight_PBNTS, SHOWN)
+    fit = _fit(level.weight_PBNTS, level.dot_PBNTS)
+    for other in (more_queries(size), more_keys(size)):
+        after_BNTS, shown_BNTS = _log_difference(other.weight_PBNTS, SHOWN)
+        used_BNTS = used_BNTS & shown_BNTS
+        if not other.finite or np.abs(_centred(after_BNTS - before_BNTS, used_BNTS)).max() >= fit.residual:
+            return None
+    return Finding(
+        f"scores are linear in queries and keys, but {fit.residual / fit.signal:.1%} of them is no multiple of q.k",
+        "a projection inside, components of q and k in different orders, or components that are weighted or left out",
+        "check the function without its projections, and compare its scores with q @ k.T",
+    )
+
+
+def _one_key(probe: _Probe) -> tuple[int, ...]:
+    batch, _, heads, d_head = probe.key_BSMH.shape
+    return batch, 1, heads, d_head
+
+
+def _unexplained(levels: list[_Level]) -> Finding:
     if _reach(levels[0]) < REACH:
-        return (
+        return Finding(
             f"log weights change by {_reach(levels[0]):.2g} at most, however large the queries",
             "scores that do not use q.k: queries or keys are replaced, zeroed or squashed",
             "print the scores of two different queries",
@@ -1757,8 +1969,10 @@ def _unexplained(levels: list[_Level]) -> tuple[str, str, str]:
     share = max(fit.residual for fit in fits) / max(fit.signal for fit in fits)
     low, high, one = _sums(levels)
     sums = "" if one else f"; the weights of a row sum to {low:.3g} to {high:.3g}"
-    return (
+    return Finding(
         f"log weights differ by {share:.0%} from every multiple of q.k{sums}",
-        "linear or sigmoid attention, a projection, components of q and k in different orders",
+        "queries or keys that are rounded, as to 8 bits, or scores that are capped"
+        if share < 0.1
+        else "linear or sigmoid attention, or another function of the scores in place of exp",
         "compare the scores with q @ k.T",
     )

@@ -112,7 +112,7 @@ class Parts:
         return self.np.concatenate([one * c - other * s, one * s + other * c], axis=-1)
 
 
-def right_ones(np):
+def right_ones(np):  # noqa: C901 - a table
     """Name -> function that must pass as 1/sqrt(d_head)."""
     p = Parts(np)
 
@@ -154,6 +154,24 @@ def right_ones(np):
         seen = (p.distance(s) <= 0) & (np.arange(s.shape[-1]) >= 2)
         return p.softmax(np.where(seen, s, -math.inf))
 
+    def rounded(s):
+        """To the 8 digits of bfloat16."""
+        large = s * 65537.0
+        return large - (large - s)
+
+    def one_rotation(x):
+        half = x.shape[-1] // 2
+        one, other = x[..., :half], x[..., half:]
+        return np.concatenate([0.8 * one - 0.6 * other, 0.6 * one + 0.8 * other], axis=-1)
+
+    def less_mean(s):
+        e = np.exp(s - np.sum(s, axis=-1, keepdims=True) / s.shape[-1])
+        return e / np.sum(e, axis=-1, keepdims=True)
+
+    def masked_again(s):
+        w = p.softmax(s) * (p.distance(s) <= 0)
+        return w / np.sum(w, axis=-1, keepdims=True)
+
     root = lambda q: q.shape[-1] ** 0.25  # noqa: E731
     return {
         "plain": Right(p.attend()),
@@ -193,6 +211,24 @@ def right_ones(np):
         "high sink": Right(p.attend(weigh=lambda s: sink(s, 3.0)), "with a sink"),
         "log and exp": Right(p.attend(weigh=lambda s: np.exp(log_of(p.softmax(s))))),
         "in blocks": Right(by_halves),
+        "keys less their mean": Right(
+            p.attend(before=lambda q, k, v: (q, k - np.sum(k, axis=1, keepdims=True) / k.shape[1], v))
+        ),
+        "a rotation of queries and keys": Right(p.attend(before=lambda q, k, v: (one_rotation(q), one_rotation(k), v))),
+        "bias of the keys": Right(p.attend(before=lambda q, k, v: (q, k + 0.5, v))),
+        "scores less their mean": Right(p.attend(weigh=less_mean)),
+        "scores rounded inside": Right(p.attend(lambda q, k: rounded(rounded(p.dots(q, k)) * q.shape[-1] ** -0.5))),
+        "scores not below -10000": Right(p.attend(lambda q, k: np.maximum(p.scores(q, k), -1e4))),
+        "masked after the softmax, normalised again": Right(p.attend(weigh=masked_again), "masked: causal"),
+        "one key ahead": Right(p.masked(lambda d: d <= 1), "keys up to \\+1"),
+        "prefix": Right(p.masked(lambda d: (d <= 0) | (np.arange(d.shape[1])[None] < 3)), "some keys of some queries"),
+        "ALiBi with the wrong sign": Right(
+            p.attend(weigh=lambda s: p.softmax(s + 0.25 * np.abs(p.distance(s)))), "it grows with it: the wrong sign"
+        ),
+        "keys and values of 0 behind": Right(
+            p.attend(before=lambda q, k, v: (q, *(np.concatenate([x, 0 * x[:, :4]], axis=1) for x in (k, v)))),
+            "beside 4 more keys of 0",
+        ),
         "scores less the highest of all": Right(
             p.attend(weigh=lambda s: p.softmax(s - np.max(s, axis=(0, 1, 2, 3), keepdims=True)))
         ),
@@ -250,6 +286,27 @@ def wrong_ones(np):  # noqa: C901 - a table
 
     def rolled(x, axis):
         return np.roll(x, 1, axis)
+
+    def two_heads_inside(q, k, v):
+        b, t, n, h = q.shape
+        parts = (np.reshape(x, (b, x.shape[1], 2 * n, h // 2)) for x in (q, k, v))
+        return np.reshape(p.attend()(*parts), (b, t, n, h))
+
+    def blocks(q, k, v):
+        """Two blocks of keys, each less its own maximum."""
+        half = k.shape[1] // 2
+        s = p.scores(q, k)
+        one, other = (np.exp(x - np.max(x, axis=-1, keepdims=True)) for x in (s[..., :half], s[..., half:]))
+        w = np.concatenate([one, other], axis=-1)
+        return p.values(w / np.sum(w, axis=-1, keepdims=True), v)
+
+    def highest_of_queries(s):
+        e = np.exp(s - np.max(s, axis=2, keepdims=True))
+        return e / np.sum(e, axis=-1, keepdims=True)
+
+    def layer_norm(x):
+        x = x - np.sum(x, axis=-1, keepdims=True) / x.shape[-1]
+        return p.unit(x) * x.shape[-1] ** 0.5
 
     axis = "the softmax runs over"
     mask = "keys that should be masked"
@@ -332,7 +389,13 @@ def wrong_ones(np):  # noqa: C901 - a table
         "1/sqrt(d_head + 1)": Wrong(
             p.attend(lambda q, k: p.dots(q, k) * (q.shape[-1] + 1) ** -0.5), "it is 1/sqrt\\(d_head \\+ 1\\)"
         ),
-        "negative": Wrong(times(-1.0, -0.5), "which has no name"),
+        "negative": Wrong(times(-1.0, -0.5), "the wrong sign"),
+        "size of all heads": Wrong(
+            p.attend(lambda q, k: p.dots(q, k) * (q.shape[2] * q.shape[3]) ** -0.5), "= 1/sqrt\\(d_model\\)"
+        ),
+        "size of the batch": Wrong(p.attend(lambda q, k: p.dots(q, k) * q.shape[0] ** -0.5), "= 1/sqrt\\(batch\\)"),
+        "half the size": Wrong(times(2**0.5, -0.5), "1/sqrt\\(d_head / 2\\)"),
+        "three times the size": Wrong(times(3**-0.5, -0.5), "as in DeBERTa"),
         "softcap 1": Wrong(cap(1.0), "as under a softcap"),
         "softcap 50": Wrong(cap(50.0), "as under a softcap"),
         "softcap 500": Wrong(cap(500.0), "as under a softcap"),
@@ -348,6 +411,40 @@ def wrong_ones(np):  # noqa: C901 - a table
         "sigmoid": Wrong(p.attend(weigh=lambda s: 1 / (1 + np.exp(-np.where(s < -80, -80.0 + 0 * s, s)))), "sigmoid"),
         "linear attention": Wrong(linear, "linear"),
         "ReLU": Wrong(p.attend(weigh=lambda s: np.where(s > 0, s, 0 * s) / 8), "ReLU|hardly more"),
+        "softmax twice": Wrong(p.attend(weigh=lambda s: p.softmax(p.softmax(s))), "the softmax is taken twice"),
+        "log softmax": Wrong(p.attend(weigh=lambda s: np.log(p.softmax(s) + 1e-30)), "weights below 0"),
+        "weights transposed": Wrong(p.attend(weigh=lambda s: np.swapaxes(p.softmax(s), 2, 3)), f"{axis} queries"),
+        "highest of the queries taken off": Wrong(p.attend(weigh=highest_of_queries), "queries are not independent"),
+        "blocks without one maximum": Wrong(blocks, "blocks of keys without one maximum"),
+        "absolute scores": Wrong(p.attend(weigh=lambda s: p.softmax(np.abs(s))), "another function of the scores"),
+        "clipped": Wrong(p.attend(weigh=lambda s: p.softmax(np.where(s > 5, 5 + 0 * s, s))), "a clip of the scores"),
+        "bias of the queries": Wrong(p.attend(before=lambda q, k, v: (q + 0.5, k, v)), "depends on the keys alone"),
+        "distance": Wrong(
+            p.attend(lambda q, k: p.scores(q, k) - 0.1 * np.einsum("bsnh,bsnh->bns", k, k)[:, :, None]),
+            "depends on the keys alone",
+        ),
+        "weighted components": Wrong(
+            p.attend(before=lambda q, k, v: (q * (1 + 0.1 * np.arange(q.shape[-1])), k, v)),
+            "linear in queries and keys.*projection",
+        ),
+        "a component left out": Wrong(p.attend(lambda q, k: p.scores(q[..., 1:], k[..., 1:])), "linear in queries"),
+        "two heads inside": Wrong(two_heads_inside, "components of a value get different weights"),
+        "LayerNorm": Wrong(
+            p.attend(before=lambda q, k, v: (layer_norm(q), layer_norm(k), v)), "less their mean; .* LayerNorm"
+        ),
+        "keys for queries": Wrong(p.attend(before=lambda _, k, v: (k, k, v)), "scores that do not use q.k"),
+        "values for keys": Wrong(p.attend(before=lambda q, _, v: (q, v, v)), "not linear in the values"),
+        "keys for values": Wrong(p.attend(before=lambda q, k, _: (q, k, k)), "components that no value has"),
+        "keys mixed": Wrong(
+            p.attend(before=lambda q, k, v: (q, 0.9 * k + 0.1 * rolled(k, 1), v)), "the scores of other keys change"
+        ),
+        "values added": Wrong(lambda q, k, v: p.attend()(q, k, v) + v, "a query's own position is added"),
+        "queries added": Wrong(lambda q, k, v: p.attend()(q, k, v) + q, "components that no value has"),
+        "ReLU behind": Wrong(p.attend(after=lambda out: np.where(out > 0, out, 0 * out)), "not linear in the values"),
+        "five thousandths less": Wrong(p.attend(after=lambda out: 0.995 * out), "scaled after the softmax, by 0.995"),
+        "a head of 0": Wrong(
+            p.attend(after=lambda out: out * (np.arange(out.shape[2]) > 0)[:, None]), "heads of queries have no part"
+        ),
         "uniform": Wrong(p.attend(weigh=lambda s: p.softmax(0 * s)), "log weights change by 0"),
         "output bias": Wrong(p.attend(after=lambda out: out + 1), "components that no value has"),
         "the value itself": Wrong(lambda q, _, v: v + 0 * q, "queries see one key each"),

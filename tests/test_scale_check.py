@@ -214,8 +214,8 @@ OTHERS = {
         lambda q, k, v: attention(lambda q, k: dots(k, q))(q, k, v) * (np.nan if k.max() > 4 and q.max() > 0.1 else 1),
         "query and key are swapped",
     ),
-    "softcap 1, then overflow": (
-        lambda q, k, v: capped(1)(q, k, v) * (np.nan if k.max() > 4 else 1),
+    "softcap 0.6, then overflow": (
+        lambda q, k, v: capped(0.6)(q, k, v) * (np.nan if k.max() > 4 else 1),
         "log weights differ by",
     ),
     "uniform, then overflow": (

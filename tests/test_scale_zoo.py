@@ -74,7 +74,13 @@ def test_no_random_right_attention_is_refused(seeds):
 
 
 def test_fresh_data_decide_where_all_else_is_right():
-    report = effective_scale(Parts(np).attend(before=lambda q, k, v: (q, k, np.abs(v))), 16)
+    kept = {}
+
+    def cached(q, k, v):
+        """The keys that first came with queries and keys of this size."""
+        return Parts(np).attend()(q, kept.setdefault((np.abs(q).min(), np.abs(k).max()), k), v)
+
+    report = effective_scale(cached, 16)
     assert not report.softmax
     assert "the outputs for fresh queries, keys and values differ" in report.verdict
 
@@ -171,6 +177,34 @@ def test_grouped_heads(order, said):
         assert re.search(f"{label}queries' heads use those of keys {said}", " | ".join(report.remarks))
     single = effective_scale(grouped(order), 16, heads=3)
     assert any("0, 0, 0 (multi-query)" in remark for remark in single.remarks)
+
+
+def test_grouped_heads_that_are_mixed_up():
+    def attend(of_keys, of_values):
+        return lambda q, k, v: Parts(np).attend()(q, k[:, :, of_keys], v[:, :, of_values])
+
+    apart, together, first = [0, 1, 0, 1], [0, 0, 1, 1], [0, 0, 0, 0]
+    for function, said in (
+        (attend(together, apart), "those that use values 0, 1, 0, 1 use keys 0, 0, 1, 1"),
+        (attend(first, first), "heads of keys and values have no part in the output: 1"),
+        (attend(first, together), "scores follow other keys, over the heads"),
+    ):
+        report = effective_scale(function, 16, heads=4, key_heads=2)
+        assert not report.softmax
+        assert said in report.verdict
+
+
+def test_keys_of_an_earlier_call():
+    kept = {}
+
+    def cached(q, k, v):
+        """The first two keys stay those of the first call."""
+        first = kept.setdefault(k.shape, k[:, :2].copy())
+        return Parts(np).attend()(q, np.concatenate([first, k[:, 2:]], axis=1), v)
+
+    assert "scores do not change with the keys 0, 1 -> likely cause: keys of an earlier" in (
+        effective_scale(cached, 16).verdict
+    )
 
 
 # ---- The backward pass

@@ -8,7 +8,6 @@ reduced to these numbers as soon as they are measured.
 Letters: K statistics, N sizes, C scales, S stages, R seeds, T tokens, B buckets.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +15,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.statistics.intervals import Interval, bootstrap_interval, crossing_range, log_slope, mean
+from experiments.statistics.crossings import crossing_interval
+from experiments.statistics.intervals import Interval, bootstrap_interval, log_slope, mean
 
 Floats = NDArray[np.floating]
 STATISTICS = ("rms", "mean", "median", "q05", "q95", "dead", "kurtosis", "carrying")
@@ -153,12 +153,10 @@ def median_crossing(norms: Norms, sizes: tuple[int, ...], stage: str) -> Interva
     """
     table_NCR = norms.of("median", stage)
 
-    def ends(unscaled_N: Floats, scaled_N: Floats) -> Floats:
-        return crossing_range(sizes, np.log(np.maximum(mean(unscaled_N), 1e-300) / mean(scaled_N)))
+    def log_ratio(unscaled_N: Floats, scaled_N: Floats) -> Floats:
+        return np.asarray(np.log(np.maximum(mean(unscaled_N), 1e-300) / mean(scaled_N)))
 
-    arms = table_NCR[:, UNSCALED], table_NCR[:, SCALED]
-    low, high = bootstrap(lambda *arms: ends(*arms)[0], *arms), bootstrap(lambda *arms: ends(*arms)[1], *arms)
-    return Interval(math.sqrt(low.estimate * high.estimate), low.low, high.high)
+    return crossing_interval(sizes, log_ratio, table_NCR[:, UNSCALED], table_NCR[:, SCALED], missing=MISSING)
 
 
 def escape_rise(margins: tuple[int, ...], times_NR: Floats) -> Interval:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from experiments.gradient_study import figures
-from experiments.gradient_study.config import VALUE_SIZE
 from experiments.gradient_study.norm_statistics import (
     DEAD,
     NAMES,
@@ -39,7 +38,6 @@ FIGURES: dict[str, Callable[[Study], "Figure"]] = {
 """By name, those that take longest first: they are drawn in this order."""
 _METHOD = (
     "(a): queries, keys and values have independent normal components of variance 1.",
-    f"(a): a value has {VALUE_SIZE} components; so has the output's gradient, normal ones whose norm has RMS 1.",
     "Gradients come from the model's own functions: the chain rule is taken through its weights, softmax and sum.",
     "A norm is that of one row (one masked word), over all heads, keys and components of a stage.",
     "Statistics are over the rows of a seed; the seed is the unit, and every value is a mean over seeds.",
@@ -196,4 +194,9 @@ def method(report: Report, study: Study, versions: Mapping[str, str]) -> None:
     )
     shown = ", ".join(f"{name} {value}" for name, value in versions.items())
     few = rough(study.config.seeds, study.config.layer.seeds)
-    report.items([*_METHOD, control, *([few] if few else []), f"Versions: {shown}."])
+    own = study.config.simulated
+    values = (
+        f"(a): a value has {own.value_size} components; so has the output's gradient, normal ones whose norm has RMS"
+        f" {own.output_gradient:g}."
+    )
+    report.items([_METHOD[0], values, *_METHOD[1:], control, *([few] if few else []), f"Versions: {shown}."])

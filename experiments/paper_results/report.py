@@ -123,7 +123,7 @@ def entropy_figure(result: EntropyResult) -> "Figure":
 
 
 def _logit_size(report: Report, config: PapersConfig, result: LogitSizeResult) -> None:
-    own = config.logit_size
+    own, knee = config.logit_size, result.knee()
     report.heading(
         "Wortsman 2023, figure 10: loss against the size of the logits",
         'Queries and keys pass through g(z) = sqrt(kappa) z / RMS(z). The paper: "Loss deteriorates around kappa = 1e3,'
@@ -132,9 +132,9 @@ def _logit_size(report: Report, config: PapersConfig, result: LogitSizeResult) -
         f" Ours: one layer, d = {result.d_head}, {own.steps} updates{_sentences(own.clauses)}, {own.seeds} seeds;"
         " excess is loss above the best possible. The counterpart of the zero-layer model, the best guess from the"
         f" place of the masked word alone, has {result.blind:.3f} nats.",
-        f"The knee (where the excess is {KNEE:g} times that of the smallest kappa) lies at kappa"
-        f" {result.knee()}, where the largest score is {result.knee().estimate * result.d_head**0.5:.3g}. What sets"
-        " its place is not answered by this measurement.",
+        f"The knee (where the excess is {KNEE:g} times that of the smallest kappa) lies at kappa {knee}, where the"
+        f" largest score is {knee.times(result.d_head**0.5)}. The interval covers seeds and interpolation between the"
+        " kappas. What sets its place is not answered by this measurement.",
     )
     rows = [
         [f"{kappa:g}", f"{kappa * result.d_head**0.5:g}", f"{result.rates[best]:g}", _interval(excess_S)]

@@ -16,7 +16,7 @@ from experiments.gradient_study.theory import (
     query_norms,
     score_gradient,
 )
-from experiments.statistics.intervals import crossing, crossing_range
+from experiments.statistics.crossings import crossing, crossing_range
 
 
 def normal_weights(n, sigma, rows, seed=0):

@@ -121,7 +121,7 @@ FALSE = [
     (checks.large_scores_layer, 1, layer("layer", "W_Q"), times(0.1)),
     (checks.large_scores_layer, 2, layer("layer", "W_Q"), times(0.1)),
     (checks.large_scores_layer, 3, layer("layer", "W_Q"), times(10.0)),
-    (checks.large_scores_layer, 4, layer("layer", "W_Q", 3), times(2.0)),
+    (checks.large_scores_layer, 4, layer("layer", "W_Q", slice(None)), times(1.5)),
     (checks.carrying, 0, softmax(6, "square_SR", -1), times(2)),
     (checks.carrying, 1, softmax(16, "fourth_SR", -1), times(4)),
     (checks.values, 0, query(-1, stage="value"), times(0.5)),

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from data.errors import InputError
 from experiments import gradients, papers
+from experiments.gradient_study.config import GradientConfig, SimulatedConfig
 from experiments.paper_results.config import PapersConfig
 from experiments.run_directory.files import read_npz, write_npz
 from experiments.statistics.claims import above, below
@@ -66,6 +67,15 @@ def test_what_is_saved_is_read_again(tmp_path):
 
 def test_configs_are_read_again():
     assert from_arrays(to_arrays(PapersConfig(), "x"), PapersConfig, "x") == PapersConfig()
+
+
+def test_a_setting_that_is_younger_than_a_file_has_its_default():
+    """Measurements take minutes: those of before a setting was added are read; what has no default is not made up."""
+    arrays = to_arrays(GradientConfig(simulated=SimulatedConfig(value_size=4, keys=5)), "x")
+    del arrays["x/simulated/value_size"]
+    assert from_arrays(arrays, GradientConfig, "x").simulated == SimulatedConfig(keys=5)
+    with pytest.raises(KeyError):
+        from_arrays({"x/name": np.asarray("one")}, Part, "x")
 
 
 def write(folder, found, versions):

@@ -8,9 +8,9 @@ from tensorboard.context import RequestContext
 from tensorboard.plugins import base_plugin
 from tensorboard.plugins.hparams import api_pb2, backend_context, list_session_groups
 
-from experiments.config.schema import Config, TaskConfig
+from experiments.config.schema import Config, TaskConfig, config_fields
 from experiments.tracking.event_writer import EventWriter
-from experiments.tracking.hparams import hparams
+from experiments.tracking.hparams import _declared, _typed, hparams
 from model.config import ModelConfig
 
 MODELS = {
@@ -78,3 +78,11 @@ def test_values_are_text_where_they_may_be_a_word_or_a_list():
     assert "seed" not in found
     assert hparams(Config(), 7)["seed"] == 7.0
     assert not any(name.startswith("track") for name in found)
+
+
+def test_a_name_has_one_type_whatever_value_a_run_has():
+    """Of every setting: its default, its words, its smallest and largest number."""
+    for name, item in config_fields():
+        ends = [item.metadata[end] for end in ("low", "high") if end in item.metadata]
+        values = [item.default, *item.metadata.get("choices", ()), *ends]
+        assert len({type(_typed(_declared(name), value)) for value in values}) == 1, name
