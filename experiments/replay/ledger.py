@@ -105,7 +105,7 @@ def ledger(saved: SavedRun, sentence: int = 0, row: int = 0, head: int = 0, t: i
     return row_ledger({**record, **now}, saved.config.model, sentence, row, head)
 
 
-def row_ledger(arrays: Arrays, config: ModelConfig, sentence: int, row: int, head: int) -> Ledger:
+def row_ledger(arrays: Arrays, config: ModelConfig, sentence: int = 0, row: int = 0, head: int = 0) -> Ledger:
     """The same, of the arrays at one step (`tracking.recorded_arrays`: the fixed ones and those of the step)."""
     tokens = arrays["tokens"][sentence]
     words = tuple(arrays["words"][tokens[tokens != PAD]].tolist())

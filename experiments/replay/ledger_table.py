@@ -1,4 +1,4 @@
-"""A ledger on the terminal: seven lines, a column for each word, and what each line means in a few words."""
+"""A ledger for people, on the terminal or in Markdown: seven lines, a column a word, and what each line means."""
 
 from rich.console import Console
 from rich.text import Text
@@ -6,10 +6,14 @@ from rich.text import Text
 from data.errors import printable
 from experiments.commands.console import say_prose, shown
 from experiments.commands.tables import TableColumn, print_table, weight_cell
+from experiments.measuring.metrics import RowResult
 from experiments.replay.ledger import MASKED, Ledger, Line
+from experiments.reports.report import escaped
 
 _FIRST_OF_WORDS = 3
 """The first line that has a number for each word."""
+_SHOWN = 8
+"""So many components of a vector are shown in Markdown."""
 _LEAST_MEANING = 18
 """Columns in which the meaning of a line can be read."""
 
@@ -40,10 +44,45 @@ def print_ledger(told: Ledger, others: str, console: Console) -> None:
     say_prose(console, others, "dim")
 
 
+def ledger_markdown(told: Ledger, follows: str) -> str:
+    """The same as Markdown, for TensorBoard and documents; `follows` is the sentence after it."""
+    words = [MASKED if k == told.masked else escaped(word) for k, word in enumerate(told.words)]
+    head = f", head {told.head + 1}" if told.heads > 1 else ""
+    parts = [f"The masked word **{escaped(told.words[told.masked])}**{head}, after {told.step:,} updates.\n"]
+    vectors = ["", "components", ""]
+    heading: list[str] = []
+    for number, line in enumerate(told.lines(), start=1):
+        numbers = [f"{x:.2f}" if line.name == "softmax" else f"{x:.1f}" for x in _values(line)]
+        cells = numbers if line.numbers is not None else [f"{' '.join(numbers[:_SHOWN])} ..."]
+        wanted = vectors if line.numbers is None else ["", *words, ""]
+        if wanted != heading:
+            parts += ["", f"| {' | '.join(wanted)} |", "|---" * len(wanted) + "|"]
+        heading = wanted
+        parts.append(f"| **{number} {line.name}** | {' | '.join(cells)} | {escaped(line.meaning)} |")
+    return "\n".join([*parts, "", follows])
+
+
+def what_follows(row: RowResult) -> str:
+    """What becomes of the last line of the ledger of a row: the other heads, and the guess."""
+    heads, (word, chance), (_, exact) = len(row.weights_HK), row.guess, row.exact
+    others = {1: "", 2: " The other head does the same with a query, keys and values of its own."}
+    return (
+        "A dot product is large where two vectors point the same way."
+        + others.get(heads, f" The other {heads - 1} heads do the same with queries, keys and values of their own.")
+        + f" {'Each sum' if heads > 1 else 'The sum'}, times one more matrix, is added to the vector of the masked"
+        f" place; the guess is read off the result: {word} {100 * chance:.0f} %, and exact is {100 * exact:.0f} %."
+    )
+
+
 def _cells(line: Line, count: int) -> list[Text]:
     """A number for each word, or the first components of a vector and an ellipsis."""
     if line.numbers is not None:
         return [weight_cell(float(x)) if line.name == "softmax" else Text(f"{x:.1f}") for x in line.numbers]
-    whole = [] if line.vector is None else [f"{x:.1f}" for x in line.vector]
+    whole = [f"{x:.1f}" for x in _values(line)]
     cells = whole if len(whole) <= count else [*whole[: count - 1], "..."]
     return [Text(cell) for cell in [*cells, *[""] * (count - len(cells))]]
+
+
+def _values(line: Line) -> list[float]:
+    values = line.vector if line.numbers is None else line.numbers
+    return [] if values is None else [float(x) for x in values]

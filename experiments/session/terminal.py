@@ -21,7 +21,7 @@ from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import Measurement
 from experiments.measuring.metrics import RowResult, excess_metrics, mean_excess, relation_metrics, row_results
 from experiments.replay.ledger import ledger
-from experiments.replay.ledger_table import print_ledger
+from experiments.replay.ledger_table import print_ledger, what_follows
 from experiments.run_directory.folders import quoted, run_folders
 from experiments.run_directory.saved_run import load_run
 from experiments.tracking.tracker import has_events
@@ -105,23 +105,11 @@ def report(
         print_attention([row for row in rows if row.sentence == sentence], console)
         console.print()
     first_run = run_folders(folder, experiment.config.seed, experiment.config.seeds)[0]
-    print_ledger(ledger(load_run(first_run)), _after(rows[0]), console)
+    print_ledger(ledger(load_run(first_run)), what_follows(rows[0]), console)
     console.print()
     _print_figures(experiment, first, last, console)
     console.print(Text(f"\n{_EXCESS}\n\n{_WEIGHT}", style="dim"))
     _print_places(experiment.config, folder, console)
-
-
-def _after(row: RowResult) -> str:
-    """What becomes of the ledger's last line: the other heads, and the guess."""
-    heads, (word, chance), (_, exact) = len(row.weights_HK), row.guess, row.exact
-    others = {1: "", 2: " The other head does the same with a query, keys and values of its own."}
-    return (
-        "A dot product is large where two vectors point the same way."
-        + others.get(heads, f" The other {heads - 1} heads do the same with queries, keys and values of their own.")
-        + f" {'Each sum' if heads > 1 else 'The sum'}, times one more matrix, is added to the vector of the masked"
-        f" place; the guess is read off the result: {word} {100 * chance:.0f} %, and exact is {100 * exact:.0f} %."
-    )
 
 
 def _print_places(config: Config, folder: Path, console: Console) -> None:

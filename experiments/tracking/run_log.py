@@ -13,14 +13,16 @@ from data.errors import printable
 from data.world import World
 from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import Measurement, flat_params
-from experiments.measuring.metrics import COMPARED, meaning, step_metrics
+from experiments.measuring.metrics import COMPARED, meaning, row_results, step_metrics
 from experiments.pictures.film_strip import film_strip
+from experiments.replay.ledger import row_ledger
+from experiments.replay.ledger_table import ledger_markdown, what_follows
 from experiments.run_directory.files import Arrays, RecordFile, write_summary, write_text
 from experiments.tracking.event_writer import EventWriter
 from experiments.tracking.hparams import FIRST, hparams
 from experiments.tracking.recorded_arrays import step_arrays
 from experiments.tracking.sentence_pictures import SentencePictures
-from experiments.tracking.summary import run_page, summary
+from experiments.tracking.summary import HOW_TO_READ, run_page, summary
 from experiments.training.trainer import ResumePoint, RunRecord
 from model.functional import Params
 
@@ -77,12 +79,22 @@ class RunLog:
             self._events.scalars(step, metrics, {name: meaning(name) for name in metrics})
             self._write_tensors(self._events, step, arrays)
             self._write_histograms(self._events, step, arrays, params)
-            if step in (0, self._last_step):
-                self._events.text(step, "about", run_page(self._experiment, self._first, record))
+            self._write_texts(self._events, record, arrays)
             if pictured:
                 self._pictures.write_maps(self._events, step, arrays["weights"])
             self._events.flush()
         return metrics
+
+    def _write_texts(self, events: EventWriter, record: RunRecord[Measurement], arrays: Arrays) -> None:
+        """What the text dashboard shows, in the order of the tags."""
+        step = record.step
+        if step == 0:
+            events.text(step, "1 how to read this", HOW_TO_READ)
+        told = row_ledger({**self._pictures.fixed, **arrays, "step": np.asarray(step)}, self._experiment.config.model)
+        follows = what_follows(row_results(self._experiment, record)[0])
+        events.text(step, "2 attention in seven lines", ledger_markdown(told, follows))
+        if step in (0, self._last_step):
+            events.text(step, "3 about this run", run_page(self._experiment, self._first, record))
 
     def _write_tensors(self, events: EventWriter, step: int, arrays: Arrays) -> None:
         for n, labels in enumerate(self._pictures.labels):

@@ -15,14 +15,13 @@ from experiments.measuring.metrics import (
 from experiments.reports.report import escaped
 from experiments.training.trainer import RunRecord
 
-_HOW_TO_READ = """\
-### How to read the dashboards
-
-* **Images.** `attention/sentence-n/head-h`: each row is a masked word, each column a word it can look at; a row sums to
-  1. Red frames mark the relevant words, from the exact answer of this made-up world.
-  `exact_relevance` beside them shows how much each word truly tells, in nats. `film`: all steps in one picture.
-* **Scalars.** `excess` is how far the guesses are from the best possible ones (0 is perfect); `relation/weight` how
-  much attention lies on the relevant words, beside its baselines `untrained`, `position_only` and `uniform`;
+HOW_TO_READ = """\
+* **Images.** `attention/sentence-n/head-h`: each row is a masked word, each column a word it can look at; the numbers
+  of a row are attention weights and sum to one. Red frames mark the relevant words: those that change the exact answer
+  most. `exact_relevance` shows how much each word truly tells, in nats. `film`: all steps in one picture.
+* **Scalars.** `excess` is how far the guesses are from the best possible ones, in nats (0 is perfect);
+  `relation/weight` how much attention lies on the relevant words, beside its baselines `untrained`, `position_only` and
+  `uniform`;
   `relevance` compares what the model's guess owes to each word with what the exact answer owes to it;
   `attention_statistics` tell how sharp attention is; `gradient` how large the gradients of single rows are.
 * **Histograms.** Scores and weights of the watched rows, and the four matrices of the attention layer.
@@ -69,7 +68,7 @@ def summary(
 
 
 def run_page(experiment: Experiment, first: RunRecord[Measurement], last: RunRecord[Measurement]) -> str:
-    """A run's page as Markdown: its numbers, and what is seen in the other dashboards."""
+    """A run's page as Markdown: its numbers, and what its first sentence's masked words look at."""
     config = experiment.config
     model = f"{config.model.heads} heads of {config.model.d_head} components, scale {config.model.scale}"
     lines = [
@@ -82,8 +81,6 @@ def run_page(experiment: Experiment, first: RunRecord[Measurement], last: RunRec
         "### What each masked word of the first sentence looks at (mean of the heads)",
         "",
         *_table([row for row in row_results(experiment, last) if row.sentence == 0]),
-        "",
-        _HOW_TO_READ,
     ]
     return "\n".join(lines)
 
