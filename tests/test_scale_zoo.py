@@ -129,7 +129,7 @@ def causal(offset):
     [
         (causal(lambda *_: 0), "11 keys for 8 queries: the same factor, causal, aligned top-left"),
         (causal(lambda t, s: s - t), "11 keys for 8 queries: the same factor, causal, aligned bottom-right"),
-        (causal(lambda t, s: s - t), "5 keys for 8 queries: .*bottom-right; .* uniform .rows 0, 1, 2."),
+        (causal(lambda t, s: s - t), "5 keys for 8 queries: .*bottom-right; .* uniform in rows 0, 1, 2"),
         (causal(lambda t, s: s if s != t else 0), "11 keys for 8 queries: the same factor, masks nothing here"),
         (Parts(np).attend(weigh=lambda s: Parts(np).softmax(s * np.log(s.shape[-1]) / np.log(8))),
          r"11 keys for 8 queries: the factor is 0\.2883 \(it depends on the number of keys\)"),
