@@ -5,8 +5,11 @@ python -m experiments.check_scale torch.nn.functional:scaled_dot_product_attenti
 """
 
 import math
+import shutil
+import sys
+import textwrap
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 
 from data.errors import InputError
 from experiments.commands.options import parse
@@ -23,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _reporting("--expect"):
             check_expected(expected, options.d_model)
     attention = load_function(options.function)
-    with _reporting(options.function):
+    with _reporting(options.function), redirect_stdout(sys.stderr):  # what the function prints is no part of the answer
         report = effective_scale(
             attention,
             options.d_head,
@@ -38,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             device=options.device,
             signature=options.signature,
         )
-    lines = report.verdict.replace(" -> ", "\n  -> ").splitlines()
+    lines = report.verdict.split(" -> ")
+    lines[1:] = [f"  -> {line}" for line in lines[1:]]
     if not math.isnan(report.scale):
         lines.append(
             f"factor {report.scale:.6g}, the same at all magnitudes within a relative error of {report.error:.1g}"
@@ -47,8 +51,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     met = report.softmax if expected is None else report.applies(expected, _last_digit(options.expect))
     if expected is not None:
         lines.append(f"{'as' if met else 'NOT as'} expected: {options.expect}")
-    print("\n".join(lines))  # noqa: T201
+    print("\n".join(map(_wrapped, lines)))  # noqa: T201
     return 0 if met else 1
+
+
+def _wrapped(line: str) -> str:
+    """The line, wrapped between words if the output is a terminal."""
+    if not sys.stdout.isatty():
+        return line
+    return textwrap.fill(line, shutil.get_terminal_size().columns, subsequent_indent="     ", break_on_hyphens=False)
 
 
 def _number_or_name(text: str) -> float | str:

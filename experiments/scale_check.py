@@ -396,7 +396,7 @@ class _Function:
         arrays = [_laid_out(x, self.layout) for x in (query_BTNH, key_BSMH, value_BSMH)]
         try:
             return self.returned(*map(self.make, arrays))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             text = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
             shapes = " and ".join(dict.fromkeys(str(array.shape) for array in arrays))
             raise _RaisedError(
@@ -576,7 +576,7 @@ def _first_that_works(
     # JAX's functions take arrays of NumPy too: then those of JAX are tried first, which give gradients.
     if works:
         return works[-1]
-    hint = "if it takes one type or device alone, give --dtype or --device (dtype=, device= in Python)"
+    hint = "it must take query, key and value alone; if it takes one type or device, name it (--dtype, --device)"
     raise CheckError("; ".join([*problems, hint]))
 
 

@@ -514,6 +514,13 @@ class Model:
     def call(*qkv):
         return attend(*qkv, scale=1.0)
 
+def loud(*qkv):
+    print("loud", qkv[0].shape)
+    return attend(*qkv)
+
+def leaves(*qkv):
+    raise SystemExit(4)
+
 number = 3
 """
 
@@ -555,9 +562,30 @@ def test_the_command(capsys, arguments, code, said):
     assert err == ""
 
 
+@pytest.mark.usefixtures("folder")
+def test_what_the_function_prints_is_no_part_of_the_answer(capsys):
+    assert check_scale.main(["their_attention:loud"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("softmax of q.k times 0.125 = 1/sqrt(d_head)\n")
+    assert "loud" not in out
+    assert "loud (" in err
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+@pytest.mark.usefixtures("folder")
+def test_a_terminal_gets_lines_of_its_width(capsys, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    check_scale.main(["their_attention:attend", "--layout", "BNTH"])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert " ".join(map(str.strip, lines)).endswith("or transpose heads and tokens")
+
+
 @pytest.mark.parametrize(
     ("arguments", "place", "named"),
     [
+        (["their_attention:leaves"], "their_attention:leaves", ["SystemExit: 4"]),
         (["their_attention:atend"], "their_attention:atend", ["attend"]),
         (["their_attention:number"], "their_attention:number", ["function", "int"]),
         (["their_attention.py:attend"], "their_attention.py:attend", ["MODULE:FUNCTION"]),
