@@ -248,6 +248,7 @@ def test_a_wrong_grid_is_told_in_one_line(lines, place, named):
         (["--grid", "task.masked=[subject]"], "--grid task.masked", ["task.masked=[[subject]]"]),
         (["--grid", "model.d_head=[4],[16]"], "--grid model.d_head: [4],[16]:", ["brackets", "[a, b]"]),
         (["--config", "scaling_full.yaml", "--grid", "variant=qknorm"], "--grid variant: item 1", ["qknorm"]),
+        (["--base.model.d_head", "8"], "--base.model.d_head", ["axis", "--grid model.d_head=8"]),
         (["--base.train.steps", "x"], "--base.train.steps", ["whole number"]),
         (["--base.train.step", "3"], "unknown option --base.train.step", ["--base.train.steps"]),
         (["--config", "toy.yaml"], "configs/toy.yaml", ["command", "experiments.train"]),
