@@ -5,8 +5,9 @@ python -m experiments.check_scale torch.nn.functional:scaled_dot_product_attenti
 """
 
 import math
+import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 
 from rich.console import Console
 
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _reporting("--expect"):
             check_expected(expected, options.d_model)
     attention = load_function(options.function)
-    with _reporting(options.function):
+    with _reporting(options.function), redirect_stdout(sys.stderr):  # what the function prints is no part of the answer
         report = effective_scale(
             attention,
             options.d_head,
@@ -41,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             device=options.device,
             signature=options.signature,
         )
-    lines = report.verdict.replace(" -> ", "\n  -> ").splitlines()
+    lines = report.verdict.split(" -> ")
+    lines[1:] = [f"  -> {line}" for line in lines[1:]]
     if not math.isnan(report.scale):
         lines.append(
             f"factor {report.scale:.6g}, the same at all magnitudes within a relative error of {report.error:.1g}"

@@ -10,13 +10,16 @@ for each batch item and head on its own, a softmax over the keys of
 
 and nothing else. How that is found, in this order:
 
-1. One-hot values make the weights visible, from every key of every item and head: who attends to whom.
-2. Sums of weights tell over which axes the softmax runs. Other items, heads and queries are changed: nothing may move.
+1. One-hot values make the weights visible, from every key of every item and head: who attends to whom (`_told_apart`).
+2. Sums of weights tell over which axes the softmax runs. Other items, heads and queries are changed: nothing may move
+   (`_check_axes`).
 3. Where two queries a and b meet the same keys, log weight_a - log weight_b = factor * (q_a.k - q_b.k) + a constant for
    each row: what is added to the scores drops out. A line is fitted at several magnitudes (a softcap looks linear at
-   one). Its standard error and the digits of the weights say how precisely the factor is known.
-4. The outputs for fresh queries, keys and values are predicted with that factor, and compared.
-5. The backward pass, other numbers of keys and fewer heads of keys are tried; what it cannot do is not judged.
+   one). Its standard error and the digits of the weights say how precisely the factor is known (`_fit`, `_precision`).
+   Where no line fits, further calls find out why not (`_reason`).
+4. The outputs for fresh queries, keys and values are predicted with that factor, and compared (`_check_prediction`).
+5. The backward pass, other numbers of keys and fewer heads of keys are tried; what it cannot do is not judged
+   (`_backward`, `_others`).
 
 Queries and keys are small whole numbers times powers of two. Their products and sums are exact in float32 and nearly
 always in 16 bits, and another power of two changes no rounding: what changes with magnitude is the function's doing.
@@ -24,6 +27,9 @@ always in 16 bits, and another power of two changes no rounding: what changes wi
 What it cannot see: a softcap above about 2000 (50 in bfloat16, 30 in float16), what happens at other sizes than those
 tried, and in 16 bits a neighbour of a known factor. Not for a rotation (RoPE) or projection inside: those are refused,
 with their name. Dropout must be off.
+
+The file, from the top: what is reported; the names of factors; effective_scale and assert_scale; calling the function;
+its weights; then the steps above, each under a heading, and at the end the explanations of what is no such softmax.
 
 Dimensions: P the two queries, B batch, T positions of queries, S of keys, N heads of queries, M of keys, H d_head.
 """
@@ -223,19 +229,19 @@ def effective_scale(
     names = scale_names(d_head, d_model, sizes.heads, sizes.tokens, sizes.batch)
     makers = _makers(framework, dtype, device)
     try:
-        probe = _first_that_works(attention, makers, layout, signature, sizes)
+        probe = _first_that_works(attention, makers, layout, signature, sizes, names)
         probe = _told_apart(probe)
         levels = _levels(probe)
         _check_axes(probe, levels)
         probe, levels = _without_masked_rows(probe, levels)
         fits = _fits(levels)
         if not (all(fit.good for fit in fits) and abs(_drift(fits)) <= 1):
-            raise _OtherError(*_reason(probe, levels, names))
+            raise _OtherError(*_reason(probe, levels))
         rounded = fits[0].digits > 11 and fits[0].residual > 1e-4 * fits[0].signal
         if rounded and (uneven := _uneven(probe, levels)):
             raise _OtherError(*uneven)
         _require(len(fits) >= 2, "larger queries and keys give no finite weights to show a softcap; try float32")
-        return _report(probe, levels, fits, names)
+        return _report(probe, levels, fits)
     except _OtherError as other:
         verdict = f"not a softmax of a scaled dot product: {other.finding}"
         return ScaleReport(math.nan, (), verdict, math.nan, False, finding=other.finding)
@@ -335,6 +341,20 @@ def _sizes(
     return _Sizes(batch or (3 if heads == 2 else 2), tokens, heads, key_heads or heads, int(d_head), free)
 
 
+def _all(condition: Array, axis: int | tuple[int, ...]) -> Array:
+    return np.asarray(np.all(condition, axis=axis))
+
+
+def _any(condition: Array, axis: int | tuple[int, ...]) -> Array:
+    return np.asarray(np.any(condition, axis=axis))
+
+
+def _listed(numbers: Iterable[Any], most: int = 6) -> str:
+    """'0, 1, 5', cut after a few."""
+    every = [str(number) for number in numbers]
+    return ", ".join(every[:most]) + (", ..." if len(every) > most else "")
+
+
 # ---- Calling the function
 
 
@@ -376,7 +396,7 @@ class _Function:
         arrays = [_laid_out(x, self.layout) for x in (query_BTNH, key_BSMH, value_BSMH)]
         try:
             return self.returned(*map(self.make, arrays))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             text = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
             shapes = " and ".join(dict.fromkeys(str(array.shape) for array in arrays))
             raise _RaisedError(
@@ -529,7 +549,12 @@ def _torch_maker(dtype: str | None, device: str | None) -> Callable[[Array], Any
 
 
 def _first_that_works(
-    attention: Callable[..., Any], makers: Iterable[Maker], layout: str, signature: str, sizes: _Sizes
+    attention: Callable[..., Any],
+    makers: Iterable[Maker],
+    layout: str,
+    signature: str,
+    sizes: _Sizes,
+    names: dict[str, float],
 ) -> "_Probe":
     """The function with the first kind of arrays for which it does not raise."""
     transformers = _is_transformers(attention, signature)
@@ -545,19 +570,22 @@ def _first_that_works(
         except _RaisedError as error:
             problems.append(str(error))
             continue
-        works.append(_Probe(function, sizes, query_PBTNH, key_BSMH, np.arange(sizes.heads) % sizes.key_heads, None))
+        works.append(_Probe(function, sizes, query_PBTNH, key_BSMH, np.arange(sizes.heads) % sizes.key_heads, names))
         if _kind(function.output(returned, query_PBTNH.shape[1:])) in kind:
             return works[-1]
     # JAX's functions take arrays of NumPy too: then those of JAX are tried first, which give gradients.
     if works:
         return works[-1]
-    hint = "if it takes one type or device alone, give --dtype or --device (dtype=, device= in Python)"
+    hint = "it must take query, key and value alone; if it takes one type or device, name it (--dtype, --device)"
     raise CheckError("; ".join([*problems, hint]))
 
 
 def _kind(array: Any) -> str:
     """The framework of an array: numpy, jax or torch."""
     return {"jaxlib": "jax"}.get(module := type(array).__module__.partition(".")[0], module)
+
+
+# ---- Its weights, made visible by one-hot values
 
 
 def _draw(rng: np.random.Generator, sizes: _Sizes, keys: int) -> tuple[Array, Array]:
@@ -580,6 +608,11 @@ class _Level:
     """For each head of queries its own."""
     weight_PBNTS: Array
 
+    @property
+    def size(self) -> float:
+        """What the components of its queries are multiples of."""
+        return float(np.abs(self.query_PBTNH).min())
+
     @functools.cached_property
     def dot_PBNTS(self) -> Array:
         return np.einsum("PBTNH,BSNH->PBNTS", self.query_PBTNH, self.key_BSNH)
@@ -599,7 +632,9 @@ class _Probe:
     key_BSMH: Array
     group_N: Array
     """The head of keys of each head of queries."""
-    left_out_BNT: Array | None
+    names: dict[str, float]
+    """The value of each factor that has a name."""
+    left_out_BNT: Array | None = None
     """Rows that are not judged: their weights are set to 0."""
 
     def __call__(self, query_size: float, key_size: float = 1.0) -> _Level:
@@ -609,6 +644,12 @@ class _Probe:
         if self.left_out_BNT is not None:
             weight_PBNTS[:, self.left_out_BNT] = 0.0
         return _Level(query_PBTNH, key_BSMH[:, :, self.group_N], weight_PBNTS)
+
+
+def _fresh(probe: _Probe) -> _Probe:
+    """With other queries and keys."""
+    query_PBTNH, key_BSMH = _draw(np.random.default_rng(10), probe.sizes, probe.sizes.tokens)
+    return dataclasses.replace(probe, query_PBTNH=query_PBTNH, key_BSMH=key_BSMH)
 
 
 def _weights(function: _Function, query_BTNH: Array, key_BSMH: Array) -> Array:
@@ -678,12 +719,6 @@ def _told_apart(probe: _Probe) -> _Probe:
     _check_support(seen, probe)
     share_NM = np.abs(weight).sum(axis=(0, 1, 3, 4))
     one = share_NM > 2.0**-14 * share_NM.max()
-    if (one.sum(axis=1) > 1).any():
-        raise _OtherError(
-            "heads leak into each other: a head's output takes values of several heads",
-            "heads that are summed or mixed, or heads and components in the wrong order",
-            "give each head of queries the keys and values of one head",
-        )
     if probe.sizes.heads == probe.sizes.key_heads and (share_NM.argmax(axis=1) != np.arange(len(share_NM))).any():
         raise _OtherError(
             f"heads are permuted: heads 0, 1, ... take the values of heads {_listed(share_NM.argmax(axis=1))}",
@@ -753,8 +788,7 @@ def _check_support(seen: Array, probe: _Probe) -> None:
             "a broadcast or index over the batch, a reshape that mixes items, or a sum over the wrong axis",
             "let each item use its own keys and values",
         )
-    if not grouped:
-        _check_mixed(seen, n, m)
+    _check_mixed(seen)
 
 
 def _patterns(shape: tuple[int, ...], layout: str) -> list[tuple[Array, str, str, str]]:
@@ -780,12 +814,13 @@ def _patterns(shape: tuple[int, ...], layout: str) -> list[tuple[Array, str, str
     ]  # fmt: skip
 
 
-def _check_mixed(seen: Array, n: Array, m: Array) -> None:
-    """Heads take values of others: in a fixed order (told later), or mixed with tokens."""
-    used = seen.any(axis=(0, 1, 3, 4))  # [N, M]
-    if (used.sum(axis=1) > 1).any():
-        apart = bool((seen & (n != m)).sum(axis=(3, 4, 5)).min() == 0)
-        symptom = "tokens and heads are mixed up" if apart else "heads leak into each other"
+def _check_mixed(seen: Array) -> None:
+    """Heads that take values of several heads: mixed with tokens if some queries take of one alone, else added."""
+    count_NM = seen.sum(axis=(0, 1, 3, 4))
+    if (count_NM > 0).sum(axis=1).max() > 1:
+        foreign_NM = np.arange(count_NM.shape[1]) != count_NM.argmax(axis=1)[:, None]
+        some_without = (seen & foreign_NM[:, None, None]).sum(axis=(3, 4, 5)).min() == 0
+        symptom = "tokens and heads are mixed up" if some_without else "heads leak into each other"
         raise _OtherError(
             f"{symptom}: a head's output takes values of several heads",
             "a reshape or view where a transpose was needed, or a sum over the wrong axis",
@@ -793,18 +828,7 @@ def _check_mixed(seen: Array, n: Array, m: Array) -> None:
         )
 
 
-def _all(condition: Array, axis: int | tuple[int, ...]) -> Array:
-    return np.asarray(np.all(condition, axis=axis))
-
-
-def _any(condition: Array, axis: int | tuple[int, ...]) -> Array:
-    return np.asarray(np.any(condition, axis=axis))
-
-
-def _listed(numbers: Iterable[Any], most: int = 6) -> str:
-    """'0, 1, 5', cut after a few."""
-    every = [str(number) for number in numbers]
-    return ", ".join(every[:most]) + (", ..." if len(every) > most else "")
+# ---- The weights at several magnitudes, and over which axes they sum to 1
 
 
 def _levels(probe: _Probe) -> list[_Level]:
@@ -894,7 +918,7 @@ def _check_leaks(probe: _Probe, levels: list[_Level]) -> None:
             moved = np.nan_to_num(probe.function(query, key, value_BSMH)) - base
             size = float(np.abs(moved[(*place, kept)]).max())
             if size > allowed:
-                raise _OtherError(*(_swapped(levels) or _exchanged(probe, levels) or _leak(label, size)))
+                raise _OtherError(*(_swapped(probe, levels) or _exchanged(probe, levels) or _leak(label, size)))
 
 
 def _leak(label: str, size: float) -> Finding:
@@ -929,9 +953,12 @@ def _without_masked_rows(probe: _Probe, levels: list[_Level]) -> tuple[_Probe, l
     if not empty_BNT.any():
         return probe, levels
     left_out_BNT = empty_BNT if probe.left_out_BNT is None else empty_BNT | probe.left_out_BNT
-    kept = [np.where(empty_BNT[..., None], 0.0, one.weight_PBNTS) for one in levels]
-    levels = [_Level(one.query_PBTNH, one.key_BSNH, w) for one, w in zip(levels, kept, strict=True)]
+    levels = [dataclasses.replace(one, weight_PBNTS=_zeroed(one.weight_PBNTS, empty_BNT)) for one in levels]
     return dataclasses.replace(probe, left_out_BNT=left_out_BNT), levels
+
+
+def _zeroed(weight_PBNTS: Array, rows_BNT: Array) -> Array:
+    return np.where(rows_BNT[..., None], 0.0, weight_PBNTS)
 
 
 def _sees_nothing(visible_TS: Array, judged_T: Array, tokens: int, keys: int) -> Array:
@@ -1040,22 +1067,22 @@ def _precision(fits: list[_Fit]) -> float:
 # ---- The report of a softmax of a scaled dot product
 
 
-def _report(probe: _Probe, levels: list[_Level], fits: list[_Fit], names: dict[str, float]) -> ScaleReport:
+def _report(probe: _Probe, levels: list[_Level], fits: list[_Fit]) -> ScaleReport:
     """The report of a function whose log weights follow q.k; what the weights of a row sum to decides the rest."""
     slopes = np.array([fit.slope.item() for fit in fits])
     # Of the largest scores, which rounding disturbs least, unless 16 bits leave few weights there.
     scale = float(slopes[-1] if fits[0].digits > 11 else slopes[int(np.argmin([fit.error for fit in fits]))])
     # Scores that are rounded inside are rounded alike at every power of two, but not at three times the size.
-    other = _fresh(probe)(3 * float(np.abs(levels[1].query_PBTNH).min()))
+    other = _fresh(probe)(3 * levels[1].size)
     again = _fit(other.weight_PBNTS, other.dot_PBNTS)
     precision = _precision(fits) + (2 * abs(again.slope.item() / scale - 1) if again.good else 0.0)
-    text = f"softmax of q.k times {_named(scale, names, precision, probe.sizes.d_head)}"
+    text = f"softmax of q.k times {_named(scale, probe.names, precision, probe.sizes.d_head)}"
     text += _sink_text(levels, scale)
     added = _added(levels[1], scale)
     if added > 0.05:  # bfloat16 leaves up to 0.02 without a bias
         kind = _added_name(levels[0], scale)
         text += f"; something else is added to the scores, differing by up to {added:.3g} between keys{kind}"
-    finding, remarks = _after_softmax(levels, names, scale), []
+    finding, remarks = _after_softmax(levels, probe.names, scale), []
     if finding is None:
         base = _base(levels, scale)
         _check_prediction(probe, levels, base, scale, fits)
@@ -1065,7 +1092,7 @@ def _report(probe: _Probe, levels: list[_Level], fits: list[_Fit], names: dict[s
         remarks = [backward, _coarse(scale, precision, probe.sizes.d_head), *_others(probe, levels, scale)]
     verdict = f"{finding.symptom}; {text} -> {str(finding).split(' -> ', 1)[1]}" if finding else text
     error = float(np.abs(slopes / scale - 1).max())
-    matching = _matching(scale, names, precision)
+    matching = _matching(scale, probe.names, precision)
     return ScaleReport(
         scale, matching, verdict, error, finding is None, precision, finding, tuple(filter(None, remarks))
     )
@@ -1135,14 +1162,12 @@ def _plain_name(factor: float, names: dict[str, float], precision: float = SUMS)
 
 def _masked_after(levels: list[_Level], scale: float) -> bool:
     """Whether visible weights are those of a softmax over all keys, the masked ones too."""
-    for level in levels[1:2]:
-        score = scale * level.dot_PBNTS
-        full = np.exp(score - score.max(axis=-1, keepdims=True))
-        full /= full.sum(axis=-1, keepdims=True)
-        seen = level.weight_PBNTS > SHOWN
-        if not np.allclose(level.weight_PBNTS[seen], full[seen], rtol=RESIDUAL, atol=2.0**-8):
-            return False
-    return True
+    level = levels[1]
+    score = scale * level.dot_PBNTS
+    full = np.exp(score - score.max(axis=-1, keepdims=True))
+    full /= full.sum(axis=-1, keepdims=True)
+    seen = level.weight_PBNTS > SHOWN
+    return np.allclose(level.weight_PBNTS[seen], full[seen], rtol=RESIDUAL, atol=2.0**-8)
 
 
 def _sink_text(levels: list[_Level], scale: float) -> str:
@@ -1240,7 +1265,7 @@ def _check_prediction(probe: _Probe, levels: list[_Level], base: _Base, scale: f
     rng = np.random.default_rng(3)
     query_PBTNH, key_BSMH = _draw(rng, probe.sizes, probe.sizes.tokens)
     value_BSMH = rng.integers(-3, 4, key_BSMH.shape).astype(float)
-    size = float(np.abs(levels[1].query_PBTNH).min())
+    size = levels[1].size
     rounding = max(2.0 ** -fits[0].digits, *(fit.residual / fit.signal for fit in fits))
     for factor, query_BTNH in zip((1, 4), query_PBTNH, strict=True):
         query = query_BTNH * size * factor
@@ -1471,7 +1496,7 @@ def _differences(
 def _others(probe: _Probe, levels: list[_Level], scale: float) -> Iterator[str]:
     """Remarks on other numbers of keys than of queries, and on fewer heads of keys."""
     visible_BNTS = _all(levels[0].weight_PBNTS > SHOWN, 0)
-    size = float(np.abs(levels[1].query_PBTNH).min())
+    size = levels[1].size
     for more in (3, -3):
         keys = probe.sizes.tokens + more
         if keys >= 1:
@@ -1504,29 +1529,18 @@ def _unequal(probe: _Probe, keys: int, size: float, scale: float, square_TS: Arr
     other = dataclasses.replace(probe, query_PBTNH=query_PBTNH, key_BSMH=key_BSMH, left_out_BNT=None)
     first, level = other(SIZES[0]), other(size)
     lost_BNT = _any(np.isnan(first.weight_PBNTS), (0, -1))
-    visible_TS = first.weight_PBNTS[0, 0, 0] > SHOWN
-    flat_T = (np.ptp(first.weight_PBNTS[0, 0, 0], axis=-1) <= SUMS * first.weight_PBNTS[0, 0, 0].max(axis=-1)) & (
-        np.abs(level.weight_PBNTS - first.weight_PBNTS)[0, 0, 0].max(axis=-1) <= 2.0**-12
-    )
-    empty_T = np.zeros(tokens, bool)
-    if flat_T.any() and not flat_T.all() and not (lost_BNT.any()):
-        empty_T = flat_T & _sees_nothing(visible_TS, ~flat_T, tokens, keys)
-    left_out = lost_BNT | empty_T
-    with np.errstate(invalid="ignore"):
-        weight_PBNTS = np.where(left_out[..., None], 0.0, level.weight_PBNTS)
-    fit = _fit(weight_PBNTS, level.dot_PBNTS)
+    levels = [dataclasses.replace(one, weight_PBNTS=_zeroed(one.weight_PBNTS, lost_BNT)) for one in (first, level)]
+    other, (first, level) = _without_masked_rows(dataclasses.replace(other, left_out_BNT=lost_BNT), levels)
+    fit = _fit(level.weight_PBNTS, level.dot_PBNTS)
     if not fit.good:
         return "not a softmax of q.k with one factor" if fit.count >= ENOUGH else "too few visible keys to judge"
     slope = fit.slope.item()
     same = abs(slope / scale - 1) <= max(_precision([fit]), 2.0**-10)
-    said = ["the same factor" if same else f"the factor is {slope:.4g} (it depends on the number of keys)"]
-    visible_TS = visible_TS & ~left_out[0, 0][:, None]
-    alignment = _alignment(visible_TS, square_TS, keys - tokens)
-    rows = np.flatnonzero(left_out[0, 0] | ~visible_TS.any(axis=-1))
-    if rows.size:
-        kind = "NaN" if lost_BNT[0, 0].any() else "uniform" if empty_T.any() else "0"
-        alignment += f"; rows in which every key is masked are {kind} (rows {_listed(rows)})"
-    return ", ".join(filter(None, [*said, alignment]))
+    factor = "the same factor" if same else f"the factor is {slope:.4g} (it depends on the number of keys)"
+    visible_BNTS = _all(first.weight_PBNTS > SHOWN, 0)
+    alignment = _alignment(visible_BNTS[0, 0], square_TS, keys - tokens)
+    rows = _rows_without_keys(other, _any(visible_BNTS, -1))
+    return "; ".join([", ".join(filter(None, [factor, alignment])), *rows])
 
 
 def _alignment(visible_TS: Array, square_TS: Array, more: int) -> str:
@@ -1563,7 +1577,7 @@ def _grouped(probe: _Probe, heads: int, key_heads: int, size: float) -> str:
     """Which head of keys each head of queries uses where there are fewer of them."""
     sizes = dataclasses.replace(probe.sizes, heads=heads, key_heads=key_heads)
     query_PBTNH, key_BSMH = _draw(np.random.default_rng(6), sizes, sizes.tokens)
-    other = _Probe(probe.function, sizes, query_PBTNH, key_BSMH, np.arange(heads) % key_heads, None)
+    other = _Probe(probe.function, sizes, query_PBTNH, key_BSMH, np.arange(heads) % key_heads, probe.names)
     other = _told_apart(other)
     level = other(size)
     fit = _fit(level.weight_PBNTS, level.dot_PBNTS)
@@ -1574,19 +1588,14 @@ def _grouped(probe: _Probe, heads: int, key_heads: int, size: float) -> str:
 # ---- Explaining what is no softmax of a scaled dot product
 
 
-def _reason(probe: _Probe, levels: list[_Level], names: dict[str, float]) -> Finding:
-    """Why log weights do not follow q.k: the first explanation that fits."""
-    judged = levels[1:]
-    for explain in (_of_values, _exchanged, _constant_scores, _normalised, _twice, _residual, _of_other_keys):
-        if found := explain(probe, levels):
-            return found
-    return (
-        _uneven(probe, levels)
-        or _capped(probe, judged, names)
-        or _rotated(probe, levels)
-        or _bilinear(probe, levels)
-        or _unexplained(judged)
-    )
+def _reason(probe: _Probe, levels: list[_Level]) -> Finding:
+    """Why log weights do not follow q.k: the first explanation that fits; each rules out what comes before it."""
+    explanations = (
+        _of_values, _exchanged, _constant_scores, _normalised, _twice, _residual, _of_other_keys, _uneven, _capped,
+        _rotated, _bilinear,
+    )  # fmt: skip
+    found = (explain(probe, levels) for explain in explanations)
+    return next(filter(None, found), None) or _unexplained(levels)
 
 
 def _of_values(probe: _Probe, levels: list[_Level]) -> Finding | None:
@@ -1700,7 +1709,7 @@ def _residual(_: _Probe, levels: list[_Level]) -> Finding | None:
     )
 
 
-def _swapped(levels: list[_Level]) -> Finding | None:
+def _swapped(_: _Probe, levels: list[_Level]) -> Finding | None:
     if not all(_fit(level.weight_PBNTS, level.dot_PBNTS.swapaxes(-1, -2)).good for level in levels[1:]):
         return None
     return Finding(
@@ -1853,15 +1862,9 @@ def _normalised(probe: _Probe, _: list[_Level]) -> Finding | None:
     return None
 
 
-def _fresh(probe: _Probe) -> _Probe:
-    """With other queries and keys."""
-    query_PBTNH, key_BSMH = _draw(np.random.default_rng(10), probe.sizes, probe.sizes.tokens)
-    return dataclasses.replace(probe, query_PBTNH=query_PBTNH, key_BSMH=key_BSMH)
-
-
 def _uneven(probe: _Probe, levels: list[_Level]) -> Finding | None:
     """A slope for each item, head, query or row that differs from the others' also with other queries and keys."""
-    judged = [levels[1], _fresh(probe)(float(np.abs(levels[1].query_PBTNH).min())), *levels[2:3]]
+    judged = [levels[1], _fresh(probe)(levels[1].size), *levels[2:3]]
     for label, over in (("batch items", (1, 2, 3)), ("heads", (0, 2, 3)), ("queries", (0, 1, 3)), ("rows", (3,))):
         fits = [_fit(level.weight_PBNTS, level.dot_PBNTS, over) for level in judged]
         if not all(fit.good for fit in fits):
@@ -1879,10 +1882,11 @@ def _uneven(probe: _Probe, levels: list[_Level]) -> Finding | None:
     return None
 
 
-def _capped(probe: _Probe, levels: list[_Level], names: dict[str, float]) -> Finding | None:
-    first, *larger = _fits([levels[0], *levels])
-    size, small = np.abs(levels[0].query_PBTNH).min(), levels[0]
-    while _reach(small) > _reach(levels[0]) / 16 and size > SIZES[0]:
+def _capped(probe: _Probe, levels: list[_Level]) -> Finding | None:
+    """One factor for small scores, others for larger ones."""
+    first, *larger = _fits(levels)
+    size, small = levels[1].size, levels[1]
+    while _reach(small) > _reach(levels[1]) / 16 and size > SIZES[0]:
         size /= 4
         small = probe(size)
     fit = _fit(small.weight_PBNTS, small.dot_PBNTS)
@@ -1890,7 +1894,7 @@ def _capped(probe: _Probe, levels: list[_Level], names: dict[str, float]) -> Fin
         if not first.good or fit.digits > 11:
             return None
         fit = first  # in 16 bits the smallest differences are not sharp
-    if not fit.good or not larger or not _sums(levels)[2]:
+    if not fit.good or not larger or not _sums(levels[1:])[2]:
         return None
     slope = fit.slope.item()
     other = max((one.slope.item() for one in larger), key=lambda one: abs(one - slope))
@@ -1898,7 +1902,7 @@ def _capped(probe: _Probe, levels: list[_Level], names: dict[str, float]) -> Fin
         return None
     falls = abs(other) < abs(slope)
     change = "falls with magnitude, as under a softcap" if falls else "grows with magnitude"
-    named = _plain_name(slope, names)
+    named = _plain_name(slope, probe.names)
     return Finding(
         f"the factor {change}: {named} for small scores, {other:.4g} for large ones",
         "a softcap, tanh or a clip of the scores" if falls else "scores that are not linear in q.k, or not exp of them",
@@ -1908,7 +1912,7 @@ def _capped(probe: _Probe, levels: list[_Level], names: dict[str, float]) -> Fin
 
 def _rotated(probe: _Probe, levels: list[_Level]) -> Finding | None:
     """Whether equal queries and equal keys at all positions get different weights: a rotation by position."""
-    size = float(np.abs(levels[1].query_PBTNH).min())
+    size = levels[1].size
     alike = dataclasses.replace(
         probe,
         query_PBTNH=np.broadcast_to(probe.query_PBTNH[:, :, :1], probe.query_PBTNH.shape).copy(),
@@ -1933,10 +1937,11 @@ def _rotated(probe: _Probe, levels: list[_Level]) -> Finding | None:
 
 def _bilinear(probe: _Probe, levels: list[_Level]) -> Finding | None:
     """Whether one vector more in all queries, or in all keys, leaves a row's log-weight differences as they are."""
-    size = 4 * float(np.abs(levels[1].query_PBTNH).min())
+    size = 4 * levels[1].size
     level = probe(size)
     rng = np.random.default_rng(9)
-    query_BTNH, key_B1MH = (rng.choice([-1.0, 1.0], shape) for shape in (level.query_PBTNH.shape[1:], _one_key(probe)))
+    query_BTNH = rng.choice([-1.0, 1.0], probe.query_PBTNH.shape[1:])
+    key_B1MH = rng.choice([-1.0, 1.0], probe.key_BSMH[:, :1].shape)
     more_queries = dataclasses.replace(probe, query_PBTNH=probe.query_PBTNH + query_BTNH)
     more_keys = dataclasses.replace(probe, key_BSMH=probe.key_BSMH + key_B1MH)
     before_BNTS, used_BNTS = _log_difference(level.weight_PBNTS, SHOWN)
@@ -1953,21 +1958,16 @@ def _bilinear(probe: _Probe, levels: list[_Level]) -> Finding | None:
     )
 
 
-def _one_key(probe: _Probe) -> tuple[int, ...]:
-    batch, _, heads, d_head = probe.key_BSMH.shape
-    return batch, 1, heads, d_head
-
-
 def _unexplained(levels: list[_Level]) -> Finding:
-    if _reach(levels[0]) < REACH:
+    if _reach(levels[1]) < REACH:
         return Finding(
-            f"log weights change by {_reach(levels[0]):.2g} at most, however large the queries",
+            f"log weights change by {_reach(levels[1]):.2g} at most, however large the queries",
             "scores that do not use q.k: queries or keys are replaced, zeroed or squashed",
             "print the scores of two different queries",
         )
-    fits = _fits([levels[0], *levels])
+    fits = _fits(levels)
     share = max(fit.residual for fit in fits) / max(fit.signal for fit in fits)
-    low, high, one = _sums(levels)
+    low, high, one = _sums(levels[1:])
     sums = "" if one else f"; the weights of a row sum to {low:.3g} to {high:.3g}"
     return Finding(
         f"log weights differ by {share:.0%} from every multiple of q.k{sums}",

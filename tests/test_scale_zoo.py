@@ -36,7 +36,7 @@ def test_the_zoo_is_large_enough():
     assert not set(wrong_ones(np)) & set(right_ones(np))
 
 
-@pytest.mark.parametrize("name", [name if i % 3 == 0 else pytest.param(name, marks=long) for i, name in enumerate(ZOO)])
+@pytest.mark.parametrize("name", [name if i % 5 == 0 else pytest.param(name, marks=long) for i, name in enumerate(ZOO)])
 def test_each_of_the_zoo_is_told(name):
     assert_told(ZOO[name], 16)
 
@@ -57,14 +57,14 @@ def test_the_zoo_in_jax_and_pytorch(framework, d_head):
             assert_told(entry, d_head, framework=framework)
 
 
-@pytest.mark.parametrize("seeds", [range(15), pytest.param(range(500), marks=long)], ids=len)
+@pytest.mark.parametrize("seeds", [range(10), pytest.param(range(500), marks=long)], ids=len)
 def test_no_random_wrong_attention_passes(seeds):
     for seed in seeds:
         function, options, fault = random_wrong(np.random.default_rng(seed))
         assert not effective_scale(function, **options).applies(SQRT), (seed, fault, options)
 
 
-@pytest.mark.parametrize("seeds", [range(15), pytest.param(range(500), marks=long)], ids=len)
+@pytest.mark.parametrize("seeds", [range(10), pytest.param(range(500), marks=long)], ids=len)
 def test_no_random_right_attention_is_refused(seeds):
     for seed in seeds:
         function, options, factor = random_right(np.random.default_rng(seed))
@@ -130,7 +130,7 @@ def causal(offset):
     [
         (causal(lambda *_: 0), "11 keys for 8 queries: the same factor, causal, aligned top-left"),
         (causal(lambda t, s: s - t), "11 keys for 8 queries: the same factor, causal, aligned bottom-right"),
-        (causal(lambda t, s: s - t), "5 keys for 8 queries: .*bottom-right; .* uniform .rows 0, 1, 2."),
+        (causal(lambda t, s: s - t), "5 keys for 8 queries: .*bottom-right; .* uniform in rows 0, 1, 2"),
         (causal(lambda t, s: s if s != t else 0), "11 keys for 8 queries: the same factor, masks nothing here"),
         (Parts(np).attend(weigh=lambda s: Parts(np).softmax(s * np.log(s.shape[-1]) / np.log(8))),
          r"11 keys for 8 queries: the factor is 0\.2883 \(it depends on the number of keys\)"),

@@ -127,9 +127,15 @@ def load_ablation(name: str | None, overrides: dict[str, str], axes: Sequence[st
       InputError: no such file, or a wrong value, with file and line, or the option.
     """
     config = load_as(AblationConfig, name, overrides)
+    changed = replace(config, grid=config.grid.with_axes(axes))
+    for axis in changed.grid.axes:
+        given = overrides.get(f"base.{axis.name}")
+        require(
+            given is None or axis.named,
+            f"--base.{axis.name}: the axis {axis.name} sets it in every run; write --grid {axis.name}={given}",
+        )
     if not axes:
         return config
-    changed = replace(config, grid=config.grid.with_axes(axes))
     names = tuple(dict.fromkeys(axis.partition("=")[0] for axis in axes))
     title = (
         config.title if "title" in overrides else f"An ablation of {', '.join(axis.name for axis in changed.grid.axes)}"

@@ -18,11 +18,12 @@ from experiments.scale_check import DTYPES, FRAMEWORKS, LAYOUTS, SIGNATURES, sca
 _NAMES = "\n  ".join(scale_names(1))
 EPILOG = f"""\
 examples:
-  python -m experiments.check_scale my_model.attention:attend --d-head 128 --d-model 512
-  python -m experiments.check_scale jax.nn:dot_product_attention --expect "1/sqrt(d_head)"
-  python -m experiments.check_scale torch.nn.functional:scaled_dot_product_attention --layout BNTH
-  python -m experiments.check_scale my_kernel:attend --framework torch --dtype bfloat16 --device cuda
-  python -m experiments.check_scale my_llama:grouped_attention --heads 8 --key-heads 2
+  python -m experiments.check_scale my_model:attend --d-head 128 --d-model 512
+  python -m experiments.check_scale my_model:attend --expect "1/sqrt(d_head)"
+  python -m experiments.check_scale jax.nn:dot_product_attention
+  python -m experiments.check_scale my_layer:attend --layout BNTH --expect none
+  python -m experiments.check_scale my_kernel:attend --dtype bfloat16
+  python -m experiments.check_scale my_llama:attend --heads 8 --key-heads 2
 
 names of factors (what stands in brackets may be left out):
   {_NAMES}
@@ -51,7 +52,7 @@ def scale_parser() -> OneLineParser:
         "or a tuple, list, dict or dataclass with it; its module is looked for in this folder too",
     )
     add_number("--d-head", default=64, help="components of a head's query (default: 64)")
-    add_number("--d-model", help="components of the model, for the names with it (default: names without it)")
+    add_number("--d-model", help="components of the model, for the names with it (default: heads * d_head)")
     add_number("--heads", help="heads (default: d_model / d_head where that is whole, else 2 or 3)")
     add_number("--key-heads", help="heads of keys and values, if fewer (default: as many; fewer are tried as well)")
     add_number("--batch", help="items of the batch (default: 2 or 3)")

@@ -159,14 +159,19 @@ def log_axes(axes: "Axes", x: bool = True, y: bool = True) -> None:
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     if y:
-        from matplotlib.ticker import NullLocator
+        from matplotlib.ticker import LogLocator, NullLocator
 
         axes.set_yscale("log")
         low, high = axes.get_ylim()
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         # Ticks between powers of ten, and powers in mathematical type, take half of the time to draw.
-        if high > 20 * low:
+        if high > 200 * low:
             axes.yaxis.set_minor_locator(NullLocator())
-            axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            return
+        if high > 8 * low:
+            axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+        axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}")
+        axes.tick_params(axis="y", which="minor", labelsize=8)
 
 
 def as_text(text: str) -> str:
@@ -195,11 +200,21 @@ def line(
     low: ArrayLike | None = None,
     high: ArrayLike | None = None,
 ) -> None:
-    """Curve number `number`, in its own colour, mark and dash, with its interval as a band."""
+    """Curve number `number`, in its own colour, mark and dash, with its interval as a band (of one point, a bar)."""
     colour, mark, dash = style(number)
     axes.plot(x, y, color=colour, marker=mark, linestyle=dash, markersize=4, linewidth=1.5, label=name or None)
-    if low is not None and high is not None:
+    if low is not None and high is not None and np.size(x) == 1:
+        axes.vlines(x, low, high, color=colour, linewidth=1.5)
+    elif low is not None and high is not None:
         axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+
+
+def colour_bar(figure: "Figure", image: Any, axes: Any, name: str) -> None:
+    """What the colours of `image` mean, beside all axes, which share them."""
+    bar = figure.colorbar(image, ax=axes, fraction=0.06, pad=0.02, aspect=18)
+    bar.set_label(name, fontsize=8.5, color=_SOFT)
+    bar.ax.tick_params(labelsize=8, colors=INK)
+    bar.outline.set_edgecolor("#c7d0d8")
 
 
 def legend(figure: "Figure", axes: "Axes") -> None:

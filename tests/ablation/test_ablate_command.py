@@ -310,7 +310,7 @@ def test_words_are_text_in_a_report(tmp_path):
 def test_words_are_text_in_the_terminal(tmp_path):
     out, word, twice = console(), "\x1b[31m\u202e[red]:cat:", Interval(2, 2, 2)
     setting = SimpleNamespace(prefix="", variants=[word, "base"], sizes=[""])
-    roles = SimpleNamespace(variant="v", x="", tuned="", baseline="base")
+    roles = SimpleNamespace(variant="v", x="", tuned="", tuning_seeds=0, baseline="base")
     plan = SimpleNamespace(roles=roles, labels={"v": setting.variants, "seed": ["0"]})
     found = Findings(plan, [], [Comparison(setting, 0, 0, twice, twice, math.nan)], [], 0)
     print_findings(found, tmp_path / "a:cat:b", 1.0, out)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from data.yaml_file import parse_yaml
+from experiments.ablation import report
 from experiments.ablation.comparison import Comparison, corrected, settings_of
 from experiments.ablation.config import AblationConfig
 from experiments.ablation.figures import over_training
@@ -222,6 +223,17 @@ def test_seeds_of_their_own_for_tuning_take_the_luck_out_of_the_best(tuning_seed
     assert one.excess(2, 7).estimate == pytest.approx(best[-1])
     if tuning_seeds:
         assert {plan.runs[number].labels["seed"] for number in one.number_VXLS.flat} == {*map(str, range(12, 24))}
+
+
+@pytest.mark.parametrize(("tuning_seeds", "says"), [(0, ["same 8 seeds"]), (3, ["3 seeds", "other 5"])])
+def test_the_report_says_which_seeds_choose(tmp_path, monkeypatch, tuning_seeds, says):
+    plan = plan_of(GRID.replace("{variant:", f"{{tuning_seeds: {tuning_seeds}, variant:"))
+    monkeypatch.setattr(report, "_figures", lambda *_: None)  # they show what was trained
+    report.write_report(tmp_path, findings_of(plan, excess_of), {}, ["jax 1"])
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert [one for one in says if one not in text] == []
+    assert "report.tuning_seeds" not in text or not tuning_seeds
+    assert ("Fewer than 8 seeds" in text) == bool(tuning_seeds)  # five are left
 
 
 def test_each_setting_has_the_tuned_values_of_its_own():

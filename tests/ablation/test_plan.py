@@ -250,6 +250,7 @@ def test_a_wrong_grid_is_told_in_one_line(lines, place, named):
         (["--config", "scaling_full.yaml", "--grid", "variant=qknorm"], "--grid variant: item 1", ["qknorm"]),
         (["--train.steps", "x"], "--train.steps", ["whole number"]),
         (["--train.step", "3"], "unknown option --train.step", ["--train.steps"]),
+        (["--model.d_head", "8"], "--model.d_head", ["axis", "--grid model.d_head=8"]),
         (["--config", "toy.yaml"], "configs/toy.yaml", ["command", "experiments.train"]),
         (["--config", "scalin.yaml"], "scalin.yaml", ["scaling.yaml"]),
         (["--resume", "nowhere"], "nowhere", ["ablation"]),
