@@ -132,7 +132,7 @@ def load_ablation(name: str | None, overrides: dict[str, str], axes: Sequence[st
         given = overrides.get(f"base.{axis.name}")
         require(
             given is None or axis.named,
-            f"--base.{axis.name}: the axis {axis.name} sets it in every run; write --grid {axis.name}={given}",
+            f"--{axis.name}: the axis of that name sets it in every run; write --grid {axis.name}={given}",
         )
     if not axes:
         return config
