@@ -373,6 +373,11 @@ class _Function:
     keywords: tuple[str, ...]
     """What it calls query, key and value, if they are given by name."""
 
+    @property
+    def is_layout(self) -> str:
+        """'is BTNH the layout? others: BNTH, BTH'."""
+        return f"is {self.layout} the layout? others: {', '.join(one for one in LAYOUTS if one != self.layout)}"
+
     def __call__(self, query_BTNH: Array, key_BSMH: Array, value_BSMH: Array) -> Array:
         """Its output [B, T, N, H], float64."""
         returned = self.call(query_BTNH, key_BSMH, value_BSMH)
@@ -717,23 +722,29 @@ def _told_apart(probe: _Probe) -> _Probe:
     weight = np.nan_to_num(_responses(probe, query_BTNH, key_BSMH))
     seen = np.abs(weight) > 2.0**-14 * np.abs(weight).max(axis=(3, 4, 5), keepdims=True)
     _check_support(seen, probe)
-    share_NM = np.abs(weight).sum(axis=(0, 1, 3, 4))
-    one = share_NM > 2.0**-14 * share_NM.max()
-    if probe.sizes.heads == probe.sizes.key_heads and (share_NM.argmax(axis=1) != np.arange(len(share_NM))).any():
+    group_N = _groups_of(np.abs(weight).sum(axis=(0, 1, 3, 4)))
+    lost = lost_BNT if lost_BNT.any() else None
+    return dataclasses.replace(probe, group_N=group_N, left_out_BNT=lost)
+
+
+def _groups_of(share_NM: Array) -> Array:
+    """The head of keys and values that each head of queries uses, from the weights that it gives them."""
+    group_N = share_NM.argmax(axis=1)
+    if share_NM.shape[0] == share_NM.shape[1] and (group_N != np.arange(len(group_N))).any():
         raise _OtherError(
-            f"heads are permuted: heads 0, 1, ... take the values of heads {_listed(share_NM.argmax(axis=1))}",
+            f"heads are permuted: heads 0, 1, ... take the values of heads {_listed(group_N)}",
             "a reshape, a roll or a transpose over the heads",
             "keep the order of the heads",
         )
-    for kind, used in (("queries", one.any(axis=1)), ("keys and values", one.any(axis=0))):
+    used_NM = share_NM > 2.0**-14 * share_NM.max()
+    for kind, used in (("queries", used_NM.any(axis=1)), ("keys and values", used_NM.any(axis=0))):
         if not used.all():
             raise _OtherError(
                 f"heads of {kind} have no part in the output: {_listed(np.flatnonzero(~used))}",
                 "a mask or gate over the heads, or one head of keys and values that is broadcast to all",
                 "let head n of queries use head n // (heads / key_heads) of keys and values",
             )
-    lost = lost_BNT if lost_BNT.any() else None
-    return dataclasses.replace(probe, group_N=share_NM.argmax(axis=1), left_out_BNT=lost)
+    return group_N
 
 
 def _check_values(probe: _Probe, query_BTNH: Array, key_BSMH: Array, lost_BTN: Array) -> None:
@@ -763,7 +774,6 @@ def _check_support(seen: Array, probe: _Probe) -> None:
     batch, tokens, heads, _, keys, key_heads = seen.shape
     b, t, n, b2, s, m = np.ogrid[:batch, :tokens, :heads, :batch, :keys, :key_heads]
     own, grouped = b == b2, heads != key_heads
-    layouts = ", ".join(layout for layout in LAYOUTS if layout != probe.function.layout)
 
     def within(pattern: Array) -> bool:
         return not (seen & ~pattern).any()
@@ -771,12 +781,12 @@ def _check_support(seen: Array, probe: _Probe) -> None:
     if within(own & (m == n)) or (grouped and within(own) and not within(own & (s == t))):
         if within(own & (s == t)) and tokens > 1:
             raise _OtherError(
-                f"queries see one key each (is {probe.function.layout} the layout? others: {layouts})",
+                f"queries see one key each ({probe.function.is_layout})",
                 "axes in another order, a mask of the diagonal alone, or an output that is the value",
                 "choose the layout that the function takes",
             )
         return
-    patterns = _patterns(seen.shape, f"{probe.function.layout} the layout? others: {layouts}")
+    patterns = _patterns(seen.shape, probe.function.is_layout)
     for pattern, symptom, cause, remedy in patterns:
         if heads > 1 and within(pattern):
             raise _OtherError(symptom, cause, remedy)
@@ -791,7 +801,7 @@ def _check_support(seen: Array, probe: _Probe) -> None:
     _check_mixed(seen)
 
 
-def _patterns(shape: tuple[int, ...], layout: str) -> list[tuple[Array, str, str, str]]:
+def _patterns(shape: tuple[int, ...], is_layout: str) -> list[tuple[Array, str, str, str]]:
     """Who attends to whom, [B, T, N, B', S, M], under known mistakes, with symptom, cause and remedy."""
     batch, tokens, heads, _, keys, key_heads = shape
     b, t, n, b2, s, m = np.ogrid[:batch, :tokens, :heads, :batch, :keys, :key_heads]
@@ -801,7 +811,7 @@ def _patterns(shape: tuple[int, ...], layout: str) -> list[tuple[Array, str, str
     item_tokens = t * heads + n
     return [
         (own & (s == t), "queries see one key each, and the other heads of their own token",
-         f"axes in another order (is {layout})",
+         f"axes in another order ({is_layout})",
          "choose the layout that the function takes, or transpose heads and tokens"),
         ((s == t) & (m == n), "queries attend over the items of the batch, at their own position",
          "the first two axes are exchanged (tokens before batch, as with batch_first=False)",
@@ -839,9 +849,8 @@ def _levels(probe: _Probe) -> list[_Level]:
     """
     first, size = probe(SIZES[0]), SIZES[0]
     if ((first.weight_PBNTS > SHOWN).all(axis=0).sum(axis=-1) - 1).clip(0).sum() < ENOUGH:
-        others = ", ".join(layout for layout in LAYOUTS if layout != probe.function.layout)
         raise _OtherError(
-            f"queries see one key each, or hardly more (is {probe.function.layout} the layout? others: {others})",
+            f"queries see one key each, or hardly more ({probe.function.is_layout})",
             "axes in another order, or a mask that leaves hardly a key",
             "choose the layout that the function takes, or check it with fewer masked keys",
         )
@@ -876,24 +885,28 @@ AXES = {1: "batch items", 2: "heads", 3: "queries", 4: "keys"}
 def _check_axes(probe: _Probe, levels: list[_Level]) -> None:
     """Over which axes weights sum to 1, and whether other items, heads or queries move the output."""
     low, high, one = _sums(levels)
-    judged = [level for level in levels[1:] if _reach(level) >= REACH] or levels
-    if not one and high - low > SUMS * high:
-        shape = levels[0].weight_PBNTS.shape
-        axes = [axis for axis in AXES if shape[axis] > 1]
-        for count in range(1, len(axes) + 1):
-            for subset in itertools.combinations(axes, count):
-                if subset != (4,) and _sums(judged, subset)[2]:
-                    over = (
-                        "the whole array (" if len(axes) == count > 2 else "" if count == 1 else "more than the keys ("
-                    )
-                    named = " and ".join(AXES[axis] for axis in subset) + (")" if over else "")
-                    raise _OtherError(
-                        f"the softmax runs over {over}{named}, not over the keys: there the weights sum to 1",
-                        "a wrong axis of the softmax",
-                        "softmax(scores, axis=-1), where the last axis holds the keys",
-                    )
-    if one or high - low > SUMS * high:
+    varied = high - low > SUMS * high
+    if varied and not one:
+        _check_sums([level for level in levels[1:] if _reach(level) >= REACH] or levels)
+    if varied or one:
         _check_leaks(probe, levels)
+
+
+def _check_sums(levels: list[_Level]) -> None:
+    """Weights that do not sum to 1 over the keys must not do so over other axes."""
+    shape = levels[0].weight_PBNTS.shape
+    axes = [axis for axis in AXES if shape[axis] > 1]
+    subsets = (subset for count in range(1, len(axes) + 1) for subset in itertools.combinations(axes, count))
+    for subset in subsets:
+        if subset != (4,) and _sums(levels, subset)[2]:
+            over = " and ".join(AXES[axis] for axis in subset)
+            if len(subset) > 1:
+                over = f"{'the whole array' if len(subset) == len(axes) > 2 else 'more than the keys'} ({over})"
+            raise _OtherError(
+                f"the softmax runs over {over}, not over the keys: there the weights sum to 1",
+                "a wrong axis of the softmax",
+                "softmax(scores, axis=-1), where the last axis holds the keys",
+            )
 
 
 def _check_leaks(probe: _Probe, levels: list[_Level]) -> None:
