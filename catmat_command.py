@@ -7,7 +7,9 @@ over by `use_own_packages`. Needs the standard library alone: it runs before any
 
 import ast
 import importlib
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -76,7 +78,11 @@ def main() -> int:
     """Run the command that the first argument names, with the others; gives its exit code."""
     name, known = (sys.argv[1:2] or [""])[0], commands()
     if name in ("-h", "--help", ""):
-        lines = [f"  {command:<12} {text}" for command, text in known.items()]
+        width, beside = shutil.get_terminal_size().columns, " " * 15
+        lines = [
+            textwrap.fill(text, width, initial_indent=f"  {command:<13}", subsequent_indent=beside)
+            for command, text in known.items()
+        ]
         print("usage: catmat COMMAND ...; catmat COMMAND --help says more\n", *lines, sep="\n")  # noqa: T201
         return 0 if name else 2
     use_own_packages()
