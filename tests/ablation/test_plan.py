@@ -121,6 +121,7 @@ def test_tuned_values_may_depend_on_another_axis():
         ("[0.01, 0.1]", "[0.1, 0.1]", "test.yaml:6: grid.train.learning_rate.train.optimizer.adamw.1", "0.1"),
         ("{variant: model.scale}", "{variant: train.optimizer}", "test.yaml:6: grid.train.learning_rate", "optimizer"),
         ("{variant: model.scale}", "{variant: model.scale, tuning_seeds: 3}", "report.tuning_seeds", "3"),
+        ("{variant: model.scale}", "{variant: train.learning_rate, tuning_seeds: 1}", "test.yaml:6", "tuned"),
     ],
 )
 def test_values_that_depend_on_nothing_known_are_refused(before, after, place, remedy):
