@@ -1031,9 +1031,13 @@ def _log_difference(weight_PBNTS: Array, smallest: float = 0.0) -> tuple[Array, 
 
 def _reach(level: _Level) -> float:
     """The range of log-weight differences in the row where it is largest."""
-    y_BNTS, used_BNTS = _log_difference(level.weight_PBNTS)
-    highest, lowest = np.where(used_BNTS, y_BNTS, -np.inf).max(-1), np.where(used_BNTS, y_BNTS, np.inf).min(-1)
-    return float((highest - lowest).max())
+    return float(_range(*_log_difference(level.weight_PBNTS)).max())
+
+
+def _range(z_BNTS: Array, used_BNTS: Array) -> Array:
+    """How far apart the used numbers of each row are; -inf in a row without any."""
+    highest, lowest = np.where(used_BNTS, z_BNTS, -np.inf).max(-1), np.where(used_BNTS, z_BNTS, np.inf).min(-1)
+    return np.asarray(highest - lowest)
 
 
 def _centred(z_BNTS: Array, used_BNTS: Array) -> Array:
@@ -1215,8 +1219,7 @@ def _added(level: _Level, scale: float) -> float:
     """How far apart in a row log weights less scale * q.k are."""
     seen = level.weight_PBNTS > SEEN
     rest = np.log(np.where(seen, level.weight_PBNTS, 1.0)) - scale * level.dot_PBNTS
-    highest, lowest = np.where(seen, rest, -np.inf).max(-1), np.where(seen, rest, np.inf).min(-1)
-    return float((highest - lowest).max())
+    return float(_range(rest, seen).max())
 
 
 def _added_name(first: _Level, scale: float) -> str:
@@ -1664,9 +1667,8 @@ def _of_other_keys(probe: _Probe, levels: list[_Level]) -> Finding | None:
         after_BNTS = _weights(probe.function, level.query_PBTNH[0], key_BSMH)
         y_BNTS, used_BNTS = _log_difference(np.stack([after_BNTS, before_BNTS]), SHOWN)
         others_BNTS = used_BNTS & (np.arange(before_BNTS.shape[-1]) != s)
-        mean_BNT1 = np.where(others_BNTS, y_BNTS, 0.0).sum(-1, keepdims=True) / others_BNTS.sum(-1, keepdims=True).clip(
-            1
-        )
+        count_BNT1 = others_BNTS.sum(axis=-1, keepdims=True).clip(1)
+        mean_BNT1 = np.where(others_BNTS, y_BNTS, 0.0).sum(axis=-1, keepdims=True) / count_BNT1
         moved_BNTS = np.where(used_BNTS, np.abs(y_BNTS - mean_BNT1), 0.0)
         if moved_BNTS[others_BNTS].max(initial=0.0) > (0.01 if _digits(level.weight_PBNTS) > 11 else 0.06):
             mixed.append(s)
@@ -1770,6 +1772,8 @@ def _constant_scores(_: _Probe, levels: list[_Level]) -> Finding | None:
     slope = _most_frequent_slope(y_BNTS, x_BNTS, used_BNTS)
     if slope is None:
         return None
+    # A key that follows q.k has z = c, one whose score is constant y = c, with one c for each row: the c that most keys
+    # of a row agree on, each key's own being a candidate C.
     z_BNTS = y_BNTS - slope * x_BNTS
     allowed = (0.02 if _digits(level.weight_PBNTS) > 11 else 0.08) * max(_reach(level), 0.1)
     candidate_BNTSC = np.stack([np.abs(z_BNTS - c) <= allowed for c in _columns(y_BNTS, z_BNTS)], axis=-1)
@@ -1781,7 +1785,8 @@ def _constant_scores(_: _Probe, levels: list[_Level]) -> Finding | None:
         np.take_along_axis(one, np.broadcast_to(best_BNT11, (*one.shape[:4], 1)), axis=-1)[..., 0] & used_BNTS
         for one in (candidate_BNTSC, constant_BNTSC)
     )
-    rows_BNT: Array = _all(constant_BNTS | ~used_BNTS, -1) & _wide(slope * x_BNTS, used_BNTS, 4 * allowed)
+    rows_BNT: Array = _all(constant_BNTS | ~used_BNTS, -1) & (_range(slope * x_BNTS, used_BNTS) > 4 * allowed)
+    # In a row of equal scores c fits all keys, as it may one key by chance: those may be either.
     follows_BNTS &= ~rows_BNT[..., None]
     maybe_BNTS, constant_BNTS = constant_BNTS, constant_BNTS & ~follows_BNTS
     explained = (follows_BNTS | constant_BNTS).sum() / max(used_BNTS.sum(), 1)
@@ -1790,12 +1795,6 @@ def _constant_scores(_: _Probe, levels: list[_Level]) -> Finding | None:
     return _constant_reason(
         constant_BNTS, maybe_BNTS, used_BNTS, _constant_value(first, constant_BNTS, follows_BNTS & ~maybe_BNTS)
     )
-
-
-def _wide(z_BNTS: Array, used_BNTS: Array, least: float) -> Array:
-    """Rows [B, N, T] in which `z_BNTS` differs by more than `least`."""
-    highest, lowest = np.where(used_BNTS, z_BNTS, -np.inf).max(-1), np.where(used_BNTS, z_BNTS, np.inf).min(-1)
-    return np.asarray(highest - lowest > least)
 
 
 def _columns(y_BNTS: Array, z_BNTS: Array) -> Iterator[Array]:
