@@ -21,7 +21,7 @@ from experiments.measuring.measurement import EvaluationData, Measurement
 from experiments.measuring.metrics import mean_excess
 from experiments.pictures.missing_fonts import missing_fonts
 from experiments.run_directory.files import cannot_write, write_text
-from experiments.run_directory.folders import make_run_directory, resume_command, run_lock
+from experiments.run_directory.folders import ROOT, check_can_be_made, make_run_directory, resume_command, run_lock
 from experiments.session.resume import find_resume_point
 from experiments.session.terminal import TrainingBar, report
 from experiments.tracking.tracker import LISTED, Tracker
@@ -56,6 +56,8 @@ def train(
     Raises:
       InputError: a mistake in the config, the world or the folder.
     """
+    if run_dir is None and jax.process_index() == 0:
+        check_can_be_made(ROOT / name)
     stop = Interruption()
     # Several processes do not hear a signal at the same step: it ends them at once, as it does other commands.
     with stop if jax.process_count() == 1 else nullcontext():

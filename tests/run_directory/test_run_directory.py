@@ -19,7 +19,7 @@ from data.errors import printable
 from experiments.gradient_study.config import GradientConfig
 from experiments.paper_results.config import PapersConfig
 from experiments.run_directory.files import cannot_write, read_npz, write_npz, write_summary, write_text, writing
-from experiments.run_directory.folders import make_run_directory, resume_command, run_lock
+from experiments.run_directory.folders import check_run_directory, make_run_directory, resume_command, run_lock
 from experiments.run_directory.saved_run import load_run
 from experiments.session.resume import resumed_config
 
@@ -173,6 +173,17 @@ def test_a_read_only_disk(tmp_path, monkeypatch):
             make_run_directory("toy", **options)
     with refused(str(tmp_path), "written", "Read-only file system", "--run-dir"), run_lock(tmp_path):
         pass
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc")
+def test_a_place_in_which_no_folder_can_be_made_is_refused_before_the_work():
+    with refused("/proc/a/b", "made", "--run-dir"):
+        check_run_directory("/proc/a/b")
+
+
+def test_nothing_stays_of_the_check_of_a_place(tmp_path):
+    assert check_run_directory(str(tmp_path / "a" / "b")) == tmp_path / "a" / "b"
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_a_run_leaves_that_could_not_begin_counts_as_empty(tmp_path):
