@@ -10,8 +10,8 @@ from typing import Any
 
 from data.errors import require
 from data.world import World, load_world
+from experiments.ablation.axes import Axis, Choice, Plain, plain, short_name
 from experiments.ablation.config import SEED, AblationConfig, Labels, Roles, check_predictions, roles_of
-from experiments.ablation.grid import Axis, Choice, Plain, plain, short_name
 from experiments.config.schema import Config, EvaluateConfig, TaskConfig, value_of
 from experiments.measuring.experiment import (
     Sentences,
