@@ -204,4 +204,5 @@ def test_letters_that_the_output_cannot_show(tmp_path):
 def test_a_signal_while_a_command_loads(tmp_path, number):
     asks = f"import os, signal, time\nos.kill(os.getpid(), signal.{number})\ntime.sleep(60)\n"
     (tmp_path / "numpy.py").write_text(asks)  # stands in for the real one, which loads for long
-    assert run(tmp_path, "--help", command="runs") == (130, "", "interrupted\n")
+    places = os.pathsep.join([str(tmp_path), str(ROOT)])
+    assert run(tmp_path, "--help", command="runs", PYTHONPATH=places) == (130, "", "interrupted\n")
