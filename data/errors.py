@@ -5,6 +5,8 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from data.characters import JOINERS, is_visible
+
 MAX_MESSAGE = 1_000
 
 
@@ -16,7 +18,7 @@ class InputError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        text = printable(message)
+        text = printable(message, joiners=False)
         super().__init__(text if len(text) <= MAX_MESSAGE else f"{text[: MAX_MESSAGE // 2]} ... {text[-400:]}")
 
 
@@ -38,9 +40,20 @@ def reporting_os_errors(problem: str, remedy: str) -> Iterator[None]:
         raise InputError(f"{problem} ({error.strerror or error}); {remedy}") from None
 
 
-def printable(text: str) -> str:
-    """`text` in which control, bidirectional and other invisible characters are written as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
+def printable(text: str, joiners: bool = True) -> str:
+    """`text` in which control, bidirectional and other invisible characters are written as escapes.
+
+    Joiners stay where the spelling of a word has them, see `data.characters`; without `joiners` not after an ASCII
+    character: there nobody sees them, and a message may be about just that.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        c
+        if is_visible(text, i) and (joiners or not (c in JOINERS and text[i - 1].isascii()))
+        else c.encode("unicode_escape", "backslashreplace").decode()
+        for i, c in enumerate(text)
+    )
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

@@ -11,12 +11,14 @@ Sentences come as `tokens_BL`, padded with 0. Dimension letters: B sentences, L 
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from data.errors import InputError
+from data.errors import InputError, require
 from data.grammar import CONTENT, Field, Template
+from data.reading import MOST_READINGS
 from data.vocabulary import PAD
 from data.world import Floats, World
 
@@ -111,6 +113,27 @@ def template_of(world: World, tokens: Sequence[int]) -> Template:
         if len(fits) and sentence_probability(world, template, words) > 0:
             return template
     raise _cannot_say(world, tokens)
+
+
+def read_sentence(world: World, sentence: str) -> tuple[list[int], Template]:
+    """The tokens and the template of a sentence as a person writes it, see `Vocabulary.readings`.
+
+    Of several readings of words without blanks, the one that this world can say.
+
+    Raises:
+      InputError: an unknown word, a sentence that this world cannot say, or one with several readings that it can.
+    """
+    readings = world.vocabulary.readings(sentence)
+    if len(readings) == 1:
+        return readings[0], template_of(world, readings[0])
+    said = []
+    for tokens in readings:
+        with suppress(InputError):
+            said.append((tokens, template_of(world, tokens)))
+    if not said:
+        raise _cannot_say(world, readings[0])
+    require(len(said) == 1 and len(readings) < MOST_READINGS, world.vocabulary.ambiguous([t for t, _ in said]))
+    return said[0]
 
 
 def _fitting_rows(world: World, template: Template, tokens_BL: Ints, masked_BP: Ints) -> Ints:

@@ -7,10 +7,22 @@
 ['cat', '[MASK]']
 """
 
-import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 from data.errors import InputError, require, suggestion
+from data.reading import (
+    APOSTROPHES,
+    MOST_READINGS,
+    Find,
+    capitals,
+    divide,
+    find_capital,
+    pieces,
+    plain,
+    stray_character,
+    unread,
+)
 
 PAD = 0
 """Fills a sentence up to the length of the batch; never attended to."""
@@ -35,28 +47,61 @@ class Vocabulary:
         return [self.words[token] for token in tokens if token != PAD]
 
     def encode(self, sentence: str) -> list[int]:
-        """The numbers of a sentence's words; it may start with a capital and end with a full stop without a blank.
+        """The numbers of a sentence's words; it may begin with a capital, marks need no blanks, apostrophes are alike.
+
+        Words of scripts without blanks (Chinese, Japanese, Thai) need none either.
 
         Raises:
-          InputError: the sentence is empty or has a word that this world does not know.
+          InputError: the sentence is empty, has a word that this world does not know, or has several readings.
         """
-        words = [part for word in normalise(sentence).split() for part in self._unglue(word)]
-        require(words, "the sentence is empty; write one such as 'the cat sat on the mat .'")
-        if words[0] not in self.number and words[0][:1].lower() + words[0][1:] in self.number:
-            words[0] = words[0][:1].lower() + words[0][1:]
-        for word in words:
-            if word not in self.number or word in SPECIAL_WORDS:
-                raise InputError(
-                    f"'{word}' is not a word of this world{suggestion(word, self.words[len(SPECIAL_WORDS) :])}"
-                )
-        return [self.number[word] for word in words]
+        found = self.readings(sentence)
+        require(len(found) == 1, self.ambiguous(found))
+        return found[0]
 
-    def _unglue(self, word: str) -> list[str]:
-        if word not in self.number and len(word) > 1 and word[-1] in self.number and not word[-1].isalnum():
-            return [word[:-1], word[-1]]
-        return [word]
+    def readings(self, sentence: str) -> list[list[int]]:
+        """Every way to divide a sentence into words, usually one; of very many, some.
 
+        Raises:
+          InputError: the sentence is empty, or has a word that this world does not know.
+        """
+        parts = pieces(sentence)
+        require(parts, "the sentence is empty; write one such as 'the cat sat on the mat .'")
+        found: list[list[int]] = [[]]
+        find_first: Find | None = self._find_capital
+        for part in parts:
+            here = divide(part, self._find, find_first)
+            if not here and plain(part) != part:
+                here = divide(plain(part), self._find, find_first)
+            if not here:
+                raise self._unknown(part)
+            if any(c.isalnum() for c in part) and not (part[0] in APOSTROPHES and self._find(plain(part)) is not None):
+                find_first = None
+            found = [[*before, *numbers] for before in found for numbers in here][:MOST_READINGS]
+        return found
 
-def normalise(text: str) -> str:
-    """`text` in Unicode's composed form (NFC), so that two spellings of one letter are one word."""
-    return unicodedata.normalize("NFC", text)
+    def ambiguous(self, readings: Sequence[Sequence[int]]) -> str:
+        """The error message for a sentence with several readings."""
+        one, other = (" ".join(self.decode(tokens)) for tokens in (readings[0], readings[-1]))
+        return f"'{one}' and '{other}' are written alike without blanks; put blanks between the words"
+
+    @cached_property
+    def _capitals(self) -> dict[str, int]:
+        return capitals(self._spellings.items())
+
+    @cached_property
+    def _spellings(self) -> dict[str, int]:
+        """What may be typed for each word that is not special: the word itself, and its plain spelling."""
+        words = {word: number for word, number in self.number.items() if word not in SPECIAL_WORDS}
+        plainly = {plain(word): number for word, number in reversed(words.items())}
+        return words | {word: number for word, number in plainly.items() if word not in words}
+
+    def _find(self, word: str) -> int | None:
+        return self._spellings.get(word)
+
+    def _find_capital(self, word: str) -> int | None:
+        return find_capital(word, self._spellings, self._capitals)
+
+    def _unknown(self, part: str) -> InputError:
+        word = unread(part, self._find)
+        known = self.words[len(SPECIAL_WORDS) :]
+        return InputError(f"'{word}' is not a word of this world{stray_character(word)}{suggestion(word, known)}")

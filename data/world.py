@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import InputError, is_file, require, suggestion
+from data.errors import InputError, is_file, is_folder, is_taken, require, suggestion
 from data.grammar import CONTENT, Field, Template, TemplateError, ambiguity_error, confusion_error, expand
 from data.vocabulary import Vocabulary
 from data.world_entries import Floats, WorldFile, all_words, content_probability, form_table
@@ -158,7 +158,11 @@ def load_world(name: str) -> World:
     """
     own = name in world_names()
     path = _FOLDER / f"{name}.yaml" if own else Path(name)
+    remedy = f"name a world file, or one of {', '.join(world_names())}"
+    require(name, f"world '': is empty; {remedy}")
+    require(not is_folder(path), f"world '{name}': is a folder; {remedy}")
     if not is_file(path):
+        require(not is_taken(path), f"world '{name}': is a pipe or a device; {remedy}")
         raise InputError(f"world '{name}': no such file, nor a world of catmat{suggestion(name, world_names())}")
     return make_world(path.stem, check_world(read_yaml(path, f"data/worlds/{name}.yaml" if own else None)))
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from data.characters import JOINERS, invisible_character, named
 from data.errors import suggestion
 from data.grammar import CONTENT, Part
-from data.vocabulary import SPECIAL_WORDS, Vocabulary, normalise
+from data.reading import MAX_LETTERS, normalise
+from data.vocabulary import SPECIAL_WORDS, Vocabulary
 from data.yaml_file import Document, Reader
 
 Floats = NDArray[np.float64]
-
-MAX_LETTERS = 40
 
 
 @dataclass
@@ -41,10 +41,8 @@ def read_word(entry: Reader) -> str:
     """A word as it may stand in a sentence; raises InputError where it may not."""
     word = normalise(entry.text())
     entry.require(word.split() == [word], "a word has no blank in it and is not empty; join its parts with _ or -")
-    entry.require(
-        word not in SPECIAL_WORDS and _can_be_shown(word),
-        f"'{word[:60]}' cannot be a word: it is reserved, invisible or too long; choose another",
-    )
+    entry.require(word not in SPECIAL_WORDS, f"'{word}' cannot be a word: it is reserved; choose another")
+    entry.require(not (why := _unusable(word)), f"'{word[:60]}' cannot be a word: {why}")
     return word
 
 
@@ -52,14 +50,20 @@ def read_name(entry: Reader, name: str) -> str:
     """The name of a slot, class or group at `entry`, which other files show: a word, but blanks inside are allowed."""
     name = normalise(name)
     entry.require(
-        name and name == name.strip() and _can_be_shown(name),
-        f"'{name[:60]}' cannot be a name: it is empty, invisible or too long; choose another",
+        name and name == name.strip(), f"'{name[:60]}' cannot be a name: it is empty, or begins or ends with a blank"
     )
+    entry.require(not (why := _unusable(name)), f"'{name[:60]}' cannot be a name: {why}")
     return name
 
 
-def _can_be_shown(text: str) -> bool:
-    return text.isprintable() and len(text) <= MAX_LETTERS
+def _unusable(text: str) -> str:
+    """Why a text cannot be a word or name, and what to do; "" if it can."""
+    if len(text) > MAX_LETTERS:
+        return f"it is too long, {len(text)} characters; use at most {MAX_LETTERS}"
+    if not (character := invisible_character(text)):
+        return ""
+    place = " at a place where it joins nothing" if character in JOINERS else ""
+    return f"it has the invisible character {named(character)}{place}; remove it"
 
 
 def add_name(world: WorldFile, entry: Reader, name: str, words: list[str]) -> None:

@@ -61,6 +61,7 @@ def read_yaml(path: Path, name: str | None = None) -> Document:
     with reporting_os_errors(f"{name}: cannot be read", "name a file that can"), path.open("rb") as file:
         raw = file.read(MAX_BYTES + 1)
     require(len(raw) <= MAX_BYTES, f"{name}: larger than {MAX_BYTES:,} bytes; is this the right file?")
+    require(b"\0" not in raw[:2], f"{name}:1: not UTF-8 text (UTF-16?); save the file as UTF-8")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -79,6 +80,9 @@ def parse_yaml(text: str, name: str, loader: Any = LOADER) -> Document:
     except yaml.MarkedYAMLError as error:
         line = 1 if error.problem_mark is None else error.problem_mark.line + 1
         since = "" if error.context_mark is None else f" since line {error.context_mark.line + 1}"
+        start = text.split("\n")[line - 1 : line]
+        if start and "\t" in start[0][: len(start[0]) - len(start[0].lstrip())]:
+            raise InputError(f"{name}:{line}: a tab indents this line; indent with spaces") from None
         problem = f"{error.problem or error.context}; check brackets, quotes and indentation{since}"
         raise InputError(f"{name}:{line}: not valid YAML: {problem}") from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # the last two: PyYAML without its C library
@@ -168,6 +172,7 @@ class Reader:
 
     def mapping(self, allowed: Iterable[str] | None = None, required: Iterable[str] = ()) -> dict[str, "Reader"]:
         """The entries of a mapping; `allowed` (if given) and `required` are its keys."""
+        self.require(self.path or self.value is not None, "the file is empty; write keys and values, or name another")
         self.require(isinstance(self.value, dict), f"must be a mapping (key: value), not {kind(self.value)}")
         entries = {key: Reader(self.document, (*self.path, key), value) for key, value in self.value.items()}
         known = entries.keys() if allowed is None else {*allowed, *required}

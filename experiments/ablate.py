@@ -9,7 +9,7 @@ from pathlib import Path
 
 from data.errors import is_file, require
 from experiments.ablation.config import AblationConfig, load_ablation
-from experiments.commands.options import add_run_options, config_parser, only_printed, parse
+from experiments.commands.options import add_events_option, add_run_options, config_parser, only_printed, parse
 from experiments.commands.process import run_command
 from experiments.run_directory.folders import newest_run
 
@@ -22,6 +22,7 @@ examples:
   python -m experiments.ablate --config scaling.yaml --grid model.d_head=8,32 --base.train.steps 500
   python -m experiments.ablate --config scaling_full.yaml --grid variant=standard,qk_norm
   python -m experiments.ablate --resume runs/scaling-001
+  python -m experiments.ablate --resume runs/scaling-001 --events all    list its runs in TensorBoard, if it has ended
 
 exit codes: 0 finished (a run that diverged is a result), 2 a mistake in the options or files, 130 interrupted"""
 
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="an axis, which is added to those of the config or replaces one: model.d_head=4,16",
     )
     add_run_options(parser, resumes=True)
+    add_events_option(parser, "its report and the variants that differ most")
     parser.add_argument("--dry-run", action="store_true", help="print the plan, and stop")
     parser.set_defaults(config=None)
     options, overrides = parse(parser, arguments, AblationConfig)
@@ -60,7 +62,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from experiments.training import runtime
 
     runtime.prepare()
-    return ablation_session.ablate(config, Path(name).stem, options.run_dir, options.dry_run, resumed=folder)
+    return ablation_session.ablate(
+        config,
+        Path(name).stem,
+        options.run_dir,
+        options.dry_run,
+        resumed=folder,
+        all_events=options.events == "all",
+    )
 
 
 if __name__ == "__main__":

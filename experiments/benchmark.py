@@ -37,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from experiments.speed.command_times import command_times, machine, show
     from experiments.speed.update_speed import show_sweep_speed, show_update_speed
 
-    show(f"{machine()}\n")
+    show(machine())
+    show("")
     command_times(options.config, options.repeats)
     show_update_speed(config, options.updates, options.repeats)
     show_sweep_speed(ablation, options.updates, options.repeats)

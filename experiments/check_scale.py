@@ -5,10 +5,14 @@ python -m experiments.check_scale torch.nn.functional:scaled_dot_product_attenti
 """
 
 import math
+import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+
+from rich.console import Console
 
 from data.errors import InputError
+from experiments.commands.console import say_prose
 from experiments.commands.options import parse
 from experiments.commands.process import run_command
 from experiments.commands.scale_options import load_function, scale_parser
@@ -23,25 +27,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _reporting("--expect"):
             check_expected(expected, options.d_model)
     attention = load_function(options.function)
-    with _reporting(options.function):
+    with _reporting(options.function), redirect_stdout(sys.stderr):  # what the function prints is no part of the answer
         report = effective_scale(
             attention,
             options.d_head,
             options.d_model,
             options.layout,
             heads=options.heads,
+            key_heads=options.key_heads,
             tokens=options.tokens,
+            batch=options.batch,
             framework=options.framework,
+            dtype=options.dtype,
+            device=options.device,
+            signature=options.signature,
         )
-    lines = [report.verdict]
+    lines = report.verdict.split(" -> ")
+    lines[1:] = [f"  -> {line}" for line in lines[1:]]
     if not math.isnan(report.scale):
         lines.append(
             f"factor {report.scale:.6g}, the same at all magnitudes within a relative error of {report.error:.1g}"
         )
-    met = expected is None or report.applies(expected)
+    lines += report.remarks
+    met = report.softmax if expected is None else report.applies(expected, _last_digit(options.expect))
     if expected is not None:
         lines.append(f"{'as' if met else 'NOT as'} expected: {options.expect}")
-    print("\n".join(lines))  # noqa: T201
+    console = Console(highlight=False)
+    for line in lines:
+        say_prose(console, line)
     return 0 if met else 1
 
 
@@ -50,6 +63,15 @@ def _number_or_name(text: str) -> float | str:
         return float(text)
     except ValueError:
         return text
+
+
+def _last_digit(text: str) -> float:
+    """Half a unit of the last digit of a number as it is written: 0.0005 for 0.125."""
+    digits, _, exponent = text.lower().partition("e")
+    try:
+        return 0.5 * 10.0 ** (int(exponent or 0) - len(digits.partition(".")[2]))
+    except ValueError:
+        return 0.0
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 python -m experiments.film --run runs/toy-001 "the dog sat on the mat ."
 """
 
+import sys
 from collections.abc import Sequence
 
 from data.errors import printable
@@ -29,7 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from experiments.training import runtime
 
     runtime.prepare()
-    for path in make_film(options.run, options.sentence, options.steps, options.out):
+
+    def say(line: str) -> None:
+        print(printable(line), file=sys.stderr)  # noqa: T201 - apart from the paths, which scripts read
+
+    for path in make_film(options.run, options.sentence, options.steps, options.out, say):
         print(printable(str(path)))  # noqa: T201
     return 0
 

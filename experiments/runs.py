@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from catmat_command import as_called
 from data.errors import is_file, is_folder, require
 from experiments.commands.console import say
 from experiments.commands.options import OneLineParser
 from experiments.commands.process import run_command
-from experiments.replay.run_table import load_row, run_table
+from experiments.replay.run_table import load_row, print_runs
 from experiments.run_directory.folders import ROOT, folders_in
 
 
@@ -39,11 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     runs = [load_row(folder) for folder in folders_in(root, "--root") if is_file(folder / "config.yaml")]
     console = Console(highlight=False)
     if not runs:
-        say(console, f"no runs in {root}; python -m experiments.train --config toy.yaml makes one")
+        say(console, as_called(f"no runs in {root}; python -m experiments.train --config toy.yaml makes one"))
         return 0
     keys = {"name": lambda row: row.run, "excess": lambda row: row.metrics.get("excess", np.inf),
             "age": lambda row: row.age}  # fmt: skip
-    console.print(run_table(sorted(runs, key=keys[options.sort])))
+    print_runs(sorted(runs, key=keys[options.sort]), console)
     return 0
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.errors import require
-from experiments.commands.options import add_run_options, config_parser, only_printed, parse
+from experiments.commands.options import add_events_option, add_run_options, config_parser, only_printed, parse
 from experiments.commands.process import run_command
 from experiments.config.loader import load_config
 from experiments.run_directory.folders import newest_run
@@ -31,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (by default those of the process); returns the exit code."""
     parser = config_parser("python -m experiments.train", "Train a model and watch its attention form.", EPILOG)
     add_run_options(parser, resumes=True)
+    add_events_option(parser, "of several seeds an overview and the first five")
     parser.add_argument("--list-devices", action="store_true", help="print the devices that JAX would use, and stop")
     parser.set_defaults(config=None)
     options, overrides = parse(parser, arguments)
@@ -40,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.run_dir is None,
             "--run-dir: a run that is resumed goes on in its own folder; leave out one of the two",
         )
+        require(not options.events, "--events: a run that is resumed writes what it wrote before; leave it out")
         from experiments.session.resume import resumed_config
 
         folder = Path(options.resume) if options.resume else newest_run()
@@ -56,10 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(runtime.device_list())  # noqa: T201
         return 0
     from experiments.session import session
+    from experiments.tracking.tracker import LISTED
 
     if folder is not None:
         return session.resume(config, folder)
-    return session.train(config, Path(options.config or DEFAULT).stem, options.run_dir)
+    listed = config.seeds if options.events == "all" else LISTED
+    return session.train(config, Path(options.config or DEFAULT).stem, options.run_dir, listed=listed)
 
 
 if __name__ == "__main__":

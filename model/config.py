@@ -121,10 +121,17 @@ def check(config: Any) -> None:
       ValueError: "field: rule, not value".
     """
     for item in dataclasses.fields(config):
-        value, bounds = getattr(config, item.name), item.metadata
-        if isinstance(value, str) and "choices" in bounds and value not in bounds["choices"]:
-            number = " or a number" if "low" in bounds else ""
-            raise ValueError(f"{item.name}: must be {', '.join(bounds['choices'])}{number}, not {value}")
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if is_number and "low" in bounds and not bounds["low"] <= value <= bounds["high"]:
-            raise ValueError(f"{item.name}: must be from {bounds['low']} to {bounds['high']}, not {value}")
+        if broken := broken_rule(item, getattr(config, item.name)):
+            raise ValueError(f"{item.name}: {broken}")
+
+
+def broken_rule(item: "dataclasses.Field[Any]", value: object) -> str:
+    """How a value breaks the bounds of its `setting`: "rule, not value"; empty if it keeps them."""
+    bounds = item.metadata
+    if isinstance(value, str) and "choices" in bounds and value not in bounds["choices"]:
+        number = " or a number" if "low" in bounds else ""
+        return f"must be {', '.join(bounds['choices'])}{number}, not {value}"
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if is_number and "low" in bounds and not bounds["low"] <= value <= bounds["high"]:
+        return f"must be from {bounds['low']} to {bounds['high']}, not {value}"
+    return ""

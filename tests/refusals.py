@@ -5,13 +5,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from data.errors import InputError
+from data.errors import InputError, printable
 
 
 def assert_told_well(error):
     """One printable line of reasonable length; gives it."""
     message = str(error)
-    assert message.isprintable(), ascii(message)
+    assert printable(message) == message, ascii(message)
     assert len(message) <= 1_000
     return message
 

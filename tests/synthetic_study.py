@@ -12,7 +12,7 @@ from experiments.gradient_study.theory import JACOBIAN_TABLE, jacobian_norm, que
 SPREAD_R = np.asarray([0.999, 1.0, 1.001])
 """Three seeds that hardly differ, so that what is true is also sure."""
 PLACE = {stage: place for place, stage in enumerate(ALL_STAGES)}
-LAYER = (4, 64, 1024)
+LAYER = (4, 16, 64, 256, 1024)  # those beside a crossing show how the curve bends
 TRAINED = (16, 64, 256)
 
 

@@ -169,9 +169,36 @@ def test_no_module_is_called_utils():
     assert not names & {"utils.py", "util.py", "helpers.py", "misc.py"}
 
 
-def test_a_system_without_posix_locks_reads_runs_and_answers_help():
-    """Only to write a run folder needs `fcntl`."""
-    code = (
-        "import sys; sys.modules['fcntl'] = None; import experiments.run_directory, experiments.runs, experiments.train"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+def test_a_system_without_what_only_posix_has():
+    """Everything is imported there, and one process at a time works in a run's folder."""
+    code = """
+import os, signal, sys, tempfile
+for name in ("fcntl", "resource", "pwd", "grp", "termios", "tty", "pty"):
+    sys.modules[name] = None
+del os.sysconf, os.sched_getaffinity, signal.SIGHUP
+import experiments.ablate, experiments.film, experiments.papers, experiments.runs, experiments.train
+from experiments.commands import process
+from experiments.run_directory.folders import run_lock
+from pathlib import Path
+from data.errors import InputError
+with tempfile.TemporaryDirectory() as folder:
+    for new in (True, False):
+        with run_lock(Path(folder), new):
+            try:
+                with run_lock(Path(folder)):
+                    raise AssertionError("two at once")
+            except InputError as error:
+                assert "another process" in str(error), error
+    # Nothing is left of a lock whose process died.
+    if not os.fork():
+        run_lock(Path(folder)).__enter__()
+        os._exit(0)
+    os.wait()
+    with run_lock(Path(folder)):
+        pass
+from experiments.training.memory import memory_of_machine
+assert memory_of_machine() is None
+import experiments.session.session, experiments.speed.command_times, experiments.tracking.event_writer
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

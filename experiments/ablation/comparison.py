@@ -3,22 +3,24 @@
 Letters: V variants, X values along x, L tuned values, S seeds. An axis that the grid does not have has one value, "".
 
 The best tuned value (say, of the learning rate) is the one with the lowest interquartile mean over the seeds. An
-interval chooses it anew in every resample, so it includes the luck of that choice; a p-value takes it as given. A run
-counts with its excess at the end, but with no more than it had before its first update, whether it diverged (its end
-is then its state before that), ends at 1e30 or at no number: leaving it out would favour what diverges.
+interval chooses it anew in every resample, so it includes the luck of that choice; a p-value takes it as given. With
+`report.tuning_seeds` it is chosen on seeds of its own; all else is of the other seeds and takes it as given.
+
+A run counts with its excess at the end, but with no more than it had before its first update, whether it diverged (its
+end is then its state before that), ends at 1e30 or at no number: leaving it out would favour what diverges.
 """
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.ablation.axes import short_name
 from experiments.ablation.config import SEED
-from experiments.ablation.grid import short_name
 from experiments.ablation.plan import Plan
 from experiments.ablation.run_log import Summary
 from experiments.measuring.metrics import TRAINED
@@ -63,6 +65,8 @@ class Setting:
     """Excess on trained contexts at the end, nats."""
     number_VXLS: NDArray[np.int64]
     """Number of the run."""
+    tuning_VXLS: Floats | None = None
+    """The excess of seeds of their own, on which the best tuned value is chosen; None: it is chosen on those above."""
 
     @property
     def name(self) -> str:
@@ -77,28 +81,53 @@ class Setting:
     @cached_property
     def best_VX(self) -> NDArray[np.int64]:
         """The place of the best tuned value."""
-        return np.asarray(interquartile_mean(self.excess_VXLS).argmin(axis=2))
+        return np.asarray(interquartile_mean(self.chosen_on_VXLS).argmin(axis=2))
+
+    @property
+    def chosen_on_VXLS(self) -> Floats:
+        """The excess on which the best tuned value is chosen."""
+        return self.excess_VXLS if self.tuning_VXLS is None else self.tuning_VXLS
+
+    def _to_choose(self, variant: int, x: int) -> Floats:
+        """The excess [L, S] of an arm at the tuned values among which a resample chooses: all, or the one chosen."""
+        if self.tuning_VXLS is None:
+            return np.asarray(self.excess_VXLS[variant, x])
+        return self.at_best(variant, x)[None]
 
     def at_best(self, variant: int, x: int) -> Floats:
         """The excess [S] of an arm at its best tuned value."""
         return np.asarray(self.excess_VXLS[variant, x, self.best_VX[variant, x]])
 
-    def excess(self, variant: int, x: int, tuned: int | None = None) -> Interval:
-        """The excess of an arm, at the given tuned value or, without one, at its best."""
-        excess_LS = self.excess_VXLS[variant, x]
-        return at_best_interval(lambda a: a, excess_LS if tuned is None else excess_LS[[tuned]])
+    def excess(self, variant: int, x: int) -> Interval:
+        """The excess of an arm at its best."""
+        return at_best_interval(lambda a: a, self._to_choose(variant, x))
+
+    def tuning(self, variant: int, x: int, tuned: int) -> Interval:
+        """The excess of an arm at the given tuned value, of the seeds on which the best is chosen."""
+        return at_best_interval(lambda a: a, self.chosen_on_VXLS[variant, x, [tuned]])
+
+    def worse_inside(self, variant: int, x: int) -> float | None:
+        """Of a best tuned value that is the lowest or the highest: how many times its excess the next one has.
+
+        None if the best lies between others, or there is one value alone.
+        """
+        excess_L = interquartile_mean(self.chosen_on_VXLS[variant, x])
+        best, last = int(self.best_VX[variant, x]), len(excess_L) - 1
+        if not last or 0 < best < last:
+            return None
+        return float(excess_L[1 if best == 0 else last - 1] / excess_L[best])
 
     def ratio(self, variant: int, other: int, x: int) -> Interval:
         """Excess of a variant over that of another, each at its best."""
-        return at_best_interval(lambda a, b: a / b, self.excess_VXLS[variant, x], self.excess_VXLS[other, x])
+        return at_best_interval(lambda a, b: a / b, self._to_choose(variant, x), self._to_choose(other, x))
 
     def difference(self, variant: int, other: int, x: int) -> Interval:
         """Excess of a variant less that of another, each at its best."""
-        return at_best_interval(lambda a, b: a - b, self.excess_VXLS[variant, x], self.excess_VXLS[other, x])
+        return at_best_interval(lambda a, b: a - b, self._to_choose(variant, x), self._to_choose(other, x))
 
     def growth(self, variant: int, other: int) -> Interval:
         """How many times larger `ratio` is at the last x than at the first."""
-        ends = (self.excess_VXLS[v, x] for x in (-1, 0) for v in (variant, other))
+        ends = (self._to_choose(v, x) for x in (-1, 0) for v in (variant, other))
         return at_best_interval(lambda a, b, c, d: (a / b) / (c / d), *ends)
 
     def compared(self, variant: int, base: int, x: int) -> Comparison:
@@ -133,20 +162,29 @@ def settings_of(plan: Plan, summaries: Sequence[Summary]) -> list[Setting]:
     """Every setting of a plan, from the summaries of its runs in order."""
     roles, labels = plan.roles, plan.labels
     excess_R = np.asarray([counted_excess(summary) for summary in summaries])
-    names = (roles.variant, roles.x, roles.tuned, SEED)
-    variants, sizes, tuned, _ = axes = [labels.get(name, [""]) for name in names]
-    # Runs are numbered in the order of the grid: an array of their numbers has the grid's axes, which are reordered.
-    in_grid = list(plan.runs[0].labels)
-    wanted = [in_grid.index(name) for name in (*roles.others, *filter(None, names))]
-    number_of = np.arange(len(plan.runs)).reshape([len(labels[name]) for name in in_grid]).transpose(wanted)
-    return [
-        Setting(dict(zip(roles.others, own, strict=True)), variants, sizes, tuned, excess_R[at], at)
-        for own, at in zip(
-            itertools.product(*(labels[name] for name in roles.others)),
-            number_of.reshape(-1, *(len(axis) for axis in axes)),
-            strict=True,
-        )
-    ]
+    variants, sizes, seeds = (labels.get(name, [""]) for name in (roles.variant, roles.x, SEED))
+    by_setting: dict[tuple[str, ...], dict[tuple[str, ...], int]] = {}
+    for run in plan.runs:
+        place = tuple(run.labels.get(name, "") for name in (roles.variant, roles.x, roles.tuned, SEED))
+        by_setting.setdefault(tuple(run.labels[name] for name in roles.others), {})[place] = run.number
+    found = []
+    for own, number_of in by_setting.items():
+        tuned = rising(dict.fromkeys(value for _, _, value, _ in number_of))
+        number_R = np.asarray([number_of[place] for place in itertools.product(variants, sizes, tuned, seeds)])
+        number_VXLS = number_R.reshape(len(variants), len(sizes), len(tuned), len(seeds))
+        number_VXLS, first_VXLS = number_VXLS[..., roles.tuning_seeds :], number_VXLS[..., : roles.tuning_seeds]
+        chosen_on_VXLS = excess_R[first_VXLS] if roles.tuning_seeds else None
+        name = dict(zip(roles.others, own, strict=True))
+        found.append(Setting(name, variants, sizes, tuned, excess_R[number_VXLS], number_VXLS, chosen_on_VXLS))
+    return found
+
+
+def rising(labels: Iterable[str]) -> list[str]:
+    """Labels in rising order if all are numbers, else as they are: edges are those of what was tried."""
+    try:
+        return sorted(labels, key=float)
+    except ValueError:
+        return list(labels)
 
 
 def counted_excess(summary: Summary) -> float:
@@ -186,7 +224,12 @@ def number_of_comparisons(plan: Plan) -> int:
 
 def lowest_p(plan: Plan) -> float:
     """The lowest corrected p-value that a plan's seeds and comparisons allow."""
-    return min(1.0, number_of_comparisons(plan) * smallest_p(len(plan.labels[SEED])))
+    return min(1.0, number_of_comparisons(plan) * smallest_p(evaluated_seeds(plan)))
+
+
+def evaluated_seeds(plan: Plan) -> int:
+    """The number of seeds that are shown; others may have chosen the best tuned values."""
+    return len(plan.labels[SEED]) - plan.roles.tuning_seeds
 
 
 def can_show(plan: Plan) -> bool:

@@ -4,6 +4,8 @@ base:                               keys of a config of experiments.train; a key
   seeds: 10                         every point of the grid is trained with each of these seeds
 grid:                               one run for every combination of values and seed
   model.d_head: [4, 16, 64]         a config value and the values that it takes
+  train.learning_rate:              the values of the axis that is tuned may depend on those of another one
+    train.optimizer: {adamw: [0.003, 0.01], sgd: [0.3, 1]}
   variant:                          or a name of your own, whose values set several config values at once
     standard: {model.scale: inverse_sqrt}
     qk_norm: {model.qk_norm: true, model.scale: none}
@@ -12,17 +14,17 @@ predictions:
   - {of: qk_norm, over: standard, at: 64, at_most: 2}
 """
 
-import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 from data.errors import require, suggestion
 from data.yaml_file import Reader, kind
-from experiments.ablation.grid import Grid, label_of
+from experiments.ablation.axes import label_of
+from experiments.ablation.grid import Grid
 from experiments.config.loader import load_as
 from experiments.config.schema import Config
-from model.config import setting
+from model.config import Checked, setting
 
 SEED, LEARNING_RATE, D_HEAD = "seed", "train.learning_rate", "model.d_head"
 Labels = Mapping[str, Sequence[str]]
@@ -44,6 +46,12 @@ class Prediction:
     """Whether it says that the ratio is larger at the largest x than at the smallest."""
     where: tuple[tuple[str, str], ...] = ()
     """(axis, label) of the settings that it is about; empty for all of them."""
+
+    @property
+    def name(self) -> str:
+        """What it is about, in few words: "none over standard at 64"."""
+        at = [f"at {self.at}"] if self.at else []
+        return " ".join([self.of, "over", self.over, *at, *(f"({axis} {label})" for axis, label in self.where)])
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -78,7 +86,7 @@ class Prediction:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReportConfig:
+class ReportConfig(Checked):
     """What the report compares, by the names of the axes; what is left out is chosen from the grid."""
 
     variant: str = setting("", "the axis whose values are compared (default: the first that is neither tuned nor x)")
@@ -87,7 +95,15 @@ class ReportConfig:
         "", "the axis that is tuned: each variant counts with its best value (default: train.learning_rate)"
     )
     x: str = setting("", "the horizontal axis of the figures of excess (default: model.d_head)")
+    tuning_seeds: int = setting(
+        0,
+        "choose the best tuned values on the first so many seeds, and show the others; 0: both on all",
+        low=0,
+        high=9999,
+    )
     predictions_made: str = setting("", "how the predictions were made, shown in their heading in the report")
+    changed_axes: tuple[str, ...] = setting((), "axes that --grid changed; the predictions were made without that")
+    left_out: tuple[str, ...] = setting((), "predictions about values that the changed grid does not have")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,14 +121,27 @@ class AblationConfig:
 def load_ablation(name: str | None, overrides: dict[str, str], axes: Sequence[str] = ()) -> AblationConfig:
     """The config `name` with command-line values on top, `axes` as for `Grid.changed`.
 
-    Without the predictions about values that `axes` take out of the grid.
+    A grid that `axes` change is no longer the one that the title names and the predictions were made for: the report
+    says so, and names the predictions about values that are not in it any more.
 
     Raises:
       InputError: no such file, or a wrong value, with file and line, or the option.
     """
     config = load_as(AblationConfig, name, overrides)
-    changed = replace(config, grid=functools.reduce(Grid.changed, axes, config.grid))
-    return without_unmeasured(changed) if axes else changed  # the predictions are about the file's own grid
+    changed = replace(config, grid=config.grid.with_axes(axes))
+    for axis in changed.grid.axes:
+        given = overrides.get(f"base.{axis.name}")
+        require(
+            given is None or axis.named,
+            f"--base.{axis.name}: the axis {axis.name} sets it in every run; write --grid {axis.name}={given}",
+        )
+    if not axes:
+        return config
+    names = tuple(dict.fromkeys(axis.partition("=")[0] for axis in axes))
+    title = (
+        config.title if "title" in overrides else f"An ablation of {', '.join(axis.name for axis in changed.grid.axes)}"
+    )
+    return without_unmeasured(replace(changed, title=title, report=replace(config.report, changed_axes=names)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +181,7 @@ def roles_of(config: AblationConfig, labels: Labels) -> Roles:
         baseline=report.baseline or next(iter(own), ""),
         tuned=tuned,
         x=x,
+        tuning_seeds=report.tuning_seeds,
         others=tuple(name for name in axes if name not in (variant, tuned, x)),
     )
 
@@ -191,8 +221,9 @@ def _problem(one: Prediction, roles: Roles, labels: Labels) -> str:
 
 
 def without_unmeasured(config: AblationConfig) -> AblationConfig:
-    """`config` without the predictions about values that its grid does not have any more."""
+    """`config` without the predictions about values that its grid does not have any more; the report names them."""
     labels = {axis.name: axis.labels for axis in config.grid.axes}
     roles = roles_of(config, labels)
-    measured = (one for one in config.predictions if not _problem(one, roles, labels))
-    return replace(config, predictions=tuple(measured))
+    measured = tuple(one for one in config.predictions if not _problem(one, roles, labels))
+    left_out = tuple(one.name for one in config.predictions if one not in measured)
+    return replace(config, predictions=measured, report=replace(config.report, left_out=left_out))

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.ablation.axes import short_name
 from experiments.ablation.comparison import Setting
-from experiments.ablation.grid import short_name
 from experiments.ablation.plan import Group, Plan
 from experiments.ablation.training import ATTENTION_STATISTICS, Results
-from experiments.reports.plots import as_text, label, legend, line, panels
-from experiments.statistics.intervals import interquartile_mean
+from experiments.reports.plots import as_text, colour_bar, label, legend, line, log_axes, panels
+from experiments.statistics.intervals import Interval, interquartile_mean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +29,8 @@ def excess_figure(plan: Plan, settings: Sequence[Setting]) -> "Figure":
     """Excess of each variant along x at its best tuned value; a panel for each setting."""
     figure, axes = panels(1, len(settings), width=4.0, height=3.2, sharey="row")
     for one, setting in zip(axes[0], settings, strict=True):
-        _draw_excess(one, setting, setting.sizes, 2, [(x, None) for x, _ in enumerate(setting.sizes)])
+        found = [[setting.excess(v, x) for x, _ in enumerate(setting.sizes)] for v, _ in enumerate(setting.variants)]
+        _draw_excess(one, setting.variants, setting.sizes, 2, found)
         label(one, setting.name, plan.roles.x, "excess, nats" if one is axes[0, 0] else "")
     return _with_legend(figure, axes[0, 0])
 
@@ -39,7 +40,9 @@ def tuned_figure(plan: Plan, settings: Sequence[Setting]) -> "Figure":
     figure, axes = panels(len(settings), len(settings[0].sizes), width=2.9, height=2.6, sharey="row")
     for (row, x), one in np.ndenumerate(axes):
         setting = settings[row]
-        _draw_excess(one, setting, setting.tuned, 10, [(x, i) for i, _ in enumerate(setting.tuned)])
+        places = range(len(setting.tuned))
+        found = [[setting.tuning(v, x, place) for place in places] for v, _ in enumerate(setting.variants)]
+        _draw_excess(one, setting.variants, setting.tuned, 10, found)
         above = f"{setting.name}\n" if x == 0 and setting.labels else ""
         label(one, above + _column_title(plan, setting, x), plan.roles.tuned, "excess, nats" if x == 0 else "")
     return _with_legend(figure, axes[0, 0])
@@ -54,7 +57,9 @@ def training_figure(plan: Plan, setting: Setting, places: Places) -> "Figure":
             step_T, values_ST = over_training(setting, places, v, x, name)
             middle_T, low_T, high_T = interquartile_mean(values_ST.T), values_ST.min(axis=0), values_ST.max(axis=0)
             line(one, step_T + 1, middle_T, v, variant, low_T, high_T)
-        one.set(xscale="log", yscale=scale)
+        one.set(xscale="log")
+        if scale == "log":
+            log_axes(one, x=False)
         label(
             one,
             _column_title(plan, setting, x) if row == 0 else "",
@@ -84,18 +89,21 @@ def maps_figure(plan: Plan, setting: Setting, places: Places, words: Sequence[st
       masked: the positions that are masked, one for each row of a map.
     """
     shown = [as_text(word) for word in words]
-    width, height = 0.75 + 0.21 * len(words), 0.62 + 0.24 * len(masked)
-    figure, axes = panels(len(setting.variants), len(setting.sizes), width, height)
+    columns = len(setting.sizes)
+    width, height = 0.75 + 0.21 * len(words) + 0.7 / columns, 0.62 + 0.24 * len(masked)  # with room for the colour bar
+    figure, axes = panels(len(setting.variants), columns, width, height)
+    image = None
     for (v, x), one in np.ndenumerate(axes):
         _, results, i = places[setting.median_run(v, x)]
         weights_GK = results.weights_TRGHK[-1, i, : len(masked), :, : len(words)].mean(axis=1)
-        one.imshow(weights_GK, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        image = one.imshow(weights_GK, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         one.grid(visible=False)
         one.set_xticks(range(len(words)), shown if v == len(axes) - 1 else [], rotation=90)
         one.set_yticks(range(len(masked)), [shown[place] for place in masked] if x == 0 else [])
         for row, place in enumerate(masked):
             one.text(place, row, "?", ha="center", va="center", fontsize=7, color=_INK)
         label(one, _column_title(plan, setting, x) if v == 0 else "", "", setting.variants[v] if x == 0 else "")
+    colour_bar(figure, image, axes, "attention weight")
     return figure
 
 
@@ -104,20 +112,22 @@ def _column_title(plan: Plan, setting: Setting, x: int) -> str:
 
 
 def _draw_excess(
-    axes: "Axes", setting: Setting, labels: Sequence[str], base: int, places: Sequence[tuple[int, int | None]]
+    axes: "Axes", variants: Sequence[str], labels: Sequence[str], base: int, found: Sequence[Sequence[Interval]]
 ) -> None:
     """A line for each variant with its band, against the values named by `labels`; `base` of their log scale.
 
-    `places` has for each of them what `Setting.excess` is asked for.
+    Of a single value there is a point for each variant, side by side.
     """
-    positions = _positions(axes, labels, base)
-    for v, name in enumerate(setting.variants):
-        found = [setting.excess(v, x, tuned) for x, tuned in places]
-        middle, low, high = zip(*((one.estimate, one.low, one.high) for one in found), strict=True)
-        line(axes, positions, middle, v, name, low, high)
-    axes.set_yscale("log")
+    positions = _positions(axes, labels, base) if len(labels) > 1 else []
+    if not positions:
+        axes.set_xticks([(len(variants) - 1) / 2], [as_text(labels[0])])
+        axes.set_xlim(-0.7, len(variants) - 0.3)
+    for v, (name, own) in enumerate(zip(variants, found, strict=True)):
+        middle, low, high = zip(*((one.estimate, one.low, one.high) for one in own), strict=True)
+        line(axes, positions or [v], middle, v, name, low, high)
     if axes.get_ylim()[1] > _HOPELESS:  # far worse than an untrained model: a run can end at 1e30
         axes.set_ylim(top=_HOPELESS)
+    log_axes(axes, x=False)
 
 
 def _positions(axes: "Axes", labels: Sequence[str], base: int) -> list[float]:

@@ -7,8 +7,8 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 
-from experiments.ablation.comparison import Comparison, Setting, can_show, comparisons, settings_of
-from experiments.ablation.config import SEED, Prediction, Roles
+from experiments.ablation.comparison import Comparison, Setting, can_show, comparisons, evaluated_seeds, settings_of
+from experiments.ablation.config import Prediction, Roles
 from experiments.ablation.plan import Plan
 from experiments.ablation.run_log import Summary
 from experiments.reports.report import Report, escaped
@@ -20,6 +20,8 @@ EXCESS = (
     " nats, the natural unit of information (the toss of a coin brings 0.69 nats), averaged over the masked slots of"
     " trained contexts, the combinations of words around the masked one that training shows; 0 is perfect."
 )
+FLAT = 1.1
+"""An optimum at an edge of what was tried is flat if the value next to it has at most so many times its excess."""
 _KINDS = ("Worse", "Better", "No difference shown")
 
 
@@ -89,7 +91,7 @@ def _answer(plan: Plan, arm: Sequence[Comparison]) -> str:
 def _judged(plan: Plan, arm: Sequence[Comparison]) -> str:
     """At which x a variant is worse or better, and at which no difference is shown."""
     if not can_show(plan):
-        return f"A difference cannot be shown with {counted(len(plan.labels[SEED]), 'seed')}."
+        return f"A difference cannot be shown with {counted(evaluated_seeds(plan), 'seed')}."
     if not plan.roles.x:
         return f"{arm[0].kind}."
     sizes = {kind: ", ".join(one.setting.sizes[one.x] for one in arm if one.kind == kind) for kind in _KINDS}
@@ -107,14 +109,15 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' if number > 1 else ''}"
 
 
-def edges(found: Findings) -> str:
-    """The arms whose best tuned value is the first or the last that was tried."""
-    return ", ".join(
-        f"{setting.prefix}{setting.variants[v]}{_at(found.plan, setting, int(x))}"
-        for setting in found.settings
-        if len(setting.tuned) > 1
-        for v, x in np.argwhere((setting.best_VX == 0) | (setting.best_VX == len(setting.tuned) - 1))
-    )
+def edges(found: Findings) -> tuple[list[str], list[str]]:
+    """The arms whose best tuned value is the lowest or the highest that was tried: steep ones and flat ones."""
+    steep, flat = list[str](), list[str]()
+    for setting in found.settings:
+        for v, x in np.ndindex(setting.best_VX.shape):
+            if (worse := setting.worse_inside(v, x)) is not None:
+                arm = f"{setting.prefix}{setting.variants[v]}{_at(found.plan, setting, x)}"
+                (flat if worse <= FLAT else steep).append(f"{arm}, {setting.tuned[setting.best_VX[v, x]]}")
+    return steep, flat
 
 
 def show(found: Interval) -> str:
@@ -141,11 +144,9 @@ def write_tables(report: Report, found: Findings) -> None:
     keys, base = _labels(roles, found.settings[0], 0, 0), escaped(roles.baseline)
     report.heading("In numbers")
     report.table([*keys, "excess, nats", f"minus {base}", f"over {base}", "p", "p (Holm)"], rows)
-    given = (
-        f" at the best {roles.tuned}, taken as given by p; intervals choose it anew in each resample"
-        if roles.tuned
-        else ""
-    )
+    given = f" at the best {roles.tuned}" if found.plan.tuned else ""
+    if given and not roles.tuning_seeds:
+        given += ", taken as given by p; intervals choose it anew in each resample"
     report.text(
         f"p: sign flips of the seeds' differences{given}; Holm: corrected for all comparisons of this table at once."
     )

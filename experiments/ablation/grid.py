@@ -1,64 +1,13 @@
-"""The grid of an ablation: axes and their values, as written in a file or on the command line. Imports no jax."""
+"""The grid of an ablation: its axes, as written in a file and changed on the command line. Imports no jax."""
 
 import re
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from data.errors import require, suggestion
+from data.errors import require
 from data.yaml_file import Reader
+from experiments.ablation.axes import FIELDS, Axis, Plain, chosen_values, read_axis
 from experiments.config.loader import option_document
-from experiments.config.schema import Config, Value, config_fields, read_value
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+.-]{0,39}")
-_FIXED = {
-    "seeds": "give the seeds under base: seeds: 10",
-    "probes": "give the sentences under base: probes: [...]",
-    "track": "it changes no model; set it under base:",
-    "format": "it is no value of a config",
-}
-"""Config values that cannot be an axis, and what to do instead."""
-COLUMNS = {"run", "version", "status", "loss", "steps", "diverged_at", "setting", "p", "p_holm"} | {
-    f"{name}{end}" for name in ("excess", "difference", "ratio") for end in ("", "_low", "_high")
-}
-"""Columns of runs.csv and arms.csv, and keys of summary.json; an axis cannot have one of these names."""
-Plain = bool | int | float | str | list[str]
-"""A config value as YAML, JSON and CSV hold it: a list instead of a tuple."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One value of an axis."""
-
-    label: str
-    settings: tuple[tuple[str, Value], ...]
-    """(config name, value) of everything that it sets."""
-    place: Reader = field(compare=False, repr=False)
-
-
-@dataclass(frozen=True)
-class Axis:
-    """What is varied: a config value, or a name of the user's own whose values set several config values each."""
-
-    name: str
-    choices: tuple[Choice, ...]
-    named: bool
-    place: Reader = field(compare=False, repr=False)
-
-    @property
-    def labels(self) -> list[str]:
-        """The labels of its values."""
-        return [choice.label for choice in self.choices]
-
-    @property
-    def names(self) -> list[str]:
-        """The config values that it sets."""
-        return sorted({name for choice in self.choices for name, _ in choice.settings})
-
-    def plain(self) -> dict[str, dict[str, Plain]] | list[Plain]:
-        """The axis as written in a file."""
-        if self.named:
-            return {choice.label: {name: plain(value) for name, value in choice.settings} for choice in self.choices}
-        return [plain(choice.settings[0][1]) for choice in self.choices]
 
 
 @dataclass(frozen=True)
@@ -70,15 +19,61 @@ class Grid:
     @classmethod
     def from_yaml(cls, item: Reader) -> "Grid":
         """The grid of a config file."""
-        return cls(tuple(_axis(name, values) for name, values in item.mapping().items()))
+        return cls(tuple(read_axis(name, values) for name, values in item.mapping().items()))
 
-    def plain(self) -> dict[str, dict[str, dict[str, Plain]] | list[Plain]]:
+    def plain(self) -> dict[str, Mapping[str, Mapping[str, object]] | list[Plain]]:
         """The grid as written in a file."""
         return {axis.name: axis.plain() for axis in self.axes}
 
     def axis(self, name: str) -> Axis | None:
         """The axis of that name."""
         return next((axis for axis in self.axes if axis.name == name), None)
+
+    def counts(self) -> list[tuple[int, str]]:
+        """How many values each axis has; an axis and the one that it depends on are counted together."""
+        pairs = {axis.by: (axis, sum(len(choice.only) for choice in axis.choices)) for axis in self.axes if axis.by}
+        return [
+            (pairs[axis.name][1], f"pairs of {axis.name} and {pairs[axis.name][0].name}")
+            if axis.name in pairs
+            else (len(axis.choices), axis.name)
+            for axis in self.axes
+            if not axis.by
+        ]
+
+    def settled(self) -> "Grid":
+        """The grid without values that go with nothing that the axis they depend on has.
+
+        Raises:
+          InputError: an axis depends on one that is not there, or has no value for one of its values.
+        """
+        axes = []
+        for axis in self.axes:
+            other = self.axis(axis.by)
+            labels = other.labels if other is not None else []
+            axis.place.require(
+                not axis.by or (other is not None and not other.by),
+                f"depends on {axis.by}, which is no axis with values of its own; give one list of values",
+            )
+            met = [replace(one, only=tuple(label for label in labels if label in one.only)) for one in axis.choices]
+            missing = set(labels).difference(*(one.only for one in met))
+            axis.place.require(not missing, f"has no values for {axis.by} {min(missing, default='')}; add them")
+            axes.append(replace(axis, choices=tuple(one for one in met if one.only)) if axis.by else axis)
+        return Grid(tuple(axes))
+
+    def with_axes(self, texts: Sequence[str]) -> "Grid":
+        """The grid with several axes given on the command line, each once; see `changed`.
+
+        Raises:
+          InputError: a text is no axis, or two are the same.
+        """
+        grid, given = self, dict[str, str]()
+        for text in texts:
+            name = text.partition("=")[0]
+            before = given.get(name)
+            require(before is None, f"--grid {name}: is given twice, {before} and {text}; write all values in one")
+            given[name] = text
+            grid = grid.changed(text)
+        return grid
 
     def changed(self, text: str) -> "Grid":
         """The grid with one axis given on the command line, which is added or replaces the one of the same name.
@@ -90,83 +85,14 @@ class Grid:
           InputError: the text is no axis.
         """
         name, _, values = text.partition("=")
-        require(values.strip(), f"--grid {text}: must be NAME=VALUE,VALUE,..., such as model.d_head=4,16,64")
+        require(name and values.strip(), f"--grid {text}: must be NAME=VALUE,VALUE,..., such as model.d_head=4,16,64")
+        lists = name in FIELDS and isinstance(FIELDS[name].default, tuple)
+        one = lists and re.match(r"\s*\[\s*[^\[\s]", values)
+        require(not one, f"--grid {name}: each value is a list of its own; write {name}=[{values}]")
         shown = values if values.lstrip().startswith(("[", "{")) else f"[{values}]"
         place = Reader(option_document(f"--grid {name}", shown))
         own = self.axis(name)
-        axis = _chosen(own, place) if own is not None and own.named and shown[0] != "{" else _axis(name, place)
-        return Grid(tuple({one.name: one for one in (*self.axes, axis)}.values()))
-
-
-def _axis(name: str, place: Reader) -> Axis:
-    known = {field_name for field_name, _ in config_fields()}
-    _check_fixed(name, place, "cannot be an axis")
-    if name in known:
-        values = [(item, read_value(item, Config, name)) for item in place.items()]
-        choices = [Choice(label_of(value), ((name, value),), item) for item, value in values]
-    else:
-        place.require("." not in name and isinstance(place.value, dict), f"unknown axis{suggestion(name, known)}")
-        _check_name(name, place)
-        place.require(
-            name not in COLUMNS,
-            f"{name} is a column of the tables already; give the axis another name, such as my_{name}",
+        axis = (
+            chosen_values(own, place) if own is not None and own.named and shown[0] != "{" else read_axis(name, place)
         )
-        choices = [_named_choice(label, item, known) for label, item in place.mapping().items()]
-        place.require(choices, "is empty; give it values, such as {wide: {model.d_head: 64}}")
-    seen: dict[object, str] = {}
-    for choice in choices:
-        before = seen.get(choice.label, seen.get(choice.settings))
-        same = f"{choice.label} stands twice" if name in known else f"sets the same as {before}"
-        choice.place.require(before is None, f"{same}; remove one")
-        seen |= dict.fromkeys((choice.label, choice.settings), choice.label)
-    return Axis(name, tuple(choices), name not in known, place)
-
-
-def _named_choice(label: str, place: Reader, known: Collection[str]) -> Choice:
-    _check_name(label, place)
-    items = place.mapping(known)
-    for name, item in items.items():
-        _check_fixed(name, item, "cannot be varied")
-    return Choice(label, tuple(sorted((name, read_value(item, Config, name)) for name, item in items.items())), place)
-
-
-def _chosen(axis: Axis, place: Reader) -> Axis:
-    """An axis with those of its named values that the command line lists."""
-    by_label = {choice.label: choice for choice in axis.choices}
-    chosen: dict[str, Choice] = {}
-    for item in place.items():
-        label = label_of(item.value)
-        item.require(label in by_label, f"no value {label}{suggestion(label, by_label)}")
-        item.require(label not in chosen, f"{label} stands twice; remove one")
-        chosen[label] = by_label[label]
-    return Axis(axis.name, tuple(chosen.values()), True, place)
-
-
-def _check_name(name: str, place: Reader) -> None:
-    place.require(_NAME.fullmatch(name), "a name has letters, digits, _ + . - alone; choose another")
-
-
-def _check_fixed(name: str, place: Reader, refusal: str) -> None:
-    """Refuse a config value that is the same in all runs of an ablation."""
-    remedy = _FIXED.get(name.partition(".")[0])
-    place.require(remedy is None, f"{refusal}; {remedy}")
-
-
-def label_of(value: object) -> str:
-    """The label of a config value."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        short = f"{value:g}"
-        return short if float(short) == value else repr(value).removesuffix(".0")
-    return "+".join(value) if isinstance(value, tuple) else str(value)
-
-
-def short_name(name: str) -> str:
-    """The last part of a dotted name: d_head of model.d_head."""
-    return name.rpartition(".")[2]
-
-
-def plain(value: Value) -> Plain:
-    """A config value as YAML, JSON and CSV hold it."""
-    return list(value) if isinstance(value, tuple) else value
+        return Grid(tuple({one.name: one for one in (*self.axes, axis)}.values()))

@@ -10,8 +10,8 @@ from typing import Any
 
 from data.errors import require
 from data.world import World, load_world
-from experiments.ablation.config import SEED, AblationConfig, Roles, check_predictions, roles_of
-from experiments.ablation.grid import Axis, Choice, Plain, label_of, plain, short_name
+from experiments.ablation.axes import Axis, Choice, Plain, plain, short_name
+from experiments.ablation.config import SEED, AblationConfig, Labels, Roles, check_predictions, roles_of
 from experiments.config.schema import Config, EvaluateConfig, TaskConfig, value_of
 from experiments.measuring.experiment import (
     Sentences,
@@ -100,11 +100,16 @@ class Plan:
     labels: dict[str, list[str]]
     """The values of every axis in order, the seeds included, which come last."""
 
+    @property
+    def tuned(self) -> str:
+        """The axis that is tuned; empty if it has a single value, so that nothing is chosen."""
+        return self.roles.tuned if len(self.labels.get(self.roles.tuned, [])) > 1 else ""
+
     @functools.cached_property
     def values(self) -> list[dict[str, Plain]]:
         """For each run its label on every named axis, and every config value in which the runs differ; last its seed.
 
-        They are the columns of `runs.csv` and the hyperparameters in TensorBoard.
+        They are the columns of `runs.csv`.
         """
         axes = self.config.grid.axes
         names = sorted({name for axis in axes for name in axis.names} - {SEED})
@@ -115,19 +120,6 @@ class Plan:
             for run in self.runs
         ]
 
-    @functools.cached_property
-    def hparams(self) -> list[dict[str, bool | float | str]]:
-        """`values` for TensorBoard, which wants one type for all runs."""
-        types = {name: {type(values[name]) for values in self.values} for name in self.values[0]}
-        return [{name: _as_one_of(types[name], value) for name, value in values.items()} for values in self.values]
-
-
-def _as_one_of(types: set[type], value: Plain) -> bool | float | str:
-    """A value beside others of these types: as it is, as a number, or as its label."""
-    if types == {bool}:
-        return bool(value)
-    return float(value) if types <= {int, float} and isinstance(value, int | float) else label_of(value)
-
 
 def make_plan(config: AblationConfig) -> Plan:
     """The plan of an ablation.
@@ -136,18 +128,19 @@ def make_plan(config: AblationConfig) -> Plan:
       InputError: axes that contradict each other or the base, values that do not fit, too many runs, an axis or a
         value in the report that is not in the grid, a world that lacks a masked slot.
     """
-    grid, base = config.grid, config.base
+    grid, base = config.grid.settled(), config.base
     require(grid.axes, "grid: has no axis; add one to the config, or give --grid model.d_head=4,16,64")
     _check_conflicts(grid.axes, base)
-    counts = " x ".join(f"{len(axis.choices)} {axis.name}" for axis in grid.axes)
+    counts = " x ".join(f"{count} {name}" for count, name in grid.counts())
     require(
-        base.seeds * math.prod(len(axis.choices) for axis in grid.axes) <= MAX_RUNS,
+        base.seeds * math.prod(count for count, _ in grid.counts()) <= MAX_RUNS,
         f"grid: {counts} x {base.seeds} seeds are over {MAX_RUNS:,} runs; leave some values out",
     )
     if grid.axis(SEED) is None:
         grid = grid.changed(f"{SEED}={','.join(map(str, range(base.seed, base.seed + base.seeds)))}")
     labels = {axis.name: axis.labels for axis in sorted(grid.axes, key=lambda axis: axis.name == SEED)}
     roles = roles_of(config, labels)
+    _check_tuning(config, grid.axes, roles, labels)
     check_predictions(config.predictions, roles, labels)
     runs = _runs(base, grid.axes, labels)
     return Plan(config, runs, _grouped(runs), roles, labels)
@@ -171,12 +164,32 @@ def _check_conflicts(axes: Sequence[Axis], base: Config) -> None:
             owner[name] = axis.name
 
 
+def _check_tuning(config: AblationConfig, axes: Sequence[Axis], roles: Roles, labels: Labels) -> None:
+    """Refuse values that depend on another axis where that is not tuning, and more tuning seeds than there are."""
+    for axis in axes:
+        axis.place.require(
+            not axis.by or (axis.name == roles.tuned and axis.by in roles.others),
+            f"only the tuned axis can depend on another, and not on variant or x ({axis.by}); give one list of values",
+        )
+    given, seeds = config.report.tuning_seeds, len(labels[SEED])
+    require(
+        not given or len(labels.get(roles.tuned, [])) > 1,
+        "report.tuning_seeds: the grid has no axis that is tuned, with several values; leave it out",
+    )
+    require(
+        not given or given < seeds,
+        f"report.tuning_seeds: {given} of {seeds} seeds leave none to evaluate; lower it, or train more",
+    )
+
+
 def _runs(base: Config, axes: Sequence[Axis], labels: dict[str, list[str]]) -> list[Run]:
     """One run for each point of the grid and seed; of equal names, which are cut, the later ones get a number."""
     shown = [name for name in labels if len(labels[name]) > 1 or name == SEED]
     runs: dict[str, Run] = {}
     for choices in itertools.product(*(axis.choices for axis in axes)):
         own = {axis.name: choice.label for axis, choice in zip(axes, choices, strict=True)}
+        if any(axis.by and own[axis.by] not in choice.only for axis, choice in zip(axes, choices, strict=True)):
+            continue
         name = re.sub(r"[^A-Za-z0-9_+.=-]", "-", "_".join(f"{short_name(one)}-{own[one]}" for one in shown))[:150]
         name = f"{name}_{len(runs)}" if name in runs else name
         runs[name] = Run(len(runs), name, own, _configured(base, axes, choices))

@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.ablation.comparison import SURE, can_show
+from experiments.ablation.comparison import SURE, can_show, evaluated_seeds
 from experiments.ablation.config import SEED
+from experiments.ablation.events import listed_text
 from experiments.ablation.figures import Places, excess_figure, maps_figure, training_figure, tuned_figure
-from experiments.ablation.findings import EXCESS, Findings, answers, counted, edges, show, statement, write_tables
+from experiments.ablation.findings import EXCESS, FLAT, Findings, answers, counted, edges, show, statement, write_tables
 from experiments.ablation.plan import Plan
+from experiments.config.schema import value_of
 from experiments.reports.report import Report, escaped
-
-WANTED_SEEDS = 10
+from experiments.statistics.intervals import rough
 
 
 def predictions_page(folder: Path, plan: Plan) -> None:
@@ -32,8 +33,9 @@ def write_report(folder: Path, found: Findings, places: Places, versions: Sequen
       versions: each combination of libraries that the runs were made with.
     """
     plan, report = found.plan, Report(folder, escaped(found.plan.config.title))
-    tuned = plan.roles.tuned
-    tuning = f"Each variant has its own best value of {tuned}, of {len(plan.labels[tuned])}. " if tuned else ""
+    tuned = plan.tuned
+    tried = " or ".join(map(str, sorted({len(setting.tuned) for setting in found.settings})))
+    tuning = f"Each variant has its own best value of {tuned}, of {tried}{_shared(plan)}. " if tuned else ""
     report.text(
         EXCESS,
         f"{tuning}Numbers over seeds are interquartile means; brackets hold 95 % bootstrap intervals over seeds,"
@@ -67,9 +69,22 @@ def _all_but_bold(line: str) -> str:
 
 def _predictions(report: Report, plan: Plan, text: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A heading, `text` and a table of the predictions, if there are any."""
+    settings = plan.config.report
+    if not rows and not settings.left_out:
+        return
+    made = f", {escaped(settings.predictions_made)}" if settings.predictions_made else ""
+    report.heading(
+        f"Predictions made for another grid{made}"
+        if settings.changed_axes
+        else f"Predictions, stated before this run{made}"
+    )
+    if settings.changed_axes:
+        report.text(f"They are the config file's. `--grid` changed {escaped(', '.join(settings.changed_axes))} since.")
+    if settings.left_out:
+        report.text(
+            f"Left out, being about values that this grid does not have: {escaped('; '.join(settings.left_out))}."
+        )
     if rows:
-        made = plan.config.report.predictions_made
-        report.heading(f"Predictions, stated before this run{f', {escaped(made)}' if made else ''}")
         report.text(text)
         report.table(header, rows)
 
@@ -79,17 +94,14 @@ def _figures(report: Report, found: Findings, places: Places) -> None:
     if roles.x:
         report.heading(f"Excess along {roles.x}")
         report.figure("excess", excess_figure(plan, settings), f"Excess against {roles.x}. Bands: 95 % intervals.")
-    if roles.tuned:
-        report.heading(f"Tuning {roles.tuned}")
+    if plan.tuned:
+        report.heading(f"Tuning {plan.tuned}")
         report.figure(
             "tuning",
             tuned_figure(plan, settings),
-            f"Excess at every value of {roles.tuned}. The lowest point of each line is used everywhere else.",
+            f"Excess at every value of {plan.tuned}{_chosen_on(plan)}. All else is at the lowest point of a line.",
         )
-        if at_edges := escaped(edges(found)):
-            report.text(
-                f"The best value lies at the edge of what was tried for {at_edges}: a wider grid may do better."
-            )
+        report.text(*_edges(found))
     report.heading("Attention over training, and at its end")
     first = plan.groups[0]
     tokens, masked = first.shared.sentences[0]
@@ -114,12 +126,48 @@ def _figures(report: Report, found: Findings, places: Places) -> None:
             )
 
 
+def _shared(plan: Plan) -> str:
+    """On which seeds tuned values are chosen."""
+    seeds, own = len(plan.labels[SEED]), plan.roles.tuning_seeds
+    if own:
+        return f", chosen on {counted(own, 'seed')} that nothing else rests on"
+    return f", chosen on the same {seeds} seeds that are shown"
+
+
+def _chosen_on(plan: Plan) -> str:
+    return f", of the {counted(plan.roles.tuning_seeds, 'seed')} that chose" if plan.roles.tuning_seeds else ""
+
+
+def _edges(found: Findings) -> list[str]:
+    """Whether a wider grid may do better."""
+    steep, flat = (escaped("; ".join(arms)) for arms in edges(found))
+    return [
+        f"The best value lies at the edge of what was tried for {steep}: a wider grid may do better."
+        if steep
+        else "No best value lies at an edge of what was tried."
+        if not flat
+        else "No other best value lies at an edge of what was tried.",
+        *(
+            [f"At the edge, but flat (the value next to it has at most {FLAT:g} times the excess): {flat}."]
+            if flat
+            else []
+        ),
+    ]
+
+
 def _method(report: Report, found: Findings, versions: Sequence[str]) -> None:
     plan, diverged = found.plan, found.diverged
-    seeds, compared = len(plan.labels[SEED]), len(found.comparisons)
+    seeds, compared = evaluated_seeds(plan), len(found.comparisons)
     sentences = [
-        f"{len(plan.runs):,} runs of {len(plan.groups)} compiled programs, {seeds} seeds, the same in every arm.",
-        f"Fewer than {WANTED_SEEDS} seeds: take intervals and p-values as rough ones." if seeds < WANTED_SEEDS else "",
+        f"{len(plan.runs):,} runs of {counted(len(plan.groups), 'compiled program')}.",
+        f"{counted(len(plan.labels[SEED]), 'seed')}, the same in every arm.",
+        f"Each run made {_values(plan, 'train.steps')} updates of {_values(plan, 'train.batch')} sentences.",
+        rough(seeds),
+        "A p-value is of the mean of the paired differences in excess (random signs), while the number beside it is a"
+        " ratio of interquartile means; p-values are corrected by Holm's method."
+        if compared
+        else "",
+        _tuning(plan),
         f"With {seeds} seeds and {compared} comparisons no corrected p-value can fall below {SURE:g}."
         if compared and not can_show(plan)
         else "",
@@ -132,5 +180,26 @@ def _method(report: Report, found: Findings, versions: Sequence[str]) -> None:
     report.text(
         " ".join(filter(None, sentences)),
         "All settings are in config.yaml beside this file, every run is a row of runs.csv.",
+        escaped(listed_text(found)),
         f"Made with {'; and with '.join(versions)}.",
     )
+
+
+def _tuning(plan: Plan) -> str:
+    """What choosing the best tuned value does to the numbers."""
+    tuned, own = plan.tuned, plan.roles.tuning_seeds
+    if own:
+        return (
+            f"The best {tuned} is chosen on the first {counted(own, 'seed')}; all other numbers are of the other"
+            f" {evaluated_seeds(plan)}, and take it as given."
+        )
+    shared = (
+        f"The best {tuned} is chosen on the seeds that are shown, which favours every variant a little"
+        " (report.tuning_seeds chooses it on others); an interval chooses it anew in every resample."
+    )
+    return shared if tuned else ""
+
+
+def _values(plan: Plan, name: str) -> str:
+    """The values that the runs have of a config value: "600", or "300, 600"."""
+    return ", ".join(f"{value:,}" for value in sorted({value_of(run.config, name) for run in plan.runs}))

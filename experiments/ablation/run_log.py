@@ -1,4 +1,4 @@
-"""The numbers of each run of an ablation, and what is written of them: `summary.json`, TensorBoard, `runs.csv`.
+"""The numbers of each run of an ablation, and what is written of them: `summary.json` and `runs.csv`.
 
 Their names are those that `experiments.train` gives them. Attention statistics are means over the heads here, so that
 runs with different numbers of heads can be compared.
@@ -17,19 +17,9 @@ from data.vocabulary import PAD
 from experiments.ablation.plan import Group, Plan
 from experiments.ablation.training import ATTENTION_STATISTICS, Results
 from experiments.measuring.excess import excess_values
-from experiments.measuring.metrics import TRAINED, by_place, meaning, on_relevant
+from experiments.measuring.metrics import by_place, on_relevant
 from experiments.run_directory.files import replacing, write_summary
-from experiments.studies.events import new_writer
 
-COMPARED = (
-    TRAINED,
-    "excess/held_out/all",
-    "relation/weight/all",
-    "attention_statistics/saturated_rows",
-    "attention_statistics/score_std",
-    "loss",
-)
-"""The metrics by which TensorBoard's hparams page compares the runs."""
 Summary = Mapping[str, Any]
 """The values of a run's `summary.json` by their names: numbers, its status, and None where there is no number."""
 
@@ -78,12 +68,6 @@ def write_runs(folder: Path, plan: Plan, group: Group, results: Results) -> None
     for i, run in enumerate(group.runs):
         own = folder / run.name
         own.mkdir(parents=True, exist_ok=True)
-        with new_writer(own) as writer:
-            writer.hparams(plan.hparams[run.number], COMPARED, run.name)
-            for t in range(last_record(group, results, i) + 1):
-                values = step_values(group, results, i, t)
-                writer.scalars(int(results.step_T[t]), values, {tag: meaning(tag) for tag in values})
-            writer.hparams_end(bool(results.diverged_at_R[i] < 0))
         write_summary(own, {**plan.values[run.number], **run_summary(group, results, i)})
 
 

@@ -11,6 +11,8 @@ from rich.console import Console
 
 from data.errors import require
 from experiments.ablation.config import AblationConfig
+from experiments.ablation.events import CHARTS, write_arm_events, write_run_events
+from experiments.ablation.figures import Places
 from experiments.ablation.findings import findings
 from experiments.ablation.plan import Group, Plan, make_plan
 from experiments.ablation.report import predictions_page, write_report
@@ -20,9 +22,10 @@ from experiments.ablation.training import DamagedError, GroupTraining, Results, 
 from experiments.commands.console import say
 from experiments.commands.process import EXIT_CODE, Interruption
 from experiments.config.loader import to_yaml
+from experiments.pictures.missing_fonts import missing_fonts
 from experiments.run_directory.files import write_text, writing
 from experiments.run_directory.folders import make_run_directory, resume_command, run_lock
-from experiments.studies.events import write_report_events
+from experiments.studies.events import remove_events, write_report_events
 from experiments.training.trainer import Progress
 
 RUNS, RESULTS = "runs", "results"
@@ -37,6 +40,7 @@ def ablate(
     console: Console | None = None,
     resumed: Path | None = None,
     make_training: MakeTraining = GroupTraining,
+    all_events: bool = False,
 ) -> int:
     """Print the plan; train it; write the run directory; print the answers.
 
@@ -48,6 +52,7 @@ def ablate(
       console: where to print; by default the terminal.
       resumed: the folder of a stopped ablation of this config, to continue: programs that ended are not trained again.
       make_training: makes the training of a group.
+      all_events: whether TensorBoard lists every run, beside the variants.
 
     Returns:
       The exit code: 0 finished (a run that diverged is a result), 130 interrupted.
@@ -67,7 +72,7 @@ def ablate(
         if dry:
             return 0
         folder = resumed or make_run_directory(name, run_dir)
-        return _run(plan, folder, resumed is not None, stop, console, make_training)
+        return _run(plan, folder, resumed is not None, stop, console, make_training, all_events)
 
 
 def _ended(plan: Plan, folder: Path | None, console: Console) -> dict[int, Results]:
@@ -92,7 +97,13 @@ def _results_path(folder: Path, group: Group) -> Path:
 
 
 def _run(
-    plan: Plan, folder: Path, resumed: bool, stop: Interruption, console: Console, make_training: MakeTraining
+    plan: Plan,
+    folder: Path,
+    resumed: bool,
+    stop: Interruption,
+    console: Console,
+    make_training: MakeTraining,
+    all_events: bool,
 ) -> int:
     """Train and report; gives the exit code. Of a `resumed` ablation, groups that ended are not trained."""
     began = time.perf_counter()
@@ -106,7 +117,7 @@ def _run(
         if len(results) < len(plan.groups):
             say(console, f"interrupted; programs that ended are kept; go on with  {resume_command(folder, 'ablate')}")
             return EXIT_CODE
-        _report(plan, folder, results, began, console)
+        _report(plan, folder, results, began, console, all_events)
         return 0
 
 
@@ -150,14 +161,29 @@ def _train(
     return results
 
 
-def _report(plan: Plan, folder: Path, results: dict[int, Results], began: float, console: Console) -> None:
+def _report(
+    plan: Plan, folder: Path, results: dict[int, Results], began: float, console: Console, all_events: bool
+) -> None:
     """Write and print what the runs show."""
-    places = {
+    places: Places = {
         run.number: (group, results[group.number], i) for group in plan.groups for i, run in enumerate(group.runs)
     }
     summaries = [run_summary(*places[run.number]) for run in plan.runs]
     write_table(folder, plan, summaries)
     found = findings(plan, summaries)
     versions = sorted({one.versions for one in results.values()})
-    write_report_events(folder, write_report(folder, found, places, versions))
+    write_report_events(folder, write_report(folder, found, places, versions), CHARTS)
+    write_arm_events(folder, found, places)
+    remove_events(folder / RUNS, "*")  # of an earlier report that listed every run
+    if all_events:
+        write_run_events(folder / RUNS, plan, places)
+    if boxes := missing_fonts(_words_of_figures(plan)):
+        say(console, boxes)
     print_findings(found, folder, time.perf_counter() - began, console)
+
+
+def _words_of_figures(plan: Plan) -> list[str]:
+    """Those of the first watched sentence, whose maps are drawn, and of the variants' names."""
+    shared = plan.groups[0].shared
+    names = [word for labels in plan.labels.values() for label in labels for word in label.split()]
+    return [*shared.world.vocabulary.decode(shared.sentences[0][0]), *names]

@@ -6,11 +6,11 @@ from pathlib import Path
 import jax
 from rich.console import Console
 
-from experiments.ablation.comparison import SURE, can_show, lowest_p, number_of_comparisons
+from experiments.ablation.comparison import SURE, can_show, evaluated_seeds, lowest_p, number_of_comparisons
 from experiments.ablation.config import SEED
 from experiments.ablation.findings import EXCESS, Findings, answers, counted, show
 from experiments.ablation.plan import Group, Plan
-from experiments.commands.console import say
+from experiments.commands.console import say, say_prose
 from experiments.statistics.significance import EXACT_SEEDS, smallest_p
 
 # The speeds that `expected_seconds` rests on, measured on 2 CPU cores (x86-64, jax 0.10.2, english, batch 256, d_model
@@ -35,24 +35,27 @@ def print_plan(plan: Plan, console: Console, waiting: Sequence[Group]) -> None:
       console: where to print.
       waiting: the programs that have not ended yet, whose time is shown.
     """
-    axes = [f"{len(labels)} {'seeds' if name == SEED else name}" for name, labels in plan.labels.items()]
+    counts = [(count, name) for count, name in plan.config.grid.settled().counts() if name != SEED]
+    axes = [f"{count} {name}" for count, name in counts] + [f"{len(plan.labels[SEED])} seeds"]
     programs, ended = counted(len(plan.groups), "compiled program"), len(plan.groups) - len(waiting)
     already = f", of which {ended} have ended before; left:" if ended else ","
     updates = sum(group.updates for group in waiting)
     platform, devices = jax.devices()[0].platform, jax.device_count()
     about = f"about {duration(expected_seconds(waiting, devices))} " if platform == "cpu" else ""
-    say(console, f"{len(plan.runs):,} runs = {' x '.join(axes)}")
-    say(console, f"{programs}{already} {updates:,} updates, {about}on {counted(devices, f'{platform} device')}")
+    say_prose(console, f"{len(plan.runs):,} runs = {' x '.join(axes)}")
+    say_prose(console, f"{programs}{already} {updates:,} updates, {about}on {counted(devices, f'{platform} device')}")
+    if left_out := plan.config.report.left_out:
+        say_prose(console, f"left out, being about values that this grid does not have: {'; '.join(left_out)}", "dim")
     if not can_show(plan):
-        compared, seeds = number_of_comparisons(plan), len(plan.labels[SEED])
+        compared, seeds = number_of_comparisons(plan), evaluated_seeds(plan)
         enough = (f"{n} seeds" for n in range(2, EXACT_SEEDS + 2) if compared * smallest_p(n) < SURE)
-        say(
+        say_prose(
             console,
             f"{counted(compared, 'comparison')} with {counted(seeds, 'seed')}: no corrected p-value can fall below"
             f" {SURE:g} (lowest {lowest_p(plan):.2g}); {next(enough, 'a smaller grid')} would do",
         )
     for group in plan.groups if len(plan.groups) > 1 else ():
-        say(console, f"  {group.number:3}  {len(group.runs):5,} runs  {_name(plan, group)}", "dim")
+        say_prose(console, f"  {group.number:3}  {len(group.runs):5,} runs  {_name(plan, group)}", "dim")
 
 
 def _name(plan: Plan, group: Group) -> str:
@@ -75,12 +78,12 @@ def print_findings(found: Findings, folder: Path, seconds: float, console: Conso
       console: where to print.
     """
     for line in answers(found):
-        say(console, line.replace("**", ""))
+        say_prose(console, line.replace("**", ""))
     for one in found.verdicts:
-        say(console, f"  {one.verdict:10} {one.statement}: predicted {one.predicted}, measured {show(one.found)}")
+        say_prose(console, f"  {one.verdict:10} {one.statement}: predicted {one.predicted}, measured {show(one.found)}")
     if found.diverged:
-        say(console, f"{found.diverged} of {len(found.plan.runs):,} runs diverged; runs.csv says at which update")
-    say(console, EXCESS, "dim")
+        say_prose(console, f"{found.diverged} of {len(found.plan.runs):,} runs diverged; runs.csv says at which update")
+    say_prose(console, EXCESS, "dim")
     console.print()
     say(console, f"{duration(seconds)}. The answer is in  {folder / 'report.md'}")
 

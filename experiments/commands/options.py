@@ -3,9 +3,12 @@
 import argparse
 import dataclasses
 import itertools
+import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from catmat_command import as_called
 from data.errors import InputError, suggestion
 from experiments.config.loader import to_yaml
 from experiments.config.schema import RENAMED, Config, config_fields
@@ -16,7 +19,39 @@ class OneLineParser(argparse.ArgumentParser):
     """A parser whose errors are one line with a remedy, not a page of usage."""
 
     def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; see {self.prog} --help")
+        if message.endswith("expected one argument"):
+            message += " (one that begins with - is written after =, as in --run-dir=-x)"
+        raise InputError(as_called(f"{message}; see {self.prog} --help"))
+
+    def format_help(self) -> str:
+        return as_called(super().format_help())
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """As argparse does it, but an empty argument is refused: it was meant to be something, such as `$FOLDER`.
+
+        Raises:
+          InputError: there is one, or another mistake.
+        """
+        arguments = sys.argv[1:] if args is None else list(args)
+        for before, argument in zip(["", *arguments], arguments, strict=False):
+            option, equals, value = argument.partition("=") if argument.startswith("--") else (before, "=", argument)
+            named = option if option.startswith("-") else "an argument"
+            if equals and not value.strip():
+                raise InputError(f"{named}: is empty (a variable of the shell that is not set?); write it out")
+        return super().parse_known_args(arguments, namespace)
+
+
+class ProseHelp(argparse.RawDescriptionHelpFormatter):
+    """Help whose prose is wrapped to the terminal, and whose examples stay lines that can be copied."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        parts = []
+        for paragraph in text.split("\n\n"):
+            prose, *copied = paragraph.split("\n  ")
+            parts.append("\n  ".join([textwrap.fill(prose, width, initial_indent=indent), *copied]))
+        return "\n\n".join(parts)
 
 
 def config_parser(
@@ -25,11 +60,12 @@ def config_parser(
     """A parser with `--config` and one option for every value of the config, a dataclass `schema`."""
     parser = OneLineParser(
         prog=prog,
+        usage="%(prog)s [options]",  # argparse would fill a page with the names that follow below it
         description=f"{description}\n\nA value given here replaces that of the config file; a value that neither gives"
         " has the default shown.",
         epilog=epilog,
         allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=ProseHelp,
     )
     parser.add_argument(
         "--config",
@@ -86,6 +122,12 @@ def add_run_options(parser: argparse.ArgumentParser, called: str = "NAME", resum
             metavar="RUN",
             help="go on with a run that was stopped (default: the newest)",
         )
+
+
+def add_events_option(parser: argparse.ArgumentParser, otherwise: str) -> None:
+    """Add `--events`: which runs TensorBoard lists; `otherwise` says which ones without the option."""
+    about = f"all: TensorBoard lists every run; above 40 it opens with none selected (default: {otherwise})"
+    parser.add_argument("--events", choices=("all",), help=about)
 
 
 def only_printed(options: argparse.Namespace, config: object) -> bool:

@@ -4,7 +4,6 @@ A config file holds values only, nested as the dataclasses are; what it leaves o
 """
 
 import dataclasses
-import importlib.resources
 import typing
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from data.errors import InputError, is_file, is_folder, require, suggestion
+from data.errors import InputError, is_file, is_folder, is_taken, require, suggestion
 from data.yaml_file import Document, KeyPath, Reader, parse_scalar, parse_yaml, read_yaml
 from experiments.config.schema import FORMAT, RENAMED, Config, is_section, read_value, value_of_type
 
@@ -73,6 +72,7 @@ def _find_config(name: str, schema: type) -> tuple[Path, str]:
         if candidate in own:
             return own[candidate], f"configs/{candidate}"
     require(not is_folder(path), f"{name or path}: is a folder; name a config file in it")
+    require(not is_taken(path), f"{name}: is a pipe or a device; name a config file")
     raise InputError(f"{name}: no such config file{suggestion(name, config_names(schema))}")
 
 
@@ -89,7 +89,7 @@ def command_of(schema: type) -> str:
 
 def _shipped() -> dict[str, Path]:
     """The files in `configs/` by their names, in order."""
-    folder = Path(str(importlib.resources.files("configs")))
+    folder = Path(__file__).parents[2] / "configs"
     return {path.name: path for path in sorted(folder.glob("*.yaml"))}
 
 
@@ -102,9 +102,20 @@ class _Option(Document):
 
 
 def option_document(name: str, text: str) -> Document:
-    """The text given for the option `name`, parsed: a list or a mapping in YAML, or one value."""
-    value = parse_yaml(text, name).value if text.lstrip().startswith(("[", "{")) else parse_scalar(text)
-    return _Option(name, value, {})
+    """The text given for the option `name`, parsed: a list or a mapping in YAML, or one value.
+
+    Raises:
+      InputError: brackets or quotes do not match.
+    """
+    if not text.lstrip().startswith(("[", "{")):
+        return _Option(name, parse_scalar(text), {})
+    try:
+        return _Option(name, parse_yaml(text, name).value, {})
+    except InputError as error:  # with a line, which an option does not have
+        problem = str(error).removeprefix(f"{name}:").partition(": ")[2]
+    if problem.startswith("not valid YAML"):
+        problem = f"{text}: cannot be read; check brackets, quotes and commas, and write a list as [a, b]"
+    raise InputError(f"{name}: {problem}")
 
 
 def _check_command(entry: Reader, schema: type) -> None:

@@ -7,6 +7,7 @@ types.
 import dataclasses
 import functools
 import math
+import re
 import types
 import typing
 from collections.abc import Iterator
@@ -24,6 +25,9 @@ RENAMED = {"task.hidden": "task.masked"}
 PIECES = 8
 """A batch is drawn in this many pieces, each with a key of its own, so that devices can share it."""
 _WANTED = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+_NOT_FINITE = re.compile(r"[-+]?\.?(nan|inf(inity)?)", re.IGNORECASE)
+_TOO_LARGE = 1e19
+"""Whatever the bounds of a whole number are, it has no more digits than this."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,9 +177,12 @@ def value_of_type(item: Reader, declared: object) -> object:
     value = item.value
     if float in allowed and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
-    if int in allowed and isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+    if int in allowed and isinstance(value, float) and value.is_integer():
+        item.require(abs(value) < _TOO_LARGE, f"must be a whole number below {_TOO_LARGE:g}, not {value:g}")
         value = int(value)  # 1e3 steps
     wanted, shown = " or ".join(_WANTED[one] for one in allowed), "nan" if value != value else kind(value)
+    if type(value) not in allowed and isinstance(value, str) and _NOT_FINITE.fullmatch(value):
+        shown, wanted = value, wanted.replace("a number", "a finite number")
     item.require(type(value) in allowed and value == value, f"must be {wanted}, not {shown}")
     if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):  # from the command line
         raise item.fail(f"{value}: is not UTF-8 text, so no file can hold it; rename what it names")

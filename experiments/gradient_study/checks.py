@@ -24,7 +24,7 @@ from experiments.gradient_study.norm_statistics import (
     ratio_slope,
 )
 from experiments.gradient_study.results import Study
-from experiments.gradient_study.theory import JACOBIAN_TABLE, PEAKS, QUERY_KEYS, QUERY_TABLE, carrying_share
+from experiments.gradient_study.theory import JACOBIAN_TABLE, PEAKS, QUERY_KEYS, QUERY_TABLE, VALUE_SIZE, carrying_share
 from experiments.statistics.claims import Claim, above, below, between, near
 from experiments.statistics.intervals import Interval, mean, power_law
 
@@ -61,11 +61,12 @@ def law(study: Study) -> list[Claim]:
 
 
 def _query(study: Study) -> list[_Cell]:
-    """|dL/dq| at those d of the table that were measured; none if the number of keys is another."""
-    if study.config.simulated.keys != QUERY_KEYS:
+    """|dL/dq| at those d of the table that were measured; none if the number of keys or a value's size is another."""
+    own = study.config.simulated
+    if (own.keys, own.value_size) != (QUERY_KEYS, VALUE_SIZE):
         return []
     return [
-        (name, f"d = {d}, {NAMES[scale]}", value, study.simulated.norms.of(name, "query")[i, c])
+        (name, f"d = {d}, {NAMES[scale]}", own.output_gradient * value, study.simulated.norms.of(name, "query")[i, c])
         for i, d in enumerate(study.simulated.sizes)
         for c, (scale, row) in enumerate(zip(SCALES, QUERY_TABLE.get(d, ()), strict=False))
         for name, value in zip(_TOLERANCES, row, strict=False)  # of 1/d the table has the RMS alone

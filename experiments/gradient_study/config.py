@@ -23,6 +23,18 @@ class SimulatedConfig(CheckedLists):
     keys: int = setting(6, "keys that a query looks at", low=2, high=256)
     tokens: int = setting(12288, "queries of each seed", low=64, high=10_000_000)
     softmax_rows: int = setting(16384, "rows of normal scores of each seed, for softmax alone", low=64, high=10_000_000)
+    value_size: int = setting(
+        16,
+        "components of a value; a gradient's RMS does not depend on it, its mean and median by percents",
+        low=1,
+        high=4096,
+    )
+    output_gradient: float = setting(
+        1.0,
+        "RMS length of the loss's gradient with respect to the output; all gradients grow with it",
+        low=1e-6,
+        high=1e6,
+    )
     small: float = setting(0.1, "standard deviation of queries and keys where scores are small", low=1e-3, high=1.0)
 
 

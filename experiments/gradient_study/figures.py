@@ -58,7 +58,8 @@ def simulated_query(study: Study) -> "Figure":
 
 def distributions(study: Study) -> "Figure":
     """How the tokens' |dL/dq| are spread, unscaled and scaled."""
-    sizes, mean_NC = study.simulated.sizes, study.simulated.norms.of("mean", "query").mean(axis=-1)
+    sizes, unit = study.simulated.sizes, study.config.simulated.output_gradient
+    mean_NC = study.simulated.norms.of("mean", "query").mean(axis=-1) / unit
     chosen = [i for i, d in enumerate(sizes) if d in (4, 16, 64, 256, 1024)] or [0, len(sizes) - 1]
     figure, axes = panels(1, len(chosen), width=2.5, sharey=True, gaps=(0.15, 0))
     for one, i in zip(axes[0], chosen, strict=True):
@@ -68,7 +69,8 @@ def distributions(study: Study) -> "Figure":
             at, mark = np.log10(mean_NC[i, c]), {"color": COLOURS[c], "linestyle": DASHES[c], "linewidth": 1.4}
             one.axvline(at, **mark, label=f"mean, {name}")
         one.set_xlim(-8, 1.5)
-        label(one, f"d = {sizes[i]}", "log10 |dL/dq|", "share of tokens" if one is axes[0, 0] else "")
+        shown = "log10 |dL/dq|" if unit == 1 else f"log10(|dL/dq| / {unit:g})"
+        label(one, f"d = {sizes[i]}", shown, "share of tokens" if one is axes[0, 0] else "")
     legend(figure, axes[0, 0])
     return figure
 

@@ -71,8 +71,16 @@ def law(config: GradientConfig, layer_keys: int, draws: int = LAW_DRAWS) -> Law:
     """What theory says of the settings of a study whose real layer has so many keys in the mean."""
     simulated = config.simulated
     drawn_NCT = np.asarray(
-        [[query_norms(simulated.keys, d, scale, draws) for scale in scale_factors(d)] for d in simulated.sizes]
+        [
+            [
+                query_norms(simulated.keys, d, scale, draws, value_size=simulated.value_size)
+                for scale in scale_factors(d)
+            ]
+            for d in simulated.sizes
+        ]
     )
+    drawn_NCT *= simulated.output_gradient
     measures = [np.sqrt(np.mean(drawn_NCT**2, axis=-1)), drawn_NCT.mean(axis=-1), np.median(drawn_NCT, axis=-1)]
+    crossing = query_crossing(simulated.keys, value_size=simulated.value_size)
     layer_crossings = query_crossing(layer_keys), query_crossing(layer_keys, config.layer.heads)
-    return Law(np.stack(measures, axis=-1), query_crossing(simulated.keys), layer_crossings)
+    return Law(np.stack(measures, axis=-1), crossing, layer_crossings)

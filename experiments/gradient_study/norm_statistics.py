@@ -15,7 +15,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.statistics.intervals import Interval, bootstrap_interval, crossing, log_slope, mean
+from experiments.statistics.crossings import crossing_interval
+from experiments.statistics.intervals import Interval, bootstrap_interval, log_slope, mean
 
 Floats = NDArray[np.floating]
 STATISTICS = ("rms", "mean", "median", "q05", "q95", "dead", "kurtosis", "carrying")
@@ -146,13 +147,16 @@ def ratio_slope(norms: Norms, sizes: tuple[int, ...], stage: str, smallest: int)
 
 
 def median_crossing(norms: Norms, sizes: tuple[int, ...], stage: str) -> Interval:
-    """The d at which the unscaled median falls below the scaled one; see `bootstrap` of resamples that never cross."""
+    """The d at which the unscaled median falls below the scaled one; see `bootstrap` of resamples that never cross.
+
+    Its interval covers seeds and interpolation, see `crossing_range`.
+    """
     table_NCR = norms.of("median", stage)
-    return bootstrap(
-        lambda unscaled_N, scaled_N: crossing(sizes, np.log(np.maximum(mean(unscaled_N), 1e-300) / mean(scaled_N))),
-        table_NCR[:, UNSCALED],
-        table_NCR[:, SCALED],
-    )
+
+    def log_ratio(unscaled_N: Floats, scaled_N: Floats) -> Floats:
+        return np.asarray(np.log(np.maximum(mean(unscaled_N), 1e-300) / mean(scaled_N)))
+
+    return crossing_interval(sizes, log_ratio, table_NCR[:, UNSCALED], table_NCR[:, SCALED], missing=MISSING)
 
 
 def escape_rise(margins: tuple[int, ...], times_NR: Floats) -> Interval:

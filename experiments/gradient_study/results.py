@@ -69,7 +69,7 @@ class Simulated:
     small: Norms
     """The same with small components."""
     spread_NCB: NDArray[np.int64]
-    """How many norms of the query lie between SPREAD_EDGES, of all seeds together."""
+    """How many norms of the query, over the RMS of the output's gradient, lie between SPREAD_EDGES, of all seeds."""
     dot_variance_NR: Floats
     """Var(q.k) at unit components."""
     sigma_S: Floats

@@ -20,7 +20,7 @@ from experiments.gradient_study.norm_statistics import (
 )
 from experiments.gradient_study.results import Study
 from experiments.reports.report import Report
-from experiments.statistics.intervals import mean, short
+from experiments.statistics.intervals import mean, rough, short
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,6 +37,7 @@ FIGURES: dict[str, Callable[[Study], "Figure"]] = {
 }
 """By name, those that take longest first: they are drawn in this order."""
 _METHOD = (
+    "(a): queries, keys and values have independent normal components of variance 1.",
     "Gradients come from the model's own functions: the chain rule is taken through its weights, softmax and sum.",
     "A norm is that of one row (one masked word), over all heads, keys and components of a stage.",
     "Statistics are over the rows of a seed; the seed is the unit, and every value is a mean over seeds.",
@@ -192,4 +193,10 @@ def method(report: Report, study: Study, versions: Mapping[str, str]) -> None:
         f" the worst of them decides. Gradient descent moved W_Q by {moved} of its largest entry or more."
     )
     shown = ", ".join(f"{name} {value}" for name, value in versions.items())
-    report.items([*_METHOD, control, f"Versions: {shown}."])
+    few = rough(study.config.seeds, study.config.layer.seeds)
+    own = study.config.simulated
+    values = (
+        f"(a): a value has {own.value_size} components; so has the output's gradient, normal ones whose norm has RMS"
+        f" {own.output_gradient:g}."
+    )
+    report.items([_METHOD[0], values, *_METHOD[1:], control, *([few] if few else []), f"Versions: {shown}."])

@@ -2,8 +2,8 @@
 
 Each token has a query, n keys and n values of its own. The components of queries and keys have std c (1, or small);
 those of the values have std 1, and those of the loss's gradient with respect to the context are normal with an RMS
-length of 1, so that a_j = g.v_j has variance 1. The three scales see the same draws. Softmax is also looked at by
-itself, on independent normal scores of std sigma.
+length of `output_gradient`: by default 1, so that a_j = g.v_j has variance 1. The three scales see the same draws.
+Softmax is also looked at by itself, on independent normal scores of std sigma.
 
 Everything runs in float64: a saturated row's gradient is a difference of nearly equal numbers, and float32 would show
 its rounding (about 1e-7) in place of medians below it.
@@ -22,8 +22,6 @@ from experiments.gradient_study.stage_gradients import stage_gradients
 from experiments.training.ensemble import Ensemble
 from model.attention import softmax
 
-VALUE_SIZE = 16
-"""Components of a value. The RMS of a gradient depends on the variance of a_j alone; its mean by 2 % on this, too."""
 SOFTMAX_KEYS = (2, 4, 6, 8, 12, 16, 32)
 SIGMAS = np.asarray(sorted([*(round(float(sigma), 4) for sigma in np.geomspace(0.25, 32, 22)), 1.0, 4.0, 8.0, 16.0]))
 _FLOATS_AT_ONCE = 2**21
@@ -74,21 +72,19 @@ def _layer(
     def one_seed(small: jax.Array, seed: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), d), blocks)
         std_N = jnp.where(jnp.arange(blocks) < large, 1.0, small)
-        norms_NCST, square_N = jax.lax.map(
-            lambda one: simulated_block(one[0], block, config.keys, d, one[1]), (keys, std_N)
-        )
+        norms_NCST, square_N = jax.lax.map(lambda one: simulated_block(one[0], block, config, d, one[1]), (keys, std_N))
         flat = [jnp.moveaxis(part, 0, 2).reshape(*part.shape[1:3], -1) for part in jnp.split(norms_NCST, [large])]
         return flat[0][..., : config.tokens], flat[1], square_N[:large].mean()
 
     shared = ensemble.replicate(np.float64(config.small))
     norms_RCST, small_RCST, variance_R = ensemble.fetch(ensemble.each(one_seed)(shared, seed_R))
     norms_CSRT, small_CSRT = np.moveaxis(norms_RCST, 0, 2), np.moveaxis(small_RCST, 0, 2)
-    counts = [spread(norms_RT) for norms_RT in norms_CSRT[:, STAGES.index("query")]]
+    counts = [spread(norms_RT / config.output_gradient) for norms_RT in norms_CSRT[:, STAGES.index("query")]]
     return reduced(norms_CSRT), reduced(small_CSRT), counts, variance_R
 
 
 def simulated_block(
-    key: jax.Array, tokens: int, keys: int, d: int, std: jax.Array | float
+    key: jax.Array, tokens: int, config: SimulatedConfig, d: int, std: jax.Array | float
 ) -> tuple[jax.Array, jax.Array]:
     """Norms [C, S, T] of some tokens under every scale, and the mean square of q.k."""
     query_key, key_key, value_key, loss_key = jax.random.split(key, 4)
@@ -96,9 +92,10 @@ def simulated_block(
     def normal(key: jax.Array, *shape: int) -> jax.Array:  # 32 random bits are enough, and twice as quick
         return jax.random.normal(key, shape, jnp.float32).astype(jnp.float64)
 
+    keys, size = config.keys, config.value_size
     query_BQHD, key_BKHD = std * normal(query_key, tokens, 1, 1, d), std * normal(key_key, tokens, keys, 1, d)
-    value_BKHD, loss_BQHD = normal(value_key, tokens, keys, 1, VALUE_SIZE), normal(loss_key, tokens, 1, 1, VALUE_SIZE)
-    loss_BQHD /= VALUE_SIZE**0.5
+    value_BKHD, loss_BQHD = normal(value_key, tokens, keys, 1, size), normal(loss_key, tokens, 1, 1, size)
+    loss_BQHD *= config.output_gradient / size**0.5
     allowed_BK = jnp.ones((tokens, keys), bool)
     norms_CSB = [
         stage_gradients(query_BQHD, key_BKHD, value_BKHD, allowed_BK, loss_BQHD, scale).norms_SB()

@@ -1,9 +1,7 @@
 """Everything that was measured, as rows of numbers: the CSV files of the study, and what TensorBoard shows.
 
-In TensorBoard there is one run for each scale, so that they lie on each other:
-
-    scale-none/, scale-inverse_sqrt/, scale-inverse/    parts a and b; the step is d
-    d16-none/, ...                                      part c; the step is the update
+In TensorBoard there is one run for each scale, so that they lie on each other: scale-none/, scale-inverse_sqrt/ and
+scale-inverse/. In parts a and b the step is d; in part c, whose tags begin with training_d16 and so on, the update.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +15,7 @@ from experiments.gradient_study.norm_statistics import ALL_STAGES, SCALES, STATI
 from experiments.gradient_study.results import Study
 from experiments.statistics.claims import Claim
 from experiments.statistics.intervals import mean_intervals
-from experiments.studies.events import new_writer
+from experiments.studies.events import new_writer, remove_events
 from experiments.tracking.event_writer import EventWriter
 
 Row = list[Any]
@@ -108,25 +106,26 @@ _DESCRIPTIONS = {
 
 def write_scale_events(folder: Path, study: Study) -> None:
     """Write the event files of every scale."""
-    runs = dict.fromkeys(run for run, *_ in _measured(study))
+    remove_events(folder, "d*-*")  # where earlier versions wrote part c
     with ExitStack() as stack:
-        writers = {run: stack.enter_context(new_writer(folder / run)) for run in runs}
-        for run, step, part, scale, norms in _measured(study):
-            _write(writers[run], step, part, scale, norms)
+        writers = [stack.enter_context(new_writer(folder / f"scale-{scale}")) for scale in SCALES]
+        for c, step, part, norms in _measured(study):
+            _write(writers[c], step, part, c, norms)
         for size in study.trained:
-            for (p, a), sigma in np.ndenumerate(size.sigma_PAR.mean(axis=-1)):
-                values = {"training/sigma": float(sigma), "training/excess": float(size.excess_PAR[p, a].mean())}
-                writers[f"d{size.d}-{SCALES[a]}"].scalars(size.steps[p], values)
+            for (p, c), sigma in np.ndenumerate(size.sigma_PAR.mean(axis=-1)):
+                values = {"sigma": float(sigma), "excess": float(size.excess_PAR[p, c].mean())}
+                part = f"training_d{size.d}"
+                writers[c].scalars(size.steps[p], {f"{part}/{name}": value for name, value in values.items()})
 
 
-def _measured(study: Study) -> Iterator[tuple[str, int, str, int, Norms]]:
-    """Run, step, part, place of the scale, and norms; of trained models those under their own scale."""
+def _measured(study: Study) -> Iterator[tuple[int, int, str, Norms]]:
+    """Place of the scale, step, part, and norms; of trained models those under their own scale."""
     for (part, d, arm, update), norms in settings(study):
         for c, scale in enumerate(SCALES):
             if part != "training":
-                yield f"scale-{scale}", d, part, c, norms
+                yield c, d, part, norms
             elif scale == arm:
-                yield f"d{d}-{scale}", update, part, c, norms
+                yield c, update, f"training_d{d}", norms
 
 
 def _write(writer: EventWriter, step: int, part: str, scale: int, norms: Norms) -> None:

@@ -27,7 +27,8 @@ import math
 
 import numpy as np
 
-from experiments.statistics.intervals import Floats, crossing
+from experiments.statistics.crossings import crossing
+from experiments.statistics.intervals import Floats
 
 JACOBIAN_TABLE: dict[tuple[int, int], tuple[float, float, float]] = {
     (6, 1): (0.3875, 0.3859, 0.393),
@@ -51,6 +52,8 @@ QUERY_TABLE: dict[int, tuple[tuple[float, ...], tuple[float, ...], tuple[float]]
 """d -> |dL/dq| for unit variances: (RMS, mean, median) at s = 1, the same at 1/sqrt(d), RMS at 1/d."""
 QUERY_KEYS = 6
 """The number of keys of QUERY_TABLE."""
+VALUE_SIZE = 16
+"""The components of a value in QUERY_TABLE."""
 
 PEAKS = {6: 0.85, 8: 1.22, 12: 1.74, 16: 2.03, 32: 2.77}
 """n -> the sigma at which the RMS of ||J||_F is largest."""
@@ -87,7 +90,7 @@ def carrying_share(n: int, sigma: float) -> float:
     return 35 / 18 * mean_of_largest(n) / sigma
 
 
-def query_norms(n: int, d: int, scale: float, draws: int, seed: int = 1, value_size: int = 16) -> Floats:
+def query_norms(n: int, d: int, scale: float, draws: int, seed: int = 1, value_size: int = VALUE_SIZE) -> Floats:
     """Draws of |dL/dq| for unit normal queries and keys, from formula (3), in time that does not grow with d.
 
     Seen along q, a key is a standard normal x_j, so z_j = s |q| x_j with |q|^2 chi-squared of d degrees. Across q the
@@ -121,7 +124,7 @@ def query_norms(n: int, d: int, scale: float, draws: int, seed: int = 1, value_s
 
 
 @functools.lru_cache(maxsize=16)
-def query_crossing(n: int, heads: int = 1, draws: int = 30_000) -> float:
+def query_crossing(n: int, heads: int = 1, draws: int = 30_000, value_size: int = VALUE_SIZE) -> float:
     """The d beyond which the median of |dL/dq| is smaller unscaled than scaled, for n independent unit normal keys.
 
     With several heads a row's norm is that of all of them, and small only if all are saturated: d* is larger.
@@ -129,7 +132,8 @@ def query_crossing(n: int, heads: int = 1, draws: int = 30_000) -> float:
     sizes = np.unique(np.round(np.geomspace(8, 1024, 12)))
 
     def median(d: float, scale: float) -> float:
-        squares = [query_norms(n, int(d), scale, draws, seed=heads * int(d) + h) ** 2 for h in range(heads)]
+        seeds = range(heads * int(d), heads * int(d) + heads)
+        squares = [query_norms(n, int(d), scale, draws, seed, value_size) ** 2 for seed in seeds]
         return float(np.median(np.sqrt(sum(squares, np.zeros(draws)))))
 
     return float(crossing(sizes, np.asarray([math.log(median(d, 1.0) / median(d, d**-0.5)) for d in sizes])))

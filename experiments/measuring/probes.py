@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import InputError, require
-from data.inference import posterior, relevance, template_of
+from data.inference import posterior, read_sentence, relevance
 from data.vocabulary import MASK, PAD
 from data.world import World
 from experiments.training.hyperparameters import Array
@@ -60,14 +60,14 @@ def probe_tokens(world: World, sentence: str, masked: Sequence[str], place: str 
     """The sentence's tokens, and the positions to mask: every word of a slot in `masked`, perhaps none.
 
     Raises:
-      InputError: an unknown word, or a sentence that this world cannot say; `place` is where the sentence stands.
+      InputError: an unknown word, or a sentence that this world cannot say or can read in two ways; `place` is where
+        the sentence stands.
     """
     try:
-        tokens = world.vocabulary.encode(sentence)
-        fields = template_of(world, tokens).fields
+        tokens, template = read_sentence(world, sentence)
     except InputError as error:
         raise InputError(f"{place}{error}") from None
-    return tokens, [i for i, field in enumerate(fields) if not field.is_word and field.slot in masked]
+    return tokens, [i for i, field in enumerate(template.fields) if not field.is_word and field.slot in masked]
 
 
 def masked_probe(world: World, sentence: str, masked: Sequence[str], place: str = "") -> tuple[list[int], list[int]]:

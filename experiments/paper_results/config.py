@@ -1,6 +1,5 @@
 """What is repeated of each paper: frozen dataclasses, the schema of `configs/papers/*.yaml`. Imports no jax."""
 
-import importlib.resources
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,7 +89,7 @@ def load_papers(name: str | None, overrides: Mapping[str, str]) -> PapersConfig:
     """
     if name is None or is_file(Path(name)):
         return load_as(PapersConfig, name, overrides)
-    folder = Path(str(importlib.resources.files("configs"))) / "papers"
+    folder = Path(__file__).parents[2] / "configs" / "papers"
     names = sorted(path.name for path in folder.glob("*.yaml"))
     found = name if name in names else f"{name}.yaml"
     require(found in names, f"{name}: no such config file{suggestion(name, names)}")

@@ -26,7 +26,14 @@ from experiments.paper_results.results import (
 from experiments.reports.plots import COLOURS, MARKS, drawn, label, legend, line, log_axes, panels
 from experiments.reports.report import Report, escaped
 from experiments.statistics.claims import Claim
-from experiments.statistics.intervals import Floats, Interval, bootstrap_interval, interquartile_mean, paired_ratio
+from experiments.statistics.intervals import (
+    Floats,
+    Interval,
+    bootstrap_interval,
+    interquartile_mean,
+    paired_ratio,
+    rough,
+)
 from experiments.studies.command import HOW, StudyCommand, verdict_table
 
 if TYPE_CHECKING:
@@ -116,7 +123,7 @@ def entropy_figure(result: EntropyResult) -> "Figure":
 
 
 def _logit_size(report: Report, config: PapersConfig, result: LogitSizeResult) -> None:
-    own = config.logit_size
+    own, knee = config.logit_size, result.knee()
     report.heading(
         "Wortsman 2023, figure 10: loss against the size of the logits",
         'Queries and keys pass through g(z) = sqrt(kappa) z / RMS(z). The paper: "Loss deteriorates around kappa = 1e3,'
@@ -125,9 +132,9 @@ def _logit_size(report: Report, config: PapersConfig, result: LogitSizeResult) -
         f" Ours: one layer, d = {result.d_head}, {own.steps} updates{_sentences(own.clauses)}, {own.seeds} seeds;"
         " excess is loss above the best possible. The counterpart of the zero-layer model, the best guess from the"
         f" place of the masked word alone, has {result.blind:.3f} nats.",
-        f"The knee (where the excess is {KNEE:g} times that of the smallest kappa) lies at kappa"
-        f" {result.knee()}, where the largest score is {result.knee().estimate * result.d_head**0.5:.3g}. What sets"
-        " its place is not answered by this measurement.",
+        f"The knee (where the excess is {KNEE:g} times that of the smallest kappa) lies at kappa {knee}, where the"
+        f" largest score is {knee.times(result.d_head**0.5)}. The interval covers seeds and interpolation between the"
+        " kappas. What sets its place is not answered by this measurement.",
     )
     rows = [
         [f"{kappa:g}", f"{kappa * result.d_head**0.5:g}", f"{result.rates[best]:g}", _interval(excess_S)]
@@ -231,6 +238,7 @@ def _method(report: Report, config: PapersConfig, versions: Mapping[str, str]) -
         f"World: {escaped(config.world)}. Numbers over seeds are interquartile means; intervals are 95 % bootstrap"
         " intervals over seeds (expanded percentiles), which are paired between arms. All settings are in config.yaml"
         " beside this file, all single numbers in the CSV files.",
+        rough(config.entropy.seeds, config.logit_size.seeds, config.mup.seeds),
         f"Made with {', '.join(f'{name} {value}' for name, value in versions.items())}.",
     )
 

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 
 from experiments.paper_results.config import PapersConfig
 from experiments.statistics.claims import Claim, above, between, exact, near
+from experiments.statistics.crossings import crossing_interval
 from experiments.statistics.intervals import (
     Floats,
     Interval,
     bootstrap_interval,
-    crossing,
     interquartile_mean,
     paired_ratio,
     power_law,
@@ -149,8 +149,16 @@ class LogitSizeResult:
         return np.asarray(self.excess_ALS[np.arange(len(self.kappas)), self.best_A])
 
     def knee(self) -> Interval:
-        """Where the excess leaves its flat part; see the function `knee`."""
-        return bootstrap_interval(lambda *arms_S: knee(self.kappas, *arms_S), *self.best_AS)
+        """The kappa at which the excess first crosses KNEE times its first value; the largest where it never does.
+
+        Its interval covers seeds and interpolation.
+        """
+
+        def log_ratio(*excess_AS: Floats) -> Floats:
+            log_A = np.log(np.stack([interquartile_mean(one) for one in excess_AS]))
+            return np.asarray(np.log(KNEE) + log_A[0] - log_A)
+
+        return crossing_interval(self.kappas, log_ratio, *self.best_AS, nowhere=self.kappas[-1])
 
     def claims(self) -> list[Claim]:
         """What the figure says, beside what was measured: a flat part, a knee, its place, and the end."""
@@ -174,16 +182,6 @@ class LogitSizeResult:
             between(WORTSMAN, "place of the knee, in kappa", self.knee(), PAPER_KNEE / 3, PAPER_KNEE * 3, place),
             above(WORTSMAN, f"at kappa {last:g}, excess over that of a model that does not attend", blind, 1.0),
         ]
-
-
-def knee(kappas: tuple[float, ...], *excess_AS: Floats) -> Floats:
-    """The kappa at which the excess first crosses KNEE times its first value, between sizes on a log-log line.
-
-    The largest kappa where it never does. Takes the excess of each size [..., S], gives [...].
-    """
-    log_A = np.log(np.stack([interquartile_mean(one) for one in excess_AS]))
-    crossed = crossing(kappas, np.log(KNEE) + log_A[0] - log_A)
-    return np.where(np.isnan(crossed), kappas[-1], crossed)
 
 
 @dataclass(frozen=True)

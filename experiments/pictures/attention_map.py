@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from data.characters import can_end
 from data.errors import printable
 from experiments.pictures.canvas import (
     ACCENT,
@@ -57,7 +58,12 @@ class MapLabels:
         """A word as it fits beside the others: at most 12 letters, or 6 of the wide ones of East Asia."""
         word = printable(unicodedata.normalize("NFC", self.words[position]))
         widths = np.cumsum([2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in word])
-        return word if not word or widths[-1] <= 12 else word[: int((widths <= 11).sum())] + "…"
+        if not word or widths[-1] <= 12:
+            return word
+        end = int((widths <= 11).sum())
+        while end and not can_end(word, end):  # an accent stays with its letter, an emoji whole
+            end -= 1
+        return word[:end] + "…"
 
     @property
     def columns(self) -> list[str]:

@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, features
 
+from data.characters import JOINERS
+
 # ColorBrewer's scales as in Matplotlib, from pale to dark.
 BLUES = "f7fbff deebf7 c6dbef 9ecae1 6baed6 4292c6 2171b5 08519c 08306b"
 PURPLES = "fcfbfd efedf5 dadaeb bcbddc 9e9ac8 807dba 6a51a3 54278f 3f007d"
@@ -195,14 +197,33 @@ def typeface() -> Path:
 def font_path(word: str) -> Path:
     """A font that has all characters of a word: the usual one, else one that is installed.
 
-    Where none has them all (a rare character, a word of two scripts) the usual one draws boxes.
+    Where none has them all (a rare character, a word of two scripts) the usual one draws boxes; see `missing_fonts`.
     """
     if USUAL.fullmatch(word):
         return typeface()
-    needed = {ord(c) for c in word if not 0xFE00 <= ord(c) <= 0xFE0F}  # without what only chooses a character's look
-    complete = (path for path in (typeface(), *installed_fonts()) if needed <= _characters(path))
-    # A font of a kind that Pillow does not know has characters, but draws nothing.
-    return next((path for path in complete if _font(path, 20).getmask(word).getbbox()), typeface())
+    complete = (path for path in (typeface(), *installed_fonts()) if has_all_of(path, word))
+    return next((path for path in complete if path == typeface() or _draws(path, word)), typeface())
+
+
+def has_all_of(path: Path, word: str) -> bool:
+    """Whether a font has a glyph for each character of a word that is drawn."""
+    return (path == typeface() and USUAL.fullmatch(word) is not None) or _needed(word) <= _characters(path)
+
+
+def undrawn(word: str) -> str:
+    """The characters of a word that no installed font has, each once."""
+    fonts = (typeface(), *installed_fonts())
+    return "".join(c for c in dict.fromkeys(word) if not any(has_all_of(path, c) and _draws(path, c) for path in fonts))
+
+
+def _draws(path: Path, text: str) -> bool:
+    """A font of a kind that Pillow does not know has characters, but draws nothing."""
+    return not _needed(text) or _font(path, 20).getmask(text).getbbox() is not None
+
+
+def _needed(word: str) -> set[int]:
+    """Code points without those that only choose a character's look, or join."""
+    return {ord(c) for c in word if not 0xFE00 <= ord(c) <= 0xFE0F and c not in JOINERS}
 
 
 @functools.cache

@@ -1,7 +1,7 @@
 """The film of a sentence: a saved run's parameters at its recorded steps, through the model's forward pass."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import jax
@@ -15,20 +15,24 @@ from experiments.measuring.metrics import relevant_in
 from experiments.measuring.probes import Probes, make_probes, masked_probe
 from experiments.pictures.attention_map import MapLabels
 from experiments.pictures.film_strip import film_gif, film_strip
+from experiments.pictures.missing_fonts import missing_fonts
 from experiments.replay.saved_model import recorded_steps, saved_model
 from experiments.run_directory.saved_run import SavedRun, load_run
 from experiments.training.record import pictured_steps
 from model.functional import Model, apply
 
 
-def make_film(run: str, sentence: str, steps: int, out: str | None = None) -> list[Path]:
+def make_film(
+    run: str, sentence: str, steps: int, out: str | None = None, say: Callable[[str], None] = print
+) -> list[Path]:
     """Write the film of `sentence` as GIF and as PNG strip; gives the two paths.
 
     Args:
       run: the folder of a run, or of several (of several, the first is taken).
       sentence: a sentence of the run's world.
       steps: at most so many of the recorded steps.
-      out: path without ending; by default `film-001` in the run's folder, or the next that is free.
+      out: path, with or without ending; by default `film-001` in the run's folder, or the next that is free.
+      say: is told, in a line, if no installed font has a word.
 
     Raises:
       InputError: no such run, a sentence that its world cannot say, or a file that is there already.
@@ -49,6 +53,8 @@ def make_film(run: str, sentence: str, steps: int, out: str | None = None) -> li
     for path, picture in zip(paths, pictures.values(), strict=True):
         with reporting_os_errors(f"{path}: cannot be written", "choose another --out"):
             path.write_bytes(picture(maps, chosen, labels, " ".join(words)))
+    if boxes := missing_fonts(words):
+        say(boxes)
     return paths
 
 
@@ -66,7 +72,8 @@ def _maps(models: Iterable[Model], probes: Probes) -> list[NDArray[np.float32]]:
 def _free_paths(saved: SavedRun, out: str | None, endings: list[str]) -> list[Path]:
     """Paths at which nothing stands."""
     if out is not None:
-        paths = [Path(out + ending) for ending in endings]
+        stem = out[:-4] if out.lower().endswith(tuple(endings)) else out
+        paths = [Path(stem + ending) for ending in endings]
         for path in paths:
             require(not is_taken(path), f"{printable(str(path))}: is there already; choose another --out")
         return paths

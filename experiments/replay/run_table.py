@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
-from data.errors import InputError, printable
+from data.errors import InputError
+from experiments.commands.console import shown
+from experiments.commands.tables import TableColumn, print_table
 from experiments.config.schema import Value, values_of
 from experiments.run_directory.folders import command_of
 from experiments.run_directory.saved_run import load_run
@@ -20,6 +22,8 @@ _METRICS = {
     "relation": ("relation/weight/all", 2),
 }
 """The metric in each column of the table, and its digits after the point."""
+_LEAST_PROSE = 24
+"""Columns that a status or a list of differences needs to be readable."""
 _UNITS = {"d": 86_400, "h": 3_600, "min": 60}
 """Seconds of each unit, the largest first."""
 
@@ -61,19 +65,31 @@ def load_row(folder: Path) -> Row:
     return Row(name, age, ", ".join(counted), config, summaries[0].get("steps"), medians)
 
 
-def run_table(rows: Sequence[Row]) -> Table:
-    """The table of all runs; a config value in which none of them differ is left out."""
+def print_runs(rows: Sequence[Row], console: Console) -> None:
+    """Print the table of all runs; a config value in which none of them differ is left out."""
     configs = [row.config for row in rows if row.config]
     differ = [name for name in configs[0] if len({repr(one[name]) for one in configs}) > 1] if configs else []
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for column in ("run", "status", "age", "steps", *_METRICS, "differs in"):
-        table.add_column(column, justify="left" if column in ("run", "status", "differs in") else "right")
-    for row in rows:
-        numbers = [f"{row.metrics[c]:.{digits}f}" if c in row.metrics else "" for c, (_, digits) in _METRICS.items()]
-        difference = ", ".join(f"{name} {row.config[name]}" for name in differ if row.config)
-        cells = [row.run, row.status, _age(row.age), str(row.steps or ""), *numbers, difference]
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    return table
+
+    def column(name: str, cells: Sequence[str], least: int = 0) -> TableColumn:
+        right = name not in ("run", "status", "differs in")
+        shown_cells = [Text(shown(console, cell)) for cell in cells]
+        return TableColumn(Text(name), shown_cells, "right" if right else "left", least=least)
+
+    metrics = {
+        name: [f"{row.metrics[name]:.{digits}f}" if name in row.metrics else "" for row in rows]
+        for name, (_, digits) in _METRICS.items()
+    }
+    columns = [
+        column("run", [row.run for row in rows]),
+        column("status", [row.status for row in rows], _LEAST_PROSE),
+        column("age", [_age(row.age) for row in rows]),
+        column("steps", [str(row.steps or "") for row in rows]),
+        *(column(name, cells) for name, cells in metrics.items()),
+    ]
+    if differ:
+        differences = [", ".join(f"{name} {row.config[name]}" for name in differ if row.config) for row in rows]
+        columns.append(column("differs in", differences, _LEAST_PROSE))
+    print_table(console, columns)
 
 
 def _age(seconds: float) -> str:

@@ -7,6 +7,7 @@ other processes, see `drawn`.
 
 import gc
 import io
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from experiments.pictures.canvas import font_path, typeface
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,15 +45,30 @@ def save_figure(folder: Path, name: str, figure: "Figure") -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
+    _choose_fonts(figure)
     # The canvases are printed directly: `Figure.savefig` draws twice for each file, to find the layout first.
     figure.set(dpi=_DPI, facecolor="white")
     buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    figure.set_layout_engine("none")  # the places found once serve both: finding them takes longer than drawing
-    with mpl.rc_context({"svg.hashsalt": name}):  # the same numbers give the same file
+    with mpl.rc_context({"svg.hashsalt": name}), warnings.catch_warnings():  # the same numbers give the same file
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # `missing_fonts` says it once
+        FigureCanvasAgg(figure).print_png(buffer)
+        figure.set_layout_engine("none")  # the places found once serve both: finding them takes longer than drawing
         FigureCanvasSVG(figure).print_svg(folder / f"{name}.svg", metadata={"Date": None})
     (folder / f"{name}.png").write_bytes(buffer.getvalue())
     return buffer.getvalue()
+
+
+def _choose_fonts(figure: "Figure") -> None:
+    """Words that the usual typeface lacks get, beside it, the fonts that pictures of attention draw them in."""
+    from matplotlib.font_manager import FontProperties, fontManager
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        paths = {str(font_path(word)) for word in text.get_text().split()} - {str(typeface())}
+        if paths:
+            for path in paths - {entry.fname for entry in fontManager.ttflist}:
+                fontManager.addfont(path)
+            text.set_fontfamily(["DejaVu Sans", *sorted(FontProperties(fname=path).get_name() for path in paths)])
 
 
 @contextmanager
@@ -141,14 +159,19 @@ def log_axes(axes: "Axes", x: bool = True, y: bool = True) -> None:
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     if y:
-        from matplotlib.ticker import NullLocator
+        from matplotlib.ticker import LogLocator, NullLocator
 
         axes.set_yscale("log")
         low, high = axes.get_ylim()
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         # Ticks between powers of ten, and powers in mathematical type, take half of the time to draw.
-        if high > 20 * low:
+        if high > 200 * low:
             axes.yaxis.set_minor_locator(NullLocator())
-            axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            return
+        if high > 8 * low:
+            axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+        axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}")
+        axes.tick_params(axis="y", which="minor", labelsize=8)
 
 
 def as_text(text: str) -> str:
@@ -177,11 +200,21 @@ def line(
     low: ArrayLike | None = None,
     high: ArrayLike | None = None,
 ) -> None:
-    """Curve number `number`, in its own colour, mark and dash, with its interval as a band."""
+    """Curve number `number`, in its own colour, mark and dash, with its interval as a band (of one point, a bar)."""
     colour, mark, dash = style(number)
     axes.plot(x, y, color=colour, marker=mark, linestyle=dash, markersize=4, linewidth=1.5, label=name or None)
-    if low is not None and high is not None:
+    if low is not None and high is not None and np.size(x) == 1:
+        axes.vlines(x, low, high, color=colour, linewidth=1.5)
+    elif low is not None and high is not None:
         axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+
+
+def colour_bar(figure: "Figure", image: Any, axes: Any, name: str) -> None:
+    """What the colours of `image` mean, beside all axes, which share them."""
+    bar = figure.colorbar(image, ax=axes, fraction=0.06, pad=0.02, aspect=18)
+    bar.set_label(name, fontsize=8.5, color=_SOFT)
+    bar.ax.tick_params(labelsize=8, colors=INK)
+    bar.outline.set_edgecolor("#c7d0d8")
 
 
 def legend(figure: "Figure", axes: "Axes") -> None:

@@ -5,6 +5,7 @@ whole or not at all, so a process that dies leaves every step that it has record
 with `allow_pickle=False`.
 """
 
+import errno
 import json
 import math
 import struct
@@ -28,6 +29,24 @@ _DAMAGE = (
     *(zipfile.BadZipFile, struct.error, zlib.error, tokenize.TokenError),
 )
 """What zipfile and NumPy raise on bytes that are no array; which of them depends on Python's version."""
+_REMEDIES = {
+    (errno.ENOSPC, errno.EDQUOT): "free some space, or choose another place with --run-dir",
+    (errno.EACCES, errno.EPERM): "allow it, or choose another place with --run-dir",
+    (errno.EROFS,): "choose a disk that can be written to, with --run-dir",
+    (errno.EMFILE, errno.ENFILE): "allow more open files (ulimit -n), or ask for fewer seeds",
+    (errno.EFBIG,): "allow larger files (ulimit -f), or choose another place with --run-dir",
+    (errno.ENOENT,): "put back what was moved away there, or choose another place with --run-dir",
+    (errno.ENAMETOOLONG,): "choose a shorter --run-dir",
+    (errno.ENOMEM,): "free some memory, or ask for less",
+    (
+        errno.EIO,
+        errno.ETIMEDOUT,
+        errno.ESTALE,
+        errno.ENODEV,
+        errno.ENXIO,
+    ): "see whether its disk works, or choose another place with --run-dir",
+}
+"""What to do, by the number of the system's error."""
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -46,7 +65,17 @@ def cannot_write(folder: Path, error: OSError, kept: str = "") -> InputError:
     place = error.filename2 or error.filename
     if place and isinstance(error, IsADirectoryError | NotADirectoryError):  # something stands in a file's place
         return InputError(f"{place}: cannot be written to ({reason}); move what is there away{end}")
-    return InputError(f"{folder}: cannot be written to ({reason}); free some space, or choose --run-dir{end}")
+    if error.errno == errno.ENOENT and kept and not (folder / "config.yaml").exists():
+        return InputError(f"{folder}: was removed while it was written to; start a new run")
+    return InputError(f"{folder}: cannot be written to ({reason}); {remedy(error)}{end}")
+
+
+def remedy(error: OSError) -> str:
+    """What to do about an error of the system while writing."""
+    for codes, told in _REMEDIES.items():
+        if error.errno in codes:
+            return told
+    return "mend that, or choose another place with --run-dir"
 
 
 @contextmanager
@@ -217,7 +246,11 @@ def read_npz(path: Path) -> Arrays:
         path.open("rb") as raw,
         np.load(raw, allow_pickle=False) as file,
     ):
-        return {name: file[name] for name in file.files}
+        arrays = {name: file[name] for name in file.files}
+        for name, array in arrays.items():
+            if not isinstance(array, np.ndarray):  # NumPy gives the bytes of a member that is no array
+                raise ValueError(f"{name} is no array")
+        return arrays
 
 
 def check_stacked(path: Path, arrays: Arrays, shapes: Mapping[str, tuple[int, ...]]) -> None:

@@ -1,17 +1,27 @@
 """The folder of a run: one of its own, never one that holds something already, and one process at a time in it."""
 
+import errno
 import itertools
 import os
 import re
 import shlex
+import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from catmat_command import as_called
 from data.errors import InputError, printable, reporting_os_errors, require
+from experiments.run_directory.files import cannot_write, remedy
 
 ROOT = Path("runs")
+_LOCK = ".lock"
+_NOTHING = (_LOCK, "config.yaml.part")
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 _UNUSABLE = re.compile(r"[\[\]\\\ud800-\udfff]")  # orbax reads [ as a pattern, tensorstore \ as a /
+_IN_QUOTES = {ord(c): f"\\{c}" for c in "\\'"} | {n: f"\\u{n:04x}" for n in (*range(0x80, 0xA1), 0xAD)}
+"""Within $'...'; \\x85 would be a byte there, and no character."""
 
 
 def make_run_directory(name: str, given: str | None = None, root: Path = ROOT) -> Path:
@@ -25,7 +35,6 @@ def make_run_directory(name: str, given: str | None = None, root: Path = ROOT) -
     if given is not None:
         folder = check_run_directory(given)
         _make(folder, exist_ok=True)
-        require(os.access(folder, os.W_OK), f"--run-dir {folder}: cannot be written to; name another folder")
         return folder
     check_place(root, "--run-dir")
     name = _UNUSABLE.sub("_", name)
@@ -37,18 +46,40 @@ def make_run_directory(name: str, given: str | None = None, root: Path = ROOT) -
 
 
 def check_run_directory(given: str) -> Path:
-    """The folder a user named, if it is empty or not there yet; nothing is made, so that errors come before the work.
+    """The folder a user named, if it is empty or could be made; nothing stays, so that errors come before the work.
 
     Raises:
-      InputError: it holds something, or is a file.
+      InputError: it holds something, is a file, or cannot be made or written to.
     """
     folder = Path(given)
     check_place(folder, "--run-dir")
     # A name may be too long, and a folder may be closed to this user.
     with reporting_os_errors(f"--run-dir {folder}: cannot be used", "name another folder"):
         require(not folder.exists() or folder.is_dir(), f"--run-dir {folder}: is a file; name a new folder")
-        require(not folder.exists() or not any(folder.iterdir()), _not_empty(folder))
+        require(not folder.exists() or _is_empty(folder), _not_empty(folder))
+        if folder.exists():
+            require(os.access(folder, os.W_OK), f"--run-dir {folder}: cannot be written to; name another folder")
+            return folder
+    check_can_be_made(folder)
     return folder
+
+
+def check_can_be_made(folder: Path) -> None:
+    """Refuse a new folder in a place where none can be made; what permissions say is not all, below /proc for one.
+
+    Raises:
+      InputError: it cannot be made.
+    """
+    place = next(parent for parent in folder.absolute().parents if parent.exists())
+    try:
+        os.rmdir(tempfile.mkdtemp(prefix=".catmat-", dir=place))  # noqa: PTH106  as os.mkdir
+    except OSError as error:
+        raise _cannot_be_made(folder, error) from None
+
+
+def _is_empty(folder: Path) -> bool:
+    """Whether a folder holds nothing but what a run leaves that could not write its first file."""
+    return all(path.name in _NOTHING and path.is_file() for path in folder.iterdir())
 
 
 def _not_empty(folder: Path) -> str:
@@ -69,20 +100,23 @@ def run_lock(folder: Path, new: bool = False) -> Iterator[None]:
     Raises:
       InputError: another process holds it, it cannot be written to, or it is not empty.
     """
-    import fcntl  # noqa: PLC0415  only POSIX has it; runs are read elsewhere too
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a system without native locks, where a marker in the folder must do
+        from filelock import FileLock, Timeout  # noqa: PLC0415  only who writes needs it
 
-    path = folder / ".lock"
-    with reporting_os_errors(f"{folder}: cannot be written to", "name another folder"):
-        file = path.open("a")
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"{folder}: another process works in it; wait for it, or stop it") from None
-        except OSError:  # this file system has no locks
-            pass
-        require(not new or all(other == path for other in folder.iterdir()), _not_empty(folder))
+    lock = FileLock(folder / _LOCK, blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise InputError(f"{folder}: another process works in it; wait for it, or stop it") from None
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise cannot_write(folder, error) from None
+    try:
+        require(not new or _is_empty(folder), _not_empty(folder))
         yield
+    finally:
+        lock.release()
 
 
 def folders_in(root: Path, option: str) -> list[Path]:
@@ -110,12 +144,18 @@ def check_place(folder: Path, option: str) -> None:
 
 def resume_command(folder: Path, command: str = "train") -> str:
     """The command that resumes a run, to be copied."""
-    return f"python -m experiments.{command} --resume {quoted(folder)}"
+    return as_called(f"python -m experiments.{command} --resume ") + quoted(folder)
 
 
 def quoted(path: Path) -> str:
-    """A path as it is shown, to be copied into a command."""
-    return shlex.quote(printable(str(path)))
+    """A path as a command line takes it, never for an option.
+
+    What a terminal would act on is escaped in quotes of bash and zsh, $'...'.
+    """
+    text = f"./{path}" if str(path).startswith("-") else str(path)
+    if printable(text) == text:
+        return shlex.quote(text)
+    return f"$'{printable(text.translate(_IN_QUOTES))}'"
 
 
 def newest_run(root: Path = ROOT, command: str = "train") -> Path:
@@ -141,13 +181,18 @@ def command_of(folder: Path) -> str:
 
 def _make(folder: Path, exist_ok: bool) -> bool:
     """Make a folder; gives False if it is there already and must not be (`exist_ok`)."""
-    with reporting_os_errors(f"{folder}: cannot be made", "choose another place with --run-dir, or free some space"):
-        try:
-            folder.mkdir(parents=True, exist_ok=exist_ok)
-        except FileExistsError:
-            require(not exist_ok, f"{folder}: is a file, not a folder; move it, or choose --run-dir")
-            return False
+    try:
+        folder.mkdir(parents=True, exist_ok=exist_ok)
+    except FileExistsError:
+        require(not exist_ok, f"{folder}: is a file, not a folder; move it, or choose --run-dir")
+        return False
+    except OSError as error:
+        raise _cannot_be_made(folder, error) from None
     return True
+
+
+def _cannot_be_made(folder: Path, error: OSError) -> InputError:
+    return InputError(f"{folder}: cannot be made ({error.strerror or error}); {remedy(error)}")
 
 
 def run_folders(folder: Path, seed: int, seeds: int) -> list[Path]:

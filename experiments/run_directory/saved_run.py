@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from catmat_command import as_called
 from data.errors import InputError, is_file, is_folder, require
 from experiments.config.loader import load_config
 from experiments.config.schema import Config
@@ -77,7 +78,8 @@ def load_run(path: str | Path) -> SavedRun:
     folder = Path(path)
     whole = next((place for place in (folder, folder.parent) if is_file(place / "config.yaml")), None)
     if whole is None or not is_folder(folder):
-        raise InputError(f"{folder}: no run lies here (there is no config.yaml); see python -m experiments.runs")
+        says = f"{folder}: no run lies here (there is no config.yaml); see python -m experiments.runs"
+        raise InputError(as_called(says))
     config = load_config(str(whole / "config.yaml"), {})
     inside = run_folders(folder, config.seed, config.seeds) if whole == folder and config.seeds > 1 else []
     return SavedRun(folder, config, {one.name: SavedRun(one, config, {}) for one in inside if is_folder(one)})

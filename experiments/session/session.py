@@ -19,11 +19,12 @@ from experiments.config.schema import Config
 from experiments.measuring.experiment import Experiment, MakeTrainer, prepare
 from experiments.measuring.measurement import EvaluationData, Measurement
 from experiments.measuring.metrics import mean_excess
+from experiments.pictures.missing_fonts import missing_fonts
 from experiments.run_directory.files import cannot_write, write_text
-from experiments.run_directory.folders import make_run_directory, resume_command, run_lock
+from experiments.run_directory.folders import ROOT, check_can_be_made, make_run_directory, resume_command, run_lock
 from experiments.session.resume import find_resume_point
 from experiments.session.terminal import TrainingBar, report
-from experiments.tracking.tracker import Tracker
+from experiments.tracking.tracker import LISTED, Tracker
 from experiments.training import runtime
 from experiments.training.trainer import Progress, Record, ResumePoint, Trainer
 
@@ -37,6 +38,7 @@ def train(
     run_dir: str | None = None,
     console: Console | None = None,
     make_trainer: MakeTrainer = Trainer,
+    listed: int = LISTED,
 ) -> int:
     """Train `config`, write its run directory and print the result.
 
@@ -46,6 +48,7 @@ def train(
       run_dir: a folder to use instead.
       console: where to print; by default the terminal.
       make_trainer: as for `prepare`.
+      listed: how many of several runs TensorBoard lists beside their overview.
 
     Returns:
       The exit code: 0 finished, 3 where a run diverged, 130 interrupted (and saved).
@@ -53,6 +56,8 @@ def train(
     Raises:
       InputError: a mistake in the config, the world or the folder.
     """
+    if run_dir is None and jax.process_index() == 0:
+        check_can_be_made(ROOT / name)
     stop = Interruption()
     # Several processes do not hear a signal at the same step: it ends them at once, as it does other commands.
     with stop if jax.process_count() == 1 else nullcontext():
@@ -60,7 +65,7 @@ def train(
         if jax.process_index() != 0:  # one process writes
             list(trainer.run(experiment.data))
             return 0
-        return _Session(experiment, trainer, make_run_directory(name, run_dir), stop, console).run()
+        return _Session(experiment, trainer, make_run_directory(name, run_dir), stop, console, listed).run()
 
 
 def resume(config: Config, folder: Path, console: Console | None = None, make_trainer: MakeTrainer = Trainer) -> int:
@@ -84,8 +89,10 @@ class _Session:
         folder: Path,
         stop: Interruption,
         console: Console | None,
+        listed: int = LISTED,
     ) -> None:
         self._experiment, self._trainer, self._folder, self._stop = experiment, trainer, folder, stop
+        self._listed = listed
         self._console = console or Console(highlight=False)
         self._recorded_until = -1
         self._saved_at = time.monotonic()
@@ -103,8 +110,9 @@ class _Session:
                 if resumed:  # by one process, see `resume`
                     found, damaged = checkpoints.restore(self._trainer.empty_states())
                     point, said = find_resume_point(self._experiment, self._trainer, self._folder, found, damaged)
-                for line in said:
-                    say(self._console, line)
+                for line in [*said, self._boxes()]:
+                    if line:
+                        say(self._console, line)
                 if isinstance(point, int):
                     return point
                 write_text(self._folder / "config.yaml", to_yaml(self._experiment.config))
@@ -112,6 +120,13 @@ class _Session:
         except OSError as error:
             kept = f"what was recorded up to step {self._recorded_until:,} is kept" if self._recorded_until >= 0 else ""
             raise cannot_write(self._folder, error, kept) from None
+
+    def _boxes(self) -> str:
+        """What the pictures of this training cannot show, see `missing_fonts`."""
+        if not self._experiment.config.track.images:
+            return ""
+        tokens = [token for tokens, _ in self._experiment.sentences for token in tokens]
+        return missing_fonts(self._experiment.world.vocabulary.decode(tokens))
 
     def _train(self, point: ResumePoint, checkpoints: "Checkpoints") -> int:
         """Train from `point` on, and write everything; gives the exit code."""
@@ -129,7 +144,7 @@ class _Session:
             bar = TrainingBar(self._experiment, self._console, stack, point.step)
             records = self._trainer.run(self._experiment.data, should_stop, point)
             first = last = next(records)
-            tracker = Tracker(self._experiment, self._folder, first, point, runtime.versions(), stack)
+            tracker = Tracker(self._experiment, self._folder, first, point, runtime.versions(), stack, self._listed)
             checkpoints.forget_after(point.step)  # not before something else could be written there
             for record in itertools.chain([first], records):
                 bar.record(record)

@@ -11,20 +11,25 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 from rich.style import Style
-from rich.table import Column, Table
+from rich.table import Column
 from rich.text import Text
 
-from data.errors import printable
+from experiments.commands.console import shown
+from experiments.commands.tables import TableColumn, print_table
 from experiments.config.schema import Config
 from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import Measurement
 from experiments.measuring.metrics import RowResult, excess_metrics, mean_excess, relation_metrics, row_results
 from experiments.run_directory.folders import quoted, run_folders
+from experiments.tracking.tracker import has_events
 from experiments.training.trainer import Progress, Record
 
 _PALE, _DARK = np.array([235, 241, 250]), np.array([8, 81, 156])
 """Background of a weight of 0 and of 1, as in the pictures."""
-
+_LEAST_BAR = 72
+"""Columns in which the last record stands beside the progress; a narrower terminal gets steps, speed and time alone."""
+_LEAST_NOTE = 13
+"""Columns that a note beside a figure needs to be readable."""
 
 _ROWS = (
     "Each row masks one word. Its numbers are attention weights, means over the heads; they sum to 1. [ ] is the masked"
@@ -53,9 +58,9 @@ class TrainingBar:
         measured = TextColumn("{task.description}", table_column=Column(no_wrap=True))
         count, left = TextColumn("{task.completed:,}/{task.total:,}"), TimeRemainingColumn(compact=True)
         self._experiment, self._measured = experiment, {"record": "", "speed": ""}
-        self._bar = RichProgress(
-            BarColumn(24), count, measured, left, console=console, disable=not console.is_terminal, transient=True
-        )
+        self._narrow = console.width < _LEAST_BAR
+        columns = (count, measured, left) if self._narrow else (BarColumn(24), count, measured, left)
+        self._bar = RichProgress(*columns, console=console, disable=not console.is_terminal, transient=True)
         self._task = self._bar.add_task("compiling", total=experiment.config.train.steps, completed=start)
         stack.enter_context(self._bar)
 
@@ -77,7 +82,8 @@ class TrainingBar:
 
     def _show(self, step: int | None, part: str, text: str) -> None:
         self._measured[part] = text
-        shown = "  ".join(filter(None, self._measured.values()))
+        parts = [self._measured["speed"]] if self._narrow else self._measured.values()
+        shown = "  ".join(filter(None, parts)) or "compiling"
         self._bar.update(self._task, completed=step, description=shown, refresh=True)
 
 
@@ -92,41 +98,42 @@ def report(
     rows = row_results(experiment, last.of(0))
     count = len(experiment.sentences)
     for sentence in sorted({0, *range(count - len(experiment.config.probes), count)}):  # the config's own come last
-        console.print(_attention_table([row for row in rows if row.sentence == sentence]))
+        print_attention([row for row in rows if row.sentence == sentence], console)
         console.print()
-    console.print(_figures(experiment, first, last))
+    _print_figures(experiment, first, last, console)
     console.print(Text(f"\n{_EXCESS}\n\n{_WEIGHT}", style="dim"))
     _print_places(experiment.config, folder, console)
 
 
 def _print_places(config: Config, folder: Path, console: Console) -> None:
     """Print where everything lies."""
-    first, *_ = run_folders(folder, config.seed, config.seeds)
+    runs = run_folders(folder, config.seed, config.seeds)
     console.print(Text.assemble("\nThis run lies in  ", (quoted(folder), "bold")), soft_wrap=True)
     if config.track.images:
-        console.print(Text(f"Pictures          {quoted(first / 'attention.png')}"), soft_wrap=True)
+        console.print(Text(f"Pictures          {quoted(runs[0] / 'attention.png')}"), soft_wrap=True)
     console.print(
         Text.assemble("Watch it with     ", (f"tensorboard --logdir {quoted(folder.parent)}", "bold")), soft_wrap=True
     )
+    if (listed := sum(map(has_events, runs))) < len(runs):
+        shown = f"the overview and {listed} of {len(runs):,} runs; --events all lists every run"
+        console.print(Text(f"It lists          {shown}"), soft_wrap=True)
     if config.seeds > 1:  # hundreds of runs in one dashboard are a thicket
         console.print(Text(f"At a glance       tensorboard --logdir {quoted(folder / 'overview')}"), soft_wrap=True)
 
 
-def _attention_table(rows: list[RowResult]) -> Table:
-    words = [Text(f"{printable(word)} ") for word in rows[0].words]
-    table = Table(
-        Column("masked  ", style="bold", no_wrap=True),
-        *(Column(word, justify="center", no_wrap=True, min_width=5) for word in words),
-        *(Column(name, no_wrap=True) for name in ("  guess", "  exact")),
-        box=None,
-        padding=0,
-        header_style="dim",
-    )
-    for row in rows:
-        cells = [_cell(float(weight), k == row.masked) for k, weight in enumerate(row.weights_HK.mean(axis=0))]
-        answers = [Text(f"  {printable(word)} {100 * chance:.0f} %") for word, chance in (row.guess, row.exact)]
-        table.add_row(Text(printable(row.words[row.masked])), *cells, *answers)
-    return table
+def print_attention(rows: list[RowResult], console: Console) -> None:
+    """A sentence: a row for each masked word, a column for each of its words, and the answers."""
+    words = [shown(console, word) for word in rows[0].words]
+    weights_RK = np.array([row.weights_HK.mean(axis=0) for row in rows])
+    columns = [TableColumn(Text("masked  "), [Text(f"{words[row.masked]} ") for row in rows], style="bold")]
+    for k, word in enumerate(words):
+        cells = [_cell(float(weight), k == row.masked) for weight, row in zip(weights_RK[:, k], rows, strict=True)]
+        columns.append(TableColumn(Text(f"{word} "), cells, "center"))
+    for name in ("guess", "exact"):
+        answers = [getattr(row, name) for row in rows]
+        cells = [Text(f"  {shown(console, word)} {100 * chance:.0f} %") for word, chance in answers]
+        columns.append(TableColumn(Text(f"  {name}"), cells, joined=name == "exact"))
+    print_table(console, columns, gap=0)
 
 
 def _cell(weight: float, masked: bool) -> Text:
@@ -140,14 +147,15 @@ def _cell(weight: float, masked: bool) -> Text:
     return Text(text, style=Style.parse(f"{ink} on rgb({colour[0]},{colour[1]},{colour[2]})"))
 
 
-def _figures(experiment: Experiment, first: Record[Measurement], last: Record[Measurement]) -> Table:
+def _print_figures(
+    experiment: Experiment, first: Record[Measurement], last: Record[Measurement], console: Console
+) -> None:
     """Excess and relation beside their baselines: the value of one run, or the median and range of several."""
     runs = list(zip(first.runs(), last.runs(), strict=True))
     excess = [excess_metrics(experiment, now) for _, now in runs]
     before = [excess_metrics(experiment, start) for start, _ in runs]
     relation = [relation_metrics(experiment, start, now) for start, now in runs]
-    columns = Column(), Column(justify="right", style="bold", no_wrap=True), Column(style="dim")
-    table = Table(*columns, box=None, padding=(0, 2, 0, 0), show_header=False)
+    rows: list[tuple[str, str, str]] = []
 
     def value(found: list[dict[str, float]], name: str, digits: int) -> str:
         return f"{np.median([metrics[name] for metrics in found]):.{digits}f}"
@@ -161,10 +169,13 @@ def _figures(experiment: Experiment, first: Record[Measurement], last: Record[Me
         key = f"excess/{kind}/all"
         if key in excess[0]:
             note = f"{spread(excess, key, 4)}before training {value(before, key, 2)}"
-            table.add_row(label, f"{value(excess, key, 4)} nats", note)
+            rows.append((label, f"{value(excess, key, 4)} nats", note))
     key = "relation/weight/all"
     names = {"untrained": "untrained", "position_only": "by position", "uniform": "uniform"}
     note = spread(relation, key, 2) + ", ".join(f"{names[n]} {value(relation, f'relation/{n}', 2)}" for n in names)
-    table.add_row("Weight on relevant words", value(relation, key, 2), note)
-    table.add_row("Training", f"{last.time.seconds:.1f} s", f"{last.time.rate * len(runs):,.0f} updates/s")
-    return table
+    rows.append(("Weight on relevant words", value(relation, key, 2), note))
+    rows.append(("Training", f"{last.time.seconds:.1f} s", f"{last.time.rate * len(runs):,.0f} updates/s"))
+    labels, values, notes = ([Text(cell) for cell in cells] for cells in zip(*rows, strict=True))
+    none = Text()
+    columns = TableColumn(none, labels), TableColumn(none, values, "right", "bold")
+    print_table(console, [*columns, TableColumn(none, notes, style="dim", least=_LEAST_NOTE)])

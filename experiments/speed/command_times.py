@@ -1,8 +1,8 @@
 """Seconds from command to prompt of `experiments.train` and its peak memory; and how the benchmark prints."""
 
+import contextlib
 import os
 import re
-import resource
 import statistics
 import subprocess
 import sys
@@ -10,21 +10,26 @@ import tempfile
 import time
 from pathlib import Path
 
+from rich.console import Console
+
 from data.errors import require
+from experiments.commands.console import say_prose
 from experiments.training import runtime
+from experiments.training.memory import memory_of_machine
 
 
 def show(line: str) -> None:
-    """Print a line at once."""
-    print(line, flush=True)  # noqa: T201
+    """Print a line."""
+    say_prose(Console(highlight=False), line)
 
 
 def machine() -> str:
     """One line about the machine; JAX is set up for it."""
     runtime.prepare()
-    found, memory = runtime.versions(), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    found, memory = runtime.versions(), memory_of_machine()
+    size = f"{memory / 2**30:.0f} GiB" if memory else "memory unknown"
     return (
-        f"{runtime.cores()} CPU cores, {memory:.0f} GiB; {found['devices']} x {found['platform']} ({found['device']}), "
+        f"{runtime.cores()} CPU cores, {size}; {found['devices']} x {found['platform']} ({found['device']}), "
         f"jax {found['jax']}, Python {found['python']}"
     )
 
@@ -38,7 +43,16 @@ def command_times(config: str, repeats: int) -> None:
         for number in range(1 + repeats):
             began = time.perf_counter()
             done = subprocess.run(  # noqa: S603
-                [sys.executable, "-m", "experiments.train", "--config", config, "--run-dir", f"{folder}/{number}"],
+                [
+                    sys.executable,
+                    "-m",
+                    "catmat_command",
+                    "train",
+                    "--config",
+                    config,
+                    "--run-dir",
+                    f"{folder}/{number}",
+                ],
                 env=environment,
                 check=False,
                 capture_output=True,
@@ -54,6 +68,10 @@ def command_times(config: str, repeats: int) -> None:
     show(f"  first time, nothing compiled yet   {seconds[0]:6.1f} s  (training {training[0]:.1f} s)")
     later, trained = statistics.median(seconds[1:]), statistics.median(training[1:])
     show(f"  afterwards                         {later:6.1f} s  (training {trained:.1f} s)")
-    # The most that any finished child process used: in KiB, on macOS in bytes.
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    show(f"  peak memory                        {peak / 1e6:6.0f} MB\n")
+    with contextlib.suppress(ImportError):  # only POSIX has it
+        import resource  # noqa: PLC0415
+
+        # The most that any finished child process used: in KiB, on macOS in bytes.
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        show(f"  peak memory                        {peak / 1e6:6.0f} MB")
+    show("")

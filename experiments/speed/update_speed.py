@@ -68,7 +68,8 @@ def show_update_speed(config: Config, updates: int, repeats: int) -> None:
 def show_sweep_speed(ablation: AblationConfig, updates: int, repeats: int) -> None:
     """Seconds for a part of an ablation: as one ensemble, and one training after the other with every row computed."""
     plan = make_plan(ablation)
-    show(f"\na part of an ablation, {_SWEPT_RUNS} runs of each program, {updates} updates each (compiling left out);")
+    show("")
+    show(f"a part of an ablation, {_SWEPT_RUNS} runs of each program, {updates} updates each (compiling left out);")
     show(f"the ensemble uses all {jax.device_count()} devices, one after the other uses one of them")
     totals = dict.fromkeys(("as one ensemble", "one after the other"), 0.0)
     for group in plan.groups:

@@ -9,6 +9,7 @@ shown before the measurement, and their verdicts after it: a page, a table of th
 """
 
 import importlib
+import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,11 +20,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from data.world import load_world
-from experiments.commands.console import say
+from experiments.commands.console import say, say_prose
 from experiments.config.loader import to_yaml
 from experiments.reports.report import Report
 from experiments.run_directory.files import write_text, writing
-from experiments.run_directory.folders import make_run_directory, run_lock
+from experiments.run_directory.folders import check_run_directory, make_run_directory, run_lock
 from experiments.statistics.claims import Claim, counted, overall
 from experiments.studies.saved import Found, read_saved, write_saved
 
@@ -91,12 +92,37 @@ class StudyCommand(Generic[Found]):
         with writing(folder), run_lock(folder, new=True), progress as bar:
             write_text(folder / "config.yaml", to_yaml(config))
             write_text(folder / "report.md", predictions_page(self.title, self.predictions))  # before any measurement
-            task = bar.add_task("compiling", total=module.pieces(config))
-            found = module.measure(config, world, lambda piece: bar.update(task, advance=1, description=piece))
+            total = module.pieces(config)
+            task, counter = bar.add_task("compiling", total=total), itertools.count(1)
+
+            def done(piece: str) -> None:
+                bar.update(task, advance=1, description=piece)
+                number = next(counter)
+                if not console.is_terminal:  # a log has no bar
+                    say(console, f"{time.perf_counter() - began:6.0f} s  {number} of {total}  {piece}")
+
+            found = module.measure(config, world, done)
             bar.update(task, description="writing the report")
             write_saved(folder, runtime.versions(), found)
             claims = self.write(folder, *read_saved(folder, self.name, self.found))
         return self._print(console, folder, claims, began)
+
+    def plan(self, config: StudyConfig, run_dir: str | None = None, console: Console | None = None) -> int:
+        """Print what `run` would measure and what is predicted of it; nothing is written. Gives the exit code, 0.
+
+        Raises:
+          InputError: as `run` does.
+        """
+        console = console or Console(highlight=False)
+        load_world(config.world)
+        if run_dir is not None:
+            check_run_directory(run_dir)
+        pieces = importlib.import_module(self.measurements).pieces(config)
+        say_prose(console, self.title)
+        say_prose(console, f"{pieces} pieces of work. What is predicted:")
+        for name, text in self.predictions.items():
+            say_prose(console, f"  {name}  {text}")
+        return 0
 
     def report_anew(self, run: str, console: Console | None = None) -> int:
         """Write the report of an earlier run anew, from what it measured; gives the exit code, 0.
@@ -113,15 +139,15 @@ class StudyCommand(Generic[Found]):
     def _print(self, console: Console, folder: Path, claims: list[Claim], began: float) -> int:
         """Print the verdict on every prediction, and the claims that it rests on; gives the exit code."""
         console.print()
-        say(console, f"{len(claims)} statements: {counted(claims)}")
+        say_prose(console, f"{len(claims)} statements: {counted(claims)}")
         by_subject = grouped(claims)
         width = max(map(len, by_subject))
         for name, own in by_subject.items():
-            say(console, f"  {name:{width}} {overall(own)}")
+            say_prose(console, f"  {name:{width}} {overall(own)}")
             for one in own:
                 if self.print_confirmed or one.verdict != "confirmed":
                     found = f"predicted {one.predicted}, measured {one.found}: {one.verdict}"
-                    say(console, f"    {one.statement}: {found}", "dim" if one.verdict == "confirmed" else "")
+                    say_prose(console, f"    {one.statement}: {found}", "dim" if one.verdict == "confirmed" else "")
         console.print()
         say(console, f"{time.perf_counter() - began:.0f} s. The report is in  {folder / 'report.md'}")
         return 0

@@ -54,11 +54,13 @@ def run_study(
     add_run_options(parser, called or "NAME")
     about = "write the report of an earlier run anew, from what it measured; takes seconds, and no other option"
     parser.add_argument("--report", metavar="RUN", help=about)
+    parser.add_argument("--dry-run", action="store_true", help="print what would be measured, and stop")
     options, overrides = parse(parser, arguments, schema)
     if options.report is not None:
-        given = [*overrides, *([] if options.run_dir is None else ["run-dir"]), ""]
-        says = f"--report: the settings are those of the run that is reported; leave out --{given[0]}"
-        require(not given[0], says)
+        given = [*overrides, *([] if options.run_dir is None else ["run-dir"])]
+        given += ["dry-run"] if options.dry_run else []
+        says = f"--report: the settings are those of the run that is reported; leave out --{', --'.join(given)}"
+        require(not given, says)
         return int(importlib.import_module(module).STUDY.report_anew(options.report))
     config = load(options.config, overrides)
     if only_printed(options, config):
@@ -67,4 +69,6 @@ def run_study(
 
     runtime.prepare()
     study = importlib.import_module(module).STUDY
+    if options.dry_run:
+        return int(study.plan(config, options.run_dir))
     return int(study.run(config, called or Path(options.config).stem, options.run_dir))

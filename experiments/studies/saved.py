@@ -4,7 +4,8 @@
     study, versions = read_saved(folder, "gradients", Study)
 
 A field is an array, a number, a text, a tuple of numbers or texts; or a dataclass, a dict, or a tuple of dataclasses.
-Arrays are named by their place: `layer/by_norm/none/norms/table_KCSR`. A field that is None is left out.
+Arrays are named by their place: `layer/by_norm/none/norms/table_KCSR`. A field that is None is left out. A field that a
+file lacks, since it is older, has its default.
 """
 
 import dataclasses
@@ -75,8 +76,13 @@ def from_arrays(arrays: Arrays, declared: Any, name: str) -> Any:
     if kind is types.UnionType:  # X | None
         return from_arrays(arrays, inner[0], name) if below else None
     if dataclasses.is_dataclass(declared) and isinstance(declared, type):
-        fields = typing.get_type_hints(declared).items()
-        return declared(**{field: from_arrays(arrays, of, f"{name}/{field}") for field, of in fields})
+        hints = typing.get_type_hints(declared)
+        known = [
+            field.name
+            for field in dataclasses.fields(declared)
+            if field.default is dataclasses.MISSING or _holds(arrays, f"{name}/{field.name}")
+        ]
+        return declared(**{field: from_arrays(arrays, hints[field], f"{name}/{field}") for field in known})
     if kind is dict:
         return {inner[0](key): from_arrays(arrays, inner[1], f"{name}/{key}") for key in dict.fromkeys(below)}
     if kind is tuple and dataclasses.is_dataclass(inner[0]):
@@ -85,3 +91,8 @@ def from_arrays(arrays: Arrays, declared: Any, name: str) -> Any:
     if kind is tuple:
         return tuple(array.tolist())
     return array.item() if declared in (int, float, str) else array
+
+
+def _holds(arrays: Arrays, name: str) -> bool:
+    """Whether there is an array of that name, or of a place in it."""
+    return any(key == name or key.startswith(f"{name}/") for key in arrays)

@@ -27,9 +27,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data.world import World
 from experiments.measuring.excess import KINDS
-from experiments.measuring.experiment import Experiment
+from experiments.measuring.experiment import Experiment, Sentences
 from experiments.measuring.measurement import Measurement, groups
+from experiments.measuring.probes import Probes
 from experiments.run_directory.files import Arrays
 from experiments.training.trainer import RunRecord
 from model.functional import Params
@@ -50,11 +52,10 @@ def by_sentence(array_G: NDArray[Any], table_NR: NDArray[np.int64], missing: flo
     return taken
 
 
-def fixed_arrays(experiment: Experiment, params: Params) -> Arrays:
-    """What is the same at every step."""
-    probes, world = experiment.data.probes, experiment.world
+def sentence_arrays(world: World, sentences: Sentences, probes: Probes) -> Arrays:
+    """The watched sentences and their exact answers."""
     table_NR = row_table(probes.sentence_G)
-    tokens_NK = [np.pad(tokens, (0, world.max_length - len(tokens))) for tokens, _ in experiment.sentences]
+    tokens_NK = [np.pad(tokens, (0, world.max_length - len(tokens))) for tokens, _ in sentences]
     return {
         "tokens": np.asarray(tokens_NK, np.int32),
         "world": np.asarray(world.training_fingerprint),
@@ -62,6 +63,12 @@ def fixed_arrays(experiment: Experiment, params: Params) -> Arrays:
         "row": by_sentence(probes.masked_G, table_NR, -1),
         "exact_relevance": by_sentence(probes.relevance_GK, table_NR),
         "exact_posterior": by_sentence(probes.posterior_GV, table_NR),
+    }
+
+
+def fixed_arrays(experiment: Experiment, params: Params) -> Arrays:
+    """What is the same at every step."""
+    return sentence_arrays(experiment.world, experiment.sentences, experiment.data.probes) | {
         "excess_groups": np.asarray([f"{kind}/{slot}" for kind in KINDS for slot in experiment.config.task.masked]),
         "parameter_groups": np.asarray(groups(params)),
     }

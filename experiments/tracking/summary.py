@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from experiments.commands.words import table_word
 from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import Measurement
 from experiments.measuring.metrics import (
@@ -116,5 +117,5 @@ def _table(rows: list[RowResult]) -> list[str]:
 
 
 def _cells(row: RowResult) -> list[str]:
-    answers = [f"{escaped(word)} {100 * chance:.0f} %" for word, chance in (row.guess, row.exact)]
+    answers = [f"{escaped(table_word(word))} {100 * chance:.0f} %" for word, chance in (row.guess, row.exact)]
     return [*(f"{weight:.2f}" for weight in row.weights_HK.mean(axis=0)), *answers]

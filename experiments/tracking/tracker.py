@@ -13,7 +13,8 @@ from experiments.measuring.metrics import meaning
 from experiments.run_directory.folders import run_folders
 from experiments.tracking.event_writer import EventWriter
 from experiments.tracking.recorded_arrays import fixed_arrays
-from experiments.tracking.run_log import RunLog, SentencePictures
+from experiments.tracking.run_log import RunLog
+from experiments.tracking.sentence_pictures import SentencePictures
 from experiments.training.record import pictured_steps
 from experiments.training.trainer import Record, ResumePoint
 
@@ -22,7 +23,17 @@ _OVERVIEW: dict[str, Callable[[NDArray[np.float64]], np.floating]] = {
     "median": np.nanmedian,
     "highest": np.nanmax,
 }
-"""Lines that sum up the runs: TensorBoard shows no line at first where there are more than 40 runs."""
+"""Lines that sum up the runs, each a run in TensorBoard's list."""
+LISTED = 5
+"""How many of several runs are in TensorBoard's list beside the overview; with it they are eight.
+
+Where the list has more than 40 runs, TensorBoard opens with none of them selected, and looks empty.
+"""
+
+
+def has_events(folder: Path) -> bool:
+    """Whether TensorBoard lists the run in a folder."""
+    return any(folder.glob("events.out.tfevents.*"))
 
 
 class Tracker:
@@ -36,6 +47,7 @@ class Tracker:
         point: ResumePoint,
         versions: dict[str, str],
         stack: ExitStack,
+        listed: int = LISTED,
     ) -> None:
         """Open the files.
 
@@ -46,14 +58,16 @@ class Tracker:
           point: where the training starts or goes on; earlier records stay as they are.
           versions: what the numbers depend on beside the config, for the summary.
           stack: closes the files, on any way out.
+          listed: how many of several runs write event files: the first ones, and those that did before they were
+            resumed.
         """
         config, self._start = experiment.config, point.step
         self._pictured = set(pictured_steps(list(point.steps), config.track.images))
         pictures = SentencePictures(fixed_arrays(experiment, first.params))
         folders = run_folders(folder, config.seed, config.seeds)
         self._runs = [
-            RunLog(experiment, own, one, pictures, point, versions, stack)
-            for own, one in zip(folders, first.runs(), strict=True)
+            RunLog(experiment, own, one, pictures, point, versions, stack, n < listed or has_events(own))
+            for n, (own, one) in enumerate(zip(folders, first.runs(), strict=True))
         ]
         self._overview = {
             name: stack.enter_context(EventWriter(folder / "overview" / name, point.step))

@@ -4,6 +4,7 @@ Kept are the last two and the best (lowest excess on trained contexts). A checkp
 saved with it is that of the numbers read back; where it is not, the one before is taken.
 """
 
+import errno
 import hashlib
 import json
 import logging
@@ -12,8 +13,9 @@ import os
 import re
 import shutil
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,8 @@ from experiments.training.hyperparameters import Tree
 from experiments.training.record import TrainingTime
 
 _KEPT = 2
+_PATIENCE = 2.0
+"""Seconds that a save may still take when the training ends with an error. One that cannot begin waits for minutes."""
 
 
 class Checkpoints:
@@ -43,15 +47,18 @@ class Checkpoints:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            with _system_errors():
-                if "_manager" in vars(self):
-                    self._manager.close()
-        except OSError:  # what ended the training is reported already
-            if kind is None:
-                raise
-        if kind is None:  # else tasks may be left over
-            sys.unraisablehook = self._hook
+        if kind is not None:  # what ended the training is reported; a save that is under way may end, or never
+            waiting = threading.Thread(target=self._close, args=(suppress(Exception),), daemon=True)
+            waiting.start()
+            waiting.join(_PATIENCE)
+            return
+        self._close(_system_errors())
+        sys.unraisablehook = self._hook  # else tasks may be left over
+
+    def _close(self, guard: AbstractContextManager[None]) -> None:
+        with guard:
+            if "_manager" in vars(self):
+                self._manager.close()
 
     @cached_property
     def _manager(self) -> ocp.CheckpointManager:
@@ -69,6 +76,8 @@ class Checkpoints:
         """Save the states (NumPy) at `step`, in the background; `excess` is what the best one is chosen by."""
         metrics = {"excess": excess if np.isfinite(excess) else 1e30, "digest": _digest(states), **vars(spent)}
         with _system_errors():
+            if not self._folder.parent.is_dir():  # orbax would make it anew
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._folder.parent))
             if step not in self._manager.all_steps():
                 self._manager.save(step, args=ocp.args.StandardSave(_named(states)), metrics=metrics)
 
@@ -136,14 +145,16 @@ class Checkpoints:
 
 @contextmanager
 def _system_errors() -> Iterator[None]:
-    """Turn a ValueError of tensorstore, whose text holds the number of a system error, into that OSError."""
+    """Turn a ValueError of tensorstore, whose text holds a system error's number or kind, into that OSError."""
     try:
         yield
     except ValueError as error:
         code = re.search(r"os_error_code='(\d+)'", str(error))
-        if code is None:
+        if code is None and "tensorstore" not in str(error):
             raise
-        raise OSError(int(code[1]), os.strerror(int(code[1]))) from None
+        missing = errno.ENOENT if str(error).startswith("NOT_FOUND") else errno.EIO
+        number = int(code[1]) if code else missing
+        raise OSError(number, os.strerror(number)) from None
 
 
 def _without_closed_loops(about: "sys.UnraisableHookArgs") -> None:

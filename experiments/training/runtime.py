@@ -13,15 +13,39 @@ import jax
 import jaxlib.version
 
 from data.errors import InputError
+from experiments.training.memory import check_address_space
 from experiments.training.program_cache import cache_programs_in
+
+_FIXED: dict[str, object] = {
+    "jax_default_matmul_precision": "highest",
+    "jax_numpy_rank_promotion": "raise",  # arrays of other ranks are combined by mistake, as in tests
+    "jax_numpy_dtype_promotion": "standard",
+    "jax_enable_x64": False,
+    "jax_default_prng_impl": "threefry2x32",
+    "jax_threefry_partitionable": True,
+    "jax_random_seed_offset": 0,
+}
+"""Settings that decide a run's numbers: the same for everybody, whatever the environment or a notebook says."""
+_REFUSED = {
+    "jax_disable_jit": (True,),
+    "jax_no_tracing": (True,),
+    "jax_no_execution": (True,),
+    **dict.fromkeys(
+        (f"jax_transfer_guard{way}" for way in ("", "_host_to_device", "_device_to_device", "_device_to_host")),
+        ("disallow", "disallow_explicit"),
+    ),
+    "jax_num_cpu_devices": (0,),
+}
+"""Settings, mostly for debugging, with which catmat cannot work, and the values that it cannot work with."""
 
 
 def prepare(cache: Path | None = None) -> None:
     """Set JAX up for catmat; call it before anything runs on a device.
 
     Every CPU core becomes a device, so that one program uses them all; JAX_NUM_CPU_DEVICES asks for another number.
-    Products are made in full float32 (GPUs may round them to TF32 otherwise). Compiled programs are kept on disk, so
-    that the second start is quick.
+    Where JAX is in use already, the devices are those that there are. Products are made in full float32 (GPUs may round
+    them to TF32 otherwise), and random numbers by one generator. Compiled programs are kept on disk, so that the second
+    start is quick.
 
     A GPU adds in whatever order is quickest, so a run repeated there differs in the last digits.
     XLA_FLAGS=--xla_gpu_deterministic_ops=true makes it equal to the last bit, at a quarter of the speed (measured on an
@@ -31,14 +55,17 @@ def prepare(cache: Path | None = None) -> None:
       cache: where compiled programs are kept; by default `catmat/xla` in the user's cache folder.
 
     Raises:
-      InputError: there is no device of the kind that JAX_PLATFORMS asks for, or the other processes are not known.
+      InputError: there is no device of the kind that JAX_PLATFORMS asks for, the other processes are not known, JAX is
+        set in a way that catmat cannot work with, or it may use too few addresses.
     """
     if os.environ.get("JAX_COORDINATOR_ADDRESS"):
         _join_others()
+    _refuse_settings()
     if jax.config.values["jax_num_cpu_devices"] < 0 and "device_count" not in os.environ.get("XLA_FLAGS", ""):
-        jax.config.update("jax_num_cpu_devices", cores())
-    jax.config.update("jax_default_matmul_precision", "highest")
-    jax.config.update("jax_numpy_rank_promotion", "raise")  # arrays of other ranks are combined by mistake, as in tests
+        with contextlib.suppress(RuntimeError):  # JAX is in use already, as in a notebook: with the devices there are
+            jax.config.update("jax_num_cpu_devices", cores())
+    for name, value in _FIXED.items():
+        jax.config.update(name, value)
     if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         cache = cache or _usual_cache()
         jax.config.update("jax_compilation_cache_dir", str(cache) if cache else None)
@@ -57,6 +84,17 @@ def prepare(cache: Path | None = None) -> None:
             f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}: no such device here ({reason}); unset it, or set it"
             " to cpu"
         ) from None
+    check_address_space()
+
+
+def _refuse_settings() -> None:
+    """Name a setting of JAX with which catmat cannot work; a `with` or a notebook may have made it, or a variable."""
+    for name, values in _REFUSED.items():
+        value = getattr(jax.config, name, jax.config.values.get(name))
+        variable = name.upper()
+        if value in values and value is not None:
+            place = f"{variable}={os.environ[variable]}" if variable in os.environ else f"{name}={value}"
+            raise InputError(f"{place}: catmat cannot work with this setting of JAX; unset it")
 
 
 def _join_others() -> None:

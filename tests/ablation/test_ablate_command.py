@@ -20,15 +20,16 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.context import RequestContext
 from tensorboard.plugins import base_plugin
 from tensorboard.plugins.hparams import api_pb2, backend_context, list_session_groups
+from tensorboard.util import tensor_util
 
 from data.yaml_file import parse_yaml
 from experiments.ablate import main
 from experiments.ablation import figures as ablation_figures
 from experiments.ablation import session as ablation_session
+from experiments.ablation.axes import COLUMNS
 from experiments.ablation.comparison import Comparison
 from experiments.ablation.config import AblationConfig
 from experiments.ablation.findings import Findings
-from experiments.ablation.grid import COLUMNS
 from experiments.ablation.plan import make_plan
 from experiments.ablation.report import _all_but_bold, predictions_page
 from experiments.ablation.terminal import print_findings
@@ -132,7 +133,7 @@ def test_the_report(run):
         assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert (folder / f"{name}.svg").read_text(encoding="utf-8").rstrip().endswith("</svg>")
     assert not re.search(r"\bnan\b|/tmp|/home", text)
-    assert "Fewer than 10 seeds" in text
+    assert "Fewer than 8 seeds" in text
     assert "With 2 seeds and 2 comparisons no corrected p-value can fall below 0.05." in text
     assert "A difference cannot be shown with 2 seeds." in text
     assert "differences at the best train.learning_rate, taken as given" in text
@@ -141,12 +142,45 @@ def test_the_report(run):
     assert "report.md" in out
 
 
-def test_tensorboard_compares_the_runs(run):
+def test_tensorboard_lists_the_variants(run):
+    """The report and each arm: the median of its seeds at its best learning rate, their band, HParams, maps."""
     folder, _ = run
-    one = folder / "runs" / "d_head-2_variant-none_learning_rate-0.01_seed-1"
-    found = EventAccumulator(str(one), size_guidance={"tensors": 0}).Reload()
-    assert [event.step for event in found.Tensors("excess/trained/all")] == [0, 30]
-    assert not found.Tags()["images"]
+    arms = [f"d_head-{d}_variant-{v}" for d in (2, 3) for v in ("standard", "none")]
+    assert listed(folder) == {folder.name, *arms}
+    assert "TensorBoard lists each of the 4 arms" in (folder / "report.md").read_text(encoding="utf-8")
+    with (folder / "arms.csv").open(encoding="utf-8") as file:
+        best = {(arm["model.d_head"], arm["variant"]): arm["best train.learning_rate"] for arm in csv.DictReader(file)}
+    for (d, variant), rate in best.items():
+        own = EventAccumulator(
+            str(folder / "variants" / f"d_head-{d}_variant-{variant}"), size_guidance={"tensors": 0}
+        ).Reload()
+        ends = [
+            float(row["excess/trained/all"])
+            for row in rows_of(folder)
+            if (row["model.d_head"], row["variant"]) == (d, variant)
+            and float(row["train.learning_rate"]) == float(rate)
+        ]
+        tag = "excess/trained/all"
+        values = [own.Tensors(name)[-1] for name in (tag, f"seeds/lowest/{tag}", f"seeds/highest/{tag}")]
+        assert {event.step for event in values} == {30}
+        found = [float(tensor_util.make_ndarray(event.tensor_proto)) for event in values]
+        assert found == pytest.approx([sum(ends) / 2, min(ends), max(ends)], rel=1e-5)  # of two seeds
+        assert len(own.Tensors("attention/sentence-1/head-1")) == 2  # the two recorded steps
+    text = tensor_util.make_ndarray(EventAccumulator(str(folder)).Reload().Tensors("report")[0].tensor_proto).item()
+    assert text.startswith(b"# A tiny one")
+    assert b".png)" not in text  # no picture that TensorBoard cannot serve
+    infos, groups = hparams_of(folder)
+    assert {"variant", "model.d_head", "model.scale", "train.learning_rate", "world"} <= set(infos)
+    assert sorted(group.hparams["variant"].string_value for group in groups) == ["none"] * 2 + ["standard"] * 2
+
+
+def listed(folder):
+    """The names of the folders that TensorBoard lists."""
+    return {path.parent.name for path in folder.rglob("*tfevents*")}
+
+
+def hparams_of(folder):
+    """The names of the hyperparameters, and the session groups, as the HParams dashboard asks for them."""
     multiplexer = plugin_event_multiplexer.EventMultiplexer(tensor_size_guidance={"scalars": 0})
     multiplexer.AddRunsFromDirectory(str(folder))
     multiplexer.Reload()
@@ -159,13 +193,8 @@ def test_tensorboard_compares_the_runs(run):
     ctx = RequestContext()
     known = context.hparams_metadata(ctx, "0"), context.hparams_from_data_provider(ctx, "0", limit=99)
     experiment = context.experiment_from_metadata(ctx, "0", False, *known)
-    assert {info.name for info in experiment.hparam_infos} == {
-        "variant", "model.d_head", "model.scale", "train.learning_rate", "seed",
-    }  # fmt: skip
     answer = list_session_groups.Handler(ctx, context, "0", request).run()
-    assert len(answer.session_groups) == 16
-    values = [group.hparams["variant"].string_value for group in answer.session_groups]
-    assert sorted(set(values)) == ["none", "standard"]
+    return [info.name for info in experiment.hparam_infos], answer.session_groups
 
 
 class InterruptedAtTheSecond(GroupTraining):
@@ -219,8 +248,13 @@ def test_a_stopped_one_goes_on_and_repeats_nothing(run, tmp_path, capsys):
     now = ", ".join(f"{name} {value}" for name, value in runtime.versions().items())
     assert f"\nMade with python 2.7, jax 0.1; and with {now}.\n" in (folder / "report.md").read_text(encoding="utf-8")
     assert f"\nMade with {now}.\n" in (whole / "report.md").read_text(encoding="utf-8")
-    assert main(["--resume", str(folder)]) == 0  # nothing is left: the report is written again
+    assert main(["--resume", str(folder), "--events", "all"]) == 0  # nothing is left: the report is written again
     assert changed(folder) == first
+    runs = {path.name for path in (folder / "runs").iterdir()}
+    assert runs | listed(whole) - {whole.name} == listed(folder) - {folder.name}
+    one = folder / "runs" / "d_head-2_variant-none_learning_rate-0.01_seed-1"
+    found = EventAccumulator(str(one), size_guidance={"tensors": 0}).Reload()
+    assert [event.step for event in found.Tensors("excess/trained/all")] == [0, 30]
 
 
 def test_damaged_results_are_made_again(run, tmp_path, capsys):
@@ -230,7 +264,10 @@ def test_damaged_results_are_made_again(run, tmp_path, capsys):
     damaged = folder / "results" / "program-002.npz"
     damaged.write_bytes(damaged.read_bytes()[:-100])
     before = changed(folder)
+    shown = next((folder / "runs").iterdir()) / "events.out.tfevents.1"  # of a report with --events all
+    shown.touch()
     assert main(["--resume", str(folder)]) == 0
+    assert not shown.exists()
     assert {name for name, when in changed(folder).items() if when != before[name]} == {damaged.name}
     assert f"{damaged}: is damaged; its runs are trained again\n" in capsys.readouterr().out
     assert (folder / "runs.csv").read_bytes() == (whole / "runs.csv").read_bytes()
@@ -273,7 +310,7 @@ def test_words_are_text_in_a_report(tmp_path):
 def test_words_are_text_in_the_terminal(tmp_path):
     out, word, twice = console(), "\x1b[31m\u202e[red]:cat:", Interval(2, 2, 2)
     setting = SimpleNamespace(prefix="", variants=[word, "base"], sizes=[""])
-    roles = SimpleNamespace(variant="v", x="", tuned="", baseline="base")
+    roles = SimpleNamespace(variant="v", x="", tuned="", tuning_seeds=0, baseline="base")
     plan = SimpleNamespace(roles=roles, labels={"v": setting.variants, "seed": ["0"]})
     found = Findings(plan, [], [Comparison(setting, 0, 0, twice, twice, math.nan)], [], 0)
     print_findings(found, tmp_path / "a:cat:b", 1.0, out)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from data.yaml_file import parse_yaml
-from experiments.ablation.comparison import Comparison, corrected
+from experiments.ablation import report
+from experiments.ablation.comparison import Comparison, corrected, settings_of
 from experiments.ablation.config import AblationConfig
 from experiments.ablation.figures import over_training
 from experiments.ablation.findings import answers, edges, findings
@@ -17,7 +18,7 @@ from experiments.ablation.plan import make_plan
 from experiments.ablation.training import ATTENTION_STATISTICS
 from experiments.config.loader import make_as
 from experiments.measuring.metrics import TRAINED
-from experiments.statistics.intervals import Interval
+from experiments.statistics.intervals import Interval, interquartile_mean
 
 # 3 variants V, 2 sizes X, 4 rates L, 8 seeds S, in another order than the report's; the baseline stands second.
 GRID = """\
@@ -35,6 +36,7 @@ predictions:
   - {of: Base, over: Few, grows: true}
   - {of: Few, over: Base, grows: true}
 """
+RATE = "train.learning_rate"
 RATES, VARIANTS, SIZES = ["0.001", "0.003", "0.01", "0.03"], ["Few", "Base", "more"], ["Narrow", "WIDE"]
 BEST = [[1, 2], [2, 3], [0, 1]]
 FEW, BASE, MORE = range(3)
@@ -184,7 +186,81 @@ def test_answers_in_words(found):
     assert few.endswith("**. Worse at Narrow; better at WIDE.")
     assert more.startswith("**more** has 1 (at width Narrow), 1.21 (at width WIDE) times the excess of **Base**.")
     assert more.endswith("**. No difference shown at Narrow, WIDE.")
-    assert edges(found) == "Base (at width WIDE), more (at width Narrow)"
+
+
+def test_a_best_value_at_the_edge_is_named_and_a_flat_one_is_called_flat(found):
+    """Base at WIDE has 30 beside 20; of 200 and 210 the place says little."""
+    assert edges(found) == (["Base (at width WIDE), 0.03", "more (at width Narrow), 0.001"], [])
+    flat = findings_of(found.plan, lambda labels: 200 + excess_of(labels))
+    assert edges(flat) == ([], ["Base (at width WIDE), 0.03", "more (at width Narrow), 0.001"])
+    inside = GRID.replace("[0.001, 0.003, 0.01, 0.03]", "[0.01, 0.001, 0.03]")  # edges of what is tried, not of a list
+    lowest = findings_of(plan_of(inside), lambda labels: {"0.001": 9, "0.01": 5, "0.03": 9}[labels[RATE]])
+    assert edges(lowest) == ([], [])
+    assert [one.tuned for one in lowest.settings] == [["0.001", "0.01", "0.03"]]
+
+
+NOISE = """\
+command: ablate
+base: {seeds: 24}
+grid:
+  train.learning_rate: [1, 2, 3, 4, 5, 6, 7, 8]
+  train.batch: [2, 3, 4, 5, 6, 7, 8, 9]
+  variant: {a: {}, b: {model.scale: none}, c: {model.scale: 0.5}}
+report: {x: train.batch}
+"""
+
+
+@pytest.mark.parametrize(("tuning_seeds", "low", "high"), [(0, 0.85, 0.97), (12, 0.98, 1.02)])
+def test_seeds_of_their_own_for_tuning_take_the_luck_out_of_the_best(tuning_seeds, low, high):
+    """24 arms of pure noise around 1: the best of 8 rates looks better than it is on the seeds that chose it alone."""
+    rng = np.random.default_rng(1)
+    plan = plan_of(NOISE.replace("{x:", f"{{tuning_seeds: {tuning_seeds}, x:"))
+    noise = rng.normal(1, 0.2, len(plan.runs))
+    (one,) = settings_of(plan, [{f"start/{TRAINED}": 99, TRAINED: value, "diverged_at": None} for value in noise])
+    assert one.at_best(0, 0).shape == (24 - tuning_seeds,)
+    best = [interquartile_mean(one.at_best(v, x)) for v in range(3) for x in range(8)]
+    assert low < np.mean(best) < high
+    assert one.excess(2, 7).estimate == pytest.approx(best[-1])
+    if tuning_seeds:
+        assert {plan.runs[number].labels["seed"] for number in one.number_VXLS.flat} == {*map(str, range(12, 24))}
+
+
+@pytest.mark.parametrize(("tuning_seeds", "says"), [(0, ["same 8 seeds"]), (3, ["3 seeds", "other 5"])])
+def test_the_report_says_which_seeds_choose(tmp_path, monkeypatch, tuning_seeds, says):
+    plan = plan_of(GRID.replace("{variant:", f"{{tuning_seeds: {tuning_seeds}, variant:"))
+    monkeypatch.setattr(report, "_figures", lambda *_: None)  # they show what was trained
+    report.write_report(tmp_path, findings_of(plan, excess_of), {}, ["jax 1"])
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert [one for one in says if one not in text] == []
+    assert "report.tuning_seeds" not in text or not tuning_seeds
+    assert ("Fewer than 8 seeds" in text) == bool(tuning_seeds)  # five are left
+
+
+def test_of_a_single_value_nothing_is_called_tuned(tmp_path, monkeypatch):
+    plan = plan_of(GRID.replace("[0.001, 0.003, 0.01, 0.03]", "[0.001]"))
+    monkeypatch.setattr(report, "_figures", lambda *_: None)  # they show what was trained
+    report.write_report(tmp_path, findings_of(plan, excess_of), {}, ["jax 1"])
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "chosen" not in text
+    assert "best value" not in text
+
+
+def test_each_setting_has_the_tuned_values_of_its_own():
+    """Two rates of AdamW, three of gradient descent; the excess is 10 times the place of the rate, plus the seed."""
+    grid = """\
+      command: ablate
+      base: {seeds: 2}
+      grid:
+        train.learning_rate: {train.optimizer: {adamw: [0.1, 0.01], sgd: [3, 0.1, 1]}}
+        train.optimizer: [sgd, adamw]
+        model.scale: [none, inverse]
+      report: {variant: model.scale}
+    """
+    rates = {"sgd": ["0.1", "1", "3"], "adamw": ["0.01", "0.1"]}
+    shown = findings_of(plan_of(grid), lambda labels: 10 * rates[labels["train.optimizer"]].index(labels[RATE]) + 1)
+    assert [(one.name, one.tuned) for one in shown.settings] == [(f"optimizer {n}", own) for n, own in rates.items()]
+    assert [one.excess_VXLS[1, 0, :, 1].tolist() for one in shown.settings] == [[1, 11, 21], [1, 11]]
+    assert len(edges(shown)[0]) == 4
 
 
 def test_what_is_followed_is_that_of_the_best_rate(setting):

@@ -5,6 +5,7 @@ import math
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from experiments.ablation.comparison import can_show, counted_excess, lowest_p, 
 from experiments.ablation.config import AblationConfig, load_ablation, without_unmeasured
 from experiments.ablation.findings import cells, show
 from experiments.ablation.plan import make_plan
+from experiments.ablation.report import predictions_page
 from experiments.ablation.terminal import duration, expected_seconds, print_plan
 from experiments.config.loader import config_names, load_config, make_as, to_yaml
 from experiments.measuring.metrics import TRAINED
@@ -67,10 +69,6 @@ def test_every_combination_is_a_run_with_its_own_values():
     assert list(plan.values[one.number].items()) == [
         ("variant", "half"), *zip(varying, (3, False, 2.0, 0.5, 0.02, 5, 1), strict=True),
     ]  # fmt: skip
-    scales = {run.labels["variant"]: plan.hparams[run.number]["model.scale"] for run in plan.runs}
-    assert scales == {"standard": "inverse_sqrt", "none": "none", "half": "0.5", "normed": "inverse_sqrt"}
-    assert plan.hparams[one.number]["train.steps"] == 5.0
-    assert plan.hparams[one.number]["model.qk_norm"] is False
     roles = plan.roles
     assert (roles.variant, roles.tuned, roles.x) == ("variant", "train.learning_rate", "model.d_head")
     assert (roles.others, roles.baseline) == (("train.steps",), "standard")
@@ -83,6 +81,52 @@ def test_another_optimiser_or_world_is_another_program():
     assert [run.config.seed for run in plan.runs[:2]] == [4, 2]
     assert {group.shared.world.name for group in plan.groups} == {"english", "german"}
     assert plan.groups[0].shared is plan.groups[2].shared is not plan.groups[1].shared
+
+
+BY_OPTIMIZER = """\
+command: ablate
+base: {seeds: 3}
+grid:
+  train.optimizer: [adamw, sgd]
+  model.scale: [none, inverse]
+  train.learning_rate: {train.optimizer: {adamw: [0.01, 0.1], sgd: [0.1, 1, 3]}}
+report: {variant: model.scale}
+"""
+
+
+def test_tuned_values_may_depend_on_another_axis():
+    config = config_of(BY_OPTIMIZER)
+    plan = make_plan(config)
+    tried = [(run.config.train.optimizer, run.config.train.learning_rate) for run in plan.runs]
+    pairs = [("adamw", 0.01), ("adamw", 0.1), ("sgd", 0.1), ("sgd", 1.0), ("sgd", 3.0)]
+    assert [*dict.fromkeys(tried)] == pairs
+    assert len(tried) == 5 * 2 * 3
+    assert [run.number for run in plan.runs] == list(range(30))
+    assert number_of_comparisons(plan) == 2
+    assert make_as(AblationConfig, parse_yaml(to_yaml(config), "again")) == config
+    console = Console(file=io.StringIO(), width=200)
+    print_plan(plan, console, plan.groups)
+    pairs_shown = "5 pairs of train.optimizer and train.learning_rate"
+    assert console.file.getvalue().startswith(f"30 runs = {pairs_shown} x 2 model.scale x 3 seeds\n")
+    one = make_plan(replace(config, grid=config.grid.changed("train.optimizer=sgd")))
+    assert one.labels["train.learning_rate"] == ["0.1", "1", "3"]
+    assert len(one.runs) == 3 * 2 * 3
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "place", "remedy"),
+    [
+        ("sgd: [0.1, 1, 3]", "adam: [1]", "test.yaml:6: grid.train.learning_rate", "sgd"),
+        ("train.optimizer: {", "model.norm: {", "test.yaml:6: grid.train.learning_rate", "model.norm"),
+        ("[0.01, 0.1]", "[0.1, 0.1]", "test.yaml:6: grid.train.learning_rate.train.optimizer.adamw.1", "0.1"),
+        ("{variant: model.scale}", "{variant: train.optimizer}", "test.yaml:6: grid.train.learning_rate", "optimizer"),
+        ("{variant: model.scale}", "{variant: model.scale, tuning_seeds: 3}", "report.tuning_seeds", "3"),
+        ("{variant: model.scale}", "{variant: train.learning_rate, tuning_seeds: 1}", "test.yaml:6", "tuned"),
+    ],
+)
+def test_values_that_depend_on_nothing_known_are_refused(before, after, place, remedy):
+    with refused(place, remedy):
+        make_plan(config_of(BY_OPTIMIZER.replace(before, after)))
 
 
 def test_the_seeds_of_an_axis_count_once():
@@ -104,6 +148,22 @@ def test_an_axis_on_the_command_line():
     changed = without_unmeasured(type(changed)(**{**vars(changed), "grid": grid}))
     assert changed.predictions == ()  # it was about d_head 2
     assert without_unmeasured(config).predictions == config.predictions
+
+
+def test_a_changed_grid_inherits_neither_title_nor_predictions_stated_before(tmp_path):
+    config = load_ablation("scaling.yaml", {}, ["model.d_head=8,64", "train.steps=5,6"])
+    whole = load_ablation("scaling.yaml", {})
+    assert config.title == "An ablation of model.d_head, model.scale, train.learning_rate, train.steps"
+    assert config.report.changed_axes == ("model.d_head", "train.steps")
+    assert len(config.predictions) + len(config.report.left_out) == len(whole.predictions)
+    assert "none over inverse_sqrt at 256" in config.report.left_out
+    predictions_page(tmp_path, make_plan(config))
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "stated before this run" not in text
+    assert "none over inverse_sqrt at 256" in text
+    assert make_as(AblationConfig, parse_yaml(to_yaml(config), "again")) == config
+    assert load_ablation("scaling.yaml", {"title": "Mine"}, ["model.d_head=8,64"]).title == "Mine"
+    assert (whole.report.changed_axes, whole.report.left_out) == ((), ())
 
 
 def test_values_that_differ_late_have_names_of_their_own():
@@ -178,8 +238,18 @@ def test_a_wrong_grid_is_told_in_one_line(lines, place, named):
         (["--grid", "model.d_head=4,x"], "--grid model.d_head: item 2", ["whole number"]),
         (["--grid", "model.d_head=0,4"], "--grid model.d_head: item 1", ["1", "4096", "0"]),
         (["--grid", "model.d_head="], "--grid model.d_head=", ["NAME=VALUE,VALUE"]),
+        (["--grid", "=4"], "--grid =4", ["NAME=VALUE,VALUE"]),
+        (["--grid", "model.d_head=4,,8"], "--grid model.d_head: [4,,8]:", ["commas"]),
+        (["--grid", "variant={标准: {}}"], "--grid variant", ["标准", "folders", "a to z"]),
+        (["--grid", "标准={a: {}}"], "--grid 标准", ["标准", "folders", "a to z"]),
         (["--grid", "model.d_head=[]"], "--grid model.d_head", ["empty"]),
+        (["--grid", "model.scale=nune"], "--grid model.scale: item 1", ["nune", "inverse_sqrt", "none"]),
+        (["--grid", "model.d_head=4", "--grid", "model.d_head=16"], "--grid model.d_head", ["twice", "4", "16"]),
+        (["--grid", "task.masked=[subject],[verb]"], "--grid task.masked", ["task.masked=[[subject],[verb]]"]),
+        (["--grid", "task.masked=[subject]"], "--grid task.masked", ["task.masked=[[subject]]"]),
+        (["--grid", "model.d_head=[4],[16]"], "--grid model.d_head: [4],[16]:", ["brackets", "[a, b]"]),
         (["--config", "scaling_full.yaml", "--grid", "variant=qknorm"], "--grid variant: item 1", ["qknorm"]),
+        (["--base.model.d_head", "8"], "--base.model.d_head", ["axis", "--grid model.d_head=8"]),
         (["--base.train.steps", "x"], "--base.train.steps", ["whole number"]),
         (["--base.train.step", "3"], "unknown option --base.train.step", ["--base.train.steps"]),
         (["--config", "toy.yaml"], "configs/toy.yaml", ["command", "experiments.train"]),
@@ -209,9 +279,9 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path, monkeypatch, cap
     monkeypatch.chdir(tmp_path)
     assert main(["--config", "scaling.yaml", "--dry-run"]) == 0
     shown = capsys.readouterr().out
-    assert shown.startswith("360 runs = 4 model.d_head x 3 model.scale x 3 train.learning_rate x 10 seeds\n")
-    assert re.search(r"^4 compiled programs, 360,000 updates, about \d+ min on \d+ ", shown, re.MULTILINE)
-    assert re.search(r"^ +2 +90 runs +model.d_head 16$", shown, re.MULTILINE)
+    assert shown.startswith("600 runs = 4 model.d_head x 3 model.scale x 5 train.learning_rate x 10 seeds\n")
+    assert re.search(r"^4 compiled programs, 600,000 updates, about \d+ min on \d+ ", shown, re.MULTILINE)
+    assert re.search(r"^ +2 +150 runs +model.d_head 16$", shown, re.MULTILINE)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -272,10 +342,10 @@ def test_the_shipped_configs():
         runs[name] = len(plan.runs)
         assert plan.config.predictions
         assert can_show(plan)
-        assert plan.config.report.predictions_made == "after a trial with one seed"
+        assert plan.config.report.predictions_made.startswith("after a trial with one seed; ")  # grids grew since
         text = (ROOT / "configs" / name).read_text(encoding="utf-8")
         assert f"python -m experiments.ablate --config {name}" in text.partition("format:")[0]
-    assert runs["scaling.yaml"] == 360
+    assert runs["scaling.yaml"] == 600
     assert runs["scaling_quick.yaml"] < 100
     with pytest.raises(InputError) as error:
         load_config("scaling.yaml", {})

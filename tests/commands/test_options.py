@@ -14,8 +14,10 @@ import pytest
 from refusals import assert_refused
 
 from data.yaml_file import parse_yaml
+from experiments.commands.options import config_parser
 from experiments.config.loader import load_config, make_as
 from experiments.config.schema import Config, TrainConfig, config_fields
+from experiments.train import EPILOG
 from model.config import ModelConfig
 
 ROOT = Path(__file__).parents[2]
@@ -49,10 +51,25 @@ OPTIONS = [
     (["--run-dir", "full"], "--run-dir full", ["empty", "new"]),
     (["--run-dir", "own.yaml"], "--run-dir own.yaml", ["file", "new"]),
     (["--resume", "full", "--run-dir", "new"], "--run-dir", ["leave out"]),
+    (["--config", ""], "--config", ["empty", "shell"]),
+    (["--config="], "--config", ["empty", "shell"]),
+    (["--run-dir", " "], "--run-dir", ["empty", "shell"]),
+    (["--resume", ""], "--resume", ["empty", "shell"]),
+    (["--run-dir", "-x"], "argument --run-dir", ["--run-dir=-x", "--help"]),
+    (["--train.steps", "1e18"], "--train.steps", ["1", "10000000", "1000000000000000000"]),
+    (["--train.steps", "1e300"], "--train.steps", ["whole", "1e+300"]),
+    (["--train.learning_rate", "nan"], "--train.learning_rate", ["finite", "nan"]),
+    (["--train.learning_rate=-.inf"], "--train.learning_rate", ["-inf"]),
+    (["--probes", "[a,"], "--probes: [a,:", ["brackets", "[a, b]"]),
+    (["--probes", "[a],[b]"], "--probes: [a],[b]:", ["brackets", "[a, b]"]),
+    (["--config", "tab.yaml"], "tab.yaml:3", ["tab", "spaces"]),
+    (["--config", "pipe"], "pipe", ["device", "config file"]),
 ]
 WORLDS = [
     (["--world", "englisch"], "world 'englisch'", ["english"]),
-    (["--world", "full"], "world 'full'", []),
+    (["--world", "full"], "world 'full'", ["folder", "file"]),
+    (["--world", "pipe"], "world 'pipe'", ["device", "world file"]),
+    (["--world", "empty.yaml"], "empty.yaml:1", ["empty"]),
     (["--world", "wrong.yaml"], "wrong.yaml:2", []),
     (["--probes", "[the cta sat on the mat .]"], "probes", ["cta", "cat"]),
     (["--probes", "[cat the sat .]"], "probes", ["english", "cat the sat .", CAT]),
@@ -66,7 +83,8 @@ WORLDS = [
 MISTAKES = OPTIONS + WORLDS
 
 DRIVER = """
-import contextlib, io, json, sys
+import contextlib, io, json, os, sys
+os._exit = sys.exit  # of `run_command` after an error
 from experiments.commands.process import run_command
 from experiments.train import main
 answers = []
@@ -101,6 +119,9 @@ def answers(tmp_path_factory):
     for name, wrong in (("typo", "the dog slpet"), ("form", "dog the slept")):
         text = english.replace("the dog slept on the roof while", f"{wrong} on the roof while")
         (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    (folder / "tab.yaml").write_text("seed: 3\nmodel:\n\td_head: 4\n")
+    (folder / "empty.yaml").touch()
+    os.mkfifo(folder / "pipe")
     before = contents(folder)
     calls = [HELP, PRINT, PRINT_OWN, OWN, *(arguments for arguments, *_ in MISTAKES), DEVICES]
     done = subprocess.run(
@@ -144,6 +165,19 @@ def test_help_lists_every_value_with_its_meaning_and_default(answers):
         assert any(line.startswith(option) for line in lines), option
     assert "exit codes: 0 finished, 2 a mistake in what was given, 3 diverged, 130 interrupted" in text
     assert "python -m experiments.train --config toy.yaml" in lines
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_help_is_wrapped_to_the_terminal_but_for_lines_to_copy(monkeypatch, width):
+    parser = config_parser("python -m experiments.train", "What it does, at length. " * 5, EPILOG)
+    monkeypatch.setenv("COLUMNS", "1000")
+    words = parser.format_help().split()
+    monkeypatch.setenv("COLUMNS", str(width))
+    text = parser.format_help()
+    assert text.split() == words
+    copied = [line for line in EPILOG.splitlines() if line.startswith("  python")]
+    assert copied == [line for line in text.splitlines() if line.startswith("  python")]
+    assert all(len(line) <= width for line in text.splitlines()[1:] if line not in copied)  # the first is the usage
 
 
 def test_the_printed_config_reads_back(answers):

@@ -189,14 +189,20 @@ def test_output_that_nobody_reads(tmp_path, command):
 
 
 def test_letters_that_the_output_cannot_show(tmp_path):
-    (tmp_path / "Größe").mkdir()
-    code, out, err = run(tmp_path, "--root", "Größe", command="runs", PYTHONIOENCODING="ascii")
+    """They are escapes, and the columns beside them stand where they should."""
+    for name in ("Größe-001", "toy-001", "گربه-001"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "config.yaml").write_text("seed: 1")
+    code, out, err = run(tmp_path, command="runs", LC_ALL="C", PYTHONIOENCODING="ascii")
     assert (code, err) == (0, "")
-    assert out.startswith("no runs in Gr\\xf6\\xdfe; ")
+    heads, *rows = out.splitlines()
+    assert [row.split()[0] for row in rows] == ["Gr\\xf6\\xdfe-001", "toy-001", "\\u06af\\u0631\\u0628\\u0647-001"]
+    assert {row.index("did not end") for row in rows} == {heads.index("status")}
 
 
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
 def test_a_signal_while_a_command_loads(tmp_path, number):
     asks = f"import os, signal, time\nos.kill(os.getpid(), signal.{number})\ntime.sleep(60)\n"
     (tmp_path / "numpy.py").write_text(asks)  # stands in for the real one, which loads for long
-    assert run(tmp_path, "--help", command="runs") == (130, "", "interrupted\n")
+    places = os.pathsep.join([str(tmp_path), str(ROOT)])
+    assert run(tmp_path, "--help", command="runs", PYTHONPATH=places) == (130, "", "interrupted\n")

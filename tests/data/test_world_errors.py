@@ -10,7 +10,7 @@ from mutations import mutated
 from refusals import assert_told_well, refused
 from small_world import SMALL, world_from
 
-from data.errors import InputError
+from data.errors import InputError, printable
 from data.world import World
 from data.yaml_file import LOADER, MAX_BYTES, parse_yaml, read_yaml
 
@@ -139,11 +139,12 @@ def test_a_mistake_is_told_with_its_line_and_remedy(row):
     ("raw", "place", "named"),
     [
         (b"a: 1\nb: \xff\n", "raw.yaml:2", ["UTF-8"]),
-        (SMALL.encode("utf-16"), "raw.yaml:1", []),
+        (SMALL.encode("utf-16"), "raw.yaml:1", ["UTF-8"]),
+        (SMALL.encode("utf-16-le"), "raw.yaml:1", ["UTF-8"]),
         (b"a: 1\nb: \x00\n", "raw.yaml:2", ["U+0000"]),
         (b"#" * (MAX_BYTES + 1), "raw.yaml", ["1,000,000"]),
     ],
-    ids=["latin", "utf-16", "nul", "large"],
+    ids=["latin", "utf-16", "utf-16 without a mark", "nul", "large"],
 )
 def test_a_file_that_is_not_text(tmp_path, raw, place, named):
     path = tmp_path / "raw.yaml"
@@ -161,7 +162,7 @@ def test_a_file_that_cannot_be_read(tmp_path):
 
 @pytest.mark.parametrize("text", ["", "# only a comment\n", "---\n...\n", "null"])
 def test_an_empty_file(text):
-    with refused(f"test.yaml:{2 if '---' in text else 1}", "key: value", "nothing"):
+    with refused(f"test.yaml:{2 if '---' in text else 1}", "empty", "keys"):
         world_from(text)
 
 
@@ -215,7 +216,7 @@ def test_a_mutated_world_file_gives_a_world_or_one_line(name):
         if message is None:
             worlds += 1
         else:
-            assert message.isprintable(), ascii(message)
+            assert printable(message) == message, ascii(message)
             assert re.match(r"test\.yaml:[0-9]+: ", message), message
             assert len(message) <= 1_000
     assert 50 < worlds < 950, "the mutations are neither all harmless nor all fatal"

@@ -8,7 +8,8 @@ from oracle import Oracle, softmax
 from small_model import config_of, fast_jit, model_of, random_params
 
 from data.sampler import Batch
-from experiments.gradient_study.norm_statistics import ALL_STAGES, KERNELS
+from experiments.gradient_study.config import SimulatedConfig
+from experiments.gradient_study.norm_statistics import ALL_STAGES, KERNELS, STAGES
 from experiments.gradient_study.simulated_layer import simulated_block, softmax_rows
 from experiments.gradient_study.stage_gradients import (
     context_gradient,
@@ -122,8 +123,19 @@ def test_the_norms_of_parameters_are_those_of_single_rows(params, assert_close):
 
 def test_where_scores_are_small_only_the_query_and_key_feel_the_scale():
     """A block of the simulated layer: unscaled over scaled is sqrt(d) for q and k, 1 for weights and values."""
-    norms_CST, square = simulated_block(jax.random.key(0), 50, 6, 16, 1e-4)
+    norms_CST, square = simulated_block(jax.random.key(0), 50, SimulatedConfig(), 16, 1e-4)
     ratio = np.asarray(norms_CST[0] / norms_CST[1])
     np.testing.assert_allclose(ratio[[0, 1, 4]], 1.0, rtol=1e-4)
     np.testing.assert_allclose(ratio[[2, 3]], 4.0, rtol=1e-4)
     assert float(square) == pytest.approx(16 * 1e-16, rel=0.5)
+
+
+@pytest.mark.parametrize("size", [1, 16, 64])
+def test_gradients_grow_with_that_of_the_output_whatever_the_size_of_a_value(size):
+    """Where weights are uniform, dL/dv_j is g / n, so its length over n keys is |g| / sqrt(n)."""
+    config = SimulatedConfig(value_size=size, output_gradient=3.0)
+    norms_CST, _ = simulated_block(jax.random.key(1), 4096, config, 4, 1e-4)
+    one_CST, _ = simulated_block(jax.random.key(1), 4096, SimulatedConfig(value_size=size), 4, 1e-4)
+    np.testing.assert_allclose(norms_CST, 3 * np.asarray(one_CST), rtol=1e-5)
+    value_T = np.asarray(norms_CST[0, STAGES.index("value")])
+    assert np.mean(value_T**2) == pytest.approx(9 / 6, rel=0.1)

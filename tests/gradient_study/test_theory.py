@@ -16,7 +16,7 @@ from experiments.gradient_study.theory import (
     query_norms,
     score_gradient,
 )
-from experiments.statistics.intervals import crossing
+from experiments.statistics.crossings import crossing, crossing_range
 
 
 def normal_weights(n, sigma, rows, seed=0):
@@ -114,6 +114,22 @@ def test_the_table_of_the_query_gradient(d):
 def test_a_crossing_is_found_between_the_points_around_it():
     assert crossing(np.asarray([1.0, 4.0, 16.0]), np.asarray([2.0, 1.0, -1.0])) == pytest.approx(8.0)
     assert math.isnan(crossing(np.asarray([1.0, 4.0]), np.asarray([2.0, 1.0])))
+
+
+def test_the_range_of_a_crossing_covers_what_interpolation_may_be_wrong_by():
+    """The curve falls ever more steeply, as that of the medians does; a straight line misses where it crosses."""
+    truth, coarse, dense = 34.0, np.asarray([4.0, 16, 64, 256]), np.asarray([16.0, 32, 36, 48])
+
+    def curve(d):
+        return 0.04 * (np.log(truth) ** 2 - np.log(d) ** 2) + 0.002 * (np.log(truth) ** 3 - np.log(d) ** 3)
+
+    low, high = crossing_range(coarse, curve(coarse))
+    assert crossing(coarse, curve(coarse)) < low < truth < high
+    assert 0 < np.diff(crossing_range(dense, curve(dense)))[0] < (high - low) / 20
+    many = crossing_range(coarse, np.stack([np.ones(4), curve(coarse)], axis=-1))
+    np.testing.assert_array_equal(many, [[math.nan, low], [math.nan, high]])
+    for sizes in (coarse[:3], coarse[1:], coarse[1:3]):  # no larger size, no smaller one, neither
+        assert crossing_range(sizes, curve(sizes)) == pytest.approx([16, 64])
 
 
 def test_more_keys_and_more_heads_cross_later():

@@ -121,7 +121,7 @@ FALSE = [
     (checks.large_scores_layer, 1, layer("layer", "W_Q"), times(0.1)),
     (checks.large_scores_layer, 2, layer("layer", "W_Q"), times(0.1)),
     (checks.large_scores_layer, 3, layer("layer", "W_Q"), times(10.0)),
-    (checks.large_scores_layer, 4, layer("layer", "W_Q", 1), times(2.0)),
+    (checks.large_scores_layer, 4, layer("layer", "W_Q", slice(None)), times(1.5)),
     (checks.carrying, 0, softmax(6, "square_SR", -1), times(2)),
     (checks.carrying, 1, softmax(16, "fourth_SR", -1), times(4)),
     (checks.values, 0, query(-1, stage="value"), times(0.5)),
@@ -196,7 +196,7 @@ def test_medians_that_often_do_not_cross_have_no_interval():
     assert str(found).endswith("(no interval)")
     assert above("P3", "", found, 1.0).verdict == "undecided"
     sure = median_crossing(crossing_norms([0.6, 0.5, 0.5, 0.5]), (4, 16), "query")
-    assert 4 < sure.low < sure.estimate < sure.high < 16
+    assert (sure.low, sure.estimate, sure.high) == pytest.approx((4, 8, 16))  # no third size shows how the curve bends
 
 
 def test_sentences_follow_what_was_measured(study, changed):

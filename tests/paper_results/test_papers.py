@@ -171,39 +171,49 @@ def test_the_guess_of_a_model_that_does_not_attend():
 
 
 @pytest.mark.parametrize(
-    ("excess", "expected"),
+    ("kappas", "excess", "low", "high"),
     [
-        ([1, 1, 9], 10**1.5),  # 3 is half way from 1 to 9 on a log scale
-        ([2, 60, 60], 10 ** (np.log(3) / np.log(30))),
-        ([1, 2, 2.9], 100),  # never
-        ([5, 1, 45], 10 ** (1 + np.log(15) / np.log(45))),
+        ((1, 10, 100), [1, 1, 9], 10, 100),  # no kappa beyond: between two of them is all that is known
+        ((1, 10, 100), [2, 60, 60], 1, 10),
+        ((1, 10, 100), [1, 2, 2.9], 100, 100),  # never
+        (
+            (1, 10, 100, 1000),
+            [1, 1, 9, 81],
+            10**1.5,
+            10**1.618,
+        ),  # 3 is half way from 1 to 9 on a log scale, but for the bend at 10
+        ((1, 10, 100, 1000), [1 / 9, 1 / 3, 3, 27], 10, 10),
+        ((1, 10, 100, 1000, 10_000), [3**0.4, 3**0.8, 3**1.2, 3**1.6, 9], 10**2.5, 10**2.5),  # a straight line
     ],
 )
-def test_the_place_of_the_knee(excess, expected):
-    excess_AS = [np.full((2, 4), value) for value in excess]
-    np.testing.assert_allclose(results.knee((1, 10, 100), *excess_AS), [expected, expected])
+def test_the_place_of_the_knee(kappas, excess, low, high):
+    """Four equal seeds: what is left of the interval is what interpolation may be wrong by."""
+    excess_ALS = np.repeat(np.asarray(excess)[:, None, None], 4, axis=2)
+    found = results.LogitSizeResult(kappas, (0.1,), 16, excess_ALS, 1.0, 0).knee()
+    assert [found.low, found.high] == pytest.approx([low, high], rel=1e-3)
+    assert found.low <= found.estimate <= found.high
 
 
 def logit_size_result(levels, blind):
     """A result with these excesses at the second of two learning rates, and worse ones at the first."""
     spread_S = np.array([0.95, 1.0, 1.0, 1.05])
     best_AS = np.asarray(levels)[:, None] * spread_S
-    kappas = (0.1, 1.0, 10.0, 1000.0, 10_000.0)
+    kappas = (0.1, 1.0, 300.0, 1000.0, 3000.0, 10_000.0)
     return results.LogitSizeResult(kappas, (0.1, 0.2), 16, np.stack([3 * best_AS, best_AS], 1), blind, 0)
 
 
 @pytest.mark.parametrize(
     ("levels", "verdicts"),
     [
-        ([0.02, 0.02, 0.02, 0.06, 2.0], ["confirmed"] * 4),  # as in the paper
-        ([0.02, 0.02, 0.5, 0.5, 0.5], ["confirmed", "confirmed", "refuted", "refuted"]),
-        ([0.2, 0.02, 0.02, 0.02, 0.02], ["refuted", "refuted", "refuted", "refuted"]),
-        ([0.02, 0.02, 0.02, 0.06, 1.0], ["confirmed", "confirmed", "confirmed", "undecided"]),
+        ([0.02, 0.02, 0.02, 0.04, 0.2, 2.0], ["confirmed"] * 4),  # as in the paper
+        ([0.02, 0.02, 0.5, 0.5, 0.5, 0.5], ["confirmed", "confirmed", "refuted", "refuted"]),
+        ([0.2, 0.02, 0.02, 0.02, 0.02, 0.02], ["refuted", "refuted", "refuted", "refuted"]),
+        ([0.02, 0.02, 0.02, 0.04, 0.2, 1.0], ["confirmed", "confirmed", "confirmed", "undecided"]),
     ],
 )
 def test_verdicts_on_the_size_of_logits(levels, verdicts):
     result = logit_size_result(levels, blind=1.0)
-    assert result.best_A.tolist() == [1] * 5
+    assert result.best_A.tolist() == [1] * 6
     assert [claim.verdict for claim in result.claims()] == verdicts
 
 
@@ -406,7 +416,8 @@ def test_the_report_is_the_same_when_it_is_written_anew(report):
     console = Console(file=io.StringIO(), width=200)
     assert dataclasses.replace(STUDY, measurements="").report_anew(str(folder), console) == 0
     assert {path: path.read_bytes() for path in written} == written
-    assert console.file.getvalue().splitlines()[:-1] == shown.splitlines()[:-1]
+    again = console.file.getvalue().splitlines()
+    assert again[:-1] == shown.splitlines()[-len(again) : -1]  # before it stands a line for each piece of work
 
 
 @pytest.mark.long

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import jax
 import numpy as np
+import pytest
 
 from data.world import load_world
 from experiments.config.schema import Config
@@ -31,3 +32,8 @@ def test_the_maps_of_a_film_have_the_scale_of_the_run(assert_close):
 def test_nothing_stands_where_a_name_is_too_long():
     """That it cannot be written there is told when it is."""
     assert _free_paths(None, "x" * 300, [".gif", ".png"]) == [Path("x" * 300 + ".gif"), Path("x" * 300 + ".png")]
+
+
+@pytest.mark.parametrize("out", ["my", "my.gif", "my.png", "my.GIF"])
+def test_the_ending_of_a_film_may_be_given(out):
+    assert [path.name for path in _free_paths(None, out, [".gif", ".png"])] == ["my.gif", "my.png"]

@@ -7,7 +7,9 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from experiments.reports.plots import label, legend, line, panels, save_figure
+from experiments.pictures import canvas
+from experiments.pictures.canvas import typeface
+from experiments.reports.plots import colour_bar, label, legend, line, log_axes, panels, save_figure
 from experiments.reports.report import Report, escaped
 
 
@@ -59,6 +61,20 @@ def test_words_are_no_formulas(tmp_path):
     assert (tmp_path / "words.svg").read_text(encoding="utf-8").count(f"<!-- {word} -->") == 4
 
 
+def test_words_of_another_script_are_drawn_in_its_font_without_warnings(tmp_path, monkeypatch):
+    """Matplotlib's own DejaVu Serif stands for a font that is installed; no font has the last character."""
+    serif, word = typeface().with_name("DejaVuSerif.ttf"), "\u1d24\u1d24"
+    monkeypatch.setattr(canvas, "installed_fonts", lambda: (serif,))
+    canvas.font_path.cache_clear()
+    figure, axes = panels(1, 1)
+    label(axes[0, 0], f"a {word}", "\u0915")
+    save_figure(tmp_path, "words", figure)
+    canvas.font_path.cache_clear()
+    svg = (tmp_path / "words.svg").read_text(encoding="utf-8")
+    assert "DejaVuSerif-" in svg
+    assert "DejaVuSans-" in svg
+
+
 def test_words_are_no_markdown():
     assert escaped("d_head 0.5, a-b (c); größer") == "d_head 0.5, a-b (c); größer"
     assert escaped("_a_ *b* `c`\n<i>|\\") == "&#95;a&#95; &#42;b&#42; &#96;c&#96;&#10;&#60;i&#62;&#124;&#92;"
@@ -86,3 +102,33 @@ def test_a_legend_of_many_names_lies_inside_a_narrow_figure():
     FigureCanvasAgg(figure).draw()
     box = figure.legends[0].get_window_extent()
     assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
+
+
+def test_the_interval_of_a_single_point_is_a_bar():
+    """A band of no width would show nothing."""
+    _, axes = panels(1, 1)
+    line(axes[0, 0], [3], [2.0], 0, "one", [1.0], [4.0])
+    (bar,) = axes[0, 0].collections
+    assert bar.get_segments()[0].tolist() == [[3, 1], [3, 4]]
+
+
+def test_a_log_axis_has_plain_numbers_on_it_however_short_it_is():
+    for low, high in ((2.45, 2.6), (0.011, 0.29), (1e-6, 1.0)):
+        figure, axes = panels(1, 1)
+        axes[0, 0].plot([1, 2], [low, high])
+        log_axes(axes[0, 0], x=False)
+        FigureCanvasAgg(figure).draw()
+        ticks = axes[0, 0].yaxis
+        inside = [tick for minor in (False, True) for tick in ticks.get_ticklabels(minor=minor) if tick.get_text()]
+        shown = [float(tick.get_text()) for tick in inside if low <= tick.get_position()[1] <= high]
+        assert 2 <= len(shown) <= 12
+
+
+def test_maps_share_a_colour_bar():
+    figure, axes = panels(2, 2)
+    images = [one.imshow([[0, 1]], vmin=0, vmax=1) for one in axes.flat]
+    colour_bar(figure, images[-1], axes, "weight")
+    FigureCanvasAgg(figure).draw()
+    bar = figure.axes[-1]
+    assert (bar.get_ylabel(), bar.get_ylim()) == ("weight", (0, 1))
+    assert bar.get_position().x0 > axes[0, 1].get_position().x1

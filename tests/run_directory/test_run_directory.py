@@ -5,21 +5,39 @@ import fcntl
 import json
 import os
 import pkgutil
+import subprocess
 import threading
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from refusals import refused
+from refusals import assert_refused, refused
 from small_training import small_config
 
 from data.errors import printable
 from experiments.gradient_study.config import GradientConfig
 from experiments.paper_results.config import PapersConfig
-from experiments.run_directory.files import write_npz, write_summary, write_text
-from experiments.run_directory.folders import make_run_directory, run_lock
+from experiments.run_directory.files import cannot_write, read_npz, write_npz, write_summary, write_text, writing
+from experiments.run_directory.folders import check_run_directory, make_run_directory, resume_command, run_lock
 from experiments.run_directory.saved_run import load_run
 from experiments.session.resume import resumed_config
+
+
+@pytest.mark.parametrize(
+    "name", ["-x", "a b", "a\nb", "it's\x1b", "a\\\n'", "gro\u00dfe", "\u202ea", "$HOME", "\x7f", "\x85\xa0\xad"]
+)
+def test_a_command_that_is_shown_can_be_pasted(name):
+    """As a shell reads it; nothing of it moves a terminal's cursor."""
+    shown = resume_command(Path(name))
+    assert shown.isprintable()
+    *words, given = subprocess.run(
+        ["bash", "-c", f"printf '%s\\0' {shown}"], env={"LC_ALL": "C.UTF-8", "PATH": os.defpath},
+        capture_output=True, check=True,
+    ).stdout.decode().split("\0")[:-1]  # fmt: skip
+    assert words == ["python", "-m", "experiments.train", "--resume"]
+    assert Path(given) == Path(name)
+    assert not given.startswith("-")
 
 
 def test_folders_are_numbered(tmp_path):
@@ -146,15 +164,62 @@ def test_a_read_only_disk(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "access", lambda *_: False)
     monkeypatch.setattr(os, "mkdir", refuse)
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with refused(f"--run-dir {tmp_path}", "written", "another folder"):
         make_run_directory("toy", str(tmp_path))
     folder = tmp_path / "new"
     for options in ({"given": str(folder)}, {"root": folder}):
-        with refused(str(folder), "made", "Read-only file system", "--run-dir", "space"):
+        with refused(str(folder), "made", "Read-only file system", "--run-dir", "disk"):
             make_run_directory("toy", **options)
-    with refused(str(tmp_path), "written", "Read-only file system", "another folder"), run_lock(tmp_path):
+    with refused(str(tmp_path), "written", "Read-only file system", "--run-dir"), run_lock(tmp_path):
         pass
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc")
+def test_a_place_in_which_no_folder_can_be_made_is_refused_before_the_work():
+    with refused("/proc/a/b", "made", "--run-dir"):
+        check_run_directory("/proc/a/b")
+
+
+def test_nothing_stays_of_the_check_of_a_place(tmp_path):
+    assert check_run_directory(str(tmp_path / "a" / "b")) == tmp_path / "a" / "b"
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_run_leaves_that_could_not_begin_counts_as_empty(tmp_path):
+    for name in (".lock", "config.yaml.part"):
+        (tmp_path / name).touch()
+    assert make_run_directory("toy", str(tmp_path)) == tmp_path
+    with run_lock(tmp_path, new=True):
+        pass
+    (tmp_path / "notes.part").touch()  # somebody's
+    with refused(f"--run-dir {tmp_path}", "empty"), run_lock(tmp_path, new=True):
+        pass
+
+
+REMEDIES = [
+    (errno.ENOSPC, "free", "space"),
+    (errno.EMFILE, "ulimit -n", "seeds"),
+    (errno.EACCES, "allow"),
+    (errno.EROFS, "disk"),
+    (errno.EFBIG, "ulimit -f"),
+    (errno.ENOENT, "put back"),
+    (errno.ETIMEDOUT, "disk works"),
+]
+
+
+@pytest.mark.parametrize(("number", "words"), [(number, words) for number, *words in REMEDIES])
+def test_an_error_of_the_system_has_its_own_remedy(tmp_path, number, words):
+    (tmp_path / "config.yaml").touch()
+    with refused(str(tmp_path), os.strerror(number), *words), writing(tmp_path):
+        raise OSError(number, os.strerror(number))
+    assert ("space" in str(cannot_write(tmp_path, OSError(number, "?")))) == (number == errno.ENOSPC)
+
+
+def test_a_folder_that_was_removed_is_not_said_to_be_kept(tmp_path):
+    error = cannot_write(tmp_path / "gone", FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)), "all is kept")
+    assert_refused(error, str(tmp_path / "gone"), "removed", "new run")
+    assert "all is kept" not in str(error)
 
 
 def test_a_lock_holds_until_it_is_left(tmp_path):
@@ -211,6 +276,14 @@ def test_a_file_of_version_1_is_refused_in_one_line(tmp_path):
     for name, read in (("summary.json", lambda run: run.summary), ("record.npz", lambda run: run.record)):
         with refused(f"{tmp_path}/{name}", "version 1", "catmat 0.1"):
             read(load_run(tmp_path))
+
+
+def test_a_member_that_is_no_array_is_damage(tmp_path):
+    write_npz(tmp_path / "params.npz", {"step": np.arange(2)})
+    with zipfile.ZipFile(tmp_path / "params.npz", "a") as file:
+        file.writestr("note.txt", "hi")
+    with refused(f"{tmp_path}/params.npz", "damaged", "note.txt"):
+        read_npz(tmp_path / "params.npz")
 
 
 def test_the_summary_is_strict_json(tmp_path):

@@ -94,3 +94,16 @@ def test_all_stands_in_one_line(width, bar):
     line = drawn(console)[-3]
     assert line.endswith(" 24,690/100,000 loss 1.000  excess 0.2500 nats  12,345 updates/s 00:07"), line
     assert line.index(" ") == bar
+
+
+@pytest.mark.parametrize("width", [40, 60])
+def test_a_narrow_terminal_gets_what_it_has_room_for(width):
+    clock = [0.0]
+    console = terminal(width=width, get_time=lambda: clock[0])
+    with ExitStack() as stack:
+        shown = TrainingBar(experiment_of(steps=1_000), console, stack)
+        shown.record(record_of(1, 1.0))
+        for clock[0] in (1.0, 2.0):
+            step = int(123 * clock[0])
+            shown.move(Progress(step, None, TrainingTime(clock[0], step)))
+    assert drawn(console)[-3] == "246/1,000 123 updates/s 00:07"

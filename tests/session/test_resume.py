@@ -14,7 +14,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from damaged_runs import newer
-from processes import Forks, finish, run, start
+from processes import LIMIT, Forks, finish, run, start
 from refusals import assert_refused
 from small_world import SMALL
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
@@ -274,7 +274,7 @@ def test_several_runs_that_die_together(folder, forks):
             assert_same_run(folder / name / f"seed-{seed}", folder / "whole" / f"seed-{seed}")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_saves_and_leaves(folder, forks, number):
     name = f"stopped-{number.name}"
     begin = start if number == signal.SIGINT else forks.start  # one of them in a process of its own
@@ -388,6 +388,41 @@ def test_a_run_of_a_newer_version_is_left_alone(folder, forks, unbroken, file):
     shutil.copytree(unbroken, folder / name)
     newer(folder / name / file)
     assert_refused(said_of(folder, forks, name), f"{name}/{file}", "update")
+
+
+LONG = ("--train.steps", "200000", "--track.records", "40", "--track.checkpoint_seconds", "0.1", "--run-dir")
+
+
+def begun(folder, forks, name):
+    """A long training that has saved something."""
+    process = forks.start(folder, "--config", "mine.yaml", *LONG, name)
+    end = time.monotonic() + LIMIT
+    while not any(path.name.isdecimal() for path in (folder / name / "checkpoints").glob("*")):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return process
+
+
+def test_checkpoints_that_cannot_begin_are_not_waited_for(folder, forks):
+    """orbax's threads would wait for five minutes."""
+    process = begun(folder, forks, "blocked")
+    (folder / "blocked" / "checkpoints").rename(folder / "elsewhere")
+    (folder / "blocked" / "checkpoints").touch()
+    process.wait(30)
+    code, _, err = finish(process)
+    assert code == 2
+    assert_refused(err, f"{folder}/blocked/checkpoints", "written", "move", "kept")
+
+
+def test_a_folder_that_is_removed_while_it_trains(folder, forks):
+    process = begun(folder, forks, "removed")
+    (folder / "removed").rename(folder / "thrown-away")
+    process.wait(30)
+    code, _, err = finish(process)
+    assert code == 2
+    assert_refused(err, "removed", "removed", "new run")
+    assert "is kept" not in err
 
 
 def test_a_folder_in_use_is_left_alone(folder, forks, unbroken):

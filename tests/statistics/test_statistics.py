@@ -14,9 +14,15 @@ from experiments.statistics.intervals import (
     mean,
     mean_intervals,
     paired_ratio,
+    rough,
     short,
 )
 from experiments.statistics.significance import EXACT_SEEDS, holm, sign_flip_p
+
+
+@pytest.mark.parametrize(("seeds", "few"), [((3, 12), True), ((7,), True), ((8, 60), False), ((), False)])
+def test_few_seeds_are_called_rough(seeds, few):
+    assert ("rough" in rough(*seeds)) == few
 
 
 @pytest.mark.parametrize(

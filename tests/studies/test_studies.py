@@ -8,11 +8,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from refusals import assert_told_well
+from refusals import assert_told_well, refused
 from rich.console import Console
 
 from data.errors import InputError
 from experiments import gradients, papers
+from experiments.gradient_study.config import GradientConfig, SimulatedConfig
 from experiments.paper_results.config import PapersConfig
 from experiments.run_directory.files import read_npz, write_npz
 from experiments.statistics.claims import above, below
@@ -68,6 +69,15 @@ def test_configs_are_read_again():
     assert from_arrays(to_arrays(PapersConfig(), "x"), PapersConfig, "x") == PapersConfig()
 
 
+def test_a_setting_that_is_younger_than_a_file_has_its_default():
+    """Measurements take minutes: those of before a setting was added are read; what has no default is not made up."""
+    arrays = to_arrays(GradientConfig(simulated=SimulatedConfig(value_size=4, keys=5)), "x")
+    del arrays["x/simulated/value_size"]
+    assert from_arrays(arrays, GradientConfig, "x").simulated == SimulatedConfig(keys=5)
+    with pytest.raises(KeyError):
+        from_arrays({"x/name": np.asarray("one")}, Part, "x")
+
+
 def write(folder, found, versions):
     (folder / "report.md").write_text(f"{found.parts[1].name} by {versions['jax']}", encoding="utf-8")
     return [above("P1", "what", Interval(2, 1.5, 3), 1.0), below("P2", "other", Interval(2, 1.5, 3), 1.0)]
@@ -102,6 +112,32 @@ def test_verdicts_are_printed_and_what_is_confirmed_only_if_asked(run, tmp_path)
     console = Console(file=io.StringIO(), width=200)
     dataclasses.replace(STUDY, print_confirmed=True).run(PapersConfig(), run_dir=str(tmp_path / "b"), console=console)
     assert "what: predicted more than 1.00" in console.file.getvalue()
+
+
+def test_a_log_has_a_line_for_each_piece_of_work(tmp_path, measurements):
+    def measure(_config, _world, done):
+        done("first")
+        done("second")
+        return FOUND
+
+    measurements.measure, measurements.pieces = measure, lambda _: 2
+    console = Console(file=io.StringIO(), width=200)
+    assert STUDY.run(PapersConfig(), run_dir=str(tmp_path / "run"), console=console) == 0
+    lines = console.file.getvalue().splitlines()
+    assert [line.split(" s  ")[1] for line in lines[:2]] == ["1 of 2  first", "2 of 2  second"]
+
+
+def test_a_dry_run_says_what_is_predicted_and_leaves_nothing(tmp_path, measurements):
+    measurements.pieces, console = lambda _: 7, Console(file=io.StringIO(), width=200)
+    assert STUDY.plan(PapersConfig(), str(tmp_path / "run"), console) == 0
+    shown = console.file.getvalue()
+    assert "7 pieces of work" in shown
+    assert all(text in shown for item in PREDICTIONS.items() for text in item)
+    assert not any(tmp_path.iterdir())
+    taken = tmp_path / "file"
+    taken.write_text("")
+    with refused(f"--run-dir {taken}", "file", "new folder"):
+        STUDY.plan(PapersConfig(), str(taken), console)
 
 
 def test_predictions_are_written_before_anything_is_measured(tmp_path, measurements):

@@ -1,5 +1,10 @@
-"""TensorBoard's own dashboards in a real browser, of two runs: each is filled, and none reports an error."""
+"""TensorBoard's own dashboards in a real browser: each is filled, and none reports an error.
 
+Of two runs; and, since TensorBoard opens with no run selected where it lists more than 40, of four studies with as many
+runs as a study may add, beside ten trainings.
+"""
+
+import json
 import os
 import shutil
 import socket
@@ -7,9 +12,15 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 
 import pytest
 from small_training import WHOLE
+
+from data.yaml_file import parse_yaml
+from experiments.ablation.config import AblationConfig
+from experiments.ablation.session import ablate
+from experiments.config.loader import make_as
 
 webdriver = pytest.importorskip("selenium.webdriver")
 CHROMIUM = shutil.which("chromium")
@@ -26,6 +37,36 @@ EXPECTED = {
     "histograms": ["attention/scores", "parameters/query"],
     "hparams": ["model.d_head", "new/seed-5", "new/seed-6"],
 }
+CROWD = {
+    "timeseries": ["cut_cost", "excess", "study-1/variants/variant-quarter", "train-9"],
+    "text": ["A study of many variants", "TensorBoard lists 6 of 7 arms", "A run in the world 'english', seed 6"],
+    "scalars": ["attention_statistics/entropy/head-1", "attention_statistics/cosine", "excess"],
+    "custom_scalars": ["Median and range of the seeds", "relation/weight/all", "Matches (24)"],
+    "projector": ["word embeddings", "10 runs found"],
+    "images": ["attention/sentence-1/exact_relevance", "study-4/variants/variant-standard", "figures"],
+    "histograms": ["attention/scores", "scores of the watched rows"],
+    "hparams": ["model.scale", "quarter", "new/seed-6"],
+}
+"""The same of four studies and ten trainings."""
+STUDY = """\
+command: ablate
+title: A study of many variants
+base:
+  seeds: 2
+  model: {d_model: 4, heads: 1, d_head: 2, d_mlp: 0}
+  train: {steps: 3, batch: 8}
+  evaluate: {sentences: 8}
+  track: {records: 2}
+grid:
+  variant:
+    standard: {}
+    none: {model.scale: none}
+    quarter: {model.scale: 0.25}
+    half: {model.scale: 0.5}
+    third: {model.scale: 0.3}
+    fifth: {model.scale: 0.2}
+    tenth: {model.scale: 0.1}
+"""
 TEXT = """
 const collect = (node) => {
   let text = node.nodeType === 3 ? node.textContent : '';
@@ -47,14 +88,14 @@ def need_chromium():
         pytest.skip("no chromium on this machine")
 
 
-@pytest.fixture(scope="module")
-def server(trained):
+@contextmanager
+def serving(folder):
     """The address of TensorBoard, which may not listen yet."""
     need_chromium()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(trained.folder.parent), "--port", str(port)]
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder), "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield f"http://127.0.0.1:{port}/"
@@ -64,10 +105,31 @@ def server(trained):
 
 
 @pytest.fixture(scope="module")
+def server(trained):
+    with serving(trained.folder.parent) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
 def address(server, browser):  # noqa: ARG001
     """The same, once TensorBoard has read the runs; it does that while the browser starts."""
     wait_for(f"{server}data/runs", '"new/seed-6"')
     return server
+
+
+@pytest.fixture(scope="module")
+def crowd(trained, tmp_path_factory, quick_compiler, trace_cache, browser):  # noqa: ARG001
+    """The address of TensorBoard with four studies, which add as many runs as a study may, and ten trainings."""
+    root = tmp_path_factory.mktemp("crowd")
+    with quick_compiler(), trace_cache():
+        ablate(make_as(AblationConfig, parse_yaml(STUDY, "study.yaml")), "study", str(root / "study-1"))
+    for number in (2, 3, 4):
+        shutil.copytree(root / "study-1", root / f"study-{number}")
+    for number in range(10):  # what a training of one seed leaves is what one of several leaves in its folder
+        shutil.copytree(trained.folder / "seed-6", root / f"train-{number}")
+    with serving(root) as address:
+        wait_for(f"{address}data/runs", '"train-9"')
+        yield address
 
 
 def wait_for(url, content, seconds=60):
@@ -98,13 +160,25 @@ def browser(tmp_path_factory):
 
 @pytest.mark.parametrize("dashboard", EXPECTED)
 def test_a_dashboard_is_filled(address, browser, dashboard):
+    check_filled(address, browser, dashboard, EXPECTED[dashboard])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("dashboard", CROWD)
+def test_a_dashboard_of_four_studies_and_ten_trainings_is_filled(crowd, browser, dashboard):
+    with urllib.request.urlopen(f"{crowd}data/runs", timeout=20) as answer:
+        assert len(json.load(answer)) == 4 * 7 + 10
+    check_filled(crowd, browser, dashboard, CROWD[dashboard])
+
+
+def check_filled(address, browser, dashboard, expected):
     browser.get(f"{address}#{dashboard}")  # after the first, only the part behind # changes: no page is loaded again
     until = time.monotonic() + 40
-    missing = EXPECTED[dashboard]
+    missing = expected
     while missing and time.monotonic() < until:
         time.sleep(0.3)
         shown = browser.execute_script(TEXT)
-        missing = [text for text in EXPECTED[dashboard] if text not in shown]
+        missing = [text for text in expected if text not in shown]
     assert not missing, (missing, shown[:2000])
     errors = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     assert not errors

@@ -9,6 +9,7 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 from tensorboard.compat.proto.event_pb2 import SessionLog
 from tensorboard.util import tensor_util
 
+from experiments.tracking import event_writer
 from experiments.tracking.event_writer import EventWriter
 
 LOSS = "Cross-entropy in *nats*."
@@ -124,3 +125,19 @@ def test_two_writers_of_one_folder_use_two_files(tmp_path):
         first.scalars(1, {"loss": 1.0})
         second.scalars(2, {"loss": 2.0})
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_going_on_shows_each_step_once_to_any_reader_even_if_the_clock_went_back(tmp_path, monkeypatch):
+    for now, steps, first in [(2_000, (0, 5, 10), None), (1_000, (10, 15), 10), (500, (15,), 15)]:
+        monkeypatch.setattr(event_writer.time, "time_ns", lambda now=now: now * 1_000_000_000)
+        with EventWriter(tmp_path, first) as writer:
+            for step in steps:
+                writer.scalars(step, {"loss": float(step)})
+    first, *_, last = files = sorted(tmp_path.iterdir())
+    assert len(files) == 3
+    seen = [event.step for path in files for event in EventFileLoader(str(path)).Load() if event.HasField("summary")]
+    assert seen == [0, 5, 10, 15]
+    last.write_bytes(last.read_bytes()[:-3])  # a process died
+    with EventWriter(tmp_path, 0):  # and begins again
+        pass
+    assert len(list(tmp_path.iterdir())) == 1

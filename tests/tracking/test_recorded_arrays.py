@@ -23,7 +23,7 @@ from experiments.measuring.excess import make_evaluation_set
 from experiments.pictures.attention_map import MapPicture
 from experiments.pictures.canvas import BLUES, palette, shade
 from experiments.run_directory.saved_run import load_run
-from experiments.tracking.run_log import SentencePictures
+from experiments.tracking.sentence_pictures import SentencePictures
 
 TOLERANCE = 1e-5
 

@@ -1,12 +1,23 @@
 """What a command sets up before JAX starts: a cache that may be damaged, full or forbidden, and bothers nobody."""
 
+import errno
+import gc
 import os
+import resource
 import signal
 import subprocess
 import sys
 
+import jax
+import numpy as np
 import pytest
 from processes import ROOT, run
+from refusals import assert_refused, refused
+
+from experiments.commands import process
+from experiments.training import memory
+from experiments.training.hyperparameters import TrainingSpec
+from model.config import TransformerConfig
 
 PROGRAM = """
 import os, signal, sys, warnings
@@ -104,3 +115,95 @@ def test_a_process_that_is_told_of_no_others(tmp_path):
     assert err.startswith("error: JAX_COORDINATOR_ADDRESS=localhost:1: the processes cannot meet (")
     assert err.endswith("); unset it, or set JAX_NUM_PROCESSES and JAX_PROCESS_ID too\n")
     assert err.count("\n") == 1
+
+
+NOTEBOOK = """
+import jax
+import jax.numpy as jnp
+
+assert jnp.ones(3).sum() == 3
+devices = jax.devices()
+jax.config.update("jax_threefry_partitionable", False)
+jax.config.update("jax_default_prng_impl", "rbg")
+from experiments.training import runtime
+
+runtime.prepare()
+assert jax.devices() == devices
+print(jax.random.bits(jax.random.key(0), (2,)).tolist())
+for value in ({"jax_disable_jit": True}, {"jax_transfer_guard": "disallow"}):
+    (name, given), = value.items()
+    jax.config.update(name, given)
+    try:
+        runtime.prepare()
+    except Exception as error:
+        print(type(error).__name__, error)
+    jax.config.update(name, None if name == "jax_transfer_guard" else False)
+"""
+
+
+def test_settings_of_jax_and_jax_in_use_already():
+    """Those that decide numbers are the same for everybody; those that catmat cannot work with are named."""
+    code, out, err = ended(NOTEBOOK, before="")
+    assert (code, err) == (0, "")
+    bits, *errors = out.splitlines()
+    assert bits == "[4070199207, 4202968722]"  # what JAX gives where nothing is set
+    assert [line.split(":")[0] for line in errors] == [
+        "InputError jax_disable_jit=True",
+        "InputError jax_transfer_guard=disallow",
+    ]
+
+
+def test_settings_of_jax_that_it_does_not_know_are_named(tmp_path):
+    code, out, err = run(tmp_path, "--list-devices", JAX_NUM_CPU_DEVICES="many")
+    assert (code, out) == (2, "")
+    assert_refused(err, "JAX_NUM_CPU_DEVICES=many", "unset")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError("Unable to allocate 3 GiB"), jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory"),
+     OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))],
+)  # fmt: skip
+def test_too_little_memory_is_one_line(error, capsys, monkeypatch):
+    def fails():
+        raise error
+
+    monkeypatch.setattr(os, "_exit", sys.exit)  # what it calls where other tests have left threads of libraries
+    handlers = [signal.getsignal(number) for number in process._SIGNALS]
+    with pytest.raises(SystemExit) as left:
+        process.run_command(fails)
+    for number, handler in zip(process._SIGNALS, handlers, strict=True):
+        signal.signal(number, handler)
+    gc.unfreeze()
+    assert left.value.code == 2
+    assert_refused(capsys.readouterr().err, "memory", "train.batch", "model.d_model")
+
+
+SPEC = TrainingSpec(
+    TransformerConfig(d_model=2, d_mlp=3, vocabulary_size=5, max_length=7), batch=11, pieces=1, beta2=0.9
+)
+
+
+@pytest.mark.parametrize("accelerator", [False, True])
+def test_a_training_that_cannot_fit_is_refused(monkeypatch, accelerator):
+    """4 copies of 4 x 13 parameters and 11 (7 * 2 + 3 + 5) activations, of 4 bytes each, on 2 devices.
+
+    On a CPU for two runs at a time; on an accelerator, whose devices have a memory of their own, half of it.
+    """
+    parameters = [jax.ShapeDtypeStruct((4, 13), np.float32)]
+    needed = 4 * (2 * 4 * 13 + 2 * 242) if accelerator else 4 * (4 * 4 * 13 + 2 * 242)
+    monkeypatch.setattr(jax, "device_count", lambda: 2)
+    for limit in (needed, needed - 1):
+        monkeypatch.setattr(memory, "_device_memory", lambda limit=limit: limit if accelerator else None)
+        monkeypatch.setattr(memory, "memory_limit", lambda limit=limit: limit)
+        if limit == needed:
+            memory.check_memory(parameters, SPEC, 4)
+    with refused("memory", "GiB", "train.batch", "model.d_model", "model.d_mlp"):
+        memory.check_memory(parameters, SPEC, 4)
+
+
+def test_too_few_addresses_are_named(monkeypatch):
+    memory.check_address_space()
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (2**20, 2**20))
+    with refused("memory", "ulimit -v", "JAX_NUM_CPU_DEVICES"):
+        memory.check_address_space()

@@ -1,0 +1,38 @@
+"""Words in a terminal's tables: in their place also if they are written from right to left, and how wide they are.
+
+A terminal or a browser that reorders would otherwise draw a row's numbers into the run of a word in Arabic or Hebrew
+script: "42." for ".42", in a wrong column.
+"""
+
+import unicodedata
+
+from rich.cells import cell_len
+
+from data.errors import printable
+
+_ISOLATE, _END = "\u2068", "\u2069"
+"""First strong isolate, pop directional isolate: what stands between them does not move its neighbours."""
+_FROM_RIGHT_TO_LEFT = ("R", "AL", "AN")
+
+
+def table_word(word: str, encoding: str = "utf-8") -> str:
+    """A word as a table shows it: without control characters, isolated if some of it runs from right to left.
+
+    Args:
+      word: as it stands in the world; words come from users.
+      encoding: the output's. Characters that it lacks are written as escapes here, so that they can be measured.
+    """
+    shown = printable(word).encode(encoding, "backslashreplace").decode(encoding)
+    if not any(unicodedata.bidirectional(c) in _FROM_RIGHT_TO_LEFT for c in shown):
+        return shown
+    isolated = f"{_ISOLATE}{shown}{_END}"
+    try:
+        isolated.encode(encoding)
+    except UnicodeEncodeError:  # ISO 8859-6 and -8: Arabic and Hebrew letters without isolates
+        return shown
+    return isolated
+
+
+def table_width(shown: str) -> int:
+    """Columns of a terminal that a text takes: 2 for a Chinese character or an emoji, 0 for joiners and accents."""
+    return cell_len(shown)

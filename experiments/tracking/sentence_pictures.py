@@ -1,0 +1,59 @@
+"""The watched sentences as pictures: their labels, their maps, and each sentence's part of recorded arrays."""
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.inference import relevant_words
+from data.vocabulary import PAD
+from experiments.pictures.attention_map import MapLabels, MapPicture
+from experiments.run_directory.files import Arrays
+from experiments.tracking.event_writer import EventWriter
+
+_MAP = "Each row is a masked word, each column a word it can look at; a row sums to 1. Red: relevant words."
+_RELEVANCE = "How much each word tells about the masked one, in nats, by the exact posterior of this world."
+
+
+class SentencePictures:
+    """The watched sentences: their labels and maps, and each sentence's part of the recorded arrays."""
+
+    def __init__(self, fixed: Arrays) -> None:
+        """`fixed` is what `sentence_arrays` gives."""
+        self.fixed = fixed
+        self.labels = [self._labels(n) for n in range(len(fixed["tokens"]))]
+
+    def _labels(self, sentence: int) -> MapLabels:
+        tokens, rows = self.fixed["tokens"][sentence], self.fixed["row"][sentence]
+        words = tuple(self.fixed["words"][tokens[tokens != PAD]].tolist())
+        relevance = self.fixed["exact_relevance"][sentence][rows >= 0, : len(words)]
+        return MapLabels(words, tuple(rows[rows >= 0].tolist()), relevant_words(relevance.astype(np.float64)))
+
+    @cached_property
+    def pictures(self) -> list[MapPicture]:
+        """One picture a sentence, laid out once and painted anew at each step."""
+        return [MapPicture(labels) for labels in self.labels]
+
+    def cut(self, sentence: int, values: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Values [sentences, rows, ..., words] of one sentence, without the padding: [its rows, ..., its words]."""
+        labels = self.labels[sentence]
+        return values[sentence, : len(labels.masked), ..., : len(labels.words)]
+
+    def maps(self, sentence: int, weights_NRHK: NDArray[np.floating]) -> NDArray[np.floating]:
+        """The maps of one sentence, [heads, rows, words]."""
+        return np.swapaxes(self.cut(sentence, weights_NRHK), 0, 1)
+
+    def write_maps(self, events: EventWriter, step: int, weights_NRHK: NDArray[np.floating], of: str = "") -> None:
+        """Write the map of every sentence and head at a step; `of` says in its title whose it is ("seed 3")."""
+        for n, _ in enumerate(self.labels):
+            for head, weights in enumerate(self.maps(n, weights_NRHK)):
+                title = ", ".join(filter(None, [f"head {head + 1}", of, f"step {step:,}"]))
+                picture = self.pictures[n].png(weights, title)
+                events.image(step, f"attention/sentence-{n + 1}/head-{head + 1}", picture, _MAP)
+
+    def write_relevance(self, events: EventWriter) -> None:
+        """Write the exact relevance of every sentence, at step 0."""
+        for n, labels in enumerate(self.labels):
+            relevance = self.cut(n, self.fixed["exact_relevance"])
+            picture = MapPicture(labels, kind="relevance").png(relevance, "exact relevance")
+            events.image(0, f"attention/sentence-{n + 1}/exact_relevance", picture, _RELEVANCE)

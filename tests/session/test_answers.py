@@ -1,0 +1,65 @@
+"""The answers of a training on the terminal: whole at every width, and as the README shows them."""
+
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from experiments.measuring.metrics import RowResult
+from experiments.session.terminal import print_attention
+
+README = Path(__file__).parents[2] / "README.md"
+CAT = "the cat sat on the mat ."
+GERMAN = "das Wildschwein spazierte während die Donaudampfschifffahrtsgesellschaft oft auf der Straße saß ."
+LONG = "the little dog slept on the old roof while the old cat often sat on the quiet mat and then ."
+PERSIAN = "گربه روی کتاب‌خانه خوابید ."
+
+
+def rows_of(sentence, *masked):
+    """A row for each masked position: weights .01, .02, ... from left to right."""
+    words = tuple(sentence.split())
+    weights_HK = np.arange(1, len(words) + 1)[None] / 100
+    return [RowResult(0, m, words, weights_HK, (words[m], 0.12), (words[m], 0.34)) for m in masked]
+
+
+def shown(rows, console):
+    print_attention(rows, console)
+    return console.file.getvalue().splitlines()
+
+
+def terminal(width):
+    return Console(file=io.StringIO(), force_terminal=True, color_system=None, width=width)
+
+
+@pytest.mark.parametrize("sentence", [CAT, GERMAN, LONG, PERSIAN])
+@pytest.mark.parametrize("width", [40, 60, 80, 200, None])
+def test_every_weight_and_every_answer_is_there(sentence, width):
+    words, file = sentence.split(), Console(file=io.StringIO())
+    lines = shown(rows_of(sentence, 1, 3), file if width is None else terminal(width))
+    assert width is None or all(cell_len(line) <= width for line in lines)
+    text = "\n".join(lines)
+    for k in range(1, len(words) + 1):
+        weights = re.findall(rf"(?<![\d.])\.{k:02d}(?!\d)", text)
+        assert len(weights) == 2, k
+    assert len(re.findall(r"12\s+%", text)) == len(re.findall(r"34\s+%", text)) == 2
+    full = cell_len(shown(rows_of(sentence, 1, 3), Console(file=io.StringIO()))[0])
+    assert ("..." in text) == (width is not None and width < full)
+    if width != 40:  # where the longest word stands in two lines
+        assert all(word in text for word in words)
+
+
+def test_the_readme_shows_what_80_columns_show():
+    rows = [
+        RowResult(0, m, tuple(CAT.split()), np.array([weights]), (word, guess), (word, exact))
+        for m, word, weights, guess, exact in [
+            (1, "cat", [0, 0, 0.5, 0, 0, 0.5, 0], 0.66, 0.69),
+            (2, "sat", [0, 0.5, 0, 0, 0, 0.5, 0], 0.67, 0.64),
+            (5, "mat", [0, 0.5, 0.5, 0, 0, 0, 0], 0.70, 0.69),
+        ]
+    ]
+    table = "\n".join(line.rstrip() for line in shown(rows, terminal(80)))
+    assert table in README.read_text(encoding="utf-8")

@@ -1,0 +1,87 @@
+"""Of many seeds TensorBoard lists an overview and a few; files, tables and overview know every one."""
+
+import dataclasses
+import io
+import json
+
+import numpy as np
+import pytest
+from refusals import refused
+from rich.console import Console
+from small_training import small_config
+from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
+from tensorboard.util import tensor_util
+
+from experiments.replay.run_table import load_row
+from experiments.run_directory import load_run
+from experiments.session.session import resume, train
+from experiments.tracking.tracker import LISTED
+from experiments.train import main
+
+LINES = {"lowest", "median", "highest"}
+
+pytestmark = pytest.mark.usefixtures("quickly_compiled", "traced_once")
+
+
+def console():
+    return Console(file=io.StringIO(), width=120)
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory, quickly_compiled, traced_once):  # noqa: ARG001
+    """(folder, what was printed) of a training of two runs, one of which is listed."""
+    folder, out = tmp_path_factory.mktemp("runs") / "several", console()
+    assert train(small_config(seeds=2), "several", str(folder), out, listed=1) == 0
+    return folder, out.file.getvalue()
+
+
+def listed(folder):
+    """The names of the runs that TensorBoard lists."""
+    return {path.parent.name for path in folder.rglob("*tfevents*")}
+
+
+def test_tensorboard_lists_the_overview_and_the_first(several):
+    folder, out = several
+    assert listed(folder) == LINES | {"seed-0"}
+    assert not [*(folder / "seed-1").glob("projector*")]
+    assert "the overview and 1 of 2 runs; --events all lists every run" in out
+    assert LISTED + len(LINES) == 8
+
+
+def test_every_run_is_on_disk(several):
+    folder, _ = several
+    run = load_run(folder)
+    assert [*run.runs] == ["seed-0", "seed-1"]
+    excess = []
+    for seed, one in enumerate(run.runs.values()):
+        assert one.record["step"].tolist() == [0, 3]
+        assert one.params(-1)["attention"]["query"]
+        assert (one.folder / "attention.png").is_file()
+        summary = json.loads((one.folder / "summary.json").read_text("utf-8"))
+        assert (summary["status"], summary["seed"]) == ("finished", seed)
+        excess.append(summary["excess/trained/all"])
+    assert len(set(excess)) == 2
+    assert load_row(folder).status == "2 finished"
+    for line, sums_up in (("lowest", np.min), ("median", np.median), ("highest", np.max)):
+        last = EventAccumulator(str(folder / "overview" / line)).Reload().Tensors("excess/trained/all")[-1]
+        assert tensor_util.make_ndarray(last.tensor_proto) == pytest.approx(sums_up(excess), rel=1e-5)
+
+
+def test_the_choice_is_not_changed_on_resume(several):
+    with refused("--events", "leave it out"):
+        main(["--resume", str(several[0]), "--events", "all"])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("wanted", "shown"), [(LISTED, 5), (7, 7)])
+def test_those_that_are_listed_go_on_to_be(tmp_path, wanted, shown):
+    config, folder = small_config(seeds=7), tmp_path / "many"
+    assert train(config, "many", str(folder), console(), listed=wanted) == 0
+    assert listed(folder) == LINES | {f"seed-{seed}" for seed in range(shown)}
+    longer = dataclasses.replace(config, train=dataclasses.replace(config.train, steps=5))
+    assert resume(longer, folder, console()) == 0
+    assert listed(folder) == LINES | {f"seed-{seed}" for seed in range(shown)}
+    for seed in range(shown):
+        events = EventAccumulator(str(folder / f"seed-{seed}")).Reload()
+        assert [event.step for event in events.Tensors("excess/trained/all")] == [0, 3, 5]
+    assert load_run(folder).runs["seed-6"].record["step"].tolist() == [0, 3, 5]
