@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from data.errors import require, suggestion
 from data.yaml_file import Reader
 from experiments.config.loader import option_document
-from experiments.config.schema import Config, Value, config_fields, read_value
+from experiments.config.schema import RENAMED, Config, Value, config_fields, read_value
 from model.config import broken_rule
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+.-]{0,39}")
@@ -148,9 +148,10 @@ class Grid:
         """
         name, _, values = text.partition("=")
         require(name and values.strip(), f"--grid {text}: must be NAME=VALUE,VALUE,..., such as model.d_head=4,16,64")
-        lists = name in _FIELDS and isinstance(_FIELDS[name].default, tuple)
+        now = RENAMED.get(name, name)
+        lists = now in _FIELDS and isinstance(_FIELDS[now].default, tuple)
         one = lists and re.match(r"\s*\[\s*[^\[\s]", values)
-        require(not one, f"--grid {name}: each value is a list of its own; write {name}=[{values}]")
+        require(not one, f"--grid {name}: each value is a list of its own; write {now}=[{values}]")
         shown = values if values.lstrip().startswith(("[", "{")) else f"[{values}]"
         place = Reader(option_document(f"--grid {name}", shown))
         own = self.axis(name)
@@ -208,9 +209,9 @@ def _choice(name: str, place: Reader) -> Choice:
 
 def _named_choice(label: str, place: Reader) -> Choice:
     _check_name(label, place)
-    items = place.mapping(_FIELDS)
-    for name, item in items.items():
+    for name, item in place.mapping().items():
         _check_varied(name, item)
+    items = place.mapping(_FIELDS)
     return Choice(label, tuple(sorted((name, read_value(item, Config, name)) for name, item in items.items())), place)
 
 
@@ -234,7 +235,8 @@ def _check_name(name: str, place: Reader) -> None:
 
 
 def _check_varied(name: str, place: Reader) -> None:
-    """Refuse a config value that is the same in all runs of an ablation."""
+    """Refuse a config value that is the same in all runs of an ablation, or that has another name now."""
+    place.require(name not in RENAMED, f"is called {RENAMED.get(name)} now; rename it")
     remedy = _FIXED.get(name.partition(".")[0])
     place.require(remedy is None, f"cannot be an axis, nor be set by one; {remedy}")
 
