@@ -754,6 +754,12 @@ def _check_values(probe: _Probe, query_BTNH: Array, key_BSMH: Array, lost_BTN: A
         np.where(lost_BTN[..., None], 0.0, probe.function(query_BTNH, key_BSMH, np.broadcast_to(value, key_BSMH.shape)))
         for value in (np.zeros_like(value_H), value_H)
     )
+    if (np.abs(none) > 0).any() and (none == output_BTNH).all():
+        raise _OtherError(
+            "the output does not depend on the values",
+            "keys or queries stand where the values should, such as weights @ k",
+            "sum the values: weights @ v",
+        )
     if (np.abs(none) > 0).any():
         raise _OtherError(
             f"the output has components that no value has: for values of 0 it is up to {np.abs(none).max():.3g}",
@@ -1375,7 +1381,8 @@ def _mask_name(visible_TS: Array, judged_T: Array) -> str:
     if whole_past and whole_future:
         return padding
     if whole_past:
-        side = {0: "causal", -1: "causal, a query does not see itself"}.get(int(high), f"keys up to {high:+d}")
+        other = f"a query sees keys up to its own {high:+d}"
+        side = {0: "causal", -1: "causal, a query does not see itself"}.get(int(high), other)
     else:
         side = f"a window of {high - low + 1} keys, from {low:+d} to {high:+d}"
     return " and ".join(filter(None, [side, padding]))

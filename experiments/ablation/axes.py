@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from data.errors import suggestion
 from data.yaml_file import Reader
-from experiments.config.schema import Config, Value, config_fields, read_value
+from experiments.config.schema import RENAMED, Config, Value, config_fields, read_value
 from model.config import broken_rule
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+.-]{0,39}")
@@ -123,9 +123,9 @@ def _choice(name: str, place: Reader) -> Choice:
 
 def _named_choice(label: str, place: Reader) -> Choice:
     _check_name(label, place)
-    items = place.mapping(FIELDS)
-    for name, item in items.items():
+    for name, item in place.mapping().items():
         _check_varied(name, item)
+    items = place.mapping(FIELDS)
     return Choice(label, tuple(sorted((name, read_value(item, Config, name)) for name, item in items.items())), place)
 
 
@@ -149,7 +149,8 @@ def _check_name(name: str, place: Reader) -> None:
 
 
 def _check_varied(name: str, place: Reader) -> None:
-    """Refuse a config value that is the same in all runs of an ablation."""
+    """Refuse a config value that is the same in all runs of an ablation, or that has another name now."""
+    place.require(name not in RENAMED, f"is called {RENAMED.get(name)} now; rename it")
     remedy = _FIXED.get(name.partition(".")[0])
     place.require(remedy is None, f"cannot be an axis, nor be set by one; {remedy}")
 

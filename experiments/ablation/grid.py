@@ -8,6 +8,7 @@ from data.errors import require
 from data.yaml_file import Reader
 from experiments.ablation.axes import FIELDS, Axis, Plain, chosen_values, read_axis
 from experiments.config.loader import option_document
+from experiments.config.schema import RENAMED
 
 
 @dataclass(frozen=True)
@@ -86,9 +87,10 @@ class Grid:
         """
         name, _, values = text.partition("=")
         require(name and values.strip(), f"--grid {text}: must be NAME=VALUE,VALUE,..., such as model.d_head=4,16,64")
-        lists = name in FIELDS and isinstance(FIELDS[name].default, tuple)
+        now = RENAMED.get(name, name)
+        lists = now in FIELDS and isinstance(FIELDS[now].default, tuple)
         one = lists and re.match(r"\s*\[\s*[^\[\s]", values)
-        require(not one, f"--grid {name}: each value is a list of its own; write {name}=[{values}]")
+        require(not one, f"--grid {name}: each value is a list of its own; write {now}=[{values}]")
         shown = values if values.lstrip().startswith(("[", "{")) else f"[{values}]"
         place = Reader(option_document(f"--grid {name}", shown))
         own = self.axis(name)
