@@ -14,6 +14,7 @@ import re
 import shutil
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cached_property
@@ -31,6 +32,8 @@ from experiments.training.record import TrainingTime
 _KEPT = 2
 _PATIENCE = 2.0
 """Seconds that a save may still take when the training ends with an error. One that cannot begin waits for minutes."""
+_REMOVING = 0.5
+"""Seconds that the removal of a run's folder may take, from the first file that is missed."""
 
 
 class Checkpoints:
@@ -46,11 +49,13 @@ class Checkpoints:
         sys.unraisablehook = _without_closed_loops
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, *_: object) -> None:
         if kind is not None:  # what ended the training is reported; a save that is under way may end, or never
             waiting = threading.Thread(target=self._close, args=(suppress(Exception),), daemon=True)
             waiting.start()
             waiting.join(_PATIENCE)
+            if isinstance(error, FileNotFoundError):
+                self._remove_rest()
             return
         self._close(_system_errors(self._folder))
         sys.unraisablehook = self._hook  # else tasks may be left over
@@ -59,6 +64,13 @@ class Checkpoints:
         with guard:
             if "_manager" in vars(self):
                 self._manager.close()
+
+    def _remove_rest(self) -> None:
+        """Of a run's folder that somebody removes, remove what orbax made anew meanwhile: nothing else is there."""
+        time.sleep(_REMOVING)
+        run = self._folder.parent
+        if run.is_dir() and list(run.iterdir()) == [self._folder]:
+            shutil.rmtree(run, ignore_errors=True)
 
     @cached_property
     def _manager(self) -> ocp.CheckpointManager:

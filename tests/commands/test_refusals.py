@@ -92,6 +92,25 @@ def test_checkpoints_that_were_moved_are_an_error_of_the_system(tmp_path, monkey
         checkpoints.save(1, {"x": np.zeros(2)}, 1.0, TrainingTime())
 
 
+@pytest.mark.parametrize("kept", [[], ["config.yaml"]])
+def test_of_a_folder_that_is_removed_nothing_is_made_anew(tmp_path, monkeypatch, kept):
+    """The library makes missing folders; of one in which anything else is left nothing is deleted."""
+    folder = tmp_path / "run"
+
+    def anew(*_, **__):
+        (folder / "checkpoints" / "2.tmp").mkdir(parents=True)
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    folder.mkdir()
+    for name in kept:
+        (folder / name).touch()
+    monkeypatch.setattr(ocp.CheckpointManager, "save", anew)
+    with pytest.raises(FileNotFoundError), Checkpoints(folder) as checkpoints:
+        checkpoints.save(1, {"x": np.zeros(2)}, 1.0, TrainingTime())
+    assert folder.exists() == bool(kept)
+    assert (folder / "checkpoints" / "2.tmp").exists() == bool(kept)
+
+
 @pytest.fixture
 def no_space_for_a_report(monkeypatch):
     write = Path.write_text
