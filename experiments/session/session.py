@@ -26,6 +26,7 @@ from experiments.session.resume import find_resume_point
 from experiments.session.terminal import TrainingBar, report
 from experiments.tracking.tracker import LISTED, Tracker
 from experiments.training import runtime
+from experiments.training.memory import about_memory
 from experiments.training.trainer import Progress, Record, ResumePoint, Trainer
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class _Session:
                 if resumed:  # by one process, see `resume`
                     found, damaged = checkpoints.restore(self._trainer.empty_states())
                     point, said = find_resume_point(self._experiment, self._trainer, self._folder, found, damaged)
-                for line in [*said, self._boxes()]:
+                for line in [*said, about_memory(self._trainer.least_memory), self._boxes()]:
                     if line:
                         say(self._console, line)
                 if isinstance(point, int):

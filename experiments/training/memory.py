@@ -1,4 +1,4 @@
-"""How much memory a training needs at least, and how much there is: refused is only what cannot fit."""
+"""How much memory a training needs at least, and how much there is; refused is only what cannot fit."""
 
 import contextlib
 import os
@@ -14,6 +14,8 @@ _COPIES = 4
 """Of the parameters, in float32: themselves, their gradient and the optimiser's two moments."""
 _COMPILER = 600 * 2**20
 """Bytes of addresses that a small training takes after JAX has begun (measured: 570 MiB for toy.yaml on 2 cores)."""
+_LARGE = 2**30
+"""Bytes from which on a training's need of memory is told before it begins."""
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 """Where Linux says how much memory a container may use."""
 
@@ -39,7 +41,12 @@ def memory_limit() -> int | None:
     return min((limit for limit in limits if limit > 0), default=None)
 
 
-def check_memory(parameters: Iterable[jax.ShapeDtypeStruct], spec: TrainingSpec, runs: int) -> None:
+def available_memory() -> int | None:
+    """Bytes that a training may use: of the first device if that is an accelerator, else `memory_limit`."""
+    return _device_memory() or memory_limit()
+
+
+def check_memory(parameters: Iterable[jax.ShapeDtypeStruct], spec: TrainingSpec, runs: int) -> int:
     """Refuse a training that cannot fit into memory, before the most is compiled.
 
     What it needs at least: the parameters of all runs four times; and the activations of the batch of each run that is
@@ -51,20 +58,32 @@ def check_memory(parameters: Iterable[jax.ShapeDtypeStruct], spec: TrainingSpec,
       spec: what is compiled in.
       runs: how many runs there are.
 
+    Returns:
+      The bytes that it needs at least.
+
     Raises:
       InputError: with what is needed at least, what there is, and which values to lower.
     """
     devices, accelerator = jax.device_count(), _device_memory()
-    limit = accelerator or memory_limit()
+    limit = available_memory()
     share = min(runs, devices) if accelerator else 1
     stored = _COPIES * sum(shape.size * shape.dtype.itemsize for shape in parameters) // share
     at_once = runs / devices if accelerator else min(runs, devices)
-    needed = stored + _activations(spec) * at_once
+    needed = int(stored + _activations(spec) * at_once)
     require(
         limit is None or needed <= limit,
         f"memory: this training needs {needed / 2**30:,.1f} GiB at least, and there are {(limit or 0) / 2**30:,.1f};"
         " lower train.batch, model.d_model, model.d_mlp or seeds, or train on a larger machine",
     )
+    return needed
+
+
+def about_memory(needed: int) -> str:
+    """What to say of a training that needs so many bytes at least; nothing of a small one."""
+    limit = available_memory()
+    there = f", of {limit / 2**30:,.1f} that there are" if limit else ""
+    says = f"large: at least {needed / 2**30:,.1f} GiB of memory are needed{there}; the first update may take minutes"
+    return says if needed >= _LARGE else ""
 
 
 def _activations(spec: TrainingSpec) -> int:

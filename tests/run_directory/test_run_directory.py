@@ -216,6 +216,14 @@ def test_an_error_of_the_system_has_its_own_remedy(tmp_path, number, words):
     assert ("space" in str(cannot_write(tmp_path, OSError(number, "?")))) == (number == errno.ENOSPC)
 
 
+@pytest.mark.parametrize(("number", "word"), [(errno.ENOTDIR, "move"), (errno.EACCES, "allow")])
+def test_what_stands_in_the_way_is_named(tmp_path, number, word):
+    """Not the run's folder, which is well, nor a file below that nobody knows of."""
+    (tmp_path / "checkpoints").touch()
+    error = OSError(number, os.strerror(number), str(tmp_path / "checkpoints" / "8.tmp" / "done.txt"))
+    assert_refused(cannot_write(tmp_path, error, "kept"), str(tmp_path / "checkpoints"), os.strerror(number), word)
+
+
 def test_a_folder_that_was_removed_is_not_said_to_be_kept(tmp_path):
     error = cannot_write(tmp_path / "gone", FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)), "all is kept")
     assert_refused(error, str(tmp_path / "gone"), "removed", "new run")

@@ -197,9 +197,16 @@ def test_a_training_that_cannot_fit_is_refused(monkeypatch, accelerator):
         monkeypatch.setattr(memory, "_device_memory", lambda limit=limit: limit if accelerator else None)
         monkeypatch.setattr(memory, "memory_limit", lambda limit=limit: limit)
         if limit == needed:
-            memory.check_memory(parameters, SPEC, 4)
+            assert memory.check_memory(parameters, SPEC, 4) == needed
     with refused("memory", "GiB", "train.batch", "model.d_model", "model.d_mlp"):
         memory.check_memory(parameters, SPEC, 4)
+
+
+def test_the_memory_of_a_large_training_is_told(monkeypatch):
+    monkeypatch.setattr(memory, "available_memory", lambda: 8 * 2**30)
+    assert memory.about_memory(2**30 - 1) == ""
+    told = memory.about_memory(5 * 2**29)
+    assert ("2.5 GiB" in told, "8.0" in told) == (True, True)
 
 
 def test_too_few_addresses_are_named(monkeypatch):
