@@ -59,9 +59,9 @@ PLACES = {
 COMMANDS = (
     "train --config tiny.yaml --run-dir run",
     "train --resume run",
-    "train --resume run --train.steps 25",
+    "train --help",
     "train --world german --print-config",
-    "train --list-devices",
+    "benchmark --help",
     "ablate --config scaling_quick.yaml --dry-run",
     "ablate --config scaling.yaml --print-config",
     "gradients --print-config",
