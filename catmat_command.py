@@ -7,11 +7,16 @@ over by `use_own_packages`. Needs the standard library alone: it runs before any
 
 import ast
 import importlib
+import os
+import shutil
+import signal
 import sys
+import textwrap
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent
 PACKAGES = ("configs", "data", "experiments", "model")
@@ -65,6 +70,17 @@ def check_own_packages() -> None:
             )
 
 
+def leave_at_once_while_loading() -> None:
+    """End at a signal while a command loads, for up to a second; afterwards `run_command` listens."""
+
+    def leave(*_: object) -> NoReturn:
+        os.write(2, b"interrupted\n")
+        os._exit(130)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, leave)
+
+
 def commands() -> dict[str, str]:
     """The first line about each command, by its name."""
     files = sorted(path for path in (ROOT / "experiments").glob("*.py") if path.stem not in _NO_COMMANDS)
@@ -76,7 +92,11 @@ def main() -> int:
     """Run the command that the first argument names, with the others; gives its exit code."""
     name, known = (sys.argv[1:2] or [""])[0], commands()
     if name in ("-h", "--help", ""):
-        lines = [f"  {command:<12} {text}" for command, text in known.items()]
+        width, beside = shutil.get_terminal_size().columns, " " * 15
+        lines = [
+            textwrap.fill(text, width, initial_indent=f"  {command:<13}", subsequent_indent=beside)
+            for command, text in known.items()
+        ]
         print("usage: catmat COMMAND ...; catmat COMMAND --help says more\n", *lines, sep="\n")  # noqa: T201
         return 0 if name else 2
     use_own_packages()
@@ -87,7 +107,7 @@ def main() -> int:
         return 2
     _Called.by_name = True
     del sys.argv[1]
-    importlib.import_module("experiments").leave_at_once_while_loading()
+    leave_at_once_while_loading()
     command = importlib.import_module(f"experiments.{name}").main
     importlib.import_module("experiments.commands.process").run_command(command)
     raise AssertionError("run_command ends the process")

@@ -70,9 +70,11 @@ class Vocabulary:
         find_first: Find | None = self._find_capital
         for part in parts:
             here = divide(part, self._find, find_first)
+            if not here and plain(part) != part:
+                here = divide(plain(part), self._find, find_first)
             if not here:
                 raise self._unknown(part)
-            if any(c.isalnum() for c in part) and not (part[0] in APOSTROPHES and self._find(part) is not None):
+            if any(c.isalnum() for c in part) and not (part[0] in APOSTROPHES and self._find(plain(part)) is not None):
                 find_first = None
             found = [[*before, *numbers] for before in found for numbers in here][:MOST_READINGS]
         return found
@@ -94,11 +96,10 @@ class Vocabulary:
         return words | {word: number for word, number in plainly.items() if word not in words}
 
     def _find(self, word: str) -> int | None:
-        return self._spellings.get(word, self._spellings.get(plain(word)))
+        return self._spellings.get(word)
 
     def _find_capital(self, word: str) -> int | None:
-        found = find_capital(word, self._spellings, self._capitals)
-        return find_capital(plain(word), self._spellings, self._capitals) if found is None else found
+        return find_capital(word, self._spellings, self._capitals)
 
     def _unknown(self, part: str) -> InputError:
         word = unread(part, self._find)

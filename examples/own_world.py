@@ -3,7 +3,8 @@
     python examples/own_world.py
 
 A world is a YAML file: words, which of them go together, and the forms of sentences; docs/worlds.md explains its keys.
-Nothing is trained here, since the answers follow from the file alone. To train a model on such a file:
+Nothing is trained here, since the answers follow from the file alone. To train a model on it, save the text of DRINKS
+below as drinks.yaml:
 
     python -m experiments.train --world drinks.yaml
 """

@@ -373,6 +373,11 @@ class _Function:
     keywords: tuple[str, ...]
     """What it calls query, key and value, if they are given by name."""
 
+    @property
+    def is_layout(self) -> str:
+        """'is BTNH the layout? others: BNTH, BTH'."""
+        return f"is {self.layout} the layout? others: {', '.join(one for one in LAYOUTS if one != self.layout)}"
+
     def __call__(self, query_BTNH: Array, key_BSMH: Array, value_BSMH: Array) -> Array:
         """Its output [B, T, N, H], float64."""
         returned = self.call(query_BTNH, key_BSMH, value_BSMH)
@@ -717,23 +722,29 @@ def _told_apart(probe: _Probe) -> _Probe:
     weight = np.nan_to_num(_responses(probe, query_BTNH, key_BSMH))
     seen = np.abs(weight) > 2.0**-14 * np.abs(weight).max(axis=(3, 4, 5), keepdims=True)
     _check_support(seen, probe)
-    share_NM = np.abs(weight).sum(axis=(0, 1, 3, 4))
-    one = share_NM > 2.0**-14 * share_NM.max()
-    if probe.sizes.heads == probe.sizes.key_heads and (share_NM.argmax(axis=1) != np.arange(len(share_NM))).any():
+    group_N = _groups_of(np.abs(weight).sum(axis=(0, 1, 3, 4)))
+    lost = lost_BNT if lost_BNT.any() else None
+    return dataclasses.replace(probe, group_N=group_N, left_out_BNT=lost)
+
+
+def _groups_of(share_NM: Array) -> Array:
+    """The head of keys and values that each head of queries uses, from the weights that it gives them."""
+    group_N = share_NM.argmax(axis=1)
+    if share_NM.shape[0] == share_NM.shape[1] and (group_N != np.arange(len(group_N))).any():
         raise _OtherError(
-            f"heads are permuted: heads 0, 1, ... take the values of heads {_listed(share_NM.argmax(axis=1))}",
+            f"heads are permuted: heads 0, 1, ... take the values of heads {_listed(group_N)}",
             "a reshape, a roll or a transpose over the heads",
             "keep the order of the heads",
         )
-    for kind, used in (("queries", one.any(axis=1)), ("keys and values", one.any(axis=0))):
+    used_NM = share_NM > 2.0**-14 * share_NM.max()
+    for kind, used in (("queries", used_NM.any(axis=1)), ("keys and values", used_NM.any(axis=0))):
         if not used.all():
             raise _OtherError(
                 f"heads of {kind} have no part in the output: {_listed(np.flatnonzero(~used))}",
                 "a mask or gate over the heads, or one head of keys and values that is broadcast to all",
                 "let head n of queries use head n // (heads / key_heads) of keys and values",
             )
-    lost = lost_BNT if lost_BNT.any() else None
-    return dataclasses.replace(probe, group_N=share_NM.argmax(axis=1), left_out_BNT=lost)
+    return group_N
 
 
 def _check_values(probe: _Probe, query_BTNH: Array, key_BSMH: Array, lost_BTN: Array) -> None:
@@ -743,6 +754,12 @@ def _check_values(probe: _Probe, query_BTNH: Array, key_BSMH: Array, lost_BTN: A
         np.where(lost_BTN[..., None], 0.0, probe.function(query_BTNH, key_BSMH, np.broadcast_to(value, key_BSMH.shape)))
         for value in (np.zeros_like(value_H), value_H)
     )
+    if (np.abs(none) > 0).any() and (none == output_BTNH).all():
+        raise _OtherError(
+            "the output does not depend on the values",
+            "keys or queries stand where the values should, such as weights @ k",
+            "sum the values: weights @ v",
+        )
     if (np.abs(none) > 0).any():
         raise _OtherError(
             f"the output has components that no value has: for values of 0 it is up to {np.abs(none).max():.3g}",
@@ -763,7 +780,6 @@ def _check_support(seen: Array, probe: _Probe) -> None:
     batch, tokens, heads, _, keys, key_heads = seen.shape
     b, t, n, b2, s, m = np.ogrid[:batch, :tokens, :heads, :batch, :keys, :key_heads]
     own, grouped = b == b2, heads != key_heads
-    layouts = ", ".join(layout for layout in LAYOUTS if layout != probe.function.layout)
 
     def within(pattern: Array) -> bool:
         return not (seen & ~pattern).any()
@@ -771,12 +787,12 @@ def _check_support(seen: Array, probe: _Probe) -> None:
     if within(own & (m == n)) or (grouped and within(own) and not within(own & (s == t))):
         if within(own & (s == t)) and tokens > 1:
             raise _OtherError(
-                f"queries see one key each (is {probe.function.layout} the layout? others: {layouts})",
+                f"queries see one key each ({probe.function.is_layout})",
                 "axes in another order, a mask of the diagonal alone, or an output that is the value",
                 "choose the layout that the function takes",
             )
         return
-    patterns = _patterns(seen.shape, f"{probe.function.layout} the layout? others: {layouts}")
+    patterns = _patterns(seen.shape, probe.function.is_layout)
     for pattern, symptom, cause, remedy in patterns:
         if heads > 1 and within(pattern):
             raise _OtherError(symptom, cause, remedy)
@@ -791,7 +807,7 @@ def _check_support(seen: Array, probe: _Probe) -> None:
     _check_mixed(seen)
 
 
-def _patterns(shape: tuple[int, ...], layout: str) -> list[tuple[Array, str, str, str]]:
+def _patterns(shape: tuple[int, ...], is_layout: str) -> list[tuple[Array, str, str, str]]:
     """Who attends to whom, [B, T, N, B', S, M], under known mistakes, with symptom, cause and remedy."""
     batch, tokens, heads, _, keys, key_heads = shape
     b, t, n, b2, s, m = np.ogrid[:batch, :tokens, :heads, :batch, :keys, :key_heads]
@@ -801,7 +817,7 @@ def _patterns(shape: tuple[int, ...], layout: str) -> list[tuple[Array, str, str
     item_tokens = t * heads + n
     return [
         (own & (s == t), "queries see one key each, and the other heads of their own token",
-         f"axes in another order (is {layout})",
+         f"axes in another order ({is_layout})",
          "choose the layout that the function takes, or transpose heads and tokens"),
         ((s == t) & (m == n), "queries attend over the items of the batch, at their own position",
          "the first two axes are exchanged (tokens before batch, as with batch_first=False)",
@@ -839,9 +855,8 @@ def _levels(probe: _Probe) -> list[_Level]:
     """
     first, size = probe(SIZES[0]), SIZES[0]
     if ((first.weight_PBNTS > SHOWN).all(axis=0).sum(axis=-1) - 1).clip(0).sum() < ENOUGH:
-        others = ", ".join(layout for layout in LAYOUTS if layout != probe.function.layout)
         raise _OtherError(
-            f"queries see one key each, or hardly more (is {probe.function.layout} the layout? others: {others})",
+            f"queries see one key each, or hardly more ({probe.function.is_layout})",
             "axes in another order, or a mask that leaves hardly a key",
             "choose the layout that the function takes, or check it with fewer masked keys",
         )
@@ -876,24 +891,28 @@ AXES = {1: "batch items", 2: "heads", 3: "queries", 4: "keys"}
 def _check_axes(probe: _Probe, levels: list[_Level]) -> None:
     """Over which axes weights sum to 1, and whether other items, heads or queries move the output."""
     low, high, one = _sums(levels)
-    judged = [level for level in levels[1:] if _reach(level) >= REACH] or levels
-    if not one and high - low > SUMS * high:
-        shape = levels[0].weight_PBNTS.shape
-        axes = [axis for axis in AXES if shape[axis] > 1]
-        for count in range(1, len(axes) + 1):
-            for subset in itertools.combinations(axes, count):
-                if subset != (4,) and _sums(judged, subset)[2]:
-                    over = (
-                        "the whole array (" if len(axes) == count > 2 else "" if count == 1 else "more than the keys ("
-                    )
-                    named = " and ".join(AXES[axis] for axis in subset) + (")" if over else "")
-                    raise _OtherError(
-                        f"the softmax runs over {over}{named}, not over the keys: there the weights sum to 1",
-                        "a wrong axis of the softmax",
-                        "softmax(scores, axis=-1), where the last axis holds the keys",
-                    )
-    if one or high - low > SUMS * high:
+    varied = high - low > SUMS * high
+    if varied and not one:
+        _check_sums([level for level in levels[1:] if _reach(level) >= REACH] or levels)
+    if varied or one:
         _check_leaks(probe, levels)
+
+
+def _check_sums(levels: list[_Level]) -> None:
+    """Weights that do not sum to 1 over the keys must not do so over other axes."""
+    shape = levels[0].weight_PBNTS.shape
+    axes = [axis for axis in AXES if shape[axis] > 1]
+    subsets = (subset for count in range(1, len(axes) + 1) for subset in itertools.combinations(axes, count))
+    for subset in subsets:
+        if subset != (4,) and _sums(levels, subset)[2]:
+            over = " and ".join(AXES[axis] for axis in subset)
+            if len(subset) > 1:
+                over = f"{'the whole array' if len(subset) == len(axes) > 2 else 'more than the keys'} ({over})"
+            raise _OtherError(
+                f"the softmax runs over {over}, not over the keys: there the weights sum to 1",
+                "a wrong axis of the softmax",
+                "softmax(scores, axis=-1), where the last axis holds the keys",
+            )
 
 
 def _check_leaks(probe: _Probe, levels: list[_Level]) -> None:
@@ -1018,9 +1037,13 @@ def _log_difference(weight_PBNTS: Array, smallest: float = 0.0) -> tuple[Array, 
 
 def _reach(level: _Level) -> float:
     """The range of log-weight differences in the row where it is largest."""
-    y_BNTS, used_BNTS = _log_difference(level.weight_PBNTS)
-    highest, lowest = np.where(used_BNTS, y_BNTS, -np.inf).max(-1), np.where(used_BNTS, y_BNTS, np.inf).min(-1)
-    return float((highest - lowest).max())
+    return float(_range(*_log_difference(level.weight_PBNTS)).max())
+
+
+def _range(z_BNTS: Array, used_BNTS: Array) -> Array:
+    """How far apart the used numbers of each row are; -inf in a row without any."""
+    highest, lowest = np.where(used_BNTS, z_BNTS, -np.inf).max(-1), np.where(used_BNTS, z_BNTS, np.inf).min(-1)
+    return np.asarray(highest - lowest)
 
 
 def _centred(z_BNTS: Array, used_BNTS: Array) -> Array:
@@ -1202,8 +1225,7 @@ def _added(level: _Level, scale: float) -> float:
     """How far apart in a row log weights less scale * q.k are."""
     seen = level.weight_PBNTS > SEEN
     rest = np.log(np.where(seen, level.weight_PBNTS, 1.0)) - scale * level.dot_PBNTS
-    highest, lowest = np.where(seen, rest, -np.inf).max(-1), np.where(seen, rest, np.inf).min(-1)
-    return float((highest - lowest).max())
+    return float(_range(rest, seen).max())
 
 
 def _added_name(first: _Level, scale: float) -> str:
@@ -1359,7 +1381,8 @@ def _mask_name(visible_TS: Array, judged_T: Array) -> str:
     if whole_past and whole_future:
         return padding
     if whole_past:
-        side = {0: "causal", -1: "causal, a query does not see itself"}.get(int(high), f"keys up to {high:+d}")
+        other = f"a query sees keys up to its own {high:+d}"
+        side = {0: "causal", -1: "causal, a query does not see itself"}.get(int(high), other)
     else:
         side = f"a window of {high - low + 1} keys, from {low:+d} to {high:+d}"
     return " and ".join(filter(None, [side, padding]))
@@ -1651,9 +1674,8 @@ def _of_other_keys(probe: _Probe, levels: list[_Level]) -> Finding | None:
         after_BNTS = _weights(probe.function, level.query_PBTNH[0], key_BSMH)
         y_BNTS, used_BNTS = _log_difference(np.stack([after_BNTS, before_BNTS]), SHOWN)
         others_BNTS = used_BNTS & (np.arange(before_BNTS.shape[-1]) != s)
-        mean_BNT1 = np.where(others_BNTS, y_BNTS, 0.0).sum(-1, keepdims=True) / others_BNTS.sum(-1, keepdims=True).clip(
-            1
-        )
+        count_BNT1 = others_BNTS.sum(axis=-1, keepdims=True).clip(1)
+        mean_BNT1 = np.where(others_BNTS, y_BNTS, 0.0).sum(axis=-1, keepdims=True) / count_BNT1
         moved_BNTS = np.where(used_BNTS, np.abs(y_BNTS - mean_BNT1), 0.0)
         if moved_BNTS[others_BNTS].max(initial=0.0) > (0.01 if _digits(level.weight_PBNTS) > 11 else 0.06):
             mixed.append(s)
@@ -1757,6 +1779,8 @@ def _constant_scores(_: _Probe, levels: list[_Level]) -> Finding | None:
     slope = _most_frequent_slope(y_BNTS, x_BNTS, used_BNTS)
     if slope is None:
         return None
+    # A key that follows q.k has z = c, one whose score is constant y = c, with one c for each row: the c that most keys
+    # of a row agree on, each key's own being a candidate C.
     z_BNTS = y_BNTS - slope * x_BNTS
     allowed = (0.02 if _digits(level.weight_PBNTS) > 11 else 0.08) * max(_reach(level), 0.1)
     candidate_BNTSC = np.stack([np.abs(z_BNTS - c) <= allowed for c in _columns(y_BNTS, z_BNTS)], axis=-1)
@@ -1768,7 +1792,8 @@ def _constant_scores(_: _Probe, levels: list[_Level]) -> Finding | None:
         np.take_along_axis(one, np.broadcast_to(best_BNT11, (*one.shape[:4], 1)), axis=-1)[..., 0] & used_BNTS
         for one in (candidate_BNTSC, constant_BNTSC)
     )
-    rows_BNT: Array = _all(constant_BNTS | ~used_BNTS, -1) & _wide(slope * x_BNTS, used_BNTS, 4 * allowed)
+    rows_BNT: Array = _all(constant_BNTS | ~used_BNTS, -1) & (_range(slope * x_BNTS, used_BNTS) > 4 * allowed)
+    # In a row of equal scores c fits all keys, as it may one key by chance: those may be either.
     follows_BNTS &= ~rows_BNT[..., None]
     maybe_BNTS, constant_BNTS = constant_BNTS, constant_BNTS & ~follows_BNTS
     explained = (follows_BNTS | constant_BNTS).sum() / max(used_BNTS.sum(), 1)
@@ -1777,12 +1802,6 @@ def _constant_scores(_: _Probe, levels: list[_Level]) -> Finding | None:
     return _constant_reason(
         constant_BNTS, maybe_BNTS, used_BNTS, _constant_value(first, constant_BNTS, follows_BNTS & ~maybe_BNTS)
     )
-
-
-def _wide(z_BNTS: Array, used_BNTS: Array, least: float) -> Array:
-    """Rows [B, N, T] in which `z_BNTS` differs by more than `least`."""
-    highest, lowest = np.where(used_BNTS, z_BNTS, -np.inf).max(-1), np.where(used_BNTS, z_BNTS, np.inf).min(-1)
-    return np.asarray(highest - lowest > least)
 
 
 def _columns(y_BNTS: Array, z_BNTS: Array) -> Iterator[Array]:

@@ -220,7 +220,7 @@ def right_ones(np):  # noqa: C901 - a table
         "scores rounded inside": Right(p.attend(lambda q, k: rounded(rounded(p.dots(q, k)) * q.shape[-1] ** -0.5))),
         "scores not below -10000": Right(p.attend(lambda q, k: np.maximum(p.scores(q, k), -1e4))),
         "masked after the softmax, normalised again": Right(p.attend(weigh=masked_again), "masked: causal"),
-        "one key ahead": Right(p.masked(lambda d: d <= 1), "keys up to \\+1"),
+        "one key ahead": Right(p.masked(lambda d: d <= 1), "a query sees keys up to its own \\+1"),
         "prefix": Right(p.masked(lambda d: (d <= 0) | (np.arange(d.shape[1])[None] < 3)), "some keys of some queries"),
         "ALiBi with the wrong sign": Right(
             p.attend(weigh=lambda s: p.softmax(s + 0.25 * np.abs(p.distance(s)))), "it grows with it: the wrong sign"
@@ -434,7 +434,7 @@ def wrong_ones(np):  # noqa: C901 - a table
         ),
         "keys for queries": Wrong(p.attend(before=lambda _, k, v: (k, k, v)), "scores that do not use q.k"),
         "values for keys": Wrong(p.attend(before=lambda q, _, v: (q, v, v)), "not linear in the values"),
-        "keys for values": Wrong(p.attend(before=lambda q, k, _: (q, k, k)), "components that no value has"),
+        "keys for values": Wrong(p.attend(before=lambda q, k, _: (q, k, k)), "does not depend on the values"),
         "keys mixed": Wrong(
             p.attend(before=lambda q, k, v: (q, 0.9 * k + 0.1 * rolled(k, 1), v)), "the scores of other keys change"
         ),

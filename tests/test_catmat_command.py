@@ -38,6 +38,7 @@ NAMES = ("data", "model", "configs")
 PLAIN = {f"{name}/notes.csv": "" for name in (*NAMES, "experiments")}
 PACKAGES = {f"{name}/__init__.py": BROKEN for name in NAMES}
 MODULES = {f"{name}.py": BROKEN for name in NAMES}
+OTHERS = {f"{name}.py": BROKEN for name in ("random", "signal", "numpy", "yaml", "jax", "rich", "catmat_command")}
 PROJECT = {
     "model/attention.py": ATTENTION,
     "model/late.py": "from numpy import exp",
@@ -47,6 +48,7 @@ PLACES = {
     "plain folders": ("python -m experiments.", PLAIN, ()),
     "packages": ("python -m experiments.", PACKAGES, ()),
     "modules": ("python -m experiments.", MODULES, ()),
+    "modules of Python's and of libraries": ("python -m experiments.", OTHERS, ()),
     "a folder of configs": ("python -m experiments.", {"configs/base.yaml": "model: 1\n", "configs/toy.yaml": ""}, ()),
     "another data in PYTHONPATH": ("python -m experiments.", {"lib/data/vocabulary.py": BROKEN}, ("lib",)),
     "packages in PYTHONPATH": ("python -m experiments.", {f"lib/{name}": text for name, text in PACKAGES.items()},
@@ -57,9 +59,9 @@ PLACES = {
 COMMANDS = (
     "train --config tiny.yaml --run-dir run",
     "train --resume run",
-    "train --resume run --train.steps 25",
+    "train --help",
     "train --world german --print-config",
-    "train --list-devices",
+    "benchmark --help",
     "ablate --config scaling_quick.yaml --dry-run",
     "ablate --config scaling.yaml --print-config",
     "gradients --print-config",
@@ -103,7 +105,7 @@ def digest(folder):
 
 
 def test_a_command_beside_packages_of_its_names(tmp_path):
-    clean, hostile = written(tmp_path / "clean", {}), written(tmp_path / "hostile", PACKAGES)
+    clean, hostile = written(tmp_path / "clean", {}), written(tmp_path / "hostile", {**PACKAGES, **OTHERS})
     start, command = "python -m experiments.", "train --config tiny.yaml --print-config"
     assert called(hostile, start, command) == called(clean, start, command)
 

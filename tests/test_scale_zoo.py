@@ -36,7 +36,11 @@ def test_the_zoo_is_large_enough():
     assert not set(wrong_ones(np)) & set(right_ones(np))
 
 
-@pytest.mark.parametrize("name", [name if i % 5 == 0 else pytest.param(name, marks=long) for i, name in enumerate(ZOO)])
+FIRST = [*{entry.says: name for name, entry in reversed(ZOO.items())}.values()][::2]
+"""The first with a reason, for every second reason."""
+
+
+@pytest.mark.parametrize("name", FIRST)
 def test_each_of_the_zoo_is_told(name):
     assert_told(ZOO[name], 16)
 
@@ -49,7 +53,7 @@ def test_the_zoo_at_all_sizes_of_heads(d_head):
 
 
 @long
-@pytest.mark.parametrize(("framework", "d_head"), [("jax", 16), ("jax", 128), *(("torch", d_head) for d_head in SIZES)])
+@pytest.mark.parametrize(("framework", "d_head"), [("jax", 16), *(("torch", d_head) for d_head in SIZES)])
 def test_the_zoo_in_jax_and_pytorch(framework, d_head):
     functions = jnp if framework == "jax" else TorchLike(pytest.importorskip("torch"))
     with jax.numpy_rank_promotion("allow"):  # JAX's default: the functions are those of users
@@ -57,14 +61,14 @@ def test_the_zoo_in_jax_and_pytorch(framework, d_head):
             assert_told(entry, d_head, framework=framework)
 
 
-@pytest.mark.parametrize("seeds", [range(10), pytest.param(range(500), marks=long)], ids=len)
+@pytest.mark.parametrize("seeds", [range(6), pytest.param(range(500), marks=long)], ids=len)
 def test_no_random_wrong_attention_passes(seeds):
     for seed in seeds:
         function, options, fault = random_wrong(np.random.default_rng(seed))
         assert not effective_scale(function, **options).applies(SQRT), (seed, fault, options)
 
 
-@pytest.mark.parametrize("seeds", [range(10), pytest.param(range(500), marks=long)], ids=len)
+@pytest.mark.parametrize("seeds", [range(6), pytest.param(range(500), marks=long)], ids=len)
 def test_no_random_right_attention_is_refused(seeds):
     for seed in seeds:
         function, options, factor = random_right(np.random.default_rng(seed))

@@ -19,8 +19,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.ablation.axes import short_name
 from experiments.ablation.config import SEED
-from experiments.ablation.grid import short_name
 from experiments.ablation.plan import Plan
 from experiments.ablation.run_log import Summary
 from experiments.measuring.metrics import TRAINED

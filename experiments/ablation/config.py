@@ -20,7 +20,8 @@ from dataclasses import dataclass, field, fields, replace
 
 from data.errors import require, suggestion
 from data.yaml_file import Reader, kind
-from experiments.ablation.grid import Grid, label_of
+from experiments.ablation.axes import label_of
+from experiments.ablation.grid import Grid
 from experiments.config.loader import load_as
 from experiments.config.schema import Config
 from model.config import Checked, setting

@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import printable
+from experiments.ablation.axes import short_name
 from experiments.ablation.comparison import Setting
 from experiments.ablation.config import SEED, Roles
 from experiments.ablation.figures import Places
 from experiments.ablation.findings import Findings
-from experiments.ablation.grid import short_name
 from experiments.ablation.plan import Plan, Run
 from experiments.ablation.run_log import last_record, step_values
 from experiments.measuring.metrics import TRAINED, meaning

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.ablation.axes import short_name
 from experiments.ablation.comparison import Setting
-from experiments.ablation.grid import short_name
 from experiments.ablation.plan import Group, Plan
 from experiments.ablation.training import ATTENTION_STATISTICS, Results
 from experiments.reports.plots import as_text, colour_bar, label, legend, line, log_axes, panels

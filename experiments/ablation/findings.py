@@ -144,8 +144,8 @@ def write_tables(report: Report, found: Findings) -> None:
     keys, base = _labels(roles, found.settings[0], 0, 0), escaped(roles.baseline)
     report.heading("In numbers")
     report.table([*keys, "excess, nats", f"minus {base}", f"over {base}", "p", "p (Holm)"], rows)
-    given = f" at the best {roles.tuned}" if roles.tuned else ""
-    if roles.tuned and not roles.tuning_seeds:
+    given = f" at the best {roles.tuned}" if found.plan.tuned else ""
+    if given and not roles.tuning_seeds:
         given += ", taken as given by p; intervals choose it anew in each resample"
     report.text(
         f"p: sign flips of the seeds' differences{given}; Holm: corrected for all comparisons of this table at once."

@@ -10,8 +10,8 @@ from typing import Any
 
 from data.errors import require
 from data.world import World, load_world
-from experiments.ablation.config import SEED, AblationConfig, Roles, check_predictions, roles_of
-from experiments.ablation.grid import Axis, Choice, Plain, plain, short_name
+from experiments.ablation.axes import Axis, Choice, Plain, plain, short_name
+from experiments.ablation.config import SEED, AblationConfig, Labels, Roles, check_predictions, roles_of
 from experiments.config.schema import Config, EvaluateConfig, TaskConfig, value_of
 from experiments.measuring.experiment import (
     Sentences,
@@ -100,6 +100,11 @@ class Plan:
     labels: dict[str, list[str]]
     """The values of every axis in order, the seeds included, which come last."""
 
+    @property
+    def tuned(self) -> str:
+        """The axis that is tuned; empty if it has a single value, so that nothing is chosen."""
+        return self.roles.tuned if len(self.labels.get(self.roles.tuned, [])) > 1 else ""
+
     @functools.cached_property
     def values(self) -> list[dict[str, Plain]]:
         """For each run its label on every named axis, and every config value in which the runs differ; last its seed.
@@ -135,7 +140,7 @@ def make_plan(config: AblationConfig) -> Plan:
         grid = grid.changed(f"{SEED}={','.join(map(str, range(base.seed, base.seed + base.seeds)))}")
     labels = {axis.name: axis.labels for axis in sorted(grid.axes, key=lambda axis: axis.name == SEED)}
     roles = roles_of(config, labels)
-    _check_tuning(config, grid.axes, roles, len(labels[SEED]))
+    _check_tuning(config, grid.axes, roles, labels)
     check_predictions(config.predictions, roles, labels)
     runs = _runs(base, grid.axes, labels)
     return Plan(config, runs, _grouped(runs), roles, labels)
@@ -159,15 +164,18 @@ def _check_conflicts(axes: Sequence[Axis], base: Config) -> None:
             owner[name] = axis.name
 
 
-def _check_tuning(config: AblationConfig, axes: Sequence[Axis], roles: Roles, seeds: int) -> None:
+def _check_tuning(config: AblationConfig, axes: Sequence[Axis], roles: Roles, labels: Labels) -> None:
     """Refuse values that depend on another axis where that is not tuning, and more tuning seeds than there are."""
     for axis in axes:
         axis.place.require(
             not axis.by or (axis.name == roles.tuned and axis.by in roles.others),
             f"only the tuned axis can depend on another, and not on variant or x ({axis.by}); give one list of values",
         )
-    given = config.report.tuning_seeds
-    require(not given or roles.tuned, "report.tuning_seeds: the grid has no axis that is tuned; leave it out")
+    given, seeds = config.report.tuning_seeds, len(labels[SEED])
+    require(
+        not given or len(labels.get(roles.tuned, [])) > 1,
+        "report.tuning_seeds: the grid has no axis that is tuned, with several values; leave it out",
+    )
     require(
         not given or given < seeds,
         f"report.tuning_seeds: {given} of {seeds} seeds leave none to evaluate; lower it, or train more",

@@ -33,7 +33,7 @@ def write_report(folder: Path, found: Findings, places: Places, versions: Sequen
       versions: each combination of libraries that the runs were made with.
     """
     plan, report = found.plan, Report(folder, escaped(found.plan.config.title))
-    tuned = plan.roles.tuned
+    tuned = plan.tuned
     tried = " or ".join(map(str, sorted({len(setting.tuned) for setting in found.settings})))
     tuning = f"Each variant has its own best value of {tuned}, of {tried}{_shared(plan)}. " if tuned else ""
     report.text(
@@ -94,12 +94,12 @@ def _figures(report: Report, found: Findings, places: Places) -> None:
     if roles.x:
         report.heading(f"Excess along {roles.x}")
         report.figure("excess", excess_figure(plan, settings), f"Excess against {roles.x}. Bands: 95 % intervals.")
-    if roles.tuned:
-        report.heading(f"Tuning {roles.tuned}")
+    if plan.tuned:
+        report.heading(f"Tuning {plan.tuned}")
         report.figure(
             "tuning",
             tuned_figure(plan, settings),
-            f"Excess at every value of {roles.tuned}{_chosen_on(plan)}. All else is at the lowest point of a line.",
+            f"Excess at every value of {plan.tuned}{_chosen_on(plan)}. All else is at the lowest point of a line.",
         )
         report.text(*_edges(found))
     report.heading("Attention over training, and at its end")
@@ -187,7 +187,7 @@ def _method(report: Report, found: Findings, versions: Sequence[str]) -> None:
 
 def _tuning(plan: Plan) -> str:
     """What choosing the best tuned value does to the numbers."""
-    tuned, own = plan.roles.tuned, plan.roles.tuning_seeds
+    tuned, own = plan.tuned, plan.roles.tuning_seeds
     if own:
         return (
             f"The best {tuned} is chosen on the first {counted(own, 'seed')}; all other numbers are of the other"

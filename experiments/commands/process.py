@@ -64,17 +64,14 @@ def run_command(command: Callable[[], int]) -> NoReturn:
 
 
 def _end(code: int, line: str = "") -> NoReturn:
-    """Print the last line and exit, at once where threads of libraries would be waited for.
+    """Print the last line and exit at once, whatever threads of libraries, or the end of Python, would wait for.
 
     orbax's threads wait five minutes for a checkpoint that cannot begin.
     """
-    with contextlib.suppress(OSError):
-        print(line, end="\n" if line else "", file=sys.stderr, flush=True)  # noqa: T201
-    if any(thread is not threading.main_thread() and not thread.daemon for thread in threading.enumerate()):
-        with contextlib.suppress(OSError):
-            sys.stdout.flush()
-        os._exit(code)
-    sys.exit(code)
+    for stream, text in ((sys.stdout, ""), (sys.stderr, f"{line}\n" if line else "")):
+        with contextlib.suppress(OSError, ValueError):  # full, or closed
+            print(text, end="", file=stream, flush=True)
+    os._exit(code)
 
 
 def _refused(error: OSError) -> tuple[int, str]:

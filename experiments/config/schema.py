@@ -163,8 +163,13 @@ def values_of(config: object) -> dict[str, Value]:
 
 def read_value(item: Reader, schema: type, name: str) -> Value:
     """The value at `item`, if it could be that of the setting `name` ("model.d_head") of `schema`."""
-    declared = functools.reduce(lambda section, part: typing.get_type_hints(section)[part], name.split("."), schema)
-    return typing.cast(Value, value_of_type(item, declared))
+    return typing.cast(Value, value_of_type(item, _declared_type(schema, name)))
+
+
+@functools.cache  # an ablation asks for thousands of values, and Python works out a class's types anew each time
+def _declared_type(schema: type, name: str) -> object:
+    """The declared type of a setting by its dotted name."""
+    return functools.reduce(lambda section, part: typing.get_type_hints(section)[part], name.split("."), schema)
 
 
 def value_of_type(item: Reader, declared: object) -> object:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from experiments.paper_results.config import PapersConfig
+from experiments.paper_results.config import PAPERS, PapersConfig
 from experiments.paper_results.results import (
     ENTROPY_SCALES,
     KNEE,
@@ -257,7 +257,18 @@ def _band(axes: "Axes", x: Sequence[float], values_NS: Floats, number: int, name
     line(axes, x, [f.estimate for f in found], number, name, [f.low for f in found], [f.high for f in found])
 
 
+def _repeated(config: PapersConfig) -> list[str]:
+    return [name for paper, name in zip(PAPERS, PREDICTIONS, strict=True) if paper in config.papers]
+
+
 STUDY = StudyCommand(
-    "papers", TITLE, PREDICTIONS, "experiments.paper_results.measurements", Results, write_report, print_confirmed=True
+    "papers",
+    TITLE,
+    PREDICTIONS,
+    "experiments.paper_results.measurements",
+    Results,
+    write_report,
+    print_confirmed=True,
+    part=_repeated,
 )
 """What `experiments.papers` runs once its options are read."""

@@ -8,6 +8,7 @@ with `allow_pickle=False`.
 import errno
 import json
 import math
+import os
 import struct
 import tokenize
 import zipfile
@@ -62,12 +63,15 @@ def writing(folder: Path) -> Iterator[None]:
 def cannot_write(folder: Path, error: OSError, kept: str = "") -> InputError:
     """The error for a folder that the system does not let us write to; `kept` says what is not lost."""
     reason, end = error.strerror or error, f"; {kept}" if kept else ""
-    place = error.filename2 or error.filename
-    if place and isinstance(error, IsADirectoryError | NotADirectoryError):  # something stands in a file's place
+    named = error.filename2 or error.filename
+    around = [Path(named), *Path(named).parents] if isinstance(named, str | Path) else []
+    place = next(filter(os.path.exists, around), folder)  # Path.exists raises in a folder that is closed
+    if place != folder and isinstance(error, IsADirectoryError | NotADirectoryError):  # it stands where another should
         return InputError(f"{place}: cannot be written to ({reason}); move what is there away{end}")
     if error.errno == errno.ENOENT and kept and not (folder / "config.yaml").exists():
         return InputError(f"{folder}: was removed while it was written to; start a new run")
-    return InputError(f"{folder}: cannot be written to ({reason}); {remedy(error)}{end}")
+    place = place if isinstance(error, PermissionError) else folder
+    return InputError(f"{place}: cannot be written to ({reason}); {remedy(error)}{end}")
 
 
 def remedy(error: OSError) -> str:

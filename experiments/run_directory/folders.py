@@ -5,6 +5,7 @@ import itertools
 import os
 import re
 import shlex
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +35,6 @@ def make_run_directory(name: str, given: str | None = None, root: Path = ROOT) -
     if given is not None:
         folder = check_run_directory(given)
         _make(folder, exist_ok=True)
-        require(os.access(folder, os.W_OK), f"--run-dir {folder}: cannot be written to; name another folder")
         return folder
     check_place(root, "--run-dir")
     name = _UNUSABLE.sub("_", name)
@@ -46,10 +46,10 @@ def make_run_directory(name: str, given: str | None = None, root: Path = ROOT) -
 
 
 def check_run_directory(given: str) -> Path:
-    """The folder a user named, if it is empty or not there yet; nothing is made, so that errors come before the work.
+    """The folder a user named, if it is empty or could be made; nothing stays, so that errors come before the work.
 
     Raises:
-      InputError: it holds something, or is a file.
+      InputError: it holds something, is a file, or cannot be made or written to.
     """
     folder = Path(given)
     check_place(folder, "--run-dir")
@@ -57,7 +57,24 @@ def check_run_directory(given: str) -> Path:
     with reporting_os_errors(f"--run-dir {folder}: cannot be used", "name another folder"):
         require(not folder.exists() or folder.is_dir(), f"--run-dir {folder}: is a file; name a new folder")
         require(not folder.exists() or _is_empty(folder), _not_empty(folder))
+        if folder.exists():
+            require(os.access(folder, os.W_OK), f"--run-dir {folder}: cannot be written to; name another folder")
+            return folder
+    check_can_be_made(folder)
     return folder
+
+
+def check_can_be_made(folder: Path) -> None:
+    """Refuse a new folder in a place where none can be made; what permissions say is not all, below /proc for one.
+
+    Raises:
+      InputError: it cannot be made.
+    """
+    place = next(parent for parent in folder.absolute().parents if parent.exists())
+    try:
+        os.rmdir(tempfile.mkdtemp(prefix=".catmat-", dir=place))  # noqa: PTH106  as os.mkdir
+    except OSError as error:
+        raise _cannot_be_made(folder, error) from None
 
 
 def _is_empty(folder: Path) -> bool:
@@ -175,8 +192,12 @@ def _make(folder: Path, exist_ok: bool) -> bool:
         require(not exist_ok, f"{folder}: is a file, not a folder; move it, or choose --run-dir")
         return False
     except OSError as error:
-        raise InputError(f"{folder}: cannot be made ({error.strerror or error}); {remedy(error)}") from None
+        raise _cannot_be_made(folder, error) from None
     return True
+
+
+def _cannot_be_made(folder: Path, error: OSError) -> InputError:
+    return InputError(f"{folder}: cannot be made ({error.strerror or error}); {remedy(error)}")
 
 
 def run_folders(folder: Path, seed: int, seeds: int) -> list[Path]:

@@ -21,11 +21,12 @@ from experiments.measuring.measurement import EvaluationData, Measurement
 from experiments.measuring.metrics import mean_excess
 from experiments.pictures.missing_fonts import missing_fonts
 from experiments.run_directory.files import cannot_write, write_text
-from experiments.run_directory.folders import make_run_directory, resume_command, run_lock
+from experiments.run_directory.folders import ROOT, check_can_be_made, make_run_directory, resume_command, run_lock
 from experiments.session.resume import find_resume_point
 from experiments.session.terminal import TrainingBar, report
 from experiments.tracking.tracker import LISTED, Tracker
 from experiments.training import runtime
+from experiments.training.memory import about_memory
 from experiments.training.trainer import Progress, Record, ResumePoint, Trainer
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ def train(
     Raises:
       InputError: a mistake in the config, the world or the folder.
     """
+    if run_dir is None and jax.process_index() == 0:
+        check_can_be_made(ROOT / name)
     stop = Interruption()
     # Several processes do not hear a signal at the same step: it ends them at once, as it does other commands.
     with stop if jax.process_count() == 1 else nullcontext():
@@ -108,7 +111,7 @@ class _Session:
                 if resumed:  # by one process, see `resume`
                     found, damaged = checkpoints.restore(self._trainer.empty_states())
                     point, said = find_resume_point(self._experiment, self._trainer, self._folder, found, damaged)
-                for line in [*said, self._boxes()]:
+                for line in [*said, about_memory(self._trainer.least_memory), self._boxes()]:
                     if line:
                         say(self._console, line)
                 if isinstance(point, int):

@@ -11,7 +11,7 @@ shown before the measurement, and their verdicts after it: a page, a table of th
 import importlib
 import itertools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol
@@ -62,6 +62,8 @@ class StudyCommand(Generic[Found]):
     """Writes the report, its figures and tables into a folder; gives the claims. The last argument is `versions`."""
     print_confirmed: bool = False
     """Whether claims that are confirmed are printed too."""
+    part: Callable[..., Collection[str]] | None = None
+    """The names of the predictions that a config is about; by default all."""
 
     def run(
         self, config: StudyConfig, called: str | None = None, run_dir: str | None = None, console: Console | None = None
@@ -91,7 +93,9 @@ class StudyCommand(Generic[Found]):
         progress = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
         with writing(folder), run_lock(folder, new=True), progress as bar:
             write_text(folder / "config.yaml", to_yaml(config))
-            write_text(folder / "report.md", predictions_page(self.title, self.predictions))  # before any measurement
+            write_text(
+                folder / "report.md", predictions_page(self.title, self.stated(config))
+            )  # before any measurement
             total = module.pieces(config)
             task, counter = bar.add_task("compiling", total=total), itertools.count(1)
 
@@ -120,9 +124,14 @@ class StudyCommand(Generic[Found]):
         pieces = importlib.import_module(self.measurements).pieces(config)
         say_prose(console, self.title)
         say_prose(console, f"{pieces} pieces of work. What is predicted:")
-        for name, text in self.predictions.items():
+        for name, text in self.stated(config).items():
             say_prose(console, f"  {name}  {text}")
         return 0
+
+    def stated(self, config: StudyConfig) -> dict[str, str]:
+        """The predictions that `config` is about."""
+        names = self.predictions if self.part is None else self.part(config)
+        return {name: text for name, text in self.predictions.items() if name in names}
 
     def report_anew(self, run: str, console: Console | None = None) -> int:
         """Write the report of an earlier run anew, from what it measured; gives the exit code, 0.

@@ -14,6 +14,7 @@ import re
 import shutil
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cached_property
@@ -31,6 +32,8 @@ from experiments.training.record import TrainingTime
 _KEPT = 2
 _PATIENCE = 2.0
 """Seconds that a save may still take when the training ends with an error. One that cannot begin waits for minutes."""
+_REMOVING = 0.5
+"""Seconds that the removal of a run's folder may take, from the first file that is missed."""
 
 
 class Checkpoints:
@@ -46,19 +49,28 @@ class Checkpoints:
         sys.unraisablehook = _without_closed_loops
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, *_: object) -> None:
         if kind is not None:  # what ended the training is reported; a save that is under way may end, or never
             waiting = threading.Thread(target=self._close, args=(suppress(Exception),), daemon=True)
             waiting.start()
             waiting.join(_PATIENCE)
+            if isinstance(error, FileNotFoundError):
+                self._remove_rest()
             return
-        self._close(_system_errors())
+        self._close(_system_errors(self._folder))
         sys.unraisablehook = self._hook  # else tasks may be left over
 
     def _close(self, guard: AbstractContextManager[None]) -> None:
         with guard:
             if "_manager" in vars(self):
                 self._manager.close()
+
+    def _remove_rest(self) -> None:
+        """Of a run's folder that somebody removes, remove what orbax made anew meanwhile: nothing else is there."""
+        time.sleep(_REMOVING)
+        run = self._folder.parent
+        if run.is_dir() and list(run.iterdir()) == [self._folder]:
+            shutil.rmtree(run, ignore_errors=True)
 
     @cached_property
     def _manager(self) -> ocp.CheckpointManager:
@@ -75,7 +87,7 @@ class Checkpoints:
     def save(self, step: int, states: Tree, excess: float, spent: TrainingTime) -> None:
         """Save the states (NumPy) at `step`, in the background; `excess` is what the best one is chosen by."""
         metrics = {"excess": excess if np.isfinite(excess) else 1e30, "digest": _digest(states), **vars(spent)}
-        with _system_errors():
+        with _system_errors(self._folder):
             if not self._folder.parent.is_dir():  # orbax would make it anew
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._folder.parent))
             if step not in self._manager.all_steps():
@@ -83,7 +95,7 @@ class Checkpoints:
 
     def wait(self) -> None:
         """Wait until everything that was saved is on disk."""
-        with _system_errors():
+        with _system_errors(self._folder):
             if "_manager" in vars(self):
                 self._manager.wait_until_finished()
 
@@ -144,17 +156,29 @@ class Checkpoints:
 
 
 @contextmanager
-def _system_errors() -> Iterator[None]:
-    """Turn a ValueError of tensorstore, whose text holds a system error's number or kind, into that OSError."""
+def _system_errors(folder: Path) -> Iterator[None]:
+    """Raise the OSError behind what orbax or tensorstore raises where `folder` cannot be written to."""
     try:
         yield
-    except ValueError as error:
-        code = re.search(r"os_error_code='(\d+)'", str(error))
-        if code is None and "tensorstore" not in str(error):
+    except (OSError, ValueError) as error:
+        number = _system_error(folder, error)
+        if number is None:
             raise
-        missing = errno.ENOENT if str(error).startswith("NOT_FOUND") else errno.EIO
-        number = int(code[1]) if code else missing
-        raise OSError(number, os.strerror(number)) from None
+        raise OSError(number, os.strerror(number), str(folder)) from None
+
+
+def _system_error(folder: Path, error: OSError | ValueError) -> int | None:
+    """The number of the system's error behind `error`; None if that says it itself, or is something else."""
+    told = str(error)
+    if folder.exists() and not folder.is_dir():  # they name any file below it, and any reason
+        return errno.ENOTDIR
+    if isinstance(error, OSError):
+        return None
+    if code := re.search(r"os_error_code='(\d+)'", told):
+        return int(code[1])
+    if not folder.exists() or told.startswith("NOT_FOUND") or "does not exist" in told:
+        return errno.ENOENT
+    return errno.EIO if "tensorstore" in told else None
 
 
 def _without_closed_loops(about: "sys.UnraisableHookArgs") -> None:

@@ -1,4 +1,4 @@
-"""How much memory a training needs at least, and how much there is: refused is only what cannot fit."""
+"""How much memory a training needs at least, and how much there is; refused is only what cannot fit."""
 
 import contextlib
 import os
@@ -8,9 +8,14 @@ from pathlib import Path
 import jax
 
 from data.errors import require
+from experiments.training.hyperparameters import TrainingSpec
 
 _COPIES = 4
 """Of the parameters, in float32: themselves, their gradient and the optimiser's two moments."""
+_COMPILER = 600 * 2**20
+"""Bytes of addresses that a small training takes after JAX has begun (measured: 570 MiB for toy.yaml on 2 cores)."""
+_LARGE = 2**30
+"""Bytes from which on a training's need of memory is told before it begins."""
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 """Where Linux says how much memory a container may use."""
 
@@ -36,22 +41,77 @@ def memory_limit() -> int | None:
     return min((limit for limit in limits if limit > 0), default=None)
 
 
-def check_memory(parameters: Iterable[jax.ShapeDtypeStruct]) -> None:
-    """Refuse a training whose parameters and optimiser alone cannot fit into memory, before the most is compiled.
+def available_memory() -> int | None:
+    """Bytes that a training may use: of the first device if that is an accelerator, else `memory_limit`."""
+    return _device_memory() or memory_limit()
+
+
+def check_memory(parameters: Iterable[jax.ShapeDtypeStruct], spec: TrainingSpec, runs: int) -> int:
+    """Refuse a training that cannot fit into memory, before the most is compiled.
+
+    What it needs at least: the parameters of all runs four times; and the activations of the batch of each run that is
+    trained at one time (`_activations`). A CPU trains as many at a time as it has devices, in one memory; an
+    accelerator has its share of the runs, all at once.
 
     Args:
       parameters: the shapes of all runs' parameters, stacked.
+      spec: what is compiled in.
+      runs: how many runs there are.
+
+    Returns:
+      The bytes that it needs at least.
 
     Raises:
       InputError: with what is needed at least, what there is, and which values to lower.
     """
-    limit = _device_memory() or memory_limit()
-    needed = _COPIES * sum(shape.size * shape.dtype.itemsize for shape in parameters)
+    devices, accelerator = jax.device_count(), _device_memory()
+    limit = available_memory()
+    share = min(runs, devices) if accelerator else 1
+    stored = _COPIES * sum(shape.size * shape.dtype.itemsize for shape in parameters) // share
+    at_once = runs / devices if accelerator else min(runs, devices)
+    needed = int(stored + _activations(spec) * at_once)
     require(
         limit is None or needed <= limit,
-        f"memory: this training needs {needed / 2**30:,.1f} GiB at least, for parameters and optimiser, and there are"
-        f" {(limit or 0) / 2**30:,.1f}; lower model.d_model, model.d_mlp or seeds, or train on a larger machine",
+        f"memory: this training needs {needed / 2**30:,.1f} GiB at least, and there are {(limit or 0) / 2**30:,.1f};"
+        " lower train.batch, model.d_model, model.d_mlp or seeds, or train on a larger machine",
     )
+    return needed
+
+
+def about_memory(needed: int) -> str:
+    """What to say of a training that needs so many bytes at least; nothing of a small one."""
+    limit = available_memory()
+    there = f", of {limit / 2**30:,.1f} that there are" if limit else ""
+    says = f"large: at least {needed / 2**30:,.1f} GiB of memory are needed{there}; the first update may take minutes"
+    return says if needed >= _LARGE else ""
+
+
+def _activations(spec: TrainingSpec) -> int:
+    """Bytes that the backward pass of one run's batch needs at least: B (K M + F + V) float32 numbers.
+
+    They are the embeddings (K words of d_model M), the hidden units of the MLP (d_mlp, F) and the logits (V words) of
+    one masked row. XLA took about twice as much for one of 100,000 sentences (jax 0.10.2).
+    """
+    model = spec.model
+    return 4 * spec.batch * (model.max_length * model.d_model + model.d_mlp + model.vocabulary_size)
+
+
+def check_address_space() -> None:
+    """Refuse a limit (`ulimit -v`) that leaves too little for XLA's compiler, which would crash without a word.
+
+    Raises:
+      InputError: with what it needs at least.
+    """
+    with contextlib.suppress(ImportError, OSError, ValueError):  # only Linux tells both
+        import resource  # noqa: PLC0415
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        used = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0]) * resource.getpagesize()
+        require(
+            limit == resource.RLIM_INFINITY or used + _COMPILER <= limit,
+            f"memory: ulimit -v allows {limit / 2**30:.1f} GiB of addresses, and at least"
+            f" {(used + _COMPILER) / 2**30:.1f} are needed; allow more, or use fewer cores (JAX_NUM_CPU_DEVICES=1)",
+        )
 
 
 def _device_memory() -> int | None:

@@ -13,6 +13,7 @@ import jax
 import jaxlib.version
 
 from data.errors import InputError
+from experiments.training.memory import check_address_space
 from experiments.training.program_cache import cache_programs_in
 
 _FIXED: dict[str, object] = {
@@ -54,8 +55,8 @@ def prepare(cache: Path | None = None) -> None:
       cache: where compiled programs are kept; by default `catmat/xla` in the user's cache folder.
 
     Raises:
-      InputError: there is no device of the kind that JAX_PLATFORMS asks for, the other processes are not known, or JAX
-        is set in a way that catmat cannot work with.
+      InputError: there is no device of the kind that JAX_PLATFORMS asks for, the other processes are not known, JAX is
+        set in a way that catmat cannot work with, or it may use too few addresses.
     """
     if os.environ.get("JAX_COORDINATOR_ADDRESS"):
         _join_others()
@@ -83,6 +84,7 @@ def prepare(cache: Path | None = None) -> None:
             f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}: no such device here ({reason}); unset it, or set it"
             " to cpu"
         ) from None
+    check_address_space()
 
 
 def _refuse_settings() -> None:

@@ -104,7 +104,7 @@ class Trainer(Generic[Data, M]):
         self._init = self.ensemble.compile(
             lambda _, v: init_state(spec, v), (), self._hyperparameters, optimization_level=0, cache_key=(spec,)
         )
-        check_memory(jax.tree.leaves(self._init.shapes.params))
+        self.least_memory = check_memory(jax.tree.leaves(self._init.shapes.params), spec, self.ensemble.runs)
         runs = (self._hyperparameters, self._init.shapes)
         usual = loss is masked_row_loss
         key = (spec, self._of_one_length) if usual else None

@@ -26,10 +26,10 @@ from data.yaml_file import parse_yaml
 from experiments.ablate import main
 from experiments.ablation import figures as ablation_figures
 from experiments.ablation import session as ablation_session
+from experiments.ablation.axes import COLUMNS
 from experiments.ablation.comparison import Comparison
 from experiments.ablation.config import AblationConfig
 from experiments.ablation.findings import Findings
-from experiments.ablation.grid import COLUMNS
 from experiments.ablation.plan import make_plan
 from experiments.ablation.report import _all_but_bold, predictions_page
 from experiments.ablation.terminal import print_findings

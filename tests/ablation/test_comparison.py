@@ -236,6 +236,15 @@ def test_the_report_says_which_seeds_choose(tmp_path, monkeypatch, tuning_seeds,
     assert ("Fewer than 8 seeds" in text) == bool(tuning_seeds)  # five are left
 
 
+def test_of_a_single_value_nothing_is_called_tuned(tmp_path, monkeypatch):
+    plan = plan_of(GRID.replace("[0.001, 0.003, 0.01, 0.03]", "[0.001]"))
+    monkeypatch.setattr(report, "_figures", lambda *_: None)  # they show what was trained
+    report.write_report(tmp_path, findings_of(plan, excess_of), {}, ["jax 1"])
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "chosen" not in text
+    assert "best value" not in text
+
+
 def test_each_setting_has_the_tuned_values_of_its_own():
     """Two rates of AdamW, three of gradient descent; the excess is 10 times the place of the rate, plus the seed."""
     grid = """\

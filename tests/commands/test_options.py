@@ -83,7 +83,8 @@ WORLDS = [
 MISTAKES = OPTIONS + WORLDS
 
 DRIVER = """
-import contextlib, io, json, sys
+import contextlib, io, json, os, sys
+os._exit = sys.exit  # of `run_command` after an error
 from experiments.commands.process import run_command
 from experiments.train import main
 answers = []

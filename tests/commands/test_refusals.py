@@ -69,6 +69,48 @@ def test_a_full_disk_under_a_checkpoint_is_an_error_of_the_system(tmp_path, monk
         save()
 
 
+MOVED = [
+    'NOT_FOUND: Error writing "0000/0.0" in OCDBT database at local file "/x/checkpoints/6.tmp/"',
+    "Checkpoint directory does not exist: /x/checkpoints/2.tmp",
+    FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "/x/checkpoints/2.tmp"),
+]
+
+
+@pytest.mark.parametrize(("blocked", "number"), [(False, errno.ENOENT), (True, errno.ENOTDIR)])
+@pytest.mark.parametrize("told", MOVED)
+def test_checkpoints_that_were_moved_are_an_error_of_the_system(tmp_path, monkeypatch, told, blocked, number):
+    """Which of these the libraries raise is up to the moment."""
+
+    def moved(*_, **__):
+        if blocked:
+            (tmp_path / "checkpoints").rmdir()
+            (tmp_path / "checkpoints").touch()
+        raise told if isinstance(told, OSError) else ValueError(told)
+
+    monkeypatch.setattr(ocp.CheckpointManager, "save", moved)
+    with pytest.raises(OSError, check=lambda error: error.errno == number), Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(1, {"x": np.zeros(2)}, 1.0, TrainingTime())
+
+
+@pytest.mark.parametrize("kept", [[], ["config.yaml"]])
+def test_of_a_folder_that_is_removed_nothing_is_made_anew(tmp_path, monkeypatch, kept):
+    """The library makes missing folders; of one in which anything else is left nothing is deleted."""
+    folder = tmp_path / "run"
+
+    def anew(*_, **__):
+        (folder / "checkpoints" / "2.tmp").mkdir(parents=True)
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    folder.mkdir()
+    for name in kept:
+        (folder / name).touch()
+    monkeypatch.setattr(ocp.CheckpointManager, "save", anew)
+    with pytest.raises(FileNotFoundError), Checkpoints(folder) as checkpoints:
+        checkpoints.save(1, {"x": np.zeros(2)}, 1.0, TrainingTime())
+    assert folder.exists() == bool(kept)
+    assert (folder / "checkpoints" / "2.tmp").exists() == bool(kept)
+
+
 @pytest.fixture
 def no_space_for_a_report(monkeypatch):
     write = Path.write_text
@@ -204,4 +246,5 @@ def test_letters_that_the_output_cannot_show(tmp_path):
 def test_a_signal_while_a_command_loads(tmp_path, number):
     asks = f"import os, signal, time\nos.kill(os.getpid(), signal.{number})\ntime.sleep(60)\n"
     (tmp_path / "numpy.py").write_text(asks)  # stands in for the real one, which loads for long
-    assert run(tmp_path, "--help", command="runs") == (130, "", "interrupted\n")
+    places = os.pathsep.join([str(tmp_path), str(ROOT)])
+    assert run(tmp_path, "--help", command="runs", PYTHONPATH=places) == (130, "", "interrupted\n")

@@ -2,8 +2,10 @@
 but lines to copy, which a terminal wraps by itself.
 """
 
+import contextlib
 import io
 import math
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+import catmat_command
 from data.yaml_file import parse_yaml
 from experiments import ablate, benchmark, check_scale, film, gradients, papers, runs, train
 from experiments.ablation.comparison import Comparison
@@ -29,6 +32,7 @@ from experiments.measuring.metrics import RowResult
 from experiments.paper_results.config import PapersConfig
 from experiments.paper_results.report import STUDY as PAPERS
 from experiments.replay.run_table import Row, print_runs
+from experiments.scale_check import scale_names
 from experiments.session import terminal
 from experiments.speed import command_times, update_speed
 from experiments.statistics.claims import above
@@ -132,15 +136,24 @@ def test_what_is_printed_is_whole(show, monkeypatch):
         assert not [line for line in lines if cell_len(line) > width and "runs" not in line], width
 
 
-@pytest.mark.parametrize("command", [ablate, benchmark, check_scale, film, gradients, papers, runs, train])
-def test_help_is_whole(command, monkeypatch, capsys):
+NAMES = [f"  {name}" for name in scale_names(1)]
+COMMANDS = (ablate, benchmark, check_scale, film, gradients, papers, runs, train)
+
+
+@pytest.mark.parametrize(
+    "main", [*(command.main for command in COMMANDS), catmat_command.main], ids=lambda m: m.__module__
+)
+def test_help_is_whole(main, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["catmat", "--help"])
     found = {}
     for width in (1000, *WIDTHS):
         monkeypatch.setenv("COLUMNS", str(width))
-        with pytest.raises(SystemExit, check=lambda ended: ended.code == 0):
-            command.main(["--help"])
+        with contextlib.suppress(SystemExit):
+            main()
         found[width] = capsys.readouterr().out
     for width in WIDTHS:
         assert found[width].split() == found[1000].split(), width
-        copied = [line for line in found[1000].splitlines() if line.startswith(("usage: ", "  "))]
-        assert not [line for line in found[width].splitlines() if len(line) > width and line not in copied], width
+        wide = [line for line in found[width].splitlines() if len(line) > width]
+        assert not [line for line in wide if not line.startswith(("usage: ", "  python -m")) and line not in NAMES], (
+            width
+        )

@@ -172,6 +172,8 @@ def test_a_refusal_names_the_invisible_character(word, named):
         ("ǆep", "ǅep", "ǆep"),
         ("\u02bbokina 2nd", "\u02bbOkina 2nd", "\u02bbokina 2nd"),
         ("'n kat slaap", "'n Kat slaap", "'n kat slaap"),
+        ("'n kat slaap", "\u2019n Kat slaap", "'n kat slaap"),
+        ("\u2018 \u2019 l'un", "\u2018L\u2019un\u2019", "\u2018 l'un \u2019"),
         ("Will will", "Will", "Will"),
         ("¿ ? el gato", "¿El gato?", "¿ el gato ?"),
         ("« » el gato", "« El gato»", "« el gato »"),

@@ -452,3 +452,8 @@ def test_real_models_learn_worse_with_large_logits():
     assert excess_A[:2].max() < 0.1
     assert excess_A[2] > 5 * excess_A[1]
     assert 1.0 < result.blind < 2.0
+
+
+def test_a_part_of_the_papers_states_its_own_predictions_alone():
+    assert list(STUDY.stated(load_papers("mup.yaml", {}))) == [results.YANG]
+    assert STUDY.stated(PapersConfig()) == results.PREDICTIONS

@@ -19,7 +19,7 @@ from data.errors import printable
 from experiments.gradient_study.config import GradientConfig
 from experiments.paper_results.config import PapersConfig
 from experiments.run_directory.files import cannot_write, read_npz, write_npz, write_summary, write_text, writing
-from experiments.run_directory.folders import make_run_directory, resume_command, run_lock
+from experiments.run_directory.folders import check_run_directory, make_run_directory, resume_command, run_lock
 from experiments.run_directory.saved_run import load_run
 from experiments.session.resume import resumed_config
 
@@ -175,6 +175,17 @@ def test_a_read_only_disk(tmp_path, monkeypatch):
         pass
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc")
+def test_a_place_in_which_no_folder_can_be_made_is_refused_before_the_work():
+    with refused("/proc/a/b", "made", "--run-dir"):
+        check_run_directory("/proc/a/b")
+
+
+def test_nothing_stays_of_the_check_of_a_place(tmp_path):
+    assert check_run_directory(str(tmp_path / "a" / "b")) == tmp_path / "a" / "b"
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_a_run_leaves_that_could_not_begin_counts_as_empty(tmp_path):
     for name in (".lock", "config.yaml.part"):
         (tmp_path / name).touch()
@@ -203,6 +214,14 @@ def test_an_error_of_the_system_has_its_own_remedy(tmp_path, number, words):
     with refused(str(tmp_path), os.strerror(number), *words), writing(tmp_path):
         raise OSError(number, os.strerror(number))
     assert ("space" in str(cannot_write(tmp_path, OSError(number, "?")))) == (number == errno.ENOSPC)
+
+
+@pytest.mark.parametrize(("number", "word"), [(errno.ENOTDIR, "move"), (errno.EACCES, "allow")])
+def test_what_stands_in_the_way_is_named(tmp_path, number, word):
+    """Not the run's folder, which is well, nor a file below that nobody knows of."""
+    (tmp_path / "checkpoints").touch()
+    error = OSError(number, os.strerror(number), str(tmp_path / "checkpoints" / "8.tmp" / "done.txt"))
+    assert_refused(cannot_write(tmp_path, error, "kept"), str(tmp_path / "checkpoints"), os.strerror(number), word)
 
 
 def test_a_folder_that_was_removed_is_not_said_to_be_kept(tmp_path):

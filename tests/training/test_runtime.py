@@ -3,6 +3,7 @@
 import errno
 import gc
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from refusals import assert_refused, refused
 
 from experiments.commands import process
 from experiments.training import memory
+from experiments.training.hyperparameters import TrainingSpec
+from model.config import TransformerConfig
 
 PROGRAM = """
 import os, signal, sys, warnings
@@ -176,7 +179,38 @@ def test_too_little_memory_is_one_line(error, capsys, monkeypatch):
     assert_refused(capsys.readouterr().err, "memory", "train.batch", "model.d_model")
 
 
-def test_parameters_that_cannot_fit_are_refused_before_they_are_made():
-    memory.check_memory([jax.ShapeDtypeStruct((1000, 1000), np.float32)])
-    with refused("memory", "GiB", "model.d_model", "model.d_mlp"):
-        memory.check_memory([jax.ShapeDtypeStruct((10**7, 10**7), np.float32)])
+SPEC = TrainingSpec(
+    TransformerConfig(d_model=2, d_mlp=3, vocabulary_size=5, max_length=7), batch=11, pieces=1, beta2=0.9
+)
+
+
+@pytest.mark.parametrize("accelerator", [False, True])
+def test_a_training_that_cannot_fit_is_refused(monkeypatch, accelerator):
+    """4 copies of 4 x 13 parameters and 11 (7 * 2 + 3 + 5) activations, of 4 bytes each, on 2 devices.
+
+    On a CPU for two runs at a time; on an accelerator, whose devices have a memory of their own, half of it.
+    """
+    parameters = [jax.ShapeDtypeStruct((4, 13), np.float32)]
+    needed = 4 * (2 * 4 * 13 + 2 * 242) if accelerator else 4 * (4 * 4 * 13 + 2 * 242)
+    monkeypatch.setattr(jax, "device_count", lambda: 2)
+    for limit in (needed, needed - 1):
+        monkeypatch.setattr(memory, "_device_memory", lambda limit=limit: limit if accelerator else None)
+        monkeypatch.setattr(memory, "memory_limit", lambda limit=limit: limit)
+        if limit == needed:
+            assert memory.check_memory(parameters, SPEC, 4) == needed
+    with refused("memory", "GiB", "train.batch", "model.d_model", "model.d_mlp"):
+        memory.check_memory(parameters, SPEC, 4)
+
+
+def test_the_memory_of_a_large_training_is_told(monkeypatch):
+    monkeypatch.setattr(memory, "available_memory", lambda: 8 * 2**30)
+    assert memory.about_memory(2**30 - 1) == ""
+    told = memory.about_memory(5 * 2**29)
+    assert ("2.5 GiB" in told, "8.0" in told) == (True, True)
+
+
+def test_too_few_addresses_are_named(monkeypatch):
+    memory.check_address_space()
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (2**20, 2**20))
+    with refused("memory", "ulimit -v", "JAX_NUM_CPU_DEVICES"):
+        memory.check_address_space()
