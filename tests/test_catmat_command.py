@@ -50,19 +50,18 @@ PLACES = {
     "modules": ("python -m experiments.", MODULES, ()),
     "modules of Python's and of libraries": ("python -m experiments.", OTHERS, ()),
     "a folder of configs": ("python -m experiments.", {"configs/base.yaml": "model: 1\n", "configs/toy.yaml": ""}, ()),
-    "another data in PYTHONPATH": ("python -m experiments.", {"lib/data/vocabulary.py": BROKEN}, ("lib",)),
-    "packages in PYTHONPATH": ("python -m experiments.", {f"lib/{name}": text for name, text in PACKAGES.items()},
-                               ("lib",)),
+    "packages in PYTHONPATH": ("python -m experiments.", {f"lib/{name}": text for name, text in PACKAGES.items()}
+                               | {"lib/data/vocabulary.py": BROKEN}, ("lib",)),
     "a package experiments": ("catmat ", {"experiments/__init__.py": BROKEN, **PACKAGES}, ()),
     "a module experiments": ("catmat ", {"experiments.py": BROKEN, **MODULES}, ()),
 }  # fmt: skip
 COMMANDS = (
     "train --config tiny.yaml --run-dir run",
-    "train --resume run",
+    "film --help",
     "train --help",
     "train --world german --print-config",
     "benchmark --help",
-    "ablate --config scaling_quick.yaml --dry-run",
+    "ablate --config scaling_quick.yaml --print-config",
     "ablate --config scaling.yaml --print-config",
     "gradients --print-config",
     "papers --config mup.yaml --print-config",

@@ -57,7 +57,8 @@ def test_the_zoo_at_all_sizes_of_heads(d_head):
 def test_the_zoo_in_jax_and_pytorch(framework, d_head):
     functions = jnp if framework == "jax" else TorchLike(pytest.importorskip("torch"))
     with jax.numpy_rank_promotion("allow"):  # JAX's default: the functions are those of users
-        for entry in (*wrong_ones(functions).values(), *right_ones(functions).values()):
+        zoo = [*wrong_ones(functions).values(), *right_ones(functions).values()]
+        for entry in zoo[:: 3 if framework == "jax" else 1]:  # called eagerly, JAX compiles for each shape anew
             assert_told(entry, d_head, framework=framework)
 
 

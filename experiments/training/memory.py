@@ -13,7 +13,7 @@ from experiments.training.hyperparameters import TrainingSpec
 _COPIES = 4
 """Of the parameters, in float32: themselves, their gradient and the optimiser's two moments."""
 _COMPILER = 600 * 2**20
-"""Bytes of addresses that a small training takes after JAX has begun (measured: 570 MiB for toy.yaml on 2 cores)."""
+"""Bytes of address space that a small training takes once JAX has begun (measured: 570 MiB, toy.yaml, 2 cores)."""
 _LARGE = 2**30
 """Bytes from which on a training's need of memory is told before it begins."""
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
@@ -79,10 +79,10 @@ def check_memory(parameters: Iterable[jax.ShapeDtypeStruct], spec: TrainingSpec,
 
 
 def about_memory(needed: int) -> str:
-    """What to say of a training that needs so many bytes at least; nothing of a small one."""
+    """One line about a training that needs so many bytes at least; empty for a small one."""
     limit = available_memory()
-    there = f", of {limit / 2**30:,.1f} that there are" if limit else ""
-    says = f"large: at least {needed / 2**30:,.1f} GiB of memory are needed{there}; the first update may take minutes"
+    there = f", and there are {limit / 2**30:,.1f}" if limit else ""
+    says = f"memory: this training needs {needed / 2**30:,.1f} GiB at least{there}; its first update may take minutes"
     return says if needed >= _LARGE else ""
 
 
@@ -109,7 +109,7 @@ def check_address_space() -> None:
         used = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0]) * resource.getpagesize()
         require(
             limit == resource.RLIM_INFINITY or used + _COMPILER <= limit,
-            f"memory: ulimit -v allows {limit / 2**30:.1f} GiB of addresses, and at least"
+            f"memory: ulimit -v allows {limit / 2**30:.1f} GiB of address space, and at least"
             f" {(used + _COMPILER) / 2**30:.1f} are needed; allow more, or use fewer cores (JAX_NUM_CPU_DEVICES=1)",
         )
 

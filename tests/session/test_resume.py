@@ -351,16 +351,16 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(folder, forks, unbrok
 
 @pytest.mark.long
 def test_a_damaged_checkpoint_stays_where_nothing_can_be_written(folder, forks, unbroken):
-    shutil.copytree(unbroken, folder / "blocked")
-    (folder / "blocked" / "checkpoints" / str(STEPS) / "metrics" / "metrics").write_text("")
-    (folder / "blocked" / "config.yaml.part").mkdir()
-    before = {path: path.read_bytes() for path in (folder / "blocked").rglob("*") if path.is_file()}
-    code, _, err = forks.run(folder, "--resume", "blocked")
+    shutil.copytree(unbroken, folder / "in-the-way")
+    (folder / "in-the-way" / "checkpoints" / str(STEPS) / "metrics" / "metrics").write_text("")
+    (folder / "in-the-way" / "config.yaml.part").mkdir()
+    before = {path: path.read_bytes() for path in (folder / "in-the-way").rglob("*") if path.is_file()}
+    code, _, err = forks.run(folder, "--resume", "in-the-way")
     assert code == 2
-    assert_refused(err, "blocked/config.yaml.part", "written", "Is a directory", "move")
+    assert_refused(err, "in-the-way/config.yaml.part", "written", "Is a directory", "move")
     assert (
         before.items()
-        <= {path: path.read_bytes() for path in (folder / "blocked").rglob("*") if path.is_file()}.items()
+        <= {path: path.read_bytes() for path in (folder / "in-the-way").rglob("*") if path.is_file()}.items()
     )
 
 
