@@ -1,10 +1,10 @@
 """What is told of a run at one step: its metrics, and its answers in the watched sentences beside the exact ones.
 
-TensorBoard (behind a heading, see `tracking.tags`) and `summary.json` share the names of the metrics. Excess and
-gradients are named where they are measured, the others here. Names never contain a user's word: a slot beyond subject,
-verb and object is `slot-4`.
-The relation scores stand here: how much of the attention lies on the relevant words. The score of a row is the weight
+`summary.json` and `runs.csv` share the names of the metrics; TensorBoard's tags are made of them (`tracking.tags`).
+Excess and gradients are named where they are measured, the others here. Names never contain a user's word: a slot
+beyond subject, verb and object is `slot-4`.
 
+The relation scores stand here: how much of the attention lies on the relevant words. The score of a row is the weight
 on its relevant words (at least 20 % of the row's largest exact relevance). It means something only beside its
 baselines: the untrained model, uniform attention, and attention by position alone.
 """

@@ -1,9 +1,7 @@
-"""Where TensorBoard shows what: a tag is a heading and, behind it, the name of what is shown.
+"""Where TensorBoard shows what: a tag is a heading and, behind it, a name.
 
-TensorBoard sorts headings by name, and its first page opens with two of them unfolded. So they have numbers, in the
-order in which a run is best looked at, and details stand behind it:
-
-    2 loss and excess/excess/trained/all        the metric `excess/trained/all` of `summary.json`
+TensorBoard sorts both by name, and its first page opens with two headings unfolded. So headings have numbers, in the
+order in which a run is best looked at, and few things stand under the first two.
 """
 
 from collections.abc import Mapping
@@ -13,7 +11,7 @@ from experiments.measuring.metrics import TRAINED
 ATTENTION = "1 attention"
 EXCESS = "2 loss and excess"
 RELEVANCE = "3 relevance"
-MORE_SENTENCES = "4 more sentences"
+MORE_MAPS = "4 more maps"
 FILM = "5 film"
 DIAGNOSTICS = "6 diagnostics"
 GRADIENTS = "7 gradients"
@@ -21,33 +19,33 @@ HOW_TO_READ = "1 how to read this"
 SEVEN_LINES = "2 attention in seven lines"
 ABOUT_THIS_RUN = "3 about this run"
 _ESSENTIAL = {
-    "relation/weight/all": ATTENTION,
-    "loss": EXCESS,
-    TRAINED: EXCESS,
-    "excess/held_out/all": EXCESS,
-    "cut_cost/right_words": RELEVANCE,
-    "relevance/mean_error": RELEVANCE,
+    "excess/held_out/all": f"{EXCESS}/excess, held-out contexts",
+    TRAINED: f"{EXCESS}/excess, trained contexts",
+    "loss": f"{EXCESS}/loss",
+    "relation/weight/all": f"{RELEVANCE}/attention on relevant words",
+    "cut_cost/right_words": f"{RELEVANCE}/cut costs single out relevant words",
+    "relevance/mean_error": f"{RELEVANCE}/error of model relevance",
 }
-"""The headings of metrics that TensorBoard always gets; the others are diagnostics."""
+"""The tags of the metrics that TensorBoard always gets. HParams opens with the first five."""
+_METRIC = {tag: name for name, tag in _ESSENTIAL.items()}
 
 
-def tag(metric: str) -> str:
-    """The tag of a metric."""
-    behind = GRADIENTS if metric.startswith("gradient/") else DIAGNOSTICS
-    return f"{_ESSENTIAL.get(metric, behind)}/{metric}"
-
-
-def tagged(metrics: Mapping[str, float], diagnostics: bool) -> dict[str, float]:
-    """Metrics by their tags, those that are diagnostics only if asked for."""
-    return {tag(name): value for name, value in metrics.items() if diagnostics or name in _ESSENTIAL}
+def metric_tag(metric: str) -> str:
+    """The tag of a metric; that of a diagnostic ends in its name."""
+    diagnostics = GRADIENTS if metric.startswith("gradient/") else DIAGNOSTICS
+    return _ESSENTIAL.get(metric, f"{diagnostics}/{metric}")
 
 
 def metric_of(tag: str) -> str:
     """The metric of a tag."""
-    return tag.partition("/")[2]
+    return _METRIC.get(tag, tag.partition("/")[2])
 
 
-def map_tag(sentence: int, head: int) -> str:
+def tagged(metrics: Mapping[str, float], diagnostics: bool) -> dict[str, float]:
+    """Metrics by their tags, those that are diagnostics only if asked for."""
+    return {metric_tag(name): value for name, value in metrics.items() if diagnostics or name in _ESSENTIAL}
+
+
+def map_tag(sentence: int, head: int, of_study: bool = False) -> str:
     """The tag of a map, by the numbers of the watched sentence and of the head, from 0."""
-    heading = f"{MORE_SENTENCES}/" if sentence else f"{ATTENTION}/map/"  # few enough under 1 that 2 is in sight
-    return f"{heading}sentence-{sentence + 1}/head-{head + 1}"
+    return f"{MORE_MAPS if sentence or of_study else ATTENTION}/sentence-{sentence + 1}/head-{head + 1}"
