@@ -143,12 +143,13 @@ class RunLog:
 def write_projector(folder: Path, world: World, params: Params) -> None:
     """Write one run's word embeddings [V, M] for TensorBoard's projector, labelled by word, slot and class.
 
-    The tables are plain text; words have no blanks in them, so a tab ends each.
+    The tables are plain text; words have no blanks in them, so a tab ends each. Words without a class share one label:
+    TensorBoard has ten colours.
     """
     labels = ["word\tslot\tclass"]
     for number, word in enumerate(world.vocabulary.words):
         slot = world.slot_of.get(number, "other")
-        labels.append(f"{word}\t{slot}\t{world.class_of.get(number, slot)}")
+        labels.append(f"{word}\t{slot}\t{world.class_of.get(number, 'no class')}")
     (folder / "projector").mkdir(exist_ok=True)
     write_text(
         folder / "projector" / "embeddings.tsv",

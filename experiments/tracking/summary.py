@@ -28,7 +28,7 @@ contexts are never shown in training.
 * **6 diagnostics**, **7 gradients**: with `--track.diagnostics true`.
 
 The slider of a picture goes through the training. Set Smoothing to 0, since few steps are recorded. In the Projector, \
-choose class or slot under *Color by*. HParams compares runs.
+choose class or slot under *Color by*, and press **A** to see the words. HParams compares runs.
 
 A large weight is no proof that a word matters: what counts is the weight times what the word brings. **3** shows what \
 does matter.
