@@ -29,7 +29,7 @@ FLAGS += " --disable-component-update --disable-sync --window-size=1400,1000"
 # What each dashboard must show of the two runs (in any of its shadow roots).
 EXPECTED = {
     # In an order in which neighbours share no text: what is still shown of the one before is not what is waited for.
-    "timeseries": ["1 attention/sentence-1/head-1", "2 loss and excess", "new/seed-5", "new/seed-6"],
+    "timeseries": ["1 attention", "head-1", "2 loss and excess", "new/seed-5", "new/seed-6"],
     "text": ["1 how to read this", "they sum to 1.", "2 attention in seven lines", "query . key", "3 about this run"],
     "scalars": ["2 loss and excess/loss", "3 relevance/error of model relevance", "6 diagnostics", "7 gradients"],
     "projector": ["word embeddings", "Dimension: 8"],
@@ -38,7 +38,7 @@ EXPECTED = {
     "hparams": ["seed", "2 loss and excess/loss", "new/seed-5", "new/seed-6"],
 }
 CROWD = {
-    "timeseries": ["1 attention/sentence-1/head-1", "2 loss and excess", "study-1/variants/variant-quarter", "train-9"],
+    "timeseries": ["1 attention", "head-1", "2 loss and excess", "study-1/variants/variant-quarter", "train-9"],
     "text": ["A study of many variants", "TensorBoard lists 6 of 7 arms", "3 about this run"],
     "scalars": ["2 loss and excess/loss", "3 relevance/attention on relevant words", "6 diagnostics"],
     "custom_scalars": ["Median and range of the seeds", "relation/weight/all", "Matches (24)"],
