@@ -20,8 +20,17 @@ from experiments.measuring.experiment import Experiment, MakeTrainer, prepare
 from experiments.measuring.measurement import EvaluationData, Measurement
 from experiments.measuring.metrics import mean_excess
 from experiments.pictures.missing_fonts import missing_fonts
+from experiments.replay.ledger import ledger
 from experiments.run_directory.files import cannot_write, write_text
-from experiments.run_directory.folders import ROOT, check_can_be_made, make_run_directory, resume_command, run_lock
+from experiments.run_directory.folders import (
+    ROOT,
+    check_can_be_made,
+    make_run_directory,
+    resume_command,
+    run_folders,
+    run_lock,
+)
+from experiments.run_directory.saved_run import load_run
 from experiments.session.resume import find_resume_point
 from experiments.session.terminal import TrainingBar, report
 from experiments.tracking.tracker import LISTED, Tracker
@@ -179,7 +188,9 @@ class _Session:
             say(console, f"interrupted and saved at step {step:,}; go on with  {resume_command(self._folder)}")
             return EXIT_CODE
         tracker.finish(last)
-        report(self._experiment, first, last, self._folder, console)
+        config = self._experiment.config
+        first_run = run_folders(self._folder, config.seed, config.seeds)[0]
+        report(self._experiment, first, last, ledger(load_run(first_run)), self._folder, console)
         for seed, at in diverged.items():
             say(
                 console,

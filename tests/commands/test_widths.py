@@ -31,6 +31,7 @@ from experiments.gradient_study.report import STUDY as GRADIENTS
 from experiments.measuring.metrics import RowResult
 from experiments.paper_results.config import PapersConfig
 from experiments.paper_results.report import STUDY as PAPERS
+from experiments.replay.ledger import Ledger
 from experiments.replay.run_table import Row, print_runs
 from experiments.scale_check import scale_names
 from experiments.session import terminal
@@ -66,7 +67,11 @@ def training(console, monkeypatch):
     monkeypatch.setattr(terminal, "row_results", lambda *_: rows)
     record = SimpleNamespace(runs=lambda: [None] * 3, of=lambda _: None, time=TrainingTime(12.3, 1000))
     experiment = SimpleNamespace(config=Config(seeds=3), sentences=[None])
-    terminal.report(experiment, record, record, Path("runs/toy-001"), console)
+    vector, number, by_word = np.full(4, -1.5), np.full(len(WORDS), 0.07), np.full((len(WORDS), 4), 2.5)
+    told = Ledger(
+        9, 0, tuple(WORDS), 1, "/ sqrt(4)", vector, by_word, number, number, number, by_word, by_word, vector, 2
+    )
+    terminal.report(experiment, record, record, told, Path("runs/toy-001"), console)
 
 
 def plan_and_findings(console, _):
