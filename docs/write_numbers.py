@@ -51,6 +51,7 @@ RUNS = {
 }
 """The commands, each with the name of the folder of its results."""
 _MARKED = re.compile(r"(<!--=(\S+) ?(.*?)-->)(.*?)(<!--/-->)", re.DOTALL)
+_FIGURE = re.compile(r"^!\[.*\n\n\*.*\(\[SVG\].*\n\n?", re.MULTILINE)
 _RESULTS = ("summary.json", "arms.csv", "verdicts.csv", "claims.csv")
 
 
@@ -125,9 +126,9 @@ def take(name: str, folder: Path) -> None:
         if (folder / "run" / file).exists():
             shutil.copyfile(folder / "run" / file, to / file)
     report = folder / "run" / "report.md"
-    if report.exists():  # without its pictures, which stay with the run
-        lines = report.read_text(encoding="utf-8").splitlines(keepends=True)
-        (to / "report.md").write_text("".join(line for line in lines if not line.startswith("![")), encoding="utf-8")
+    if report.exists():  # without its figures and their captions, which stay with the run
+        text = _FIGURE.sub("", report.read_text(encoding="utf-8"))
+        (to / "report.md").write_text(text, encoding="utf-8")
     summaries = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("run/seed-*/summary.json")]
     if summaries:
         _write_seeds(summaries, to / "seeds.csv")
