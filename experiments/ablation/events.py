@@ -33,6 +33,7 @@ from experiments.tracking.event_writer import EventWriter
 from experiments.tracking.hparams import HParams, hparams
 from experiments.tracking.recorded_arrays import by_sentence, row_table, sentence_arrays
 from experiments.tracking.sentence_pictures import SentencePictures
+from experiments.tracking.tags import metric_of, tagged
 from experiments.training.record import pictured_steps
 
 COMPARED = (
@@ -43,13 +44,13 @@ COMPARED = (
     "attention_statistics/score_std",
     "loss",
 )
-"""The metrics by which TensorBoard's hparams page compares the runs, and whose bands it draws."""
+"""The metrics whose bands TensorBoard draws."""
 _BAND: dict[str, Callable[[NDArray[np.float64]], np.floating]] = {
     "median": np.median,
     "lowest": np.min,
     "highest": np.max,
 }
-CHARTS = {tag: (f"seeds/median/{tag}", f"seeds/lowest/{tag}", f"seeds/highest/{tag}") for tag in COMPARED}
+CHARTS = {name: (f"seeds/median/{name}", f"seeds/lowest/{name}", f"seeds/highest/{name}") for name in COMPARED}
 """The tags of each band. The median has one of its own beside that of the metric: trainings, which have no band, have
 the metric too, and TensorBoard would report that the rest is missing."""
 VARIANTS = "variants"
@@ -141,16 +142,19 @@ def write_arm_events(folder: Path, found: Findings, places: Places) -> None:
 
 def _write_arm(writer: EventWriter, folder: Path, plan: Plan, arm: Arm, places: Places) -> None:
     first = plan.runs[arm.runs[0]]
-    writer.hparams(_hparams(plan, first), COMPARED, printable(str(folder)), [*plan.values[0]])
+    writer.hparams(_hparams(plan, first), printable(str(folder)))
     followed = [_followed(places, number) for number in arm.runs]
     for step, values in followed[0].items():
         seeds = [one[step] for one in followed]
-        found = {tag: np.asarray([one[tag] for one in seeds]) for tag in values}
-        found = {tag: array[np.isfinite(array)] for tag, array in found.items() if np.isfinite(array).any()}
-        about = {tag: f"median of {len(seeds)} seeds. {meaning(tag)}" for tag in found}
-        writer.scalars(step, {tag: float(np.median(array)) for tag, array in found.items()}, about)
+        found = {name: np.asarray([one[name] for one in seeds]) for name in values}
+        found = {name: array[np.isfinite(array)] for name, array in found.items() if np.isfinite(array).any()}
+        medians = tagged(
+            {name: float(np.median(array)) for name, array in found.items()}, first.config.track.diagnostics
+        )
+        about = {tag: f"median of {len(seeds)} seeds. {meaning(metric_of(tag))}" for tag in medians}
+        writer.scalars(step, medians, about)
         for line, sums_up in _BAND.items():
-            band = {f"seeds/{line}/{tag}": float(sums_up(found[tag])) for tag in COMPARED if tag in found}
+            band = {f"seeds/{line}/{name}": float(sums_up(found[name])) for name in COMPARED if name in found}
             writer.scalars(step, band, {tag: f"{line} of {len(seeds)} seeds." for tag in band})
     _write_maps(writer, plan.runs[arm.setting.median_run(arm.variant, arm.x)], places)
     writer.hparams_end(all(places[number][1].diverged_at_R[places[number][2]] < 0 for number in arm.runs))
@@ -169,7 +173,6 @@ def _write_maps(writer: EventWriter, run: Run, places: Places) -> None:
     group, results, i = places[run.number]
     shared, steps_T = group.shared, results.step_T[: last_record(group, results, i) + 1]
     pictures = SentencePictures(sentence_arrays(shared.world, shared.sentences, shared.probes))
-    pictures.write_relevance(writer)
     table_NR = row_table(shared.probes.sentence_G)
     for step in pictured_steps(steps_T.tolist(), min(run.config.track.images, _PICTURED)):
         weights_GHK = results.weights_TRGHK[int(np.flatnonzero(steps_T == step)[0]), i]
@@ -177,8 +180,11 @@ def _write_maps(writer: EventWriter, run: Run, places: Places) -> None:
 
 
 def _hparams(plan: Plan, run: Run, seed: int | None = None) -> HParams:
-    """What a run was made with: its labels on the user's own axes, and its config."""
-    own = {axis.name: run.labels[axis.name] for axis in plan.config.grid.axes if axis.named}
+    """What a run was made with: its labels on the user's own axes, and its config.
+
+    TensorBoard sorts columns by name; the own axes come first, as `ablation.variant`.
+    """
+    own = {f"ablation.{axis.name}": run.labels[axis.name] for axis in plan.config.grid.axes if axis.named}
     return own | hparams(run.config, seed)
 
 
@@ -188,7 +194,8 @@ def write_run_events(folder: Path, plan: Plan, places: Places) -> None:
         _, results, i = places[run.number]
         own = folder / run.name
         with new_writer(own) as writer:
-            writer.hparams(_hparams(plan, run, run.config.seed), COMPARED, printable(str(own)), [*plan.values[0]])
+            writer.hparams(_hparams(plan, run, run.config.seed), printable(str(own)))
             for step, values in _followed(places, run.number).items():
-                writer.scalars(step, values, {tag: meaning(tag) for tag in values})
+                scalars = tagged(values, run.config.track.diagnostics)
+                writer.scalars(step, scalars, {tag: meaning(metric_of(tag)) for tag in scalars})
             writer.hparams_end(bool(results.diverged_at_R[i] < 0))

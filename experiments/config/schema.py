@@ -93,6 +93,11 @@ class TrackConfig(Checked):
     images: int = setting(
         6, "at how many of the recorded steps pictures are drawn; TensorBoard shows at most 10", low=0, high=10
     )
+    diagnostics: bool = setting(
+        True,
+        "whether TensorBoard gets everything that is measured (gradients, attention statistics, baselines, excess by "
+        "slot, histograms), or what matters most; record.npz has everything in any case",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,8 @@
 """What is told of a run at one step: its metrics, and its answers in the watched sentences beside the exact ones.
 
-TensorBoard and `summary.json` share the names of the metrics. Excess and gradients are named where they are measured,
-the others here. Names never contain a user's word: a slot beyond subject, verb and object is `slot-4`.
+`summary.json` and `runs.csv` share the names of the metrics; TensorBoard's tags are made of them (`tracking.tags`).
+Excess and gradients are named where they are measured, the others here. Names never contain a user's word: a slot
+beyond subject, verb and object is `slot-4`.
 
 The relation scores stand here: how much of the attention lies on the relevant words. The score of a row is the weight
 on its relevant words (at least 20 % of the row's largest exact relevance). It means something only beside its
@@ -24,8 +25,6 @@ from experiments.training.trainer import Record, RunRecord
 
 TRAINED = "excess/trained/all"
 """The metric by which the best checkpoint is chosen: mean excess on trained contexts, nats."""
-COMPARED = (TRAINED, "excess/held_out/all", "relation/weight/all", "relevance/mean_error", "loss")
-"""The metrics by which runs are compared."""
 MEANINGS = {
     "loss": "Cross-entropy of the masked word in nats, mean over the updates since the record before.",
     **excess.MEANINGS,

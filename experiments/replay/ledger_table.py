@@ -6,16 +6,19 @@ from rich.text import Text
 from data.errors import printable
 from experiments.commands.console import say_prose, shown
 from experiments.commands.tables import TableColumn, print_table, weight_cell
+from experiments.commands.words import table_word
 from experiments.measuring.metrics import RowResult
 from experiments.replay.ledger import MASKED, Ledger, Line
 from experiments.reports.report import escaped
 
 _FIRST_OF_WORDS = 3
 """The first line that has a number for each word."""
-_SHOWN = 8
+_SHOWN = 6
 """So many components of a vector are shown in Markdown."""
 _PRODUCTS = 3
 """So many products of a query's and a key's components are written out."""
+_UNBROKEN = "\u00a0"
+"""A blank at which no line ends."""
 _LEAST_MEANING = 18
 """Columns in which the meaning of a line can be read."""
 
@@ -48,21 +51,32 @@ def print_ledger(told: Ledger, others: str, console: Console) -> None:
 
 
 def ledger_markdown(told: Ledger, follows: str) -> str:
-    """The same as Markdown, for TensorBoard and documents; `follows` is the sentence after it."""
-    words = [MASKED if k == told.masked else escaped(word) for k, word in enumerate(told.words)]
+    """The same as Markdown, for TensorBoard and documents; `follows` is the sentence after it.
+
+    Here the words stand below each other, so that a long sentence needs no wide page.
+    """
     head = f", head {told.head + 1}" if told.heads > 1 else ""
-    parts = [f"The masked word **{escaped(told.words[told.masked])}**{head}, after {told.step:,} updates.\n"]
-    vectors = ["", "components", ""]
-    heading: list[str] = []
-    for number, line in enumerate(told.lines(), start=1):
-        numbers = [f"{x:.2f}" if line.name == "softmax" else f"{x:.1f}" for x in _values(line)]
-        cells = numbers if line.numbers is not None else [f"{' '.join(numbers[:_SHOWN])} ..."]
-        wanted = vectors if line.numbers is None else ["", *words, ""]
-        if wanted != heading:
-            parts += ["", f"| {' | '.join(wanted)} |", "|---" * len(wanted) + "|"]
-        heading = wanted
-        parts.append(f"| **{number} {line.name}** | {' | '.join(cells)} | {escaped(line.meaning)} |")
-    return "\n".join([*parts, "", escaped(how_computed(told)), follows])
+    lines = [(f"**{number} {line.name}**", line) for number, line in enumerate(told.lines(), start=1)]
+    vectors = [
+        f"* {name}, {escaped(line.meaning)}: {_UNBROKEN.join(f'{x:.1f}' for x in _values(line)[:_SHOWN])}{_UNBROKEN}..."
+        for name, line in lines
+        if line.numbers is None
+    ]
+    columns = [(name, line) for name, line in lines if line.numbers is not None]
+    numbers = [[f"{x:.2f}" if line.name == "softmax" else f"{x:.1f}" for x in _values(line)] for _, line in columns]
+    words = [MASKED if k == told.masked else escaped(table_word(word)) for k, word in enumerate(told.words)]
+    rows = [
+        ["", *(name for name, _ in columns)],
+        ["---"] * (len(columns) + 1),
+        ["", *(line.meaning for _, line in columns)],
+        *([word, *cells] for word, *cells in zip(words, *numbers, strict=True)),
+    ]
+    table = [f"| {' | '.join(row)} |" for row in rows]
+    title = f"The masked word **{escaped(table_word(told.words[told.masked]))}**{head}, after {told.step:,} updates."
+    before = _FIRST_OF_WORDS - 1
+    return "\n".join(
+        [title, "", *vectors[:before], "", *table, "", *vectors[before:], "", escaped(how_computed(told)), follows]
+    )
 
 
 def how_computed(told: Ledger) -> str:

@@ -100,22 +100,12 @@ class EventWriter(AbstractContextManager["EventWriter"]):
         metadata = SummaryMetadata(plugin_data=data, data_class=DATA_CLASS_TENSOR)
         self._write_tensor(step, tag, metadata, make_tensor_proto(np.asarray(values, np.float32)))
 
-    def hparams(
-        self, values: Mapping[str, bool | float | str], metrics: Sequence[str], trial: str, first: Sequence[str] = ()
-    ) -> None:
-        """What a run was made with, and the scalars by which runs are compared; ended by `hparams_end`.
+    def hparams(self, values: Mapping[str, bool | float | str], trial: str) -> None:
+        """What a run was made with; ended by `hparams_end`.
 
-        The columns of the values named in `first` come first: the dashboard opens with the first ones alone.
+        No list of columns is written. TensorBoard would take that of the first run it finds for all of them; without
+        one it works out in which values the runs differ, and shows these first.
         """
-        kinds = {bool: api_pb2.DATA_TYPE_BOOL, float: api_pb2.DATA_TYPE_FLOAT64, str: api_pb2.DATA_TYPE_STRING}
-        experiment = api_pb2.Experiment(
-            hparam_infos=[
-                api_pb2.HParamInfo(name=name, type=kinds[type(value)], differs=name in first)
-                for name, value in values.items()
-            ],
-            metric_infos=[api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag)) for tag in metrics],
-        )
-        self._hparams_data(hparams_metadata.EXPERIMENT_TAG, experiment=experiment)
         self._write(0, summary=hparams_pb(dict(values), trial_id=trial))
 
     def band_charts(self, title: str, charts: Mapping[str, tuple[str, str, str]]) -> None:
@@ -138,11 +128,8 @@ class EventWriter(AbstractContextManager["EventWriter"]):
         """Mark the run as ended in the hparams dashboard."""
         status = api_pb2.STATUS_SUCCESS if success else api_pb2.STATUS_FAILURE
         end = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=time.time())
-        self._hparams_data(hparams_metadata.SESSION_END_INFO_TAG, session_end_info=end)
-
-    def _hparams_data(self, tag: str, **content: api_pb2.Experiment | plugin_data_pb2.SessionEndInfo) -> None:
-        metadata = hparams_metadata.create_summary_metadata(plugin_data_pb2.HParamsPluginData(**content))
-        self._write_tensor(0, tag, metadata, hparams_metadata.NULL_TENSOR)
+        metadata = hparams_metadata.create_summary_metadata(plugin_data_pb2.HParamsPluginData(session_end_info=end))
+        self._write_tensor(0, hparams_metadata.SESSION_END_INFO_TAG, metadata, hparams_metadata.NULL_TENSOR)
 
     def _write_tensor(self, step: int, tag: str, metadata: SummaryMetadata, tensor: TensorProto) -> None:
         self._write(step, summary=Summary(value=[Summary.Value(tag=tag, metadata=metadata, tensor=tensor)]))

@@ -10,10 +10,8 @@ from functools import cache
 from experiments.config.schema import Config, config_fields, value_of
 
 HParams = dict[str, bool | float | str]
-FIRST = ("model.d_head", "model.scale", "seed", "train.learning_rate", "train.steps", "world")
-"""What trainings differ in most often."""
-_LEFT_OUT = ("seed", "seeds", "probes", "track.")
-"""The seed is given beside the config; the others say what is recorded of a run, not what it is."""
+_LEFT_OUT = ("seed", "seeds", "probes", "evaluate.", "track.")
+"""The seed is given beside the config; the others say how a run is measured and recorded, not what it is."""
 
 
 def hparams(config: Config, seed: int | None = None) -> HParams:

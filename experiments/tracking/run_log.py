@@ -13,13 +13,14 @@ from data.errors import printable
 from data.world import World
 from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import Measurement, flat_params
-from experiments.measuring.metrics import COMPARED, meaning, row_results, step_metrics
+from experiments.measuring.metrics import meaning, row_results, step_metrics
 from experiments.pictures.film_strip import film_strip
 from experiments.replay.ledger import row_ledger
 from experiments.replay.ledger_table import ledger_markdown, what_follows
 from experiments.run_directory.files import Arrays, RecordFile, write_summary, write_text
+from experiments.tracking import tags
 from experiments.tracking.event_writer import EventWriter
-from experiments.tracking.hparams import FIRST, hparams
+from experiments.tracking.hparams import hparams
 from experiments.tracking.recorded_arrays import step_arrays
 from experiments.tracking.sentence_pictures import SentencePictures
 from experiments.tracking.summary import HOW_TO_READ, run_page, summary
@@ -66,35 +67,37 @@ class RunLog:
         self._events = stack.enter_context(EventWriter(folder, point.step)) if listed else None
         if self._events is not None and point.step == 0:
             values = hparams(experiment.config, experiment.config.seed + first.run)
-            self._events.hparams(values, COMPARED, printable(str(folder)), FIRST)
-            pictures.write_relevance(self._events)
+            self._events.hparams(values, printable(str(folder)))
 
     def write(self, record: RunRecord[Measurement], pictured: bool) -> dict[str, float]:
-        """Write one record, and its maps if it is `pictured`; gives its metrics."""
+        """Write one record, and its maps if it is `pictured`; gives its scalars in TensorBoard."""
         step, arrays, params = record.step, step_arrays(self._experiment, record), flat_params(record.params)
         self._record.append(step, arrays)
         self._params.append(step, params)
-        metrics = step_metrics(self._experiment, self._first, record)
+        diagnostics = self._experiment.config.track.diagnostics
+        scalars = tags.tagged(step_metrics(self._experiment, self._first, record), diagnostics)
         if self._events is not None:
-            self._events.scalars(step, metrics, {name: meaning(name) for name in metrics})
+            self._events.scalars(step, scalars, {tag: meaning(tags.metric_of(tag)) for tag in scalars})
             self._write_tensors(self._events, step, arrays)
-            self._write_histograms(self._events, step, arrays, params)
+            if diagnostics:
+                self._write_histograms(self._events, step, arrays, params)
             self._write_texts(self._events, record, arrays)
             if pictured:
                 self._pictures.write_maps(self._events, step, arrays["weights"])
+                self._pictures.write_relevance(self._events, step, arrays["model_relevance"])
             self._events.flush()
-        return metrics
+        return scalars
 
     def _write_texts(self, events: EventWriter, record: RunRecord[Measurement], arrays: Arrays) -> None:
         """What the text dashboard shows, in the order of the tags."""
         step = record.step
-        if step == 0:
-            events.text(step, "1 how to read this", HOW_TO_READ)
+        if step == 0 and record.run == 0:  # once is enough
+            events.text(step, tags.HOW_TO_READ, HOW_TO_READ)
         told = row_ledger({**self._pictures.fixed, **arrays, "step": np.asarray(step)}, self._experiment.config.model)
         follows = what_follows(row_results(self._experiment, record)[0])
-        events.text(step, "2 attention in seven lines", ledger_markdown(told, follows))
+        events.text(step, tags.SEVEN_LINES, ledger_markdown(told, follows))
         if step in (0, self._last_step):
-            events.text(step, "3 about this run", run_page(self._experiment, self._first, record))
+            events.text(step, tags.ABOUT_THIS_RUN, run_page(self._experiment, self._first, record))
 
     def _write_tensors(self, events: EventWriter, step: int, arrays: Arrays) -> None:
         for n, labels in enumerate(self._pictures.labels):
@@ -107,10 +110,10 @@ class RunLog:
     def _write_histograms(self, events: EventWriter, step: int, arrays: Arrays, params: Arrays) -> None:
         for name in ("scores", "weights"):
             values = [self._pictures.cut(n, arrays[name]).ravel() for n, _ in enumerate(self._pictures.labels)]
-            events.histogram(step, f"attention/{name}", np.concatenate(values), f"{name} of the watched rows")
+            events.histogram(step, f"{tags.DIAGNOSTICS}/{name}", np.concatenate(values), f"{name} of the watched rows")
         for name in _MATRICES:
             about = f"entries of the attention layer's {name} matrix"
-            events.histogram(step, f"parameters/{name}", params[f"attention/{name}/kernel"], about)
+            events.histogram(step, f"{tags.GRADIENTS}/parameters/{name}", params[f"attention/{name}/kernel"], about)
 
     def write_summary(self, last: RunRecord[Measurement]) -> None:
         """Write the summary as things stand at `last`."""
@@ -127,7 +130,7 @@ class RunLog:
             maps = [self._pictures.maps(n, weights_NRHK) for weights_NRHK in recorded["weights"][at]]
             strip = film_strip(maps, recorded["step"][at].tolist(), labels, " ".join(labels.words))
             if self._events is not None:
-                self._events.image(last.step, f"film/sentence-{n + 1}", strip, _FILM)
+                self._events.image(last.step, f"{tags.FILM}/sentence-{n + 1}", strip, _FILM)
             if n == 0:
                 (self._folder / "attention.png").write_bytes(strip)
         if self._events is not None:
@@ -140,12 +143,13 @@ class RunLog:
 def write_projector(folder: Path, world: World, params: Params) -> None:
     """Write one run's word embeddings [V, M] for TensorBoard's projector, labelled by word, slot and class.
 
-    The tables are plain text; words have no blanks in them, so a tab ends each.
+    The tables are plain text; words have no blanks in them, so a tab ends each. Words without a class share one label:
+    TensorBoard has ten colours.
     """
     labels = ["word\tslot\tclass"]
     for number, word in enumerate(world.vocabulary.words):
         slot = world.slot_of.get(number, "other")
-        labels.append(f"{word}\t{slot}\t{world.class_of.get(number, slot)}")
+        labels.append(f"{word}\t{slot}\t{world.class_of.get(number, 'no class')}")
     (folder / "projector").mkdir(exist_ok=True)
     write_text(
         folder / "projector" / "embeddings.tsv",

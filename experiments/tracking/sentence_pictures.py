@@ -10,9 +10,13 @@ from data.vocabulary import PAD
 from experiments.pictures.attention_map import MapLabels, MapPicture
 from experiments.run_directory.files import Arrays
 from experiments.tracking.event_writer import EventWriter
+from experiments.tracking.tags import RELEVANCE, map_tag
 
 _MAP = "Each row is a masked word, each column a word it can look at; a row sums to 1. Red: relevant words."
-_RELEVANCE = "How much each word tells about the masked one, in nats, by the exact posterior of this world."
+_RELEVANCE = {
+    "exact": "How much each word tells about the masked one, in nats, by this world's rules: the same at every step.",
+    "model": "How much each word tells about the masked one, in nats, by the model's guesses. Compare `exact`.",
+}
 
 
 class SentencePictures:
@@ -34,6 +38,16 @@ class SentencePictures:
         """One picture a sentence, laid out once and painted anew at each step."""
         return [MapPicture(labels) for labels in self.labels]
 
+    @cached_property
+    def _relevance_pictures(self) -> list[MapPicture]:
+        return [MapPicture(labels, kind="relevance") for labels in self.labels]
+
+    @cached_property
+    def _exact_relevance(self) -> list[bytes]:
+        """The picture of each sentence's exact relevance."""
+        exact = self.fixed["exact_relevance"]
+        return [p.png(self.cut(n, exact), "exact relevance") for n, p in enumerate(self._relevance_pictures)]
+
     def cut(self, sentence: int, values: NDArray[np.floating]) -> NDArray[np.floating]:
         """Values [sentences, rows, ..., words] of one sentence, without the padding: [its rows, ..., its words]."""
         labels = self.labels[sentence]
@@ -44,16 +58,19 @@ class SentencePictures:
         return np.swapaxes(self.cut(sentence, weights_NRHK), 0, 1)
 
     def write_maps(self, events: EventWriter, step: int, weights_NRHK: NDArray[np.floating], of: str = "") -> None:
-        """Write the map of every sentence and head at a step; `of` says in its title whose it is ("seed 3")."""
+        """Write the map of every sentence and head at a step.
+
+        `of` says in the title of a study's maps whose they are ("seed 3").
+        """
         for n, _ in enumerate(self.labels):
             for head, weights in enumerate(self.maps(n, weights_NRHK)):
                 title = ", ".join(filter(None, [f"head {head + 1}", of, f"step {step:,}"]))
                 picture = self.pictures[n].png(weights, title)
-                events.image(step, f"attention/sentence-{n + 1}/head-{head + 1}", picture, _MAP)
+                events.image(step, map_tag(n, head, of_study=bool(of)), picture, _MAP)
 
-    def write_relevance(self, events: EventWriter) -> None:
-        """Write the exact relevance of every sentence, at step 0."""
-        for n, labels in enumerate(self.labels):
-            relevance = self.cut(n, self.fixed["exact_relevance"])
-            picture = MapPicture(labels, kind="relevance").png(relevance, "exact relevance")
-            events.image(0, f"attention/sentence-{n + 1}/exact_relevance", picture, _RELEVANCE)
+    def write_relevance(self, events: EventWriter, step: int, model_relevance_NRK: NDArray[np.floating]) -> None:
+        """Write the model relevance of every sentence at a step, and beside it the exact one, which stays as it is."""
+        for n, picture in enumerate(self._relevance_pictures):
+            model = picture.png(self.cut(n, model_relevance_NRK), f"model relevance, step {step:,}")
+            for name, png in (("exact", self._exact_relevance[n]), ("model", model)):
+                events.image(step, f"{RELEVANCE}/sentence-{n + 1}/{name}", png, _RELEVANCE[name])

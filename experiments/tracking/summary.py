@@ -16,21 +16,22 @@ from experiments.measuring.metrics import (
 from experiments.reports.report import escaped
 from experiments.training.trainer import RunRecord
 
+_SHOWN = 0.05
+"""Smaller weights are left out of a text."""
 HOW_TO_READ = """\
-* **Images.** `attention/sentence-n/head-h`: each row is a masked word, each column a word it can look at; the numbers
-  of a row are attention weights and sum to one. Red frames mark the relevant words: those that change the exact answer
-  most. `exact_relevance` shows how much each word truly tells, in nats. `film`: all steps in one picture.
-* **Scalars.** `excess` is how far the guesses are from the best possible ones, in nats (0 is perfect);
-  `relation/weight` how much attention lies on the relevant words, beside its baselines `untrained`, `position_only` and
-  `uniform`;
-  `relevance` compares what the model's guess owes to each word with what the exact answer owes to it;
-  `attention_statistics` tell how sharp attention is; `gradient` how large the gradients of single rows are.
-* **Histograms.** Scores and weights of the watched rows, and the four matrices of the attention layer.
-* **Projector.** The words as the model sees them, coloured by slot or class.
-* **HParams.** All runs with their settings and final numbers.
+* **1 attention**: a map for each head. A row is a masked word, a column a word that it can look at. The numbers of a \
+row are attention weights; they sum to 1. Red frames: the relevant words, those that change the exact answer most.
+* **2 loss and excess**. Excess: how far the guesses are from the best possible ones, in nats; 0 is perfect. Held-out \
+contexts are never shown in training.
+* **3 relevance**: how much each word tells about the masked one, in nats, exactly and by the model's guesses.
+* **4 more maps**: of other sentences, and of studies. **5 film**: all steps in one picture.
+* **6 diagnostics**, **7 gradients**: with `--track.diagnostics true`.
 
-A large weight alone is no proof that a word matters: the level of a weight trades off against the size of the value
-that it brings. That is why exact relevance, model relevance and the cost of a cut stand beside it.
+The slider of a picture goes through the training. Set Smoothing to 0, since few steps are recorded. In the Projector, \
+choose class or slot under *Color by*, and press **A** to see the words. HParams compares runs.
+
+A large weight is no proof that a word matters: what counts is the weight times what the word brings. **3** shows what \
+does matter.
 """
 
 
@@ -79,9 +80,9 @@ def run_page(experiment: Experiment, first: RunRecord[Measurement], last: RunRec
         "",
         *_numbers(experiment, first, last),
         "",
-        "### What each masked word of the first sentence looks at (mean of the heads)",
+        f"### What each masked word of the first sentence looks at (mean of the heads; weights of {_SHOWN} and more)",
         "",
-        *_table([row for row in row_results(experiment, last) if row.sentence == 0]),
+        *(_row_text(row) for row in row_results(experiment, last) if row.sentence == 0),
     ]
     return "\n".join(lines)
 
@@ -104,15 +105,10 @@ def _numbers(experiment: Experiment, first: RunRecord[Measurement], last: RunRec
     ]
 
 
-def _table(rows: list[RowResult]) -> list[str]:
-    words = [escaped(word) for word in rows[0].words]
-    return [
-        f"| masked | {' | '.join(words)} | guess | exact |",
-        "|---" * (len(words) + 3) + "|",
-        *(f"| **{words[row.masked]}** | {' | '.join(_cells(row))} |" for row in rows),
-    ]
-
-
-def _cells(row: RowResult) -> list[str]:
-    answers = [f"{escaped(table_word(word))} {100 * chance:.0f} %" for word, chance in (row.guess, row.exact)]
-    return [*(f"{weight:.2f}" for weight in row.weights_HK.mean(axis=0)), *answers]
+def _row_text(row: RowResult) -> str:
+    """A line for a masked word: no table, whose columns a narrow page would make narrower than their numbers."""
+    words = ["its own place" if k == row.masked else escaped(table_word(word)) for k, word in enumerate(row.words)]
+    weights = row.weights_HK.mean(axis=0)
+    looked_at = ", ".join(f"{word} {x:.2f}" for word, x in zip(words, weights, strict=True) if not x < _SHOWN)
+    guess, exact = (f"{escaped(table_word(word))} {100 * chance:.0f} %" for word, chance in (row.guess, row.exact))
+    return f"* **{escaped(table_word(row.words[row.masked]))}** looks at {looked_at}. Guess: {guess}; exact: {exact}."

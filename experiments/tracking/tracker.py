@@ -15,6 +15,7 @@ from experiments.tracking.event_writer import EventWriter
 from experiments.tracking.recorded_arrays import fixed_arrays
 from experiments.tracking.run_log import RunLog
 from experiments.tracking.sentence_pictures import SentencePictures
+from experiments.tracking.tags import metric_of
 from experiments.training.record import pictured_steps
 from experiments.training.trainer import Record, ResumePoint
 
@@ -81,9 +82,10 @@ class Tracker:
         pictured = record.step in self._pictured
         found = [log.write(run, pictured) for log, run in zip(self._runs, record.runs(), strict=True)]
         for name, writer in self._overview.items():
-            values = {tag: np.asarray([metrics[tag] for metrics in found]) for tag in found[0]}
+            values = {tag: np.asarray([scalars[tag] for scalars in found]) for tag in found[0]}
             known = {tag: float(_OVERVIEW[name](array)) for tag, array in values.items() if np.isfinite(array).any()}
-            writer.scalars(record.step, known, {tag: f"{name} of {len(found)} runs. {meaning(tag)}" for tag in known})
+            about = {tag: f"{name} of {len(found)} runs. {meaning(metric_of(tag))}" for tag in known}
+            writer.scalars(record.step, known, about)
             writer.flush()
 
     def finish(self, last: Record[Measurement]) -> None:

@@ -160,18 +160,19 @@ def test_tensorboard_lists_the_variants(run):
             if (row["model.d_head"], row["variant"]) == (d, variant)
             and float(row["train.learning_rate"]) == float(rate)
         ]
-        tag = "excess/trained/all"
-        values = [own.Tensors(name)[-1] for name in (tag, f"seeds/lowest/{tag}", f"seeds/highest/{tag}")]
+        bands = [f"seeds/{line}/excess/trained/all" for line in ("lowest", "highest")]
+        values = [own.Tensors(name)[-1] for name in ("2 loss and excess/excess, trained contexts", *bands)]
         assert {event.step for event in values} == {30}
         found = [float(tensor_util.make_ndarray(event.tensor_proto)) for event in values]
         assert found == pytest.approx([sum(ends) / 2, min(ends), max(ends)], rel=1e-5)  # of two seeds
-        assert len(own.Tensors("attention/sentence-1/head-1")) == 2  # the two recorded steps
+        assert len(own.Tensors("4 more maps/sentence-1/head-1")) == 2  # the two recorded steps
     text = tensor_util.make_ndarray(EventAccumulator(str(folder)).Reload().Tensors("report")[0].tensor_proto).item()
     assert text.startswith(b"# A tiny one")
     assert b".png)" not in text  # no picture that TensorBoard cannot serve
     infos, groups = hparams_of(folder)
-    assert {"variant", "model.d_head", "model.scale", "train.learning_rate", "world"} <= set(infos)
-    assert sorted(group.hparams["variant"].string_value for group in groups) == ["none"] * 2 + ["standard"] * 2
+    assert infos[:3] == ["ablation.variant", "model.d_head", "model.scale"]  # those in which the arms differ
+    assert {"train.learning_rate", "world"} <= set(infos)
+    assert sorted(group.hparams["ablation.variant"].string_value for group in groups) == ["none"] * 2 + ["standard"] * 2
 
 
 def listed(folder):
@@ -188,7 +189,7 @@ def hparams_of(folder):
     context = backend_context.Context(base_plugin.TBContext(data_provider=provider))
     request = api_pb2.ListSessionGroupsRequest(
         start_index=0, slice_size=99, allowed_statuses=[api_pb2.STATUS_SUCCESS, api_pb2.STATUS_FAILURE],
-        col_params=[api_pb2.ColParams(hparam="variant"), api_pb2.ColParams(hparam="model.d_head")],
+        col_params=[api_pb2.ColParams(hparam="ablation.variant"), api_pb2.ColParams(hparam="model.d_head")],
     )  # fmt: skip
     ctx = RequestContext()
     known = context.hparams_metadata(ctx, "0"), context.hparams_from_data_provider(ctx, "0", limit=99)
@@ -254,7 +255,7 @@ def test_a_stopped_one_goes_on_and_repeats_nothing(run, tmp_path, capsys):
     assert runs | listed(whole) - {whole.name} == listed(folder) - {folder.name}
     one = folder / "runs" / "d_head-2_variant-none_learning_rate-0.01_seed-1"
     found = EventAccumulator(str(one), size_guidance={"tensors": 0}).Reload()
-    assert [event.step for event in found.Tensors("excess/trained/all")] == [0, 30]
+    assert [event.step for event in found.Tensors("2 loss and excess/excess, trained contexts")] == [0, 30]
 
 
 def test_damaged_results_are_made_again(run, tmp_path, capsys):

@@ -22,6 +22,7 @@ from tensorboard.backend.event_processing.plugin_event_accumulator import EventA
 from experiments.commands.process import Interruption
 from experiments.run_directory.files import RecordFile, read_npz
 from experiments.run_directory.saved_run import load_run
+from experiments.tracking.tags import metric_tag
 
 CONFIG = """\
 world: small.yaml
@@ -86,10 +87,10 @@ def assert_same_run(left, right):
         np.isfinite(record["excess"]).any(axis=1),
     )  # else there is no number to show
     events = EventAccumulator(str(left), size_guidance={"tensors": 0}).Reload()
-    assert [event.step for event in events.Tensors("excess/trained/all")] == record["step"][finite].tolist()
-    for tag in ("attention_statistics/entropy/head-1", "catmat/sentence-1/weights"):
+    assert [event.step for event in events.Tensors(metric_tag("excess/trained/all"))] == record["step"][finite].tolist()
+    for tag in ("6 diagnostics/attention_statistics/entropy/head-1", "catmat/sentence-1/weights"):
         assert [event.step for event in events.Tensors(tag)] == steps, tag
-    assert [event.step for event in events.Tensors("film/sentence-1")] == steps[-1:]
+    assert [event.step for event in events.Tensors("5 film/sentence-1")] == steps[-1:]
 
 
 def assert_same_end(left, right):

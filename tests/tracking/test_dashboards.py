@@ -29,23 +29,23 @@ FLAGS += " --disable-component-update --disable-sync --window-size=1400,1000"
 # What each dashboard must show of the two runs (in any of its shadow roots).
 EXPECTED = {
     # In an order in which neighbours share no text: what is still shown of the one before is not what is waited for.
-    "timeseries": ["cut_cost", "excess", "new/seed-5", "new/seed-6"],
-    "text": ["A run in the world 'english', seed 6", "How to read the dashboards"],
-    "scalars": ["attention_statistics/entropy/head-1", "cut_cost/right_words", "excess", "new/seed-5", "new/seed-6"],
+    "timeseries": ["1 attention/sentence-1/head-1", "2 loss and excess", "new/seed-5", "new/seed-6"],
+    "text": ["1 how to read this", "they sum to 1.", "2 attention in seven lines", "query . key", "3 about this run"],
+    "scalars": ["2 loss and excess/loss", "3 relevance/error of model relevance", "6 diagnostics", "7 gradients"],
     "projector": ["word embeddings", "Dimension: 8"],
-    "images": ["attention/sentence-1/head-1", "attention/sentence-1/exact_relevance", "new/seed-6"],
-    "histograms": ["attention/scores", "parameters/query"],
-    "hparams": ["model.d_head", "new/seed-5", "new/seed-6"],
+    "images": ["1 attention/sentence-1/head-1", "3 relevance/sentence-1/exact", "4 more maps", "5 film", "new/seed-6"],
+    "histograms": ["6 diagnostics/scores", "7 gradients/parameters/query"],
+    "hparams": ["seed", "2 loss and excess/loss", "new/seed-5", "new/seed-6"],
 }
 CROWD = {
-    "timeseries": ["cut_cost", "excess", "study-1/variants/variant-quarter", "train-9"],
-    "text": ["A study of many variants", "TensorBoard lists 6 of 7 arms", "A run in the world 'english', seed 6"],
-    "scalars": ["attention_statistics/entropy/head-1", "attention_statistics/cosine", "excess"],
+    "timeseries": ["1 attention/sentence-1/head-1", "2 loss and excess", "study-1/variants/variant-quarter", "train-9"],
+    "text": ["A study of many variants", "TensorBoard lists 6 of 7 arms", "3 about this run"],
+    "scalars": ["2 loss and excess/loss", "3 relevance/attention on relevant words", "6 diagnostics"],
     "custom_scalars": ["Median and range of the seeds", "relation/weight/all", "Matches (24)"],
     "projector": ["word embeddings", "10 runs found"],
-    "images": ["attention/sentence-1/exact_relevance", "study-4/variants/variant-standard", "figures"],
-    "histograms": ["attention/scores", "scores of the watched rows"],
-    "hparams": ["model.scale", "quarter", "new/seed-6"],
+    "images": ["3 relevance/sentence-1/exact", "4 more maps", "figures"],
+    "histograms": ["6 diagnostics/scores", "scores of the watched rows"],
+    "hparams": ["ablation.variant", "model.scale", "quarter", "new/seed-6"],
 }
 """The same of four studies and ten trainings."""
 STUDY = """\
@@ -184,8 +184,31 @@ def check_filled(address, browser, dashboard, expected):
     assert not errors
 
 
+WRAPPED = """
+const all = (node, name) => [...node.querySelectorAll('*')].flatMap((one) => [
+  ...(one.localName === name ? [one] : []), ...(one.shadowRoot ? all(one.shadowRoot, name) : []),
+]);
+const cells = all(document, 'td').filter((cell) => /^-?[0-9.]+$/.test(cell.textContent));
+const lines = (cell) => {
+  const range = document.createRange();
+  range.selectNodeContents(cell);
+  return range.getClientRects().length;
+};
+return [cells.length, cells.filter((cell) => lines(cell) > 1).map((cell) => cell.textContent)];
+"""
+
+
+def test_no_number_of_a_text_is_broken_on_a_narrow_page(address, browser):
+    browser.set_window_size(800, 1000)
+    check_filled(address, browser, "text", ["2 attention in seven lines", "softmax"])
+    numbers, wrapped = browser.execute_script(WRAPPED)
+    browser.set_window_size(1400, 1000)
+    assert numbers > 3 * 7  # of one ledger at least
+    assert not wrapped
+
+
 def test_every_step_of_a_picture_is_served(address):
     """Under TensorBoard's default flags none is dropped: the first and the last recorded steps are among them."""
-    url = f"{address}data/plugin/images/images?run=new%2Fseed-5&tag=attention%2Fsentence-1%2Fhead-1&sample=0"
+    url = f"{address}data/plugin/images/images?run=new%2Fseed-5&tag=1+attention%2Fsentence-1%2Fhead-1&sample=0"
     for step in (0, WHOLE.train.steps):
         wait_for(url, f'"step": {step}')

@@ -26,7 +26,7 @@ def context(tmp_path_factory):
     root = tmp_path_factory.mktemp("runs")
     for seed, (name, model) in enumerate(MODELS.items()):
         with EventWriter(root / name) as writer:
-            writer.hparams(hparams(Config(model=model), seed), ["loss"], name, ["model.scale"])
+            writer.hparams(hparams(Config(model=model), seed), name)
             writer.scalars(0, {"loss": seed})
             writer.hparams_end(True)
     multiplexer = plugin_event_multiplexer.EventMultiplexer(tensor_size_guidance={"scalars": 0})
@@ -63,10 +63,15 @@ def test_words_beside_numbers_are_filtered(context):
 
 
 def test_the_columns_that_differ_come_first(context):
+    """TensorBoard finds out itself, over all runs: no run says what differs, as it cannot know the others."""
     known = context.hparams_metadata(RequestContext(), "0"), None
-    experiment = context.experiment_from_metadata(RequestContext(), "0", False, *known)
-    assert experiment.hparam_infos[0].name == "model.scale"
-    assert len({info.name for info in experiment.hparam_infos}) == len(hparams(Config(), 0))
+    experiment = context.experiment_from_metadata(RequestContext(), "0", True, *known)
+    differ = ["d_head", "folded", "qk_norm", "query_start", "scale", "softcap"]
+    names = [info.name for info in experiment.hparam_infos]
+    assert names[: len(differ) + 1] == [*(f"model.{name}" for name in differ), "seed"]
+    assert sum(info.differs for info in experiment.hparam_infos) == len(differ) + 1
+    assert sorted(names) == sorted(hparams(Config(), 0))
+    assert [metric.name.tag for metric in experiment.metric_infos] == ["loss"]
 
 
 def test_values_are_text_where_they_may_be_a_word_or_a_list():
@@ -77,7 +82,7 @@ def test_values_are_text_where_they_may_be_a_word_or_a_list():
     assert hparams(Config(model=MODELS["one"]))["model.scale"] == "1"
     assert "seed" not in found
     assert hparams(Config(), 7)["seed"] == 7.0
-    assert not any(name.startswith("track") for name in found)
+    assert not any(name.startswith(("track", "evaluate")) for name in found)
 
 
 def test_a_name_has_one_type_whatever_value_a_run_has():

@@ -19,6 +19,7 @@ from experiments.tracking.tracker import LISTED
 from experiments.train import main
 
 LINES = {"lowest", "median", "highest"}
+EXCESS = "2 loss and excess/excess, trained contexts"
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled", "traced_once")
 
@@ -31,7 +32,9 @@ def console():
 def several(tmp_path_factory, quickly_compiled, traced_once):  # noqa: ARG001
     """(folder, what was printed) of a training of two runs, one of which is listed."""
     folder, out = tmp_path_factory.mktemp("runs") / "several", console()
-    assert train(small_config(seeds=2), "several", str(folder), out, listed=1) == 0
+    config = small_config(seeds=2)
+    config = dataclasses.replace(config, track=dataclasses.replace(config.track, diagnostics=False))
+    assert train(config, "several", str(folder), out, listed=1) == 0
     return folder, out.file.getvalue()
 
 
@@ -46,6 +49,23 @@ def test_tensorboard_lists_the_overview_and_the_first(several):
     assert not [*(folder / "seed-1").glob("projector*")]
     assert "the overview and 1 of 2 runs; --events all lists every run" in out
     assert LISTED + len(LINES) == 8
+
+
+def test_without_diagnostics_tensorboard_gets_what_matters_and_the_record_everything(several):
+    folder, _ = several
+    scalars = {
+        f"2 loss and excess/{name}" for name in ("excess, held-out contexts", "excess, trained contexts", "loss")
+    }
+    scalars |= {f"3 relevance/{name}" for name in ("attention on relevant words", "error of model relevance")}
+    scalars |= {"3 relevance/cut costs single out relevant words"}
+    assert set(EventAccumulator(str(folder / "overview" / "median")).Reload().Tags()["tensors"]) == scalars
+    found = set(EventAccumulator(str(folder / "seed-0")).Reload().Tags()["tensors"])
+    assert scalars < found
+    assert {tag.partition("/")[0] for tag in found if tag[1] == " " and "/" in tag} == {
+        "1 attention", "2 loss and excess", "3 relevance", "4 more maps", "5 film",
+    }  # fmt: skip
+    record = load_run(folder / "seed-0").record
+    assert {"attention_statistics/entropy", "gradient_norm", "excess", "position_map"} <= set(record)
 
 
 def test_every_run_is_on_disk(several):
@@ -63,7 +83,7 @@ def test_every_run_is_on_disk(several):
     assert len(set(excess)) == 2
     assert load_row(folder).status == "2 finished"
     for line, sums_up in (("lowest", np.min), ("median", np.median), ("highest", np.max)):
-        last = EventAccumulator(str(folder / "overview" / line)).Reload().Tensors("excess/trained/all")[-1]
+        last = EventAccumulator(str(folder / "overview" / line)).Reload().Tensors(EXCESS)[-1]
         assert tensor_util.make_ndarray(last.tensor_proto) == pytest.approx(sums_up(excess), rel=1e-5)
 
 
@@ -83,5 +103,5 @@ def test_those_that_are_listed_go_on_to_be(tmp_path, wanted, shown):
     assert listed(folder) == LINES | {f"seed-{seed}" for seed in range(shown)}
     for seed in range(shown):
         events = EventAccumulator(str(folder / f"seed-{seed}")).Reload()
-        assert [event.step for event in events.Tensors("excess/trained/all")] == [0, 3, 5]
+        assert [event.step for event in events.Tensors(EXCESS)] == [0, 3, 5]
     assert load_run(folder).runs["seed-6"].record["step"].tolist() == [0, 3, 5]

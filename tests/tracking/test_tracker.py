@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from small_training import PICTURED, PROBE, STEPS, WHOLE
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tensorboard.plugin_util import markdown_to_safe_html
 from tensorboard.util import tensor_util
 
 from data.vocabulary import SPECIAL_WORDS
@@ -19,6 +20,8 @@ from data.yaml_file import read_yaml
 from experiments.config.loader import make_as
 from experiments.config.schema import Config
 from experiments.measuring.metrics import MEANINGS, meaning
+from experiments.run_directory import load_run
+from experiments.tracking.tags import ABOUT_THIS_RUN, HOW_TO_READ, SEVEN_LINES, metric_of
 from experiments.training.record import pictured_steps
 
 WORD_KEYS = {f"relation/weight/{word}" for word in ("cat", "sat", "mat")}
@@ -43,7 +46,7 @@ class Left:
     folder: object
     terminal: str
     events: dict
-    """{member: [(step, tag, plugin, array)]}."""
+    """{member: [(step, tag, plugin, array)]}; scalars by the names of their metrics."""
     summaries: dict
     saved: dict
     """{step: excess that the best is chosen by} of each checkpoint that was kept."""
@@ -54,18 +57,19 @@ class Left:
 
 def events_of(folder):
     (path,) = folder.glob("events.out.tfevents.*")
-    return [
+    rows = [
         (event.step, value.tag, value.metadata.plugin_data.plugin_name, tensor_util.make_ndarray(value.tensor))
         for event in EventFileLoader(str(path)).Load()
         for value in event.summary.value
     ]
+    return [(step, metric_of(tag) if kind == "scalars" else tag, kind, array) for step, tag, kind, array in rows]
 
 
 def descriptions_of(folder):
-    """{tag of a scalar: what TensorBoard shows beside it}."""
+    """{metric: what TensorBoard shows beside it}."""
     (path,) = folder.glob("events.out.tfevents.*")
     return {
-        value.tag: value.metadata.summary_description
+        metric_of(value.tag): value.metadata.summary_description
         for event in EventFileLoader(str(path)).Load()
         for value in event.summary.value
         if value.metadata.plugin_data.plugin_name == "scalars" and value.metadata.summary_description
@@ -158,19 +162,53 @@ def test_the_overview_sums_up_the_members(left):
 
 
 def test_pictures_stand_at_some_steps_the_first_and_the_last_among_them(left):
-    tags = {f"attention/sentence-{n + 1}/head-{head + 1}" for n in range(SENTENCES) for head in range(2)}
+    tags = {f"4 more maps/sentence-{n + 1}/head-{head + 1}" for n in range(1, SENTENCES) for head in range(2)}
+    tags |= {f"1 attention/sentence-1/head-{head + 1}" for head in range(2)}
+    tags |= {f"3 relevance/sentence-{n + 1}/{whose}" for n in range(SENTENCES) for whose in ("exact", "model")}
     seen = {}
     for member, rows in left.events.items():
         images = [(step, tag, list(array)) for step, tag, plugin, array in rows if plugin == "images"]
         expected = [(step, tag) for step in PICTURED for tag in tags]
-        expected += [(0, f"attention/sentence-{n + 1}/exact_relevance") for n in range(SENTENCES)]
-        expected += [(20, f"film/sentence-{n + 1}") for n in range(SENTENCES)]
+        expected += [(20, f"5 film/sentence-{n + 1}") for n in range(SENTENCES)]
         assert sorted((step, tag) for step, tag, _ in images) == sorted(expected)
         for step, tag, (width, height, png) in images:
             assert Image.open(io.BytesIO(png)).size == (int(width), int(height))
-            if tag.rpartition("/")[2] != "exact_relevance":  # the same for every seed
+            if tag.rpartition("/")[2] != "exact":  # the same for every seed and step
                 seen[member, step, tag] = hashlib.sha256(png).digest()
     assert len(set(seen.values())) == len(seen)  # every seed, step, sentence and head has its own
+
+
+def texts_of(rows):
+    """{(step, tag): the text as TensorBoard renders it}."""
+    return {
+        (step, tag): markdown_to_safe_html(array.item().decode())
+        for step, tag, plugin, array in rows
+        if plugin == "text"
+    }
+
+
+def test_texts_stand_in_the_order_in_which_they_are_read_and_how_to_read_stands_once(left):
+    seven, about = ({(step, tag) for step in steps} for tag, steps in ((SEVEN_LINES, STEPS), (ABOUT_THIS_RUN, (0, 20))))
+    assert set(texts_of(left.events["seed-6"])) == seven | about
+    assert set(texts_of(left.events["seed-5"])) == seven | about | {(0, HOW_TO_READ)}
+    assert sorted([ABOUT_THIS_RUN, SEVEN_LINES, HOW_TO_READ]) == [HOW_TO_READ, SEVEN_LINES, ABOUT_THIS_RUN]
+
+
+def test_the_seven_lines_have_the_numbers_of_the_record_at_each_step(left):
+    record = load_run(left.folder / "seed-6").record
+    texts = texts_of(left.events["seed-6"])
+    words = ["the", "[ ]", "sat", "on", "the", "mat", "."]
+    for t, step in enumerate(STEPS):
+        html = texts[step, SEVEN_LINES]
+        assert f"after {step} updates" in html
+        cells = re.findall("<td>(.*?)</td>", html)
+        assert cells[4::4] == words
+        for column, name, digits in ((5, "dot_products", 1), (6, "scores", 1), (7, "weights", 2)):
+            assert cells[column::4] == [f"{x:.{digits}f}" for x in record[name][t, 0, 0, 0, : len(words)]]
+        j = int(record["weights"][t, 0, 0, 0].argmax())
+        vectors = [record["query"][t, 0, 0, 0], record["key"][t, 0, 0, j, 0], record["value"][t, 0, 0, j, 0]]
+        lines = re.findall(r"<li><strong>\d \w+</strong>, .*: (.*?)\xa0\.\.\.</li>", html)
+        assert lines == ["\xa0".join(f"{x:.1f}" for x in v) for v in [*vectors, record["context"][t, 0, 0, 0]]]
 
 
 def test_film_strips_are_pictures(left):
@@ -219,7 +257,7 @@ def test_the_summary_says_what_the_last_scalars_say(left):
 
 def test_what_the_terminal_shows(left):
     text = left.terminal
-    lines = [line.split() for line in text.splitlines()]
+    lines = [line.split() for line in text.splitlines() if not line.startswith("  head ")]
     assert ["masked", "the", "cat", "sat", "on", "the", "mat", ".", "guess", "exact"] in lines
     assert "What the model looks at to guess each masked word, seed 5\n" in text
     for term in ("Excess:", "Trained contexts are", "held-out contexts are", "Weight on relevant words:"):
