@@ -73,16 +73,16 @@ def test_every_name_in_code_is_one_of_the_source(name):
     assert named - SOURCE_WORDS == {"cosine_temperature"} & named  # the example of CONTRIBUTING.md
 
 
-def test_every_import_of_the_readme_works():
-    blocks = re.findall(r"```python\n(.*?)```", TEXTS["README.md"], re.DOTALL)
+def test_every_import_of_the_documents_works():
+    blocks = [block for text in TEXTS.values() for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL)]
     assert len(blocks) >= 3
     for node in (node for block in blocks for node in ast.walk(ast.parse(block))):
         if isinstance(node, ast.ImportFrom):
             assert all(hasattr(importlib.import_module(node.module), alias.name) for alias in node.names)
 
 
-def test_the_tree_of_the_readme_has_every_folder():
-    named = re.findall(r"^((?:\w+/)+) ", TEXTS["README.md"], re.MULTILINE)
+def test_the_tree_has_every_folder():
+    named = re.findall(r"^((?:\w+/)+) ", TEXTS["docs/architecture.md"], re.MULTILINE)
     assert all((ROOT / folder).is_dir() for folder in named)
     packages = {f"experiments/{path.parent.name}/" for path in (ROOT / "experiments").glob("*/__init__.py")}
     assert packages | {"data/", "model/", "configs/", "examples/", "docs/", "experiments/", "tests/"} == set(named)
@@ -93,3 +93,35 @@ def test_versions_agree():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert (citation["version"], citation["license"]) == (project["version"], project["license"])
     assert f"\n## {project['version']}" in TEXTS["CHANGELOG.md"]
+
+
+@pytest.fixture(scope="module")
+def numbers():
+    """`docs/write_numbers.py`, which is no module of a package."""
+    spec = importlib.util.spec_from_file_location("numbers_of_documents", ROOT / "docs" / "write_numbers.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_the_numbers_of_a_document_are_the_measured_ones(numbers, name):
+    assert numbers.rewritten(TEXTS[name]) == TEXTS[name], "python docs/write_numbers.py writes them"
+
+
+def test_wrong_numbers_are_replaced_and_lost_ones_named(numbers, tmp_path, monkeypatch):
+    monkeypatch.setattr(numbers, "MEASURED", tmp_path)
+    (tmp_path / "arms.csv").write_text("d,scale,ratio\n4,none,1.912\n64,none,55.73\n", encoding="utf-8")
+    (tmp_path / "summary.json").write_text('{"excess/all": 0.00171}', encoding="utf-8")
+    (tmp_path / "output.txt").write_text("First\n 1\n\nSecond\n 2\n\n", encoding="utf-8")
+    (tmp_path / "report.md").write_text("# T\n\n## Answer\n\nYes.\n\n## More\n", encoding="utf-8")
+    for mark, value in {
+        "arms.csv d=64 scale=none {ratio:.0f} times": "56 times",
+        "summary.json {excess/all:.4f}": "0.0017",
+        "output.txt Second": "\n```\nSecond\n 2\n```\n",
+        "report.md Answer": "\nYes.\n",
+    }.items():
+        assert numbers.rewritten(f"a <!--={mark}-->9<!--/--> b") == f"a <!--={mark}-->{value}<!--/--> b"
+    for mark in ("arms.csv scale=none {ratio}", "output.txt Third", "report.md Third"):
+        with pytest.raises(LookupError, match=mark.split()[0]):
+            numbers.rewritten(f"<!--={mark}--><!--/-->")

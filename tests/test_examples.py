@@ -1,6 +1,8 @@
 """The scripts of `examples/` do what they say, with sizes that take a moment."""
 
+import ast
 import importlib
+import json
 import math
 import re
 import subprocess
@@ -101,3 +103,22 @@ def test_every_intermediate_of_a_run(example, tmp_path, capsys):
     for part in ("query ", "key ", "dot product", "score ", "value ", "context vector", "logits"):
         assert part in printed
     assert printed.count("%") == 5
+
+
+def test_every_cell_of_the_notebook_runs(tmp_path, monkeypatch, capsys):
+    """With few updates; a cell whose last line is an expression shows something."""
+    monkeypatch.chdir(tmp_path)
+    notebook = json.loads((ROOT / "examples" / "first_hour.ipynb").read_text(encoding="utf-8"))
+    names, shown = {}, 0
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            tree = ast.parse("".join(cell["source"]).replace("STEPS = []", "STEPS = FEW"))
+            last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+            names["FEW"] = ["--train.steps", "30", "--evaluate.sentences", "64", "--track.records", "4"]
+            exec(compile(tree, "first_hour.ipynb", "exec"), names)
+            value = eval(compile(ast.Expression(last.value), "first_hour.ipynb", "eval"), names) if last else None
+            shown += hasattr(value, "_repr_png_")
+    printed = capsys.readouterr().out
+    assert shown == 1  # the picture
+    assert "4 / sqrt(16)" in printed  # the ledger
+    assert printed.count("exact") >= 10

@@ -22,7 +22,6 @@ from model.config import ModelConfig
 Vector = NDArray[np.float32]
 MASKED = "[ ]"
 """How the masked place is shown."""
-_SCALED = "else one weight is all"
 _AT_A_STEP = ("step", "query", "key", "value", "dot_products", "scores", "weights", "weighted_values", "context")
 """What is read of the arrays that `record.npz` has at each step."""
 
@@ -69,12 +68,13 @@ class Ledger:
     def lines(self) -> list[Line]:
         """The seven lines; where they show the vector of one word, it is the word with the largest weight."""
         j = self.strongest
+        unchanged = np.array_equal(self.scores_K, self.dot_products_K, equal_nan=True)
         word = "its own place" if j == self.masked else f'"{self.words[j]}"'
         return [
             Line("query", "what it looks for", vector=self.query_D),
             Line("key", f"what {word} is found by", vector=self.key_KD[j], word=j),
             Line("query . key", "large where both match", numbers=self.dot_products_K),
-            Line(self.scale, _SCALED, numbers=self.scores_K),
+            Line(self.scale, "unchanged" if unchanged else "keeps them small", numbers=self.scores_K),
             Line("softmax", "the weights, sum 1", numbers=self.weights_K),
             Line("value", f"what {word} brings", self.value_KD[j], word=j),
             Line("sum", "of weight x value", vector=self.context_D),

@@ -15,6 +15,8 @@ _FIRST_OF_WORDS = 3
 """The first line that has a number for each word."""
 _SHOWN = 6
 """So many components of a vector are shown in Markdown."""
+_PRODUCTS = 3
+"""So many products of a query's and a key's components are written out."""
 _UNBROKEN = "\u00a0"
 """A blank at which no line ends."""
 _LEAST_MEANING = 18
@@ -26,7 +28,7 @@ def print_ledger(told: Ledger, others: str, console: Console) -> None:
 
     Args:
       told: what one head computes.
-      others: a sentence on what becomes of it, after the lines.
+      others: sentences on what becomes of it, after those on how the lines are computed.
       console: where to print.
     """
     head = f", head {told.head + 1}" if told.heads > 1 else ""
@@ -44,7 +46,8 @@ def print_ledger(told: Ledger, others: str, console: Console) -> None:
     columns += [TableColumn(none, [row[k] + Text(" ") for row in cells], "right") for k in range(len(words))]
     columns.append(TableColumn(none, [Text(f" {meaning}") for meaning in meanings], style="dim", least=_LEAST_MEANING))
     print_table(console, columns, gap=0)
-    say_prose(console, others, "dim")
+    console.print()
+    say_prose(console, f"{how_computed(told)} {others}", "dim")
 
 
 def ledger_markdown(told: Ledger, follows: str) -> str:
@@ -71,17 +74,31 @@ def ledger_markdown(told: Ledger, follows: str) -> str:
     table = [f"| {' | '.join(row)} |" for row in rows]
     title = f"The masked word **{escaped(table_word(told.words[told.masked]))}**{head}, after {told.step:,} updates."
     before = _FIRST_OF_WORDS - 1
-    return "\n".join([title, "", *vectors[:before], "", *table, "", *vectors[before:], "", follows])
+    return "\n".join(
+        [title, "", *vectors[:before], "", *table, "", *vectors[before:], "", escaped(how_computed(told)), follows]
+    )
+
+
+def how_computed(told: Ledger) -> str:
+    """How the numbers of lines 3, 5 and 7 come about, with those of the word that has the largest weight."""
+    j = told.strongest
+    products = [f"{q:.1f} x {k:.1f}" for q, k in zip(told.query_D, told.key_KD[j], strict=True)]
+    more = " + ..." if len(products) > _PRODUCTS else ""
+    word = "its own place" if j == told.masked else printable(told.words[j])
+    return (
+        f"Line 3, for {word}: {' + '.join(products[:_PRODUCTS])}{more} = {told.dot_products_K[j]:.1f}, which is large"
+        " where two vectors point the same way. Line 5: e to the power of line 4, divided by the sum of all these."
+        " Line 7: each word's weight times its value, added up."
+    )
 
 
 def what_follows(row: RowResult) -> str:
     """What becomes of the last line of the ledger of a row: the other heads, and the guess."""
     heads, (word, chance), (_, exact) = len(row.weights_HK), row.guess, row.exact
-    others = {1: "", 2: " The other head does the same with a query, keys and values of its own."}
+    others = {1: "", 2: "The other head does the same with a query, keys and values of its own. "}
     return (
-        "A dot product is large where two vectors point the same way."
-        + others.get(heads, f" The other {heads - 1} heads do the same with queries, keys and values of their own.")
-        + f" {'Each sum' if heads > 1 else 'The sum'}, times one more matrix, is added to the vector of the masked"
+        others.get(heads, f"The other {heads - 1} heads do the same with queries, keys and values of their own. ")
+        + f"{'Each sum' if heads > 1 else 'The sum'}, times one more matrix, is added to the vector of the masked"
         f" place; the guess is read off the result: {word} {100 * chance:.0f} %, and exact is {100 * exact:.0f} %."
     )
 

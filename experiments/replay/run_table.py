@@ -1,6 +1,7 @@
 """The table of all runs: status, age, excess, relation, and the config values in which they differ."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,7 +48,7 @@ def load_row(folder: Path) -> Row:
     """The row of the training in `folder`; one that cannot be read says so in its status."""
     name, age, command = folder.name, time.time() - (folder / "config.yaml").stat().st_mtime, command_of(folder)
     if command != "train":
-        return Row(name, age, f"of experiments.{command}: see its report.md")
+        return Row(name, age, f"{command}: see its report.md")
     config: dict[str, Value] = {}
     try:
         run = load_run(folder)
@@ -66,9 +67,9 @@ def load_row(folder: Path) -> Row:
 
 
 def print_runs(rows: Sequence[Row], console: Console) -> None:
-    """Print the table of all runs; a config value in which none of them differ is left out."""
+    """Print the table of all runs; a config value that more than half of them share is left out."""
     configs = [row.config for row in rows if row.config]
-    differ = [name for name in configs[0] if len({repr(one[name]) for one in configs}) > 1] if configs else []
+    shared = {name: _shared([one[name] for one in configs]) for name in (configs[0] if configs else ())}
 
     def column(name: str, cells: Sequence[str], least: int = 0) -> TableColumn:
         right = name not in ("run", "status", "differs in")
@@ -86,10 +87,19 @@ def print_runs(rows: Sequence[Row], console: Console) -> None:
         column("steps", [str(row.steps or "") for row in rows]),
         *(column(name, cells) for name, cells in metrics.items()),
     ]
-    if differ:
-        differences = [", ".join(f"{name} {row.config[name]}" for name in differ if row.config) for row in rows]
+    differences = [
+        ", ".join(f"{name} {value}" for name, value in row.config.items() if repr(value) != shared[name])
+        for row in rows
+    ]
+    if any(differences):
         columns.append(column("differs in", differences, _LEAST_PROSE))
     print_table(console, columns)
+
+
+def _shared(values: Sequence[Value]) -> str | None:
+    """The value that more than half of the runs have, as `repr` writes it; None where there is none."""
+    value, count = Counter(map(repr, values)).most_common(1)[0]
+    return value if 2 * count > len(values) else None
 
 
 def _age(seconds: float) -> str:

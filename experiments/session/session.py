@@ -20,12 +20,23 @@ from experiments.measuring.experiment import Experiment, MakeTrainer, prepare
 from experiments.measuring.measurement import EvaluationData, Measurement
 from experiments.measuring.metrics import mean_excess
 from experiments.pictures.missing_fonts import missing_fonts
+from experiments.replay.ledger import ledger
 from experiments.run_directory.files import cannot_write, write_text
-from experiments.run_directory.folders import ROOT, check_can_be_made, make_run_directory, resume_command, run_lock
+from experiments.run_directory.folders import (
+    ROOT,
+    check_can_be_made,
+    make_run_directory,
+    resume_command,
+    run_folders,
+    run_lock,
+)
+from experiments.run_directory.saved_run import load_run
 from experiments.session.resume import find_resume_point
 from experiments.session.terminal import TrainingBar, report
 from experiments.tracking.tracker import LISTED, Tracker
 from experiments.training import runtime
+from experiments.training.hyperparameters import training_spec
+from experiments.training.least_time import about_time
 from experiments.training.memory import about_memory
 from experiments.training.trainer import Progress, Record, ResumePoint, Trainer
 
@@ -111,7 +122,7 @@ class _Session:
                 if resumed:  # by one process, see `resume`
                     found, damaged = checkpoints.restore(self._trainer.empty_states())
                     point, said = find_resume_point(self._experiment, self._trainer, self._folder, found, damaged)
-                for line in [*said, about_memory(self._trainer.least_memory), self._boxes()]:
+                for line in [*said, about_memory(self._trainer.least_memory), self._time(point), self._boxes()]:
                     if line:
                         say(self._console, line)
                 if isinstance(point, int):
@@ -121,6 +132,12 @@ class _Session:
         except OSError as error:
             kept = f"what was recorded up to step {self._recorded_until:,} is kept" if self._recorded_until >= 0 else ""
             raise cannot_write(self._folder, error, kept) from None
+
+    def _time(self, point: ResumePoint | int) -> str:
+        """How long the updates that are left take at least, of a large training."""
+        config, done = self._experiment.config, 0 if isinstance(point, int) else point.step
+        left = (config.train.steps - done) * config.seeds
+        return about_time(training_spec(config, self._experiment.world), left)
 
     def _boxes(self) -> str:
         """What the pictures of this training cannot show, see `missing_fonts`."""
@@ -179,7 +196,9 @@ class _Session:
             say(console, f"interrupted and saved at step {step:,}; go on with  {resume_command(self._folder)}")
             return EXIT_CODE
         tracker.finish(last)
-        report(self._experiment, first, last, self._folder, console)
+        config = self._experiment.config
+        first_run = run_folders(self._folder, config.seed, config.seeds)[0]
+        report(self._experiment, first, last, ledger(load_run(first_run)), self._folder, console)
         for seed, at in diverged.items():
             say(
                 console,

@@ -20,10 +20,9 @@ from experiments.config.schema import Config
 from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import Measurement
 from experiments.measuring.metrics import RowResult, excess_metrics, mean_excess, relation_metrics, row_results
-from experiments.replay.ledger import ledger
+from experiments.replay.ledger import Ledger
 from experiments.replay.ledger_table import print_ledger, what_follows
 from experiments.run_directory.folders import quoted, run_folders
-from experiments.run_directory.saved_run import load_run
 from experiments.tracking.tracker import has_events
 from experiments.training.trainer import Progress, Record
 
@@ -92,9 +91,14 @@ class TrainingBar:
 
 
 def report(
-    experiment: Experiment, first: Record[Measurement], last: Record[Measurement], folder: Path, console: Console
+    experiment: Experiment,
+    first: Record[Measurement],
+    last: Record[Measurement],
+    told: Ledger,
+    folder: Path,
+    console: Console,
 ) -> None:
-    """Print the result: sentences word by word, the figures of the runs, and where everything lies."""
+    """Print the result: sentences word by word, the ledger of the first row, figures, and where everything lies."""
     seed = f", seed {experiment.config.seed}" if experiment.config.seeds > 1 else ""
     console.print()
     console.print(Text(f"What the model looks at to guess each masked word{seed}", style="bold"))
@@ -104,8 +108,7 @@ def report(
     for sentence in sorted({0, *range(count - len(experiment.config.probes), count)}):  # the config's own come last
         print_attention([row for row in rows if row.sentence == sentence], console)
         console.print()
-    first_run = run_folders(folder, experiment.config.seed, experiment.config.seeds)[0]
-    print_ledger(ledger(load_run(first_run)), what_follows(rows[0]), console)
+    print_ledger(told, what_follows(rows[0]), console)
     console.print()
     _print_figures(experiment, first, last, console)
     console.print(Text(f"\n{_EXCESS}\n\n{_WEIGHT}", style="dim"))

@@ -14,7 +14,7 @@ import pytest
 from refusals import assert_refused
 
 from data.yaml_file import parse_yaml
-from experiments.commands.options import config_parser
+from experiments.commands.options import config_parser, parse
 from experiments.config.loader import load_config, make_as
 from experiments.config.schema import Config, TrainConfig, config_fields
 from experiments.train import EPILOG
@@ -44,7 +44,6 @@ OPTIONS = [
     (["--seed", "five"], "--seed", ["whole number"]),
     (["--train.batch", "0"], "--train.batch", ["1", "1000000", "0"]),
     (["--model.norm", "batch"], "--model.norm", ["layer", "rms", "none", "batch"]),
-    (["--probes", CAT], "--probes", ["[a, b]"]),
     (["--config", "tyo.yaml"], "tyo.yaml", ["toy.yaml"]),
     (["--config", "full"], "full", ["folder"]),
     (["--config", "wrong.yaml"], "wrong.yaml:3: model.d_modle", ["d_model"]),
@@ -159,12 +158,28 @@ def test_help_lists_every_value_with_its_meaning_and_default(answers):
     for name, item in config_fields():
         shown = list(item.default) if isinstance(item.default, tuple) else item.default
         choices = ", ".join(item.metadata.get("choices", ()))
-        expected = f"--{name} VALUE {item.metadata['meaning']} ({choices + '; ' if choices else ''}default: {shown})"
+        several = "; can be given several times" if isinstance(item.default, tuple) else ""
+        expected = (
+            f"--{name} VALUE {item.metadata['meaning']}{several} ({choices + '; ' if choices else ''}default: {shown})"
+        )
         assert expected in text, expected
     for option in ("--config FILE", "--run-dir DIR", "--print-config", "--list-devices", "-h, --help"):
         assert any(line.startswith(option) for line in lines), option
     assert "exit codes: 0 finished, 2 a mistake in what was given, 3 diverged, 130 interrupted" in text
     assert "python -m experiments.train --config toy.yaml" in lines
+
+
+@pytest.mark.parametrize(("given", "probes"), [
+    ([CAT], (CAT,)),
+    ([CAT, "yes, it: is #1"], (CAT, "yes, it: is #1")),
+    ([f"[{CAT}, der hund .]"], (CAT, "der hund .")),
+    ([f"[{CAT}]", "der hund ."], (CAT, "der hund .")),
+    (["[]"], ()),
+])  # fmt: skip
+def test_sentences_are_given_one_by_one_or_as_a_list(given, probes):
+    parser = config_parser("python -m experiments.train", "", "")
+    _, overrides = parse(parser, [part for sentence in given for part in ("--probes", sentence)])
+    assert load_config("toy.yaml", overrides).probes == probes
 
 
 @pytest.mark.parametrize("width", [40, 60, 80])

@@ -31,6 +31,7 @@ from experiments.gradient_study.report import STUDY as GRADIENTS
 from experiments.measuring.metrics import RowResult
 from experiments.paper_results.config import PapersConfig
 from experiments.paper_results.report import STUDY as PAPERS
+from experiments.replay.ledger import Ledger
 from experiments.replay.run_table import Row, print_runs
 from experiments.scale_check import scale_names
 from experiments.session import terminal
@@ -66,7 +67,11 @@ def training(console, monkeypatch):
     monkeypatch.setattr(terminal, "row_results", lambda *_: rows)
     record = SimpleNamespace(runs=lambda: [None] * 3, of=lambda _: None, time=TrainingTime(12.3, 1000))
     experiment = SimpleNamespace(config=Config(seeds=3), sentences=[None])
-    terminal.report(experiment, record, record, Path("runs/toy-001"), console)
+    vector, number, by_word = np.full(4, -1.5), np.full(len(WORDS), 0.07), np.full((len(WORDS), 4), 2.5)
+    told = Ledger(
+        9, 0, tuple(WORDS), 1, "/ sqrt(4)", vector, by_word, number, number, number, by_word, by_word, vector, 2
+    )
+    terminal.report(experiment, record, record, told, Path("runs/toy-001"), console)
 
 
 def plan_and_findings(console, _):
@@ -82,7 +87,7 @@ def all_runs(console, _):
     metrics = {"excess": 0.0017, "held out": 0.0049, "relation": 1.0}
     configs = [values_of(Config()), values_of(Config(seed=3, world="german"))]
     rows = [Row(f"toy-{n:03d}", 300, "finished", config, 1000, metrics) for n, config in enumerate(configs)]
-    print_runs([*rows, Row("scaling-003", 90_000, "of experiments.ablate: see its report.md")], console)
+    print_runs([*rows, Row("scaling-003", 90_000, "ablate: see its report.md")], console)
 
 
 def studies(console, _):

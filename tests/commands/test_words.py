@@ -2,6 +2,9 @@
 
 import pytest
 
+from data.vocabulary import MASK
+from data.world import load_world
+from experiments import train
 from experiments.commands.words import table_width, table_word
 
 
@@ -28,3 +31,15 @@ def test_a_word_in_a_table_is_isolated_and_measured(word, encoding, shown, width
     assert table_word(word, encoding) == shown
     assert table_width(table_word(word, encoding)) == width
     table_word(word, encoding).encode(encoding)
+
+
+def test_all_words_of_a_world_are_printed_by_their_slots(capsys):
+    assert train.main(["--words"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    listed = [word for line in lines for word in line.partition(": ")[2].split()]
+    known = load_world("english").vocabulary.words
+    assert sorted(listed) == sorted(known[MASK + 1 :])
+    (cats,) = (line for line in lines if "cat" in line.split())
+    assert cats.startswith("subject (")
+    assert "dog" in cats.split()
+    assert "mat" not in cats.split()

@@ -14,7 +14,7 @@ METRICS = {"excess": 0.0017, "held out": 0.0049, "relation": 1.0}
 ROWS = [
     Row("toy-001", 3, "finished", values_of(load_config("toy.yaml", {})), 1000, METRICS),
     Row("gro\u00dfe-002", 300, "8 finished", values_of(load_config("toy.yaml", {"model.d_head": "64"})), 900, METRICS),
-    Row("scaling-003", 90_000, "of experiments.ablate: see its report.md"),
+    Row("scaling-003", 90_000, "ablate: see its report.md"),
 ]
 
 
@@ -38,3 +38,9 @@ def test_a_file_gets_a_line_a_run():
     assert [run.split()[0] for run in runs] == ["toy-001", "gro\u00dfe-002", "scaling-003"]
     assert [run[heads.index("differs in") :] for run in runs] == ["model.d_head 16", "model.d_head 64", ""]
     assert [run[heads.index("excess") :][:6] for run in runs] == ["0.0017", "0.0017", ""]
+
+
+def test_what_most_runs_share_is_not_repeated():
+    configs = [values_of(load_config("toy.yaml", given)) for given in ({}, {"seed": "7"}, {"model.d_head": "64"})]
+    heads, *runs = lines([Row(f"toy-00{n}", 3, "finished", config) for n, config in enumerate(configs)])
+    assert [run[heads.index("differs in") :] for run in runs] == ["", "seed 7", "model.d_head 64"]

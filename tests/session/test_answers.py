@@ -12,7 +12,7 @@ from rich.console import Console
 from experiments.measuring.metrics import RowResult
 from experiments.session.terminal import print_attention
 
-README = Path(__file__).parents[2] / "README.md"
+MEASURED = Path(__file__).parents[2] / "docs" / "measured" / "toy" / "output.txt"
 CAT = "the cat sat on the mat ."
 GERMAN = "das Wildschwein spazierte während die Donaudampfschifffahrtsgesellschaft oft auf der Straße saß ."
 LONG = "the little dog slept on the old roof while the old cat often sat on the quiet mat and then ."
@@ -52,14 +52,15 @@ def test_every_weight_and_every_answer_is_there(sentence, width):
         assert all(word in text for word in words)
 
 
-def test_the_readme_shows_what_80_columns_show():
-    rows = [
-        RowResult(0, m, tuple(CAT.split()), np.array([weights]), (word, guess), (word, exact))
-        for m, word, weights, guess, exact in [
-            (1, "cat", [0, 0, 0.5, 0, 0, 0.5, 0], 0.66, 0.69),
-            (2, "sat", [0, 0.5, 0, 0, 0, 0.5, 0], 0.67, 0.64),
-            (5, "mat", [0, 0.5, 0.5, 0, 0, 0, 0], 0.70, 0.69),
-        ]
-    ]
+def test_the_documents_show_what_80_columns_show():
+    """The table of the documents, from its own numbers: its form is that of today."""
+    text = MEASURED.read_text(encoding="utf-8")
+    rows = []
+    for name, answers in re.findall(r"^(\w+) .* \1 (\d+ %  \1 \d+ %)$", text, re.MULTILINE):
+        heads = re.findall(rf"^{name} .*\n  head 1(.*)\n  head 2(.*)$", text, re.MULTILINE)[0]
+        weights_HK = np.array([[float(weight) for weight in re.findall(r"\d?\.\d+", head)] for head in heads])
+        guess, exact = (int(part) / 100 for part in re.findall(r"(\d+) %", answers))
+        rows.append(RowResult(0, CAT.split().index(name), tuple(CAT.split()), weights_HK, (name, guess), (name, exact)))
+    assert len(rows) == 3
     table = "\n".join(line.rstrip() for line in shown(rows, terminal(80)))
-    assert table in README.read_text(encoding="utf-8")
+    assert table in text

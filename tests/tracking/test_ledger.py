@@ -1,0 +1,117 @@
+"""A ledger shows the numbers of the record, from a saved run: as data, on the terminal, in TensorBoard's text."""
+
+import io
+import re
+
+import numpy as np
+import pytest
+from rich.console import Console
+from small_training import STEPS
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tensorboard.util import tensor_util
+
+from data.errors import InputError
+from experiments.replay.ledger import ledger, scale_text
+from experiments.replay.ledger_table import ledger_markdown, print_ledger
+from experiments.run_directory import load_run
+from model.config import ModelConfig
+
+ROW = {"sentence": 1, "row": 2, "head": 1, "t": 3}
+BY_HEAD = {"query_D": "query", "context_D": "context"}
+BY_WORD = {"dot_products_K": "dot_products", "scores_K": "scores", "weights_K": "weights"}
+BY_KEY = {"key_KD": "key", "value_KD": "value"}
+
+
+@pytest.fixture
+def run(trained):
+    return load_run(trained.folder / "seed-6")
+
+
+@pytest.fixture
+def told(run):
+    return ledger(run, **ROW)
+
+
+def numbers(text):
+    return [float(number) for number in re.findall(r"-?\d*\.\d+", text)]
+
+
+def test_every_number_is_that_of_the_record(run, told):
+    record, (n, r, h, t) = run.record, ROW.values()
+    words = record["words"][record["tokens"][n][record["tokens"][n] > 0]].tolist()
+    assert list(told.words) == words
+    assert (told.step, told.masked, told.head) == (STEPS[t], record["row"][n, r], h)
+    for name, of in BY_HEAD.items():
+        assert np.array_equal(getattr(told, name), record[of][t, n, r, h]), name
+    for name, of in BY_WORD.items():
+        assert np.array_equal(getattr(told, name), record[of][t, n, r, h, : len(words)]), name
+    for name, of in BY_KEY.items():
+        assert np.array_equal(getattr(told, name), record[of][t, n, r, : len(words), h]), name
+    assert np.array_equal(told.weighted_values_KD, record["weighted_values"][t, n, r, h, : len(words)])
+
+
+def test_each_line_follows_from_those_before(told):
+    """By the formulas of attention in NumPy, so that no line shows another stage than it says."""
+    query, key, dots, scores, weights, value, total = told.lines()
+    assert np.allclose(told.key_KD @ query.vector, dots.numbers, atol=1e-5)
+    assert np.allclose(dots.numbers / 2, scores.numbers, atol=1e-6)  # d_head is 4
+    assert query.vector @ key.vector == pytest.approx(dots.numbers[key.word], abs=1e-5)
+    exponential = np.exp(scores.numbers)
+    assert np.allclose(exponential / exponential.sum(), weights.numbers, atol=1e-6)
+    assert key.word == value.word == np.argmax(weights.numbers)
+    assert np.allclose(weights.numbers @ told.value_KD, total.vector, atol=1e-6)
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_the_terminal_shows_these_numbers(told, width):
+    console = Console(file=io.StringIO(), width=width)
+    print_ledger(told, "And then?", console)
+    table, prose = console.file.getvalue().split("\n\n")
+    lines = [line for line in table.splitlines() if re.match(r"\d ", line)]
+    for line, of in zip(lines, told.lines(), strict=True):
+        values, places = of.vector if of.numbers is None else of.numbers, 2 if of.name == "softmax" else 1
+        shown = numbers(line.split(of.name, 1)[1])
+        assert shown == [float(f"{x:.{places}f}") for x in values[: len(shown)]], line
+        assert len(shown) == len(values) or "..." in line
+    j = told.strongest
+    product = f"{told.query_D[0]:.1f} x {told.key_KD[j, 0]:.1f} + "
+    assert product in prose.replace("\n", " ")
+    assert f" = {told.dot_products_K[j]:.1f}" in prose.replace("\n", " ")
+    assert prose.strip().endswith("And then?")
+
+
+def test_tensorboard_shows_the_same_at_every_recorded_step(run):
+    """The Markdown of the first masked word, as the text page has it, with its sentences on the guess."""
+    (path,) = run.folder.glob("events.out.tfevents.*")
+    texts = {
+        event.step: tensor_util.make_ndarray(value.tensor).item().decode()
+        for event in EventFileLoader(str(path)).Load()
+        for value in event.summary.value
+        if "seven lines" in value.tag
+    }
+    assert list(texts) == STEPS
+    for t, text in enumerate(texts.values()):
+        assert text.startswith(ledger_markdown(ledger(run, t=t), ""))
+        assert re.search(r"the guess is read off the result: \S+ \d+ %, and exact is \d+ %\.", text)
+
+
+@pytest.mark.parametrize(("wrong", "says"), [
+    ({"sentence": 9}, "sentence 10: this run has 4"),
+    ({"row": 3}, "masked word 4: this sentence has 3"),
+    ({"head": 2}, "head 3: this run has 2"),
+    ({"t": 6}, "recorded step 6: this run has 6"),
+])  # fmt: skip
+def test_what_is_not_in_the_run_is_named(run, wrong, says):
+    with pytest.raises(InputError, match=re.escape(says)):
+        ledger(run, **wrong)
+
+
+@pytest.mark.parametrize(("setting", "text"), [
+    ({}, "/ sqrt(16)"),
+    ({"scale": "inverse"}, "/ 16"),
+    ({"scale": "none"}, "x 1, no scale"),
+    ({"scale": 0.5, "softcap": 20.0}, "x 0.5, capped at 20"),
+    ({"scale": "learned"}, "x learned scale"),
+])  # fmt: skip
+def test_the_scale_is_named(setting, text):
+    assert scale_text(ModelConfig(d_head=16, **setting)) == text
