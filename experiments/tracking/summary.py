@@ -19,19 +19,18 @@ from experiments.training.trainer import RunRecord
 _SHOWN = 0.05
 """Smaller weights are left out of a text."""
 HOW_TO_READ = """\
-* **1 attention**: a map for each head. A row is a masked word, a column a word that it can look at. The numbers of a \
-row are attention weights; they sum to 1. Red frames: the relevant words, those that change the exact answer most.
+* **1 attention**: a map for each head. Rows are masked words, columns the words that they can look at. The numbers \
+of a row are attention weights; they sum to 1. Red frames: the relevant words, which change the exact answer most.
 * **2 loss and excess**. Excess: how far the guesses are from the best possible ones, in nats; 0 is perfect. Held-out \
 contexts are never shown in training.
 * **3 relevance**: how much each word tells about the masked one, in nats, exactly and by the model's guesses.
 * **4 more maps**: of other sentences, and of studies. **5 film**: all steps in one picture.
 * **6 diagnostics**, **7 gradients**: with `--track.diagnostics true`.
 
-The slider of a picture goes through the training. Set Smoothing to 0, since few steps are recorded. In the Projector, \
-choose class or slot under *Color by*, and press **A** to see the words. HParams compares runs.
+The slider of a picture goes through the training. Set Smoothing to 0: few steps are recorded. In the Projector, *Color \
+by* class or slot, and press **A** to see the words. HParams compares runs.
 
-A large weight is no proof that a word matters: what counts is the weight times what the word brings. **3** shows what \
-does matter.
+A large weight is no proof that a word matters: it counts times what the word brings. **3** shows what does matter.
 """
 
 
