@@ -27,8 +27,8 @@ contexts are never shown in training.
 * **4 more maps**: of other sentences, and of studies. **5 film**: all steps in one picture.
 * **6 diagnostics**, **7 gradients**: with `--track.diagnostics true`.
 
-The slider of a picture goes through the training. Set Smoothing to 0: few steps are recorded. In the Projector, *Color \
-by* class or slot, and press **A** to see the words. HParams compares runs.
+The slider of a picture goes through the training. Set Smoothing to 0: few steps are recorded. In the Projector, \
+*Color by* class or slot, and press **A** to see the words. HParams compares runs.
 
 A large weight is no proof that a word matters: it counts times what the word brings. **3** shows what does matter.
 """
