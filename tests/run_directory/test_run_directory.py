@@ -18,7 +18,8 @@ from small_training import small_config
 from data.errors import printable
 from experiments.gradient_study.config import GradientConfig
 from experiments.paper_results.config import PapersConfig
-from experiments.run_directory.files import cannot_write, read_npz, write_npz, write_summary, write_text, writing
+from experiments.run_directory.arrays import read_npz, write_npz
+from experiments.run_directory.files import cannot_write, write_summary, write_text, writing
 from experiments.run_directory.folders import (
     check_run_directory,
     make_run_directory,
