@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from experiments.run_directory.files import read_npz
+from experiments.run_directory.arrays import read_npz
 
 
 def newer(path):

@@ -14,7 +14,7 @@ from processes import LIMIT, ROOT
 import catmat_command
 import model.attention
 from experiments.commands.scale_options import load_function
-from experiments.run_directory.files import read_npz
+from experiments.run_directory.arrays import read_npz
 
 TINY = """\
 model: {d_model: 4, heads: 1, d_head: 2, d_mlp: 0}

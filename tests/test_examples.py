@@ -17,7 +17,7 @@ from small_world import SMALL, world_from
 
 from data import load_world
 from experiments.config.schema import FORMAT
-from experiments.run_directory.files import write_npz
+from experiments.run_directory.arrays import write_npz
 from model import Model, ModelConfig, init_params
 
 ROOT = Path(__file__).parents[1]

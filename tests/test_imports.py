@@ -131,7 +131,7 @@ def test_the_folder_of_the_commands_holds_nothing_else():
         "data",
         "model",
         "experiments.run_directory",
-        "experiments.run_directory.files",
+        "experiments.run_directory.arrays",
         "experiments.scale_check",
         "experiments.train",
         "experiments.ablate",

@@ -18,7 +18,8 @@ from experiments.config.loader import to_yaml
 from experiments.config.schema import FORMAT
 from experiments.measuring.attention_statistics import MEANINGS
 from experiments.measuring.measurement import measure_sweep
-from experiments.run_directory.files import check_version, read_npz, write_npz
+from experiments.run_directory.arrays import read_npz, write_npz
+from experiments.run_directory.files import check_version
 from experiments.training import runtime
 from experiments.training.hyperparameters import hyperparameters
 from experiments.training.record import record_steps

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from data.errors import require
 from data.vocabulary import PAD
-from experiments.run_directory.files import Arrays
+from experiments.run_directory.arrays import Arrays
 from experiments.run_directory.saved_run import SavedRun
 from model.config import ModelConfig
 

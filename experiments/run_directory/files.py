@@ -1,35 +1,17 @@
-"""The files of a run: written whole or not at all, read with errors in one line; `summary.json` and files of arrays.
-
-Arrays grow with a training: each recorded step is one small file, all are merged into one at the end. A part is written
-whole or not at all, so a process that dies leaves every step that it has recorded. Nothing is pickled: files are read
-with `allow_pickle=False`.
-"""
+"""Files of a run: written whole or not at all, read with errors in one line; versions, and `summary.json`."""
 
 import errno
 import json
 import math
 import os
-import struct
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from shutil import rmtree
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from data.errors import InputError, require
 from experiments.config.schema import FORMAT
 
-_DAMAGE = (
-    *(ValueError, EOFError, KeyError, TypeError, OverflowError, MemoryError, NotImplementedError, SyntaxError),
-    *(zipfile.BadZipFile, struct.error, zlib.error, tokenize.TokenError),
-)
-"""What zipfile and NumPy raise on bytes that are no array; which of them depends on Python's version."""
 _REMEDIES = {
     (errno.ENOSPC, errno.EDQUOT): "free some space, or choose another place with --run-dir",
     (errno.EACCES, errno.EPERM): "allow it, or choose another place with --run-dir",
@@ -48,7 +30,6 @@ _REMEDIES = {
     ): "see whether its disk works, or choose another place with --run-dir",
 }
 """What to do, by the number of the system's error."""
-Arrays = dict[str, NDArray[Any]]
 
 
 @contextmanager
@@ -155,122 +136,3 @@ def read_summary(folder: Path) -> dict[str, Any]:
         values = json.loads(path.read_text(encoding="utf-8"))
     check_version(path, values.get("version") if isinstance(values, dict) else None, "summary")
     return dict(values)
-
-
-class RecordFile:
-    """`NAME.npz` in a run's folder: arrays that are the same at every step, and arrays stacked over the steps, [T]."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self.path, self._parts = folder / f"{name}.npz", folder / f"{name}-parts"
-        self._fixed = self._parts / "fixed.npz"
-
-    def exists(self) -> bool:
-        """Whether anything was recorded."""
-        return self.path.exists() or self._fixed.exists()
-
-    def begin(self, fixed: Mapping[str, NDArray[Any]], start: int = 0) -> None:
-        """Prepare to append steps from `start` on; later steps that were recorded before are removed.
-
-        The record of `start` itself is kept until it is written again: the run may end before that.
-
-        Args:
-          fixed: the arrays that are the same at every step.
-          start: the step from which training continues; 0 for a new run.
-
-        Raises:
-          InputError: a run is resumed, and its record cannot be read.
-        """
-        before = self.read() if start and not self._fixed.exists() else {}
-        self._parts.mkdir(exist_ok=True)
-        for t, step in enumerate(before.get("step", ())):
-            self.append(
-                int(step), {name: array[t] for name, array in before.items() if name not in {*fixed, "version"}}
-            )
-        for step in self._steps():
-            if step > start:
-                self._part(step).unlink()
-        # From here on the parts are what is read, see `read`.
-        write_npz(self._fixed, {"version": np.int64(FORMAT), **fixed})
-        self.path.unlink(missing_ok=True)
-
-    def append(self, step: int, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Add what was measured at `step`."""
-        write_npz(self._part(step), {**arrays, "step": np.int64(step)})
-
-    def merge(self) -> None:
-        """Put all parts into one file, and remove them."""
-        write_npz(self.path, self.read())
-        self._fixed.unlink()  # first: what is left of the parts then counts no more
-        rmtree(self._parts)
-
-    def read(self, until: float = np.inf) -> Arrays:
-        """All arrays; those of single steps are stacked, [T] first, with their `step` [T].
-
-        Args:
-          until: parts of later steps are not looked at. What was merged is one file, which is read whole.
-
-        Raises:
-          InputError: there is no such file, it is damaged, or of a newer version.
-        """
-        if not self._fixed.exists():
-            return _of_known_version(self.path)
-        fixed = _of_known_version(self._fixed)
-        parts = [read_npz(self._part(step)) for step in self._steps() if step <= until]
-        try:
-            return fixed | {name: np.stack([part[name] for part in parts]) for name in (parts[0] if parts else ())}
-        except (KeyError, ValueError):
-            raise InputError(
-                f"{self._parts}: its files do not fit together; restore them, or start a new run"
-            ) from None
-
-    def _part(self, step: int) -> Path:
-        return self._parts / f"step-{step:010d}.npz"
-
-    def _steps(self) -> list[int]:
-        """The steps of which there is a part; what only looks like one was put there by somebody else."""
-        files = [path for path in self._parts.glob(f"step-{'[0-9]' * 10}.npz") if path.is_file()]
-        return sorted(int(path.stem.removeprefix("step-")) for path in files)
-
-
-def write_npz(path: Path, arrays: Mapping[str, Any], compressed: bool = False) -> None:
-    """Write arrays whole or not at all."""
-    save = np.savez_compressed if compressed else np.savez
-    with replacing(path) as part, part.open("wb") as file:
-        save(file, allow_pickle=False, **arrays)
-
-
-def read_npz(path: Path) -> Arrays:
-    """All arrays of a file.
-
-    Raises:
-      InputError: there is no such file, or it is damaged.
-    """
-    with (
-        reading(path, "was this run stopped before its first record?", _DAMAGE),
-        path.open("rb") as raw,
-        np.load(raw, allow_pickle=False) as file,
-    ):
-        arrays = {name: file[name] for name in file.files}
-        for name, array in arrays.items():
-            if not isinstance(array, np.ndarray):  # NumPy gives the bytes of a member that is no array
-                raise ValueError(f"{name} is no array")
-        return arrays
-
-
-def check_stacked(path: Path, arrays: Arrays, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Make sure that the `arrays` of a file are those of `shapes`, stacked over the steps, [T] first.
-
-    Raises:
-      InputError: they are not, or there are no steps.
-    """
-    steps = arrays.get("step", np.zeros(0))
-    wanted = {name: (*steps.shape, *shape) for name, shape in shapes.items()}
-    found = {name: array.shape for name, array in arrays.items() if name not in ("version", "step")}
-    stacked = steps.size and steps.ndim == 1 and steps.dtype.kind == "i" and found == wanted
-    require(stacked, f"{path}: does not fit the run's config and world; restore it, or start a new run")
-
-
-def _of_known_version(path: Path) -> Arrays:
-    arrays = read_npz(path)
-    check_version(path, np.asarray(arrays.get("version")).tolist(), "record")
-    return arrays

@@ -16,7 +16,8 @@ from catmat_command import as_called
 from data.errors import InputError, is_file, is_folder, require
 from experiments.config.loader import load_config
 from experiments.config.schema import Config
-from experiments.run_directory.files import Arrays, RecordFile, read_summary
+from experiments.run_directory.arrays import Arrays, RecordFile
+from experiments.run_directory.files import read_summary
 from experiments.run_directory.folders import run_folders
 
 

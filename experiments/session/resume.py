@@ -9,7 +9,8 @@ from experiments.config.loader import load_config
 from experiments.config.schema import Config, values_of
 from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import EvaluationData, Measurement, flat_params
-from experiments.run_directory.files import Arrays, NewerFileError, RecordFile, check_stacked, read_summary
+from experiments.run_directory.arrays import Arrays, RecordFile, check_stacked
+from experiments.run_directory.files import NewerFileError, read_summary
 from experiments.run_directory.folders import check_place, run_folders
 from experiments.run_directory.saved_run import load_run
 from experiments.tracking.recorded_arrays import fixed_arrays

@@ -19,7 +19,8 @@ import numpy as np
 
 from data.errors import InputError, is_file, is_folder, require
 from experiments.config.schema import FORMAT
-from experiments.run_directory.files import Arrays, check_version, read_npz, write_npz
+from experiments.run_directory.arrays import Arrays, read_npz, write_npz
+from experiments.run_directory.files import check_version
 from experiments.run_directory.folders import command_of
 
 Found = TypeVar("Found")

@@ -32,7 +32,7 @@ from experiments.measuring.excess import KINDS
 from experiments.measuring.experiment import Experiment, Sentences
 from experiments.measuring.measurement import Measurement, groups
 from experiments.measuring.probes import Probes
-from experiments.run_directory.files import Arrays
+from experiments.run_directory.arrays import Arrays
 from experiments.training.trainer import RunRecord
 from model.functional import Params
 from model.transformer import ForwardOutput

@@ -17,7 +17,8 @@ from experiments.measuring.metrics import meaning, row_results, step_metrics
 from experiments.pictures.film_strip import film_strip
 from experiments.replay.ledger import row_ledger
 from experiments.replay.ledger_table import ledger_markdown, what_follows
-from experiments.run_directory.files import Arrays, RecordFile, write_summary, write_text
+from experiments.run_directory.arrays import Arrays, RecordFile
+from experiments.run_directory.files import write_summary, write_text
 from experiments.tracking import tags
 from experiments.tracking.event_writer import EventWriter
 from experiments.tracking.hparams import hparams

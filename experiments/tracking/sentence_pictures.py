@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from data.inference import relevant_words
 from data.vocabulary import PAD
 from experiments.pictures.attention_map import MapLabels, MapPicture
-from experiments.run_directory.files import Arrays
+from experiments.run_directory.arrays import Arrays
 from experiments.tracking.event_writer import EventWriter
 from experiments.tracking.tags import RELEVANCE, map_tag
 

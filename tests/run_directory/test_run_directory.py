@@ -18,8 +18,15 @@ from small_training import small_config
 from data.errors import printable
 from experiments.gradient_study.config import GradientConfig
 from experiments.paper_results.config import PapersConfig
-from experiments.run_directory.files import cannot_write, read_npz, write_npz, write_summary, write_text, writing
-from experiments.run_directory.folders import check_run_directory, make_run_directory, resume_command, run_lock
+from experiments.run_directory.arrays import read_npz, write_npz
+from experiments.run_directory.files import cannot_write, write_summary, write_text, writing
+from experiments.run_directory.folders import (
+    check_run_directory,
+    make_run_directory,
+    resume_command,
+    run_folder,
+    run_lock,
+)
 from experiments.run_directory.saved_run import load_run
 from experiments.session.resume import resumed_config
 
@@ -38,6 +45,15 @@ def test_a_command_that_is_shown_can_be_pasted(name):
     assert words == ["python", "-m", "experiments.train", "--resume"]
     assert Path(given) == Path(name)
     assert not given.startswith("-")
+
+
+def test_a_run_is_named_by_its_path_or_by_its_name_below_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("runs/toy-001", "runs/here", "here"):
+        Path(folder).mkdir(parents=True)
+    assert run_folder("toy-001") == run_folder("runs/toy-001") == Path("runs/toy-001")
+    assert run_folder("here") == Path("here")
+    assert run_folder("missing") == Path("missing")
 
 
 def test_folders_are_numbered(tmp_path):

@@ -20,7 +20,7 @@ from small_world import SMALL
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 
 from experiments.commands.process import Interruption
-from experiments.run_directory.files import RecordFile, read_npz
+from experiments.run_directory.arrays import RecordFile, read_npz
 from experiments.run_directory.saved_run import load_run
 from experiments.tracking.tags import metric_tag
 
@@ -158,7 +158,7 @@ LAST_WORDS = [
     "experiments.tracking.tracker.Tracker.finish",
     "experiments.tracking.run_log.write_summary",
     "experiments.tracking.run_log.write_projector",
-    "experiments.run_directory.files.rmtree",
+    "experiments.run_directory.arrays.rmtree",
 ]
 
 

@@ -15,7 +15,7 @@ from data.errors import InputError
 from experiments import gradients, papers
 from experiments.gradient_study.config import GradientConfig, SimulatedConfig
 from experiments.paper_results.config import PapersConfig
-from experiments.run_directory.files import read_npz, write_npz
+from experiments.run_directory.arrays import read_npz, write_npz
 from experiments.statistics.claims import above, below
 from experiments.statistics.intervals import Interval
 from experiments.studies.command import StudyCommand, predictions_page
