@@ -28,6 +28,9 @@ SHADES = 128
 PAPER, INK, SOFT, LINE, UNKNOWN, ACCENT = range(SHADES, SHADES + 6)
 """Page, text, lesser text, thin lines, a value that is not finite, the mark of the relevant words."""
 _PLAIN = "ffffff 22303c 5d6b78 c3ccd4 d9d9d9 d1495b"
+_CLEAR = 255
+"""Outside of the page's rounded corners: transparent in a PNG."""
+_RADIUS = 20
 _EMOJI = "fcc21b ffe08a e8833a a0522d 6b3e26 2e7d32 8bc34a f48fb1 b71c1c 000000"
 _ANY = [0] + 255 * [255]
 """A mask of every pixel that a letter covers at least in part."""
@@ -49,7 +52,7 @@ def palette(scale: str) -> NDArray[np.uint8]:
     shades = np.stack([np.interp(at, range(len(anchors)), channel) for channel in anchors.T], axis=1)
     edges = [np.linspace(plain[0], ink, 40) for ink in plain[1:3]]
     colours = np.concatenate([shades, plain, *edges, _rgb(_EMOJI)])
-    return np.pad(colours.round(), ((0, 256 - len(colours)), (0, 0))).astype(np.uint8)
+    return np.pad(colours.round(), ((0, 256 - len(colours)), (0, 0)), constant_values=255).astype(np.uint8)
 
 
 def shade(values: NDArray[np.floating]) -> NDArray[np.uint8]:
@@ -103,24 +106,33 @@ class Canvas:
         return picture
 
     def png(self) -> bytes:
+        """As PNG: a light card with round corners, which reads on a white page and on a dark one."""
         buffer = io.BytesIO()
-        self.finished().save(buffer, format="png", compress_level=1)
+        self.finished().save(buffer, format="png", compress_level=1, transparency=_CLEAR)
         return buffer.getvalue()
 
 
 def canvas(width: int, height: int, scale: str) -> Canvas:
-    """An empty page."""
-    return Canvas(Image.new("L", (width, height), PAPER), scale)
+    """An empty page with round corners."""
+    image = Image.new("L", (width, height), _CLEAR)
+    ImageDraw.Draw(image).rounded_rectangle((0, 0, width - 1, height - 1), _RADIUS, fill=PAPER)
+    return Canvas(image, scale)
 
 
 @functools.cache
 def _number(text: str, size: int, colours: tuple[int, int], scale: str) -> tuple[Image.Image, Image.Image]:
     """Colours of a number's pixels on a cell, and a mask of them; cached, since numbers and shades repeat."""
     cover = text_tile(text, size).getchannel("A")
+    return cover.point(_mixed(colours, scale)), cover.point(_ANY)
+
+
+@functools.cache
+def _mixed(colours: tuple[int, int], scale: str) -> list[int]:
+    """For each opacity of the first colour on the second the colour of the palette that is nearest."""
     ink, paper = palette(scale).astype(float)[list(colours)]
     mixed = np.linspace(paper, ink, 16)
     nearest = np.square(mixed[:, None] - palette(scale).astype(float)).sum(-1).argmin(-1)
-    return cover.point(np.repeat(nearest, 16).tolist()), cover.point(_ANY)
+    return [int(index) for index in np.repeat(nearest, 16)]
 
 
 @functools.lru_cache(maxsize=1024)
@@ -155,6 +167,11 @@ def text_tile(text: str, size: int, colour: int = INK, bold: bool = False) -> Im
         tile.paste(word, (left, 0))
         left += word.width + space
     return tile
+
+
+def text_width(text: str, size: int) -> int:
+    """Width of a text, by those of its words."""
+    return sum(text_tile(word, size).width + round(0.32 * size) for word in text.split(" ")) - round(0.32 * size)
 
 
 def _word(word: str, size: int, ink: tuple[int, ...], bold: bool) -> Image.Image:

@@ -21,7 +21,8 @@ from data.world import load_world
 from experiments.config.schema import Config
 from experiments.measuring.experiment import watched_sentences
 from experiments.pictures import canvas
-from experiments.pictures.attention_map import MapLabels, MapPicture
+from experiments.pictures.attention_map import MapPicture
+from experiments.pictures.map_parts import MapLabels
 from experiments.pictures.missing_fonts import missing_fonts
 
 FOLDER = Path(__file__).parent / "worlds"
