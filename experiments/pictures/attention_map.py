@@ -20,11 +20,13 @@ _KINDS = {
                   "column: known word, what it tells", ", in nats"),
 }  # fmt: skip
 """How a quantity is drawn: its scale, texts of the darkest colour, hatched lines, rows and columns; its unit."""
-_BESIDE = 210
+_BESIDE = 190
 """Room that a legend beside a map needs."""
 _LOW = 215 * FINE
 """Height of pictures that have the legend beside the map: that of the first dashboard's cards."""
-_PAD = 14
+_TOP, _PAD, _LETTERS = 46, 14, 22
+_CELLS = 48, 72
+"""Side of the smallest cells that a number of such letters fits in, and of the largest."""
 
 
 class MapPicture:
@@ -37,22 +39,19 @@ class MapPicture:
         scale, darkest, hatched, row_text, column_text, self._suffix = _KINDS[kind]
         columns = len(labels.words)
         # A sentence of more words than a card has room for is painted larger, to be read at its actual size.
-        room = CARD - side_width(labels, 22) - 2 * _PAD
+        room = CARD - side_width(labels, _LETTERS, square=True) - 2 * _PAD
         self._unit = unit = max(1, math.ceil(28 * columns / room))
-        width, letters, pad = CARD * unit, 22 * unit, _PAD * unit
-        left, top = pad + side_width(labels, letters), 46 * unit
-        room = width - left - pad
-        wide = (_LOW - 94) * unit // columns // 2 * 2
-        beside = wide >= 42 * unit and room - wide * columns >= (_BESIDE + 2 * _PAD) * unit
-        if not beside:
-            wide = min(room // columns, 72 * unit) // 2 * 2
-        self._grid = grid = Grid(labels, (wide, wide), letters, square=True)
+        width, letters, pad, top = CARD * unit, _LETTERS * unit, _PAD * unit, _TOP * unit
+        left = pad + side_width(labels, letters, square=True)
+        beside = _low_grid(labels, room - _BESIDE - 2 * _PAD)
+        wide = min((width - left - pad) // columns, _CELLS[1] * unit) // 2 * 2
+        self._grid = grid = beside or Grid(labels, (wide, wide), letters, square=True)
         legend_left = left + grid.width + 2 * pad if beside else pad
         legend = Legend(darkest, 20 * unit, width - legend_left - pad, "blank: below .005",
                         row_text, column_text, hatched=hatched)  # fmt: skip
         below = top + grid.height + grid.below
         bottom = max(below, top + legend.height) if beside else below + legend.height
-        self._page = page = canvas(width, max(bottom + pad, _LOW * unit if beside else 0), scale)
+        self._page = page = canvas(width, max(bottom + pad, _LOW if beside else 0), scale)
         legend.paint(page, legend_left, top if beside else below)
         grid.write_rows(page, left, top)
         grid.write_columns(page, left, top + grid.height)
@@ -77,6 +76,20 @@ class MapPicture:
                 middle = left + (j + 0.5) * wide, top + (self._grid.lines[i] + 0.5) * high
                 page.digits(middle, text, size, (ink, on))
         return page.png()
+
+
+def _low_grid(labels: MapLabels, room: int) -> Grid | None:
+    """The cells of a map that has its legend beside it: as large as a low picture allows; None if they need more room.
+
+    The smallest cells make a picture a little higher, if need be.
+    """
+    smallest, largest = _CELLS
+    grid = None
+    for side in range(min(room // len(labels.words), largest) // 2 * 2, smallest - 1, -2):
+        grid = Grid(labels, (side, side), _LETTERS, square=True)
+        if _TOP + grid.height + grid.below + _PAD <= _LOW:
+            break
+    return grid
 
 
 def _shown(value: float) -> str:

@@ -8,6 +8,7 @@ width. Words come from users and are drawn as plain text.
 
 import unicodedata
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,29 +75,32 @@ class Grid:
         self._small = min(letters, round(0.74 * cell[0])) if self._angle else letters  # slanted words must not touch
         self.below = round(1.5 * letters if not self._angle else 0.87 * longest * self._small / letters + letters)
         """Height of the words below a map."""
-        self._marks = self._painted_marks()
-        self._marked = self._marks.point([255] * _NOTHING + [0])
 
-    def _painted_marks(self) -> Image.Image:
+    @cached_property
+    def _marks(self) -> Image.Image:
         """Gaps between cells, frames within them, and hatched lines."""
         marks, (wide, high), labels = hatch(self.width, self.height), self.cell, self.labels
         draw = ImageDraw.Draw(marks)
         for i, line in enumerate(self.lines):
             for j in range(len(labels.words)):
                 x0, y0 = j * wide, line * high
-                draw.rectangle((x0, y0, x0 + wide - 1, y0 + high - 1), fill=_NOTHING)
-                draw.line((x0 + wide - 1, y0, x0 + wide - 1, y0 + high - 1, x0, y0 + high - 1), fill=PAPER)
+                draw.rectangle((x0, y0, x0 + wide - 1, y0 + high - 1), fill=PAPER)
+                draw.rectangle((x0, y0, x0 + wide - 3, y0 + high - 3), fill=_NOTHING)
                 # Frames stand apart from the cell's edge, so that those of neighbours do not become one.
-                inner = x0 + 2, y0 + 2, x0 + wide - 4, y0 + high - 4
+                inner = x0 + 2, y0 + 2, x0 + wide - 5, y0 + high - 5
                 if labels.relevant[i, j]:
                     draw.rectangle(inner, outline=ACCENT, width=2 if min(self.cell) < 40 else 4)
                 if labels.masked[i] == j:
                     dashes(marks, inner)
         return marks
 
+    @cached_property
+    def _marked(self) -> Image.Image:
+        return self._marks.point([255] * _NOTHING + [0])
+
     def paint(self, page: Canvas, values: NDArray[np.floating], left: int, top: int) -> None:
         """Paint a map of values [rows, words]."""
-        page.draw.rectangle((left - 1, top - 1, left + self.width, top + self.height), outline=LINE)
+        page.draw.rectangle((left - 2, top - 2, left + self.width - 1, top + self.height - 1), outline=LINE, width=2)
         lines = np.zeros((len(self._side), len(self.labels.words)))
         lines[list(self.lines)] = values
         page.cells(lines, left, top, self.cell)
@@ -165,7 +169,7 @@ class Legend:
                 dashes(page.image, box)
             elif mark == "hatch":
                 page.image.paste(hatch(size + 1, size + 1), box[:2])
-                page.draw.rectangle(box, outline=LINE)
+                page.draw.rectangle(box, outline=LINE, width=2)
             for n, piece in enumerate(pieces):
                 page.write((x + mark_width, y + round(1.6 * size * n)), piece, size, SOFT)
 
@@ -182,11 +186,11 @@ def _wrapped(text: str, size: int, room: int) -> list[str]:
     return lines
 
 
-def side_width(labels: MapLabels, letters: int) -> int:
+def side_width(labels: MapLabels, letters: int, square: bool = False) -> int:
     """Width needed to the left of a map, by the words of its rows and by slanted words below it."""
-    rows = [text_tile(word, letters).width for word in labels.rows]
+    rows = [text_tile(word, letters).width for word in (labels.columns if square else labels.rows)]
     leaning = [text_tile(word, letters).width / 2 - j * letters for j, word in enumerate(labels.columns)]
-    return round(max(*rows, *leaning) + letters)
+    return round(max(*rows, *leaning) + letters) // 2 * 2
 
 
 def shortened(text: str, size: int, room: int) -> str:

@@ -49,7 +49,7 @@ def test_a_short_sentence_also_reads_in_the_low_cards_of_the_first_dashboard():
     assert pixels(MapPicture(LABELS).png(weights(0), "head 1")).shape == (430, 700, 3)
 
 
-@pytest.mark.parametrize("count", [6, 7, 9, 12])
+@pytest.mark.parametrize("count", [6, 7, 8, 9, 12])
 def test_words_and_numbers_are_large_enough_and_fit_their_cells(count):
     picture = MapPicture(sentence(count), "relevance")
     values = np.ones((3, count))

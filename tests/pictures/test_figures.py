@@ -114,7 +114,7 @@ def test_the_true_words_are_framed_and_the_hidden_places_dashed_and_no_others(va
     framed, dashed = np.zeros((2, 3, 7), bool)
     for i, j in np.ndindex(3, 7):
         cell = seen[box(picture, i, j)]
-        edge = cell[2, 2:-3]
+        edge = cell[2, 2:-4]
         framed[i, j] = (edge == FRAME).all()
         dashed[i, j] = (edge == INK).all(axis=-1).any() and (edge == 255).all(axis=-1).any()
     assert (framed == RELEVANT).all()
