@@ -122,17 +122,19 @@ def canvas(width: int, height: int, scale: str) -> Canvas:
 @functools.cache
 def _number(text: str, size: int, colours: tuple[int, int], scale: str) -> tuple[Image.Image, Image.Image]:
     """Colours of a number's pixels on a cell, and a mask of them; cached, since numbers and shades repeat."""
-    cover = text_tile(text, size).getchannel("A")
-    return cover.point(_mixed(colours, scale)), cover.point(_ANY)
+    cover = np.asarray(text_tile(text, size).getchannel("A"))
+    return Image.fromarray(_mixed(colours, scale)[cover // 16]), Image.fromarray(
+        np.where(cover, 255, 0).astype(np.uint8)
+    )
 
 
 @functools.cache
-def _mixed(colours: tuple[int, int], scale: str) -> list[int]:
-    """For each opacity of the first colour on the second the colour of the palette that is nearest."""
-    ink, paper = palette(scale).astype(float)[list(colours)]
+def _mixed(colours: tuple[int, int], scale: str) -> NDArray[np.uint8]:
+    """[16]: for opacities of the first colour on the second the nearest colour of the palette."""
+    known = palette(scale).astype(float)
+    ink, paper = known[list(colours)]
     mixed = np.linspace(paper, ink, 16)
-    nearest = np.square(mixed[:, None] - palette(scale).astype(float)).sum(-1).argmin(-1)
-    return [int(index) for index in np.repeat(nearest, 16)]
+    return (np.square(known).sum(axis=1) - 2 * mixed @ known.T).argmin(axis=1).astype(np.uint8)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -158,7 +160,7 @@ def text_tile(text: str, size: int, colour: int = INK, bold: bool = False) -> Im
     right to left: there, letters are in order within a word only.
     """
     ink = tuple(palette(BLUES)[colour].tolist())
-    words = [_word(word, size, ink, bold) for word in text.split(" ")]
+    words = [_word(word, font_path(word), size, ink, bold) for word in text.split(" ")]
     space = round(0.32 * size)
     width = sum(word.width for word in words) + space * (len(words) - 1)
     tile = Image.new("RGBA", (width, words[0].height), (*ink, 0))
@@ -174,8 +176,8 @@ def text_width(text: str, size: int) -> int:
     return sum(text_tile(word, size).width + round(0.32 * size) for word in text.split(" ")) - round(0.32 * size)
 
 
-def _word(word: str, size: int, ink: tuple[int, ...], bold: bool) -> Image.Image:
-    path = font_path(word)
+@functools.lru_cache(maxsize=1024)
+def _word(word: str, path: Path, size: int, ink: tuple[int, ...], bold: bool) -> Image.Image:
     font = _font(path.with_stem("DejaVuSans-Bold") if bold and path == typeface() else path, size)
     if word and not features.check("raqm") and unicodedata.bidirectional(word[:1]) in ("R", "AL"):
         word = word[::-1]  # the plain layout sets letters from left to right; it cannot join Arabic ones either

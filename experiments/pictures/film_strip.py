@@ -54,6 +54,10 @@ class _Sheet:
         line, column = divmod(n, self.per_line)
         return self._left + column * self._pitch, self._top + line * self.band + side * self._down
 
+    def room(self, height: float) -> int:
+        """How many captions a sheet of that height has room for; at least 2."""
+        return max(2, int((height - self._top + 44) // self.band) * self.per_line)
+
     def paint(self, page: Canvas, n: int, side: int, values: NDArray[np.floating]) -> None:
         self._grid.paint(page, values, *self._at(n, side))
 
@@ -76,12 +80,12 @@ def film_strip(
     As wide as a README; or, if `card`, as a card of TensorBoard: then it has several lines, and no more steps than
     leave it at most 2.5 times as high as wide (the first and the last always).
     """
-    heads = [f"head {head + 1}" for head in range(len(maps[0]))]
-    for count in range(len(steps), 0, -1):
-        chosen = np.linspace(0, len(steps) - 1, count).round().astype(int).tolist()
-        sheet = _Sheet(labels, [f"step {steps[n]:,}" for n in chosen], heads, title, CARD if card else _SHEET)
-        if not card or count <= 2 or sheet.page.image.height <= 2.5 * CARD:
-            break
+    heads, chosen = [f"head {head + 1}" for head in range(len(maps[0]))], list(range(len(steps)))
+    width = CARD if card else _SHEET
+    sheet = _Sheet(labels, [f"step {step:,}" for step in steps], heads, title, width)
+    if card and len(steps) > (most := sheet.room(2.5 * CARD)):
+        chosen = np.linspace(0, len(steps) - 1, most).round().astype(int).tolist()
+        sheet = _Sheet(labels, [f"step {steps[n]:,}" for n in chosen], heads, title, width)
     for column, head in np.ndindex(len(chosen), len(heads)):
         sheet.paint(sheet.page, column, head, maps[chosen[column]][head])
     return sheet.page.png()
