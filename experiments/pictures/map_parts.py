@@ -149,9 +149,8 @@ class Legend:
             if left and (left + width > room or len(pieces) > 1):
                 left, line = 0, line + 1
             self._items.append((left, line, mark, pieces, mark_width))
-            left, line = left + width + round(1.2 * size), line + len(pieces) - 1
-            if len(pieces) > 1:
-                left = room
+            line += len(pieces) - 1
+            left = left + width + round(1.2 * size) if len(pieces) == 1 else room
         self.height = round(1.6 * size) * (line + 1)
 
     def paint(self, page: Canvas, left: int, top: int) -> None:

@@ -14,7 +14,7 @@ from map_pixels import FRAME, INK, LABELS, RELEVANT, box, changed, inside, pixel
 from matplotlib.ft2font import FT2Font
 from PIL import ImageFont
 
-from experiments.pictures import canvas
+from experiments.pictures import canvas, fonts
 from experiments.pictures.attention_map import MapPicture
 from experiments.pictures.film_strip import film_gif, film_strip
 from experiments.pictures.map_parts import MapLabels
@@ -145,9 +145,9 @@ def test_any_word_can_be_drawn(start):
 
 
 def test_the_typeface_has_the_usual_characters():
-    usual = {c for c in range(0x600) if chr(c).isprintable() and canvas.USUAL.fullmatch(chr(c))}
+    usual = {c for c in range(0x600) if chr(c).isprintable() and fonts.USUAL.fullmatch(chr(c))}
     assert len(usual) > 900
-    assert usual | {ord("…")} <= FT2Font(str(canvas.typeface())).get_charmap().keys()
+    assert usual | {ord("…")} <= FT2Font(str(fonts.typeface())).get_charmap().keys()
 
 
 def test_words_beside_a_map_are_short_and_printable():
@@ -181,7 +181,7 @@ def installed(monkeypatch):
     """`installed(*paths)`: from now on these are the fonts of the system."""
 
     def forget():
-        for cached in (canvas.installed_fonts, canvas.font_path, canvas.text_tile):
+        for cached in (fonts.installed_fonts, fonts.font_path, canvas.text_tile):
             cached.cache_clear()
 
     def install(*paths):
@@ -194,17 +194,17 @@ def installed(monkeypatch):
 
 def test_a_character_that_the_typeface_lacks_is_drawn_with_an_installed_font(installed, tmp_path):
     """The sans-serif typeface lacks U+1D24, its serif sister has it; a damaged font is passed over."""
-    usual, word = canvas.typeface(), "\u1d24\u1d24"
+    usual, word = fonts.typeface(), "\u1d24\u1d24"
     sister, damaged = usual.with_name("DejaVuSerif.ttf"), tmp_path / "Damaged.ttf"
     damaged.write_text("no font")
     widths = {path: math.ceil(ImageFont.truetype(path, 40).getlength(word)) for path in (usual, sister)}
     assert widths[usual] != widths[sister]
     for found, font in (((), usual), ((damaged,), usual), ((damaged, sister), sister)):
         installed(*found)
-        assert canvas.font_path(word) == font
+        assert fonts.font_path(word) == font
         assert canvas.text_tile(word, 40).width == widths[font]
-        assert canvas.font_path("a\u00e4") == usual
-        assert canvas.font_path("日\u1d24") == usual  # no font has both
+        assert fonts.font_path("a\u00e4") == usual
+        assert fonts.font_path("日\u1d24") == usual  # no font has both
 
 
 def test_latin_words_are_drawn_without_matplotlib():
