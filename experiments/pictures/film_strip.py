@@ -15,8 +15,6 @@ _SHEET = 960 * FINE
 """Widest sheet of maps, as wide as a README shows."""
 _FILM = 600 * FINE
 """Widest frame of a film, so that its file stays small."""
-_NARROW = {_SHEET: 24, _FILM: 24, CARD: 30}
-"""Narrowest cell on a sheet of that width; below 30, the words are smaller than the rest."""
 _PAD = _GAP = 20
 
 
@@ -26,13 +24,13 @@ class _Sheet:
     def __init__(
         self, labels: MapLabels, captions: list[str], sides: list[str], title: str, widest: int, extra: int = 0
     ) -> None:
-        letters, columns = 22, len(labels.words)
+        letters, columns, card = 22, len(labels.words), widest == CARD
         self._left = _PAD + (34 if any(sides) else 0) + side_width(labels, letters)
         caption = max(text_tile(text, 20).width for text in captions)
-        per_line, wide = _fit(len(captions), columns, caption, widest - self._left - _PAD, _NARROW[widest])
-        self._grid = grid = Grid(labels, (wide, max(wide, 28) if widest > CARD else 28), letters)
+        per_line, wide = _fit(len(captions), columns, caption, widest - self._left - _PAD, 30 if card else 24)
+        self._grid = grid = Grid(labels, (wide, 28 if card else max(wide, 28)), letters)
         self._pitch = max(grid.width, caption) + _GAP
-        width = widest if widest == CARD else max(self._left + per_line * self._pitch - _GAP + _PAD, 420 * FINE)
+        width = max(self._left + per_line * self._pitch - _GAP + _PAD, min(widest, 420 * FINE))
         legend = Legend("1", 20, width - 2 * _PAD, "row: query, the masked word; column: key, a word it looks at")
         self.extra_at = _PAD, 56 + legend.height + extra // 2
         self._top, self._down, self.per_line = 56 + legend.height + extra + 44, grid.height + _GAP, per_line
@@ -63,7 +61,10 @@ class _Sheet:
 
 
 def _fit(maps: int, columns: int, caption: int, room: int, narrow: int) -> tuple[int, int]:
-    """How many maps a line, and how wide a cell: few lines, but cells no narrower than words need."""
+    """How many maps a line, and how wide a cell: few lines, but cells no narrower than words need.
+
+    From 30 on, slanted words are as large as the others.
+    """
     for lines in itertools.count(1):
         per_line = math.ceil(maps / lines)
         wide = min(52 if lines == 1 else 44, ((room + _GAP) // per_line - _GAP) // columns)

@@ -78,7 +78,7 @@ def test_a_map_has_a_line_for_each_word_and_those_that_are_never_masked_are_hatc
         assert (one == other).all() == (line not in LABELS.masked)
 
 
-@pytest.mark.parametrize("count", [5, 7, 12, 16])
+@pytest.mark.parametrize("count", [5, 7, 12, 16, 45])
 def test_frames_of_neighbours_stay_apart(count):
     labels = sentence(count)
     assert frames(MapPicture(labels).png(np.zeros((3, count)), "head 1")) == labels.relevant.sum()
