@@ -1,24 +1,20 @@
 """A canvas of 256 fixed colours, and text in any script, with which pictures of attention are painted.
 
 A canvas holds indices of colours: each value has exactly its colour, and PNG and GIF are encoded without conversion, in
-a quarter of the time and half the bytes of full colour. To import this loads NumPy and Pillow alone: Matplotlib's
-typeface is found without importing it (0.2 s); it is imported only when a word needs another font.
+a quarter of the time and half the bytes of full colour.
 """
 
 import functools
-import importlib.util
 import io
 import math
-import re
 import unicodedata
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont, features
+from PIL import Image, ImageDraw, features
 
-from data.characters import JOINERS
+from experiments.pictures.fonts import font, font_path, typeface
 
 # ColorBrewer's scales as in Matplotlib, from pale to dark.
 BLUES = "f7fbff deebf7 c6dbef 9ecae1 6baed6 4292c6 2171b5 08519c 08306b"
@@ -28,13 +24,12 @@ SHADES = 128
 PAPER, INK, SOFT, LINE, UNKNOWN, ACCENT = range(SHADES, SHADES + 6)
 """Page, text, lesser text, thin lines, a value that is not finite, the mark of the relevant words."""
 _PLAIN = "ffffff 22303c 5d6b78 c3ccd4 d9d9d9 d1495b"
+_CLEAR = 255
+"""Outside of the page's rounded corners: transparent in a PNG."""
+_RADIUS = 20
 _EMOJI = "fcc21b ffe08a e8833a a0522d 6b3e26 2e7d32 8bc34a f48fb1 b71c1c 000000"
 _ANY = [0] + 255 * [255]
 """A mask of every pixel that a letter covers at least in part."""
-USUAL = re.compile("[\u0020-\u024f\u0380-\u0525…]*")
-"""Latin, Greek and Cyrillic words, which the typeface is known to have: nothing is imported for them."""
-_STRIKES = (109, 160, 136, 128, 96)
-"""Sizes in which fonts of colour bitmaps come."""
 
 
 def _rgb(colours: str) -> NDArray[np.float64]:
@@ -49,7 +44,7 @@ def palette(scale: str) -> NDArray[np.uint8]:
     shades = np.stack([np.interp(at, range(len(anchors)), channel) for channel in anchors.T], axis=1)
     edges = [np.linspace(plain[0], ink, 40) for ink in plain[1:3]]
     colours = np.concatenate([shades, plain, *edges, _rgb(_EMOJI)])
-    return np.pad(colours.round(), ((0, 256 - len(colours)), (0, 0))).astype(np.uint8)
+    return np.pad(colours.round(), ((0, 256 - len(colours)), (0, 0)), constant_values=255).astype(np.uint8)
 
 
 def shade(values: NDArray[np.floating]) -> NDArray[np.uint8]:
@@ -103,24 +98,35 @@ class Canvas:
         return picture
 
     def png(self) -> bytes:
+        """As PNG: a light card with round corners, which reads on a white page and on a dark one."""
         buffer = io.BytesIO()
-        self.finished().save(buffer, format="png", compress_level=1)
+        self.finished().save(buffer, format="png", compress_level=1, transparency=_CLEAR)
         return buffer.getvalue()
 
 
 def canvas(width: int, height: int, scale: str) -> Canvas:
-    """An empty page."""
-    return Canvas(Image.new("L", (width, height), PAPER), scale)
+    """An empty page with round corners."""
+    image = Image.new("L", (width, height), _CLEAR)
+    ImageDraw.Draw(image).rounded_rectangle((0, 0, width - 1, height - 1), _RADIUS, fill=PAPER)
+    return Canvas(image, scale)
 
 
 @functools.cache
 def _number(text: str, size: int, colours: tuple[int, int], scale: str) -> tuple[Image.Image, Image.Image]:
     """Colours of a number's pixels on a cell, and a mask of them; cached, since numbers and shades repeat."""
-    cover = text_tile(text, size).getchannel("A")
-    ink, paper = palette(scale).astype(float)[list(colours)]
+    cover = np.asarray(text_tile(text, size).getchannel("A"))
+    return Image.fromarray(_mixed(colours, scale)[cover // 16]), Image.fromarray(
+        np.where(cover, 255, 0).astype(np.uint8)
+    )
+
+
+@functools.cache
+def _mixed(colours: tuple[int, int], scale: str) -> NDArray[np.uint8]:
+    """[16]: for opacities of the first colour on the second the nearest colour of the palette."""
+    known = palette(scale).astype(float)
+    ink, paper = known[list(colours)]
     mixed = np.linspace(paper, ink, 16)
-    nearest = np.square(mixed[:, None] - palette(scale).astype(float)).sum(-1).argmin(-1)
-    return cover.point(np.repeat(nearest, 16).tolist()), cover.point(_ANY)
+    return (np.square(known).sum(axis=1) - 2 * mixed @ known.T).argmin(axis=1).astype(np.uint8)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -146,7 +152,7 @@ def text_tile(text: str, size: int, colour: int = INK, bold: bool = False) -> Im
     right to left: there, letters are in order within a word only.
     """
     ink = tuple(palette(BLUES)[colour].tolist())
-    words = [_word(word, size, ink, bold) for word in text.split(" ")]
+    words = [_word(word, font_path(word), size, ink, bold) for word in text.split(" ")]
     space = round(0.32 * size)
     width = sum(word.width for word in words) + space * (len(words) - 1)
     tile = Image.new("RGBA", (width, words[0].height), (*ink, 0))
@@ -157,91 +163,21 @@ def text_tile(text: str, size: int, colour: int = INK, bold: bool = False) -> Im
     return tile
 
 
-def _word(word: str, size: int, ink: tuple[int, ...], bold: bool) -> Image.Image:
-    path = font_path(word)
-    font = _font(path.with_stem("DejaVuSans-Bold") if bold and path == typeface() else path, size)
+def text_width(text: str, size: int) -> int:
+    """Width of a text, by those of its words."""
+    return sum(text_tile(word, size).width + round(0.32 * size) for word in text.split(" ")) - round(0.32 * size)
+
+
+@functools.lru_cache(maxsize=1024)
+def _word(word: str, path: Path, size: int, ink: tuple[int, ...], bold: bool) -> Image.Image:
+    chosen = font(path.with_stem("DejaVuSans-Bold") if bold and path == typeface() else path, size)
     if word and not features.check("raqm") and unicodedata.bidirectional(word[:1]) in ("R", "AL"):
         word = word[::-1]  # the plain layout sets letters from left to right; it cannot join Arabic ones either
-    width, height = max(1, math.ceil(font.getlength(word))), round(1.5 * font.size)
+    width, height = max(1, math.ceil(chosen.getlength(word))), round(1.5 * chosen.size)
     tile = Image.new("RGBA", (width, height), (*ink, 0))
     ImageDraw.Draw(tile).text(
-        (0, height / 2 + 0.36 * font.size), word, fill=ink, font=font, anchor="ls", embedded_color=True
+        (0, height / 2 + 0.36 * chosen.size), word, fill=ink, font=chosen, anchor="ls", embedded_color=True
     )
-    if font.size == size:
+    if chosen.size == size:
         return tile
-    return tile.resize((max(1, round(width * size / font.size)), round(1.5 * size)), Image.Resampling.BOX)
-
-
-@functools.cache
-def _font(path: Path, size: int) -> ImageFont.FreeTypeFont:
-    """The font in this size or, of a font of bitmaps, in a size that it has."""
-    for strike in (size, *_STRIKES):
-        with suppress(OSError):
-            return ImageFont.truetype(path, strike)
-    return ImageFont.truetype(typeface(), size)
-
-
-@functools.cache
-def typeface() -> Path:
-    """DejaVu Sans, found without importing matplotlib."""
-    spec = importlib.util.find_spec("matplotlib")
-    path = Path(spec.origin if spec and spec.origin else "").parent / "mpl-data/fonts/ttf/DejaVuSans.ttf"
-    if path.is_file():
-        return path
-    import matplotlib as mpl  # noqa: PLC0415
-
-    return Path(mpl.get_data_path(), "fonts/ttf/DejaVuSans.ttf")
-
-
-@functools.cache
-def font_path(word: str) -> Path:
-    """A font that has all characters of a word: the usual one, else one that is installed.
-
-    Where none has them all (a rare character, a word of two scripts) the usual one draws boxes; see `missing_fonts`.
-    """
-    if USUAL.fullmatch(word):
-        return typeface()
-    complete = (path for path in (typeface(), *installed_fonts()) if has_all_of(path, word))
-    return next((path for path in complete if path == typeface() or _draws(path, word)), typeface())
-
-
-def has_all_of(path: Path, word: str) -> bool:
-    """Whether a font has a glyph for each character of a word that is drawn."""
-    return (path == typeface() and USUAL.fullmatch(word) is not None) or _needed(word) <= _characters(path)
-
-
-def undrawn(word: str) -> str:
-    """The characters of a word that no installed font has, each once."""
-    fonts = (typeface(), *installed_fonts())
-    return "".join(c for c in dict.fromkeys(word) if not any(has_all_of(path, c) and _draws(path, c) for path in fonts))
-
-
-def _draws(path: Path, text: str) -> bool:
-    """A font of a kind that Pillow does not know has characters, but draws nothing."""
-    return not _needed(text) or _font(path, 20).getmask(text).getbbox() is not None
-
-
-def _needed(word: str) -> set[int]:
-    """Code points without those that only choose a character's look, or join."""
-    return {ord(c) for c in word if not 0xFE00 <= ord(c) <= 0xFE0F and c not in JOINERS}
-
-
-@functools.cache
-def installed_fonts() -> tuple[Path, ...]:
-    """Plain upright fonts first."""
-    from matplotlib.font_manager import findSystemFonts  # noqa: PLC0415
-
-    odd = ("bold", "italic", "oblique", "slanted", "serif", "mono", "light", "thin", "black", "condensed", "narrow")
-    paths = [path for path in map(Path, findSystemFonts()) if "lastresort" not in path.stem.casefold()]
-    return tuple(sorted(paths, key=lambda path: (sum(part in path.stem.casefold() for part in odd), path.stem)))
-
-
-@functools.cache
-def _characters(path: Path) -> frozenset[int]:
-    """Characters that a font has; matplotlib reads them 20 times as fast as fontTools."""
-    from matplotlib.ft2font import FT2Font  # noqa: PLC0415
-
-    try:
-        return frozenset(FT2Font(str(path)).get_charmap())
-    except (OSError, RuntimeError):  # a damaged font
-        return frozenset()
+    return tile.resize((max(1, round(width * size / chosen.size)), round(1.5 * size)), Image.Resampling.BOX)

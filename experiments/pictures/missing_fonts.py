@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from PIL import features
 
 from data.characters import named
-from experiments.pictures.canvas import font_path, has_all_of, undrawn
+from experiments.pictures.fonts import font_path, has_all_of, undrawn
 
 _EMOJI = re.compile("[\u2600-\u27bf\U0001f000-\U0001faff]")
 _CJK = ("Han", "Hiragana", "Katakana", "Hangul", "Bopomofo")

@@ -13,8 +13,8 @@ from data.vocabulary import PAD
 from data.world import load_world
 from experiments.measuring.metrics import relevant_in
 from experiments.measuring.probes import Probes, make_probes, masked_probe
-from experiments.pictures.attention_map import MapLabels
 from experiments.pictures.film_strip import film_gif, film_strip
+from experiments.pictures.map_parts import MapLabels
 from experiments.pictures.missing_fonts import missing_fonts
 from experiments.replay.saved_model import recorded_steps, saved_model
 from experiments.run_directory.saved_run import SavedRun, load_run

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from experiments.pictures.canvas import font_path, typeface
+from experiments.pictures.fonts import font_path, typeface
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -30,7 +30,7 @@ from model.functional import Params
 
 TENSOR_VERSION = 2
 """Version of the tags of the plugin `catmat`."""
-_FILM = "The maps of this sentence at several steps, a column a step, a row a head."
+_FILM = "The maps of this sentence at several steps: a row for each masked word, a map for each head."
 _MATRICES = ("query", "key", "value", "output")
 _PROJECTOR = """\
 embeddings {
@@ -129,11 +129,11 @@ class RunLog:
         at = np.flatnonzero(np.isin(recorded["step"], film))
         for n, labels in enumerate(self._pictures.labels) if len(at) else ():
             maps = [self._pictures.maps(n, weights_NRHK) for weights_NRHK in recorded["weights"][at]]
-            strip = film_strip(maps, recorded["step"][at].tolist(), labels, " ".join(labels.words))
+            told = maps, recorded["step"][at].tolist(), labels, " ".join(labels.words)
             if self._events is not None:
-                self._events.image(last.step, f"{tags.FILM}/sentence-{n + 1}", strip, _FILM)
+                self._events.image(last.step, f"{tags.FILM}/sentence-{n + 1}", film_strip(*told, card=True), _FILM)
             if n == 0:
-                (self._folder / "attention.png").write_bytes(strip)
+                (self._folder / "attention.png").write_bytes(film_strip(*told))
         if self._events is not None:
             write_projector(self._folder, self._experiment.world, last.params)
             self._events.hparams_end(last.diverged_at < 0)

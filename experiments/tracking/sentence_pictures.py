@@ -7,15 +7,22 @@ from numpy.typing import NDArray
 
 from data.inference import relevant_words
 from data.vocabulary import PAD
-from experiments.pictures.attention_map import MapLabels, MapPicture
+from experiments.pictures.attention_map import MapPicture
+from experiments.pictures.map_parts import MapLabels
 from experiments.run_directory.arrays import Arrays
 from experiments.tracking.event_writer import EventWriter
 from experiments.tracking.tags import RELEVANCE, map_tag
 
-_MAP = "Each row is a masked word, each column a word it can look at; a row sums to 1. Red: relevant words."
+_MAP = (
+    "A row and a column for each word. The row of a masked word shows how much it looks at each word: it comes from a "
+    "forward pass of its own, in which that word is masked, and sums to 1. Hatched: words that training never masks; "
+    "their rows bring no loss, so nothing is learnt from them. Red: relevant words."
+)
 _RELEVANCE = {
-    "exact": "How much each word tells about the masked one, in nats, by this world's rules: the same at every step.",
-    "model": "How much each word tells about the masked one, in nats, by the model's guesses. Compare `exact`.",
+    "exact": "How much each word (column) tells about the masked one (row), in nats, by this world's rules: the same "
+    "at every step.",
+    "model": "How much each word (column) tells about the masked one (row), in nats, by the model's guesses. Compare "
+    "`exact`.",
 }
 
 

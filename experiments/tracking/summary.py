@@ -20,11 +20,12 @@ _SHOWN = 0.05
 """Smaller weights are left out of a text."""
 HOW_TO_READ = """\
 * **1 attention**: a map for each head. Rows are masked words, columns the words that they can look at. The numbers \
-of a row are attention weights; they sum to 1. Red frames: the relevant words, which change the exact answer most.
+of a row are attention weights; they sum to 1. Red frames: the relevant words, which change the exact answer most. \
+Hatched: words that training never masks.
 * **2 loss and excess**. Excess: how far the guesses are from the best possible ones, in nats; 0 is perfect. Held-out \
 contexts are never shown in training.
 * **3 relevance**: how much each word tells about the masked one, in nats, exactly and by the model's guesses.
-* **4 more maps**: of other sentences, and of studies. **5 film**: all steps in one picture.
+* **4 more maps**: of other sentences, and of studies. **5 film**: several steps in one picture.
 * **6 diagnostics**, **7 gradients**: with `--track.diagnostics true`.
 
 The slider of a picture goes through the training. Set Smoothing to 0: few steps are recorded. In the Projector, \

@@ -20,8 +20,9 @@ from data.vocabulary import MASK, SPECIAL_WORDS, Vocabulary
 from data.world import load_world
 from experiments.config.schema import Config
 from experiments.measuring.experiment import watched_sentences
-from experiments.pictures import canvas
-from experiments.pictures.attention_map import MapLabels, MapPicture
+from experiments.pictures import canvas, fonts
+from experiments.pictures.attention_map import MapPicture
+from experiments.pictures.map_parts import MapLabels
 from experiments.pictures.missing_fonts import missing_fonts
 
 FOLDER = Path(__file__).parent / "worlds"
@@ -70,7 +71,7 @@ def test_samples_and_exact_answers_are_those_of_plain_enumeration(worlds, langua
 @pytest.mark.parametrize("language", SENTENCES)
 def test_a_picture_without_a_font_is_painted_and_told_once(language, monkeypatch):
     """Fonts of the system are hidden: the typeface that comes along has Latin and Arabic letters."""
-    for cached in (canvas.installed_fonts, canvas.font_path, canvas.text_tile, canvas._turned):
+    for cached in (fonts.installed_fonts, fonts.font_path, canvas.text_tile, canvas._turned):
         cached.cache_clear()
     monkeypatch.setattr("matplotlib.font_manager.findSystemFonts", list)
     words = tuple(SENTENCES[language][1].split())
@@ -82,7 +83,7 @@ def test_a_picture_without_a_font_is_painted_and_told_once(language, monkeypatch
     assert told.endswith(f"such as {wanted}" if wanted else "")  # that alone: a full stop has no script of its own
     picture = MapPicture(MapLabels(words, (0,), np.zeros((1, len(words)), bool)))
     assert picture.png(np.full((1, len(words)), 0.5), "").startswith(b"\x89PNG")
-    for cached in (canvas.installed_fonts, canvas.font_path, canvas.text_tile, canvas._turned):
+    for cached in (fonts.installed_fonts, fonts.font_path, canvas.text_tile, canvas._turned):
         cached.cache_clear()
 
 

@@ -1,8 +1,6 @@
 """Pictures of attention: the values can be read off the colours, whatever was drawn before, whatever the words are."""
 
-import dataclasses
 import functools
-import io
 import math
 import subprocess
 import sys
@@ -12,48 +10,17 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
+from map_pixels import FRAME, INK, LABELS, RELEVANT, box, changed, inside, pixels, weights
 from matplotlib.ft2font import FT2Font
-from PIL import Image, ImageFont
+from PIL import ImageFont
 
-from experiments.pictures import canvas
-from experiments.pictures.attention_map import MapLabels, MapPicture
+from experiments.pictures import canvas, fonts
+from experiments.pictures.attention_map import MapPicture
 from experiments.pictures.film_strip import film_gif, film_strip
+from experiments.pictures.map_parts import MapLabels
 
-WORDS = ("the", "cat", "sat", "on", "the", "mat", ".")
-RELEVANT = np.zeros((3, 7), bool)
-RELEVANT[[0, 0, 1, 2], [2, 5, 1, 1]] = True
-RELEVANT[1, 1] = True
-LABELS = MapLabels(WORDS, (1, 2, 5), RELEVANT)
-NOTHING_MATTERS = dataclasses.replace(LABELS, relevant=np.zeros((3, 7), bool))
-LONG = MapLabels(
-    ("the", "small", *WORDS[1:6], "while", "a", "bird", "often", "landed", "on", "the", "roof", "."),
-    (2, 3, 6, 9, 11, 14),
-    np.zeros((6, 16), bool),
-)
 SCALES = {"weight": "Blues", "relevance": "Purples"}
 HALF_SHADE = 0.5 / 127
-FRAME, INK = (0xD1, 0x49, 0x5B), (0x22, 0x30, 0x3C)
-
-
-def weights(seed, rows=3, words=7):
-    return np.random.default_rng(seed).dirichlet(np.full(words, 0.3), rows).astype(np.float32)
-
-
-def pixels(png):
-    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
-
-
-def changed(one, other):
-    """The part in which two pictures of one size differ: slices of rows and columns, as small as can be."""
-    at = np.argwhere((pixels(one) != pixels(other)).any(axis=-1))
-    assert len(at), "the pictures are equal"
-    (top, left), (bottom, right) = at.min(axis=0), at.max(axis=0) + 1
-    return slice(top, bottom), slice(left, right)
-
-
-def inside(part, whole):
-    """Whether a part of a picture, as slices, lies within another."""
-    return all(w.start <= p.start and p.stop <= w.stop for p, w in zip(part, whole, strict=True))
 
 
 @functools.cache
@@ -69,18 +36,12 @@ def value_of(colour, scale="Blues"):
     return np.flatnonzero(distance == distance.min()).mean() / 127
 
 
-def box(picture, row, word):
-    """A cell's slices of the picture."""
-    (left, top), (wide, high) = picture.corner, picture.cell
-    return slice(top + row * high, top + (row + 1) * high), slice(left + word * wide, left + (word + 1) * wide)
-
-
 def cells(picture, png, shape=(3, 7), scale="Blues"):
-    """The values that the cells of a map show, read near their lower right corners: no digit or frame is there."""
+    """The values that the cells of a map show, read near their lower right corners, within a frame if there is one."""
     seen, found = pixels(png), np.empty(shape)
     for i, j in np.ndindex(*shape):
         cell = seen[box(picture, i, j)]
-        found[i, j] = value_of(cell[round(0.86 * len(cell)), round(0.86 * len(cell[0]))], scale)
+        found[i, j] = value_of(cell[round(0.8 * len(cell)), round(0.8 * len(cell[0]))], scale)
     return found
 
 
@@ -127,7 +88,7 @@ def test_a_value_that_is_not_finite_is_grey():
     seen = pixels(picture.png(drawn, "head 1"))
     for i, j in np.ndindex(3, 7):
         cell = seen[box(picture, i, j)]
-        assert (len(np.unique(cell[-6, -6])) == 1) == (not np.isfinite(drawn[i, j]))
+        assert (len(np.unique(cell[-9, -9])) == 1) == (not np.isfinite(drawn[i, j]))
     film_strip([drawn[None]], [0], LABELS, "")
 
 
@@ -153,8 +114,8 @@ def test_the_true_words_are_framed_and_the_hidden_places_dashed_and_no_others(va
     framed, dashed = np.zeros((2, 3, 7), bool)
     for i, j in np.ndindex(3, 7):
         cell = seen[box(picture, i, j)]
-        framed[i, j] = (cell[0, :-1] == FRAME).all()
-        edge = cell[1, 1:-2]
+        edge = cell[2, 2:-4]
+        framed[i, j] = (edge == FRAME).all()
         dashed[i, j] = (edge == INK).all(axis=-1).any() and (edge == 255).all(axis=-1).any()
     assert (framed == RELEVANT).all()
     assert dashed.nonzero()[0].tolist() == [0, 1, 2]
@@ -184,9 +145,9 @@ def test_any_word_can_be_drawn(start):
 
 
 def test_the_typeface_has_the_usual_characters():
-    usual = {c for c in range(0x600) if chr(c).isprintable() and canvas.USUAL.fullmatch(chr(c))}
+    usual = {c for c in range(0x600) if chr(c).isprintable() and fonts.USUAL.fullmatch(chr(c))}
     assert len(usual) > 900
-    assert usual | {ord("…")} <= FT2Font(str(canvas.typeface())).get_charmap().keys()
+    assert usual | {ord("…")} <= FT2Font(str(fonts.typeface())).get_charmap().keys()
 
 
 def test_words_beside_a_map_are_short_and_printable():
@@ -220,7 +181,7 @@ def installed(monkeypatch):
     """`installed(*paths)`: from now on these are the fonts of the system."""
 
     def forget():
-        for cached in (canvas.installed_fonts, canvas.font_path, canvas.text_tile):
+        for cached in (fonts.installed_fonts, fonts.font_path, canvas.text_tile):
             cached.cache_clear()
 
     def install(*paths):
@@ -233,102 +194,26 @@ def installed(monkeypatch):
 
 def test_a_character_that_the_typeface_lacks_is_drawn_with_an_installed_font(installed, tmp_path):
     """The sans-serif typeface lacks U+1D24, its serif sister has it; a damaged font is passed over."""
-    usual, word = canvas.typeface(), "\u1d24\u1d24"
+    usual, word = fonts.typeface(), "\u1d24\u1d24"
     sister, damaged = usual.with_name("DejaVuSerif.ttf"), tmp_path / "Damaged.ttf"
     damaged.write_text("no font")
     widths = {path: math.ceil(ImageFont.truetype(path, 40).getlength(word)) for path in (usual, sister)}
     assert widths[usual] != widths[sister]
     for found, font in (((), usual), ((damaged,), usual), ((damaged, sister), sister)):
         installed(*found)
-        assert canvas.font_path(word) == font
+        assert fonts.font_path(word) == font
         assert canvas.text_tile(word, 40).width == widths[font]
-        assert canvas.font_path("a\u00e4") == usual
-        assert canvas.font_path("日\u1d24") == usual  # no font has both
-
-
-def found_maps(picture, values):
-    """Where each of these values has its cells: the middle (down, right) of all pixels of its colour."""
-    place, seen = np.empty((*values.shape, 2)), picture @ (1 << 16, 1 << 8, 1)
-    for index in np.ndindex(values.shape):
-        colour = canvas.palette(canvas.BLUES)[round(values[index] * 127)].astype(int)
-        here = np.argwhere(seen == colour @ (1 << 16, 1 << 8, 1))
-        assert len(here) > 21 * 200, index
-        place[index] = np.median(here, axis=0)
-    return place
-
-
-def one_value_a_map(steps, heads, seed=0, rows=3, words=7):
-    """[steps, heads] of values that differ by some shades, and maps that are filled with them."""
-    order = np.random.default_rng(seed).permutation(steps * heads).reshape(steps, heads)
-    values = np.round((0.2 + 0.75 * order / (steps * heads)) * 127) / 127
-    return values, [np.broadcast_to(values[t, :, None, None], (heads, rows, words)) for t in range(steps)]
-
-
-@pytest.mark.parametrize("heads", [1, 2, 4])
-def test_a_film_strip_has_a_column_for_each_step_and_a_row_for_each_head(heads):
-    steps = [0, 10, 1_500]
-    values, maps = one_value_a_map(3, heads, seed=heads)
-    place = found_maps(pixels(film_strip(maps, steps, NOTHING_MATTERS, " ".join(WORDS))), values)
-    down, right = place[..., 0], place[..., 1]
-    assert (np.ptp(down, axis=0) <= 2).all()
-    assert (np.ptp(right, axis=1) <= 2).all()
-    assert (np.diff(right[:, 0]) > 150).all()  # later to the right
-    assert (np.diff(down[0]) > 60).all()  # head 1 on top
-
-
-def test_steps_that_do_not_fit_beside_each_other_go_on_below():
-    values, maps = one_value_a_map(10, 2, rows=6, words=16)
-    picture = pixels(film_strip(maps, range(10), LONG, " ".join(LONG.words)))
-    assert picture.shape[1] <= 1920
-    place = found_maps(picture, values)[:, 0]
-    lines = sorted({round(down, -1) for down in place[:, 0]})
-    assert len(lines) == 3  # 4 + 4 + 2
-    reading = sorted(range(10), key=lambda t: (round(place[t, 0], -1), place[t, 1]))
-    assert reading == list(range(10))  # step 0 first, the last step last
-
-
-def test_a_strip_names_its_steps_and_its_sentence():
-    values, maps = one_value_a_map(2, 1)
-    strip = film_strip(maps, [0, 10], NOTHING_MATTERS, "a title")
-    (_, first), (down, second) = found_maps(pixels(strip), values)[:, 0]
-    rows, columns = changed(strip, film_strip(maps, [0, 11], NOTHING_MATTERS, "a title"))  # above the second map
-    assert rows.stop < down
-    assert rows.stop - rows.start < 20
-    assert (first + second) / 2 < columns.start < columns.stop < second + (second - first) / 2
-    title, _ = changed(strip, film_strip(maps, [0, 10], NOTHING_MATTERS, "other title"))
-    assert title.stop < rows.start
-    long = film_strip(maps, [0, 10], NOTHING_MATTERS, "a title " * 10_000)
-    assert pixels(long).shape == pixels(strip).shape
-    assert changed(strip, long)[0].stop < rows.start
-
-
-def test_a_film_has_a_frame_for_each_step_with_all_heads_side_by_side():
-    values, maps = one_value_a_map(5, 3)
-    film = Image.open(io.BytesIO(film_gif(maps, [0, 3, 20, 100, 1_000], NOTHING_MATTERS, "a title")))
-    assert film.format == "GIF"
-    assert film.n_frames == 5
-    assert film.info["loop"] == 0  # for ever
-    durations = []
-    for t in range(5):
-        film.seek(t)
-        durations.append(film.info["duration"])
-        place = found_maps(np.asarray(film.convert("RGB")).astype(int), values[t])
-        assert np.ptp(place[:, 0]) <= 2
-        assert (np.diff(place[:, 1]) > 150).all()
-    assert durations[-1] > 2 * max(durations[:-1])
-
-
-def test_equal_maps_are_still_frames_of_their_own():
-    film = Image.open(io.BytesIO(film_gif([weights(0)[None]] * 3, [0, 1, 2], LABELS, "a title")))
-    assert film.n_frames == 3
+        assert fonts.font_path("a\u00e4") == usual
+        assert fonts.font_path("日\u1d24") == usual  # no font has both
 
 
 def test_latin_words_are_drawn_without_matplotlib():
     """It takes longer to import than all pictures of a run to paint."""
     code = """
 import sys, numpy as np
-from experiments.pictures.attention_map import MapLabels, MapPicture
+from experiments.pictures.attention_map import MapPicture
 from experiments.pictures.film_strip import film_gif, film_strip
+from experiments.pictures.map_parts import MapLabels
 labels = MapLabels(("Öl", "æß", "naïve…"), (0,), np.ones((1, 3), bool))
 MapPicture(labels).png(np.ones((1, 3)), "head 1")
 film_strip([np.ones((1, 1, 3))], [0], labels, "Öl")

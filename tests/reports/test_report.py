@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from experiments.pictures import canvas
-from experiments.pictures.canvas import typeface
+from experiments.pictures import fonts
+from experiments.pictures.fonts import typeface
 from experiments.reports.plots import colour_bar, label, legend, line, log_axes, panels, save_figure
 from experiments.reports.report import Report, escaped
 
@@ -64,12 +64,12 @@ def test_words_are_no_formulas(tmp_path):
 def test_words_of_another_script_are_drawn_in_its_font_without_warnings(tmp_path, monkeypatch):
     """Matplotlib's own DejaVu Serif stands for a font that is installed; no font has the last character."""
     serif, word = typeface().with_name("DejaVuSerif.ttf"), "\u1d24\u1d24"
-    monkeypatch.setattr(canvas, "installed_fonts", lambda: (serif,))
-    canvas.font_path.cache_clear()
+    monkeypatch.setattr(fonts, "installed_fonts", lambda: (serif,))
+    fonts.font_path.cache_clear()
     figure, axes = panels(1, 1)
     label(axes[0, 0], f"a {word}", "\u0915")
     save_figure(tmp_path, "words", figure)
-    canvas.font_path.cache_clear()
+    fonts.font_path.cache_clear()
     svg = (tmp_path / "words.svg").read_text(encoding="utf-8")
     assert "DejaVuSerif-" in svg
     assert "DejaVuSans-" in svg

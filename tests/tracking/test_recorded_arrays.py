@@ -229,7 +229,7 @@ def assert_picture_shows(png, record, t, n, head):
     image = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
     for i, j in np.ndindex(labels.relevant.shape):
         # Beside the number, within a frame if there is one.
-        x, y = int(left + (j + 0.2) * wide), int(top + (i + 0.2) * high)
+        x, y = int(left + (j + 0.2) * wide), int(top + (picture.lines[i] + 0.2) * high)
         wanted = palette(BLUES)[shade(record["weights"][t, n, i, head, j])]
         assert image[y, x].tolist() == wanted.tolist(), (i, j)
 
