@@ -150,7 +150,8 @@ def write_projector(folder: Path, world: World, params: Params) -> None:
     labels = ["word\tslot\tclass"]
     for number, word in enumerate(world.vocabulary.words):
         slot = world.slot_of.get(number, "other")
-        labels.append(f"{word}\t{slot}\t{world.class_of.get(number, 'no class')}")
+        of_class = world.class_of.get(number, slot)
+        labels.append(f"{word}\t{slot}\t{'no class' if of_class == slot else of_class}")
     (folder / "projector").mkdir(exist_ok=True)
     write_text(
         folder / "projector" / "embeddings.tsv",

@@ -211,6 +211,14 @@ def test_the_seven_lines_have_the_numbers_of_the_record_at_each_step(left):
         assert lines == ["\xa0".join(f"{x:.1f}" for x in v) for v in [*vectors, record["context"][t, 0, 0, 0]]]
 
 
+def test_words_of_the_projector_have_a_slot_and_a_class_and_each_class_a_colour(left):
+    rows = [line.split("\t") for line in (left.folder / "seed-5/projector/labels.tsv").read_text("utf-8").splitlines()]
+    assert rows[0] == ["word", "slot", "class"]
+    assert [word for word, *_ in rows[1:]] == list(load_world("english").vocabulary.words)
+    assert {("cat", "subject", "pet"), ("sat", "verb", "no class"), (".", "other", "no class")} <= set(map(tuple, rows))
+    assert len({of_class for *_, of_class in rows[1:]}) == 9  # TensorBoard has ten colours
+
+
 def test_film_strips_are_pictures(left):
     for path in left.folder.rglob("attention.png"):
         picture = Image.open(path)
