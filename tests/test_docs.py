@@ -109,6 +109,13 @@ def test_the_numbers_of_a_document_are_the_measured_ones(numbers, name):
     assert numbers.rewritten(TEXTS[name]) == TEXTS[name], "python docs/write_numbers.py writes them"
 
 
+@pytest.mark.parametrize("name", TEXTS)
+def test_no_number_breaks_its_paragraph(name):
+    """In Markdown a line that begins with a comment is HTML: only whole blocks may stand so."""
+    begins = re.findall(r"^ {0,3}<!--=([\w/.]+)", TEXTS[name], re.MULTILINE)
+    assert all(file.endswith((".txt", ".md")) for file in begins), begins
+
+
 def test_wrong_numbers_are_replaced_and_lost_ones_named(numbers, tmp_path, monkeypatch):
     monkeypatch.setattr(numbers, "MEASURED", tmp_path)
     (tmp_path / "arms.csv").write_text("d,scale,ratio\n4,none,1.912\n64,none,55.73\n", encoding="utf-8")
