@@ -9,7 +9,7 @@ In a document, a number stands between marks that say where it comes from; a pag
 
     <!--=scaling/arms.csv model.d_head=64 model.scale=none {ratio:.2g}-->56<!--/-->
     <!--=toy/summary.json {excess/trained/all:.4f}-->0.0017<!--/-->
-    <!--=toy/output.txt Attention in seven lines-->the paragraph of the text that begins so<!--/-->
+    <!--=toy/output.txt Attention in seven lines-->the paragraph that begins so (without words: the whole text)<!--/-->
     <!--=gradients/report.md The answer-->the section of the report with this heading<!--/-->
 
 A table (CSV) needs conditions that leave one row of it; what stands in braces are columns, in the notation of
@@ -78,8 +78,8 @@ def measured(file: str, wanted: str) -> str:
     """What a mark asks for: `wanted` of a file in `docs/measured`."""
     text = (MEASURED / file).read_text(encoding="utf-8")
     if file.endswith(".txt"):
-        paragraph = _one(file, wanted, re.split(r"\n{2,}", text.strip("\n")))
-        return f"\n```\n{paragraph}\n```\n"
+        shown = _one(file, wanted, re.split(r"\n{2,}", text.strip("\n"))) if wanted else text.strip("\n")
+        return f"\n```\n{shown}\n```\n"
     if file.endswith(".md"):
         section = _one(file, wanted, text.split("\n## ")).removeprefix(wanted)
         return f"\n{section.strip()}\n"

@@ -74,7 +74,11 @@ def test_every_name_in_code_is_one_of_the_source(name):
 
 
 def test_every_import_of_the_documents_works():
-    blocks = [block for text in TEXTS.values() for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL)]
+    blocks = [
+        block
+        for text in TEXTS.values()
+        for block in re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    ]
     assert len(blocks) >= 3
     for node in (node for block in blocks for node in ast.walk(ast.parse(block))):
         if isinstance(node, ast.ImportFrom):
@@ -126,6 +130,7 @@ def test_wrong_numbers_are_replaced_and_lost_ones_named(numbers, tmp_path, monke
         "arms.csv d=64 scale=none {ratio:.0f} times": "56 times",
         "summary.json {excess/all:.4f}": "0.0017",
         "output.txt Second": "\n```\nSecond\n 2\n```\n",
+        "output.txt": "\n```\nFirst\n 1\n\nSecond\n 2\n```\n",
         "report.md Answer": "\nYes.\n",
     }.items():
         assert numbers.rewritten(f"a <!--={mark}-->9<!--/--> b") == f"a <!--={mark}-->{value}<!--/--> b"
