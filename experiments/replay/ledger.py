@@ -59,6 +59,10 @@ class Ledger:
     context_D: Vector
     """The sum of the weighted values."""
     heads: int
+    sink: bool = False
+    """Whether a sink takes a part of the weights."""
+    mlp: bool = False
+    """Whether an MLP follows."""
 
     @property
     def strongest(self) -> int:
@@ -75,7 +79,7 @@ class Ledger:
             Line("key", f"what {word} is found by", vector=self.key_KD[j], word=j),
             Line("query . key", "large where both match", numbers=self.dot_products_K),
             Line(self.scale, "unchanged" if unchanged else "keeps them small", numbers=self.scores_K),
-            Line("softmax", "the weights, sum 1", numbers=self.weights_K),
+            Line("softmax", "the weights" if self.sink else "the weights, sum 1", numbers=self.weights_K),
             Line("value", f"what {word} brings", self.value_KD[j], word=j),
             Line("sum", "of weight x value", vector=self.context_D),
         ]
@@ -131,6 +135,8 @@ def row_ledger(arrays: Arrays, config: ModelConfig, sentence: int = 0, row: int 
         weighted_values_KD=at("weighted_values", of_words=True),
         context_D=at("context"),
         heads=config.heads,
+        sink=config.sink != "none",
+        mlp=config.d_mlp > 0,
     )
 
 

@@ -85,21 +85,24 @@ def how_computed(told: Ledger) -> str:
     products = [f"{q:.1f} x {k:.1f}" for q, k in zip(told.query_D, told.key_KD[j], strict=True)]
     more = " + ..." if len(products) > _PRODUCTS else ""
     word = "its own place" if j == told.masked else printable(told.words[j])
+    sink = " and of the sink, which takes the rest of the weight" if told.sink else ""
     return (
         f"Line 3, for {word}: {' + '.join(products[:_PRODUCTS])}{more} = {told.dot_products_K[j]:.1f}, which is large"
-        " where two vectors point the same way. Line 5: e to the power of line 4, divided by the sum of all these."
+        f" where two vectors point the same way. Line 5: e to the power of line 4, divided by the sum of all these{sink}."
         " Line 7: each word's weight times its value, added up."
     )
 
 
-def what_follows(row: RowResult) -> str:
-    """What becomes of the last line of the ledger of a row: the other heads, and the guess."""
+def what_follows(told: Ledger, row: RowResult) -> str:
+    """What becomes of the last line of the ledger of `row`: the other heads, and the guess."""
     heads, (word, chance), (_, exact) = len(row.weights_HK), row.guess, row.exact
-    others = {1: "", 2: "The other head does the same with a query, keys and values of its own. "}
+    one_more = "The other head does the same with a query, keys and values of its own. "
+    more = f"The other {heads - 1} heads do the same with queries, keys and values of their own. "
+    others = {1: "", 2: one_more}.get(heads, more)
+    sums, mlp = "Each sum" if heads > 1 else "The sum", "the MLP adds its own part, and " if told.mlp else ""
     return (
-        others.get(heads, f"The other {heads - 1} heads do the same with queries, keys and values of their own. ")
-        + f"{'Each sum' if heads > 1 else 'The sum'}, times one more matrix, is added to the vector of the masked"
-        f" place; the guess is read off the result: {word} {100 * chance:.0f} %, and exact is {100 * exact:.0f} %."
+        f"{others}{sums}, times one more matrix, is added to the vector of the masked place; {mlp}the guess is read off"
+        f" the result: {word} {100 * chance:.0f} %, and exact is {100 * exact:.0f} %."
     )
 
 

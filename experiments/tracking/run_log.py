@@ -95,7 +95,7 @@ class RunLog:
         if step == 0 and record.run == 0:  # once is enough
             events.text(step, tags.HOW_TO_READ, HOW_TO_READ)
         told = row_ledger({**self._pictures.fixed, **arrays, "step": np.asarray(step)}, self._experiment.config.model)
-        follows = what_follows(row_results(self._experiment, record)[0])
+        follows = what_follows(told, row_results(self._experiment, record)[0])
         events.text(step, tags.SEVEN_LINES, ledger_markdown(told, follows))
         if step in (0, self._last_step):
             events.text(step, tags.ABOUT_THIS_RUN, run_page(self._experiment, self._first, record))

@@ -1,5 +1,6 @@
 """A ledger shows the numbers of the record, from a saved run: as data, on the terminal, in TensorBoard's text."""
 
+import dataclasses
 import io
 import re
 
@@ -11,8 +12,10 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 from tensorboard.util import tensor_util
 
 from data.errors import InputError
-from experiments.replay.ledger import ledger, scale_text
-from experiments.replay.ledger_table import ledger_markdown, print_ledger
+from experiments.measuring.metrics import RowResult
+from experiments.replay.ledger import _AT_A_STEP as AT_A_STEP
+from experiments.replay.ledger import ledger, row_ledger, scale_text
+from experiments.replay.ledger_table import how_computed, ledger_markdown, print_ledger, what_follows
 from experiments.run_directory import load_run
 from model.config import ModelConfig
 
@@ -115,3 +118,24 @@ def test_what_is_not_in_the_run_is_named(run, wrong, says):
 ])  # fmt: skip
 def test_the_scale_is_named(setting, text):
     assert scale_text(ModelConfig(d_head=16, **setting)) == text
+
+
+@pytest.mark.parametrize(("setting", "says"), [
+    ({}, ("the weights, sum 1", "divided by the sum of all these. ", "place; the guess")),
+    ({"sink": True}, ("the weights", "and of the sink", "place; the guess")),
+    ({"mlp": True}, ("the weights, sum 1", "sum of all these. ", "place; the MLP adds its own part, and the guess")),
+])  # fmt: skip
+def test_what_stands_beside_attention_is_named(told, setting, says):
+    told = dataclasses.replace(told, **{"sink": False, "mlp": False, **setting})
+    row = RowResult(1, told.masked, told.words, np.ones((2, 7)), ("cat", 0.5), ("cat", 0.6))
+    assert told.lines()[4].meaning == says[0]
+    assert says[1] in how_computed(told)
+    assert says[2] in what_follows(told, row)
+
+
+def test_the_ledger_knows_of_a_sink_and_an_mlp(run):
+    """`WHOLE` has an MLP."""
+    arrays = {name: run.record[name][0] if name in AT_A_STEP else run.record[name] for name in run.record}
+    for setting, found in (({}, (False, True)), ({"sink": "zero", "d_mlp": 0}, (True, False))):
+        told = row_ledger(arrays, dataclasses.replace(run.config.model, **setting))
+        assert (told.sink, told.mlp) == found
