@@ -88,7 +88,7 @@ def how_computed(told: Ledger) -> str:
     sink = " and of the sink, which takes the rest of the weight" if told.sink else ""
     return (
         f"Line 3, for {word}: {' + '.join(products[:_PRODUCTS])}{more} = {told.dot_products_K[j]:.1f}, which is large"
-        f" where two vectors point the same way. Line 5: e to the power of line 4, divided by the sum of all these{sink}."
+        f" where two vectors point the same way. Line 5: e to the power of line 4, divided by the sum of these{sink}."
         " Line 7: each word's weight times its value, added up."
     )
 

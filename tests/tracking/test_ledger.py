@@ -121,9 +121,9 @@ def test_the_scale_is_named(setting, text):
 
 
 @pytest.mark.parametrize(("setting", "says"), [
-    ({}, ("the weights, sum 1", "divided by the sum of all these. ", "place; the guess")),
+    ({}, ("the weights, sum 1", "the sum of these. ", "place; the guess")),
     ({"sink": True}, ("the weights", "and of the sink", "place; the guess")),
-    ({"mlp": True}, ("the weights, sum 1", "sum of all these. ", "place; the MLP adds its own part, and the guess")),
+    ({"mlp": True}, ("the weights, sum 1", "the sum of these. ", "place; the MLP adds its own part, and the guess")),
 ])  # fmt: skip
 def test_what_stands_beside_attention_is_named(told, setting, says):
     told = dataclasses.replace(told, **{"sink": False, "mlp": False, **setting})
