@@ -11,6 +11,7 @@ from pathlib import Path
 
 from experiments.commands.words import table_width
 from experiments.tracking.event_writer import EventWriter
+from experiments.tracking.tags import REPORT
 
 MOST = 6
 """The most runs that a study adds to TensorBoard's list beside its report."""
@@ -45,7 +46,7 @@ def write_report_events(
     )  # no file is served there
     text = _TABLE.sub(lambda found: _unbroken(found[0]), text)
     with new_writer(folder) as writer:
-        writer.text(0, "report", text)
+        writer.text(0, REPORT, text)
         for name, png in images.items():
             writer.image(0, f"figures/{name}", png)
         if charts:

@@ -18,6 +18,7 @@ GRADIENTS = "7 gradients"
 HOW_TO_READ = "1 how to read this"
 SEVEN_LINES = "2 attention in seven lines"
 ABOUT_THIS_RUN = "3 about this run"
+REPORT = "4 report of a study"
 _ESSENTIAL = {
     "excess/held_out/all": f"{EXCESS}/excess, held-out contexts",
     TRAINED: f"{EXCESS}/excess, trained contexts",

@@ -166,7 +166,9 @@ def test_tensorboard_lists_the_variants(run):
         found = [float(tensor_util.make_ndarray(event.tensor_proto)) for event in values]
         assert found == pytest.approx([sum(ends) / 2, min(ends), max(ends)], rel=1e-5)  # of two seeds
         assert len(own.Tensors("4 more maps/sentence-1/head-1")) == 2  # the two recorded steps
-    text = tensor_util.make_ndarray(EventAccumulator(str(folder)).Reload().Tensors("report")[0].tensor_proto).item()
+    text = tensor_util.make_ndarray(
+        EventAccumulator(str(folder)).Reload().Tensors("4 report of a study")[0].tensor_proto
+    ).item()
     assert text.startswith(b"# A tiny one")
     assert b".png)" not in text  # no picture that TensorBoard cannot serve
     infos, groups = hparams_of(folder)
