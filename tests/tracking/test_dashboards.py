@@ -39,7 +39,7 @@ EXPECTED = {
 }
 CROWD = {
     "timeseries": ["1 attention", "head-1", "2 loss and excess", "study-1/variants/variant-quarter", "train-9"],
-    "text": ["1 how to read this", "3 about this run", "4 report of a study"],
+    "text": ["2 attention in seven lines", "3 about this run", "4 report of a study"],
     "scalars": ["2 loss and excess/loss", "3 relevance/attention on relevant words", "6 diagnostics"],
     "custom_scalars": ["Median and range of the seeds", "relation/weight/all", "Matches (24)"],
     "projector": ["word embeddings", "10 runs found"],
