@@ -30,6 +30,7 @@ from experiments.training import checkpoints  # noqa: F401  likewise, with orbax
 from experiments.training.ensemble import Compiled, Ensemble
 from experiments.training.program_cache import cache_programs_in
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup, which a run would respect
 _compile = Ensemble.compile
 ROOT = Path(__file__).parents[1]
 _PYTHON = f"{sys.implementation.cache_tag}-"
