@@ -78,7 +78,7 @@ class Ledger:
             Line("query", "what it looks for", vector=self.query_D),
             Line("key", f"what {word} is found by", vector=self.key_KD[j], word=j),
             Line("query . key", "large where both match", numbers=self.dot_products_K),
-            Line(self.scale, "unchanged" if unchanged else "keeps them small", numbers=self.scores_K),
+            Line(self.scale, "unchanged" if unchanged else "makes them smaller", numbers=self.scores_K),
             Line("softmax", "the weights" if self.sink else "the weights, sum 1", numbers=self.weights_K),
             Line("value", f"what {word} brings", self.value_KD[j], word=j),
             Line("sum", "of weight x value", vector=self.context_D),

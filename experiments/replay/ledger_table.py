@@ -95,14 +95,14 @@ def how_computed(told: Ledger) -> str:
 
 def what_follows(told: Ledger, row: RowResult) -> str:
     """What becomes of the last line of the ledger of `row`: the other heads, and the guess."""
-    heads, (word, chance), (_, exact) = len(row.weights_HK), row.guess, row.exact
+    heads, (word, chance), (best, exact) = len(row.weights_HK), row.guess, row.exact
     one_more = "The other head does the same with a query, keys and values of its own. "
     more = f"The other {heads - 1} heads do the same with queries, keys and values of their own. "
     others = {1: "", 2: one_more}.get(heads, more)
     sums, mlp = "Each sum" if heads > 1 else "The sum", "the MLP adds its own part, and " if told.mlp else ""
     return (
         f"{others}{sums}, times one more matrix, is added to the vector of the masked place; {mlp}the guess is read off"
-        f" the result: {word} {100 * chance:.0f} %, and exact is {100 * exact:.0f} %."
+        f" the result: {word} {100 * chance:.0f} %. The exact answer: {best} {100 * exact:.0f} %."
     )
 
 

@@ -108,7 +108,8 @@ def report(
     for sentence in sorted({0, *range(count - len(experiment.config.probes), count)}):  # the config's own come last
         print_attention([row for row in rows if row.sentence == sentence], console)
         console.print()
-    print_ledger(told, what_follows(told, rows[0]), console)
+    told_row = next(row for row in rows if row.words == told.words and row.masked == told.masked)
+    print_ledger(told, what_follows(told, told_row), console)
     console.print()
     _print_figures(experiment, first, last, console)
     console.print(Text(f"\n{_EXCESS}\n\n{_WEIGHT}", style="dim"))

@@ -95,7 +95,7 @@ def test_tensorboard_shows_the_same_at_every_recorded_step(run):
     assert list(texts) == STEPS
     for t, text in enumerate(texts.values()):
         assert text.startswith(ledger_markdown(ledger(run, t=t), ""))
-        assert re.search(r"the guess is read off the result: \S+ \d+ %, and exact is \d+ %\.", text)
+        assert re.search(r"the guess is read off the result: \S+ \d+ %\. The exact answer: \S+ \d+ %\.", text)
 
 
 @pytest.mark.parametrize(("wrong", "says"), [
