@@ -124,10 +124,10 @@ def parse(
     if unknown:
         option = unknown[0].partition("=")[0]
         name = option.removeprefix("--")
-        now = RENAMED.get(name, name.removeprefix("base."))
-        if now != name:
-            raise InputError(f"unknown option {option}: it is called --{now} now")
         known = [option for action in parser._actions for option in action.option_strings]
+        now = f"--{RENAMED.get(name, name.removeprefix('base.'))}"
+        if now != option and now in known:
+            raise InputError(f"unknown option {option}: it is called {now} now")
         raise InputError(f"unknown option {unknown[0]}{suggestion(option, known)}")
     names = {name for name, _ in config_fields(schema)}
     given = {name: value for name, value in vars(options).items() if name in names}

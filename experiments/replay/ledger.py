@@ -73,12 +73,14 @@ class Ledger:
         """The seven lines; where they show the vector of one word, it is the word with the largest weight."""
         j = self.strongest
         unchanged = np.array_equal(self.scores_K, self.dot_products_K, equal_nan=True)
+        larger = (np.abs(self.scores_K) > np.abs(self.dot_products_K)).any()
+        scaled = "unchanged" if unchanged else "makes them larger" if larger else "makes them smaller"
         word = "its own place" if j == self.masked else f'"{self.words[j]}"'
         return [
             Line("query", "what it looks for", vector=self.query_D),
             Line("key", f"what {word} is found by", vector=self.key_KD[j], word=j),
             Line("query . key", "large where both match", numbers=self.dot_products_K),
-            Line(self.scale, "unchanged" if unchanged else "makes them smaller", numbers=self.scores_K),
+            Line(self.scale, scaled, numbers=self.scores_K),
             Line("softmax", "the weights" if self.sink else "the weights, sum 1", numbers=self.weights_K),
             Line("value", f"what {word} brings", self.value_KD[j], word=j),
             Line("sum", "of weight x value", vector=self.context_D),

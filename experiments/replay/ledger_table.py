@@ -21,6 +21,8 @@ _UNBROKEN = "\u00a0"
 """A blank at which no line ends."""
 _LEAST_MEANING = 18
 """Columns in which the meaning of a line can be read."""
+_LARGE = 1e5
+"""From here on a number is written as 5e+24: a run that diverges has numbers of 25 digits."""
 
 
 def print_ledger(told: Ledger, others: str, console: Console) -> None:
@@ -58,12 +60,12 @@ def ledger_markdown(told: Ledger, follows: str) -> str:
     head = f", head {told.head + 1}" if told.heads > 1 else ""
     lines = [(f"**{number} {line.name}**", line) for number, line in enumerate(told.lines(), start=1)]
     vectors = [
-        f"* {name}, {escaped(line.meaning)}: {_UNBROKEN.join(f'{x:.1f}' for x in _values(line)[:_SHOWN])}{_UNBROKEN}..."
+        f"* {name}, {escaped(line.meaning)}: {_UNBROKEN.join(_number(x) for x in _values(line)[:_SHOWN])}{_UNBROKEN}..."
         for name, line in lines
         if line.numbers is None
     ]
     columns = [(name, line) for name, line in lines if line.numbers is not None]
-    numbers = [[f"{x:.2f}" if line.name == "softmax" else f"{x:.1f}" for x in _values(line)] for _, line in columns]
+    numbers = [[f"{x:.2f}" if line.name == "softmax" else _number(x) for x in _values(line)] for _, line in columns]
     words = [MASKED if k == told.masked else escaped(table_word(word)) for k, word in enumerate(told.words)]
     rows = [
         ["", *(name for name, _ in columns)],
@@ -75,44 +77,60 @@ def ledger_markdown(told: Ledger, follows: str) -> str:
     title = f"The masked word **{escaped(table_word(told.words[told.masked]))}**{head}, after {told.step:,} updates."
     before = _FIRST_OF_WORDS - 1
     return "\n".join(
-        [title, "", *vectors[:before], "", *table, "", *vectors[before:], "", escaped(how_computed(told)), follows]
+        [
+            title,
+            "",
+            *vectors[:before],
+            "",
+            *table,
+            "",
+            *vectors[before:],
+            "",
+            escaped(f"{how_computed(told)} {follows}"),
+        ]
     )
 
 
 def how_computed(told: Ledger) -> str:
     """How the numbers of lines 3, 5 and 7 come about, with those of the word that has the largest weight."""
     j = told.strongest
-    products = [f"{q:.1f} x {k:.1f}" for q, k in zip(told.query_D, told.key_KD[j], strict=True)]
+    products = [f"{_number(q)} x {_number(k)}" for q, k in zip(told.query_D, told.key_KD[j], strict=True)]
     more = " + ..." if len(products) > _PRODUCTS else ""
     word = "its own place" if j == told.masked else printable(told.words[j])
     sink = " and of the sink, which takes the rest of the weight" if told.sink else ""
     return (
-        f"Line 3, for {word}: {' + '.join(products[:_PRODUCTS])}{more} = {told.dot_products_K[j]:.1f}, which is large"
-        f" where two vectors point the same way. Line 5: e to the power of line 4, divided by the sum of these{sink}."
-        " Line 7: each word's weight times its value, added up."
+        f"Line 3 for {word} is {' + '.join(products[:_PRODUCTS])}{more} = {_number(told.dot_products_K[j])}, which is"
+        " large where two vectors point the same way. Line 5: e to the power of line 4, divided by the sum of"
+        f" these{sink}. Line 7: each word's weight times its value, added up."
     )
 
 
 def what_follows(told: Ledger, row: RowResult) -> str:
     """What becomes of the last line of the ledger of `row`: the other heads, and the guess."""
-    heads, (word, chance), (best, exact) = len(row.weights_HK), row.guess, row.exact
+    heads = len(row.weights_HK)
+    # The percentage stands before its word: after one that is written from right to left it would be reordered.
+    guess, exact = (f"{100 * chance:.0f} % for {printable(word)}" for word, chance in (row.guess, row.exact))
     one_more = "The other head does the same with a query, keys and values of its own. "
     more = f"The other {heads - 1} heads do the same with queries, keys and values of their own. "
     others = {1: "", 2: one_more}.get(heads, more)
     sums, mlp = "Each sum" if heads > 1 else "The sum", "the MLP adds its own part, and " if told.mlp else ""
     return (
         f"{others}{sums}, times one more matrix, is added to the vector of the masked place; {mlp}the guess is read off"
-        f" the result: {word} {100 * chance:.0f} %. The exact answer: {best} {100 * exact:.0f} %."
+        f" the result: {guess}; exact is {exact}."
     )
 
 
 def _cells(line: Line, count: int) -> list[Text]:
     """A number for each word, or the first components of a vector and an ellipsis."""
     if line.numbers is not None:
-        return [weight_cell(float(x)) if line.name == "softmax" else Text(f"{x:.1f}") for x in line.numbers]
-    whole = [f"{x:.1f}" for x in _values(line)]
+        return [weight_cell(float(x)) if line.name == "softmax" else Text(_number(x)) for x in line.numbers]
+    whole = [_number(x) for x in _values(line)]
     cells = whole if len(whole) <= count else [*whole[: count - 1], "..."]
     return [Text(cell) for cell in [*cells, *[""] * (count - len(cells))]]
+
+
+def _number(x: float) -> str:
+    return f"{x:.1f}" if abs(x) < _LARGE else f"{x:.0e}"
 
 
 def _values(line: Line) -> list[float]:

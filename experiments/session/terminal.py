@@ -25,6 +25,7 @@ from experiments.replay.ledger_table import print_ledger, what_follows
 from experiments.run_directory.folders import quoted, run_folders
 from experiments.tracking.tracker import has_events
 from experiments.training.trainer import Progress, Record
+from model.config import ModelConfig
 
 _LEAST_BAR = 72
 """Columns in which the last record stands beside the progress; a narrower terminal gets steps, speed and time alone."""
@@ -33,11 +34,6 @@ _MOST_HEADS = 8
 _LEAST_NOTE = 13
 """Columns that a note beside a figure needs to be readable."""
 
-_ROWS = (
-    "Each row masks one word. Its numbers are attention weights, which sum to 1: the mean over the heads, and below it"
-    " those of each head. [ ] is the masked place. guess: the model's most probable word and its probability; exact:"
-    " the same by the rules of this world."
-)
 _EXCESS = (
     "Excess: how far the guessed probabilities are from the exact ones (their KL divergence) in nats, the natural unit"
     " of information: tossing a coin brings 0.69 nats. 0 is perfect. Trained contexts are combinations of words around"
@@ -102,7 +98,7 @@ def report(
     seed = f", seed {experiment.config.seed}" if experiment.config.seeds > 1 else ""
     console.print()
     console.print(Text(f"What the model looks at to guess each masked word{seed}", style="bold"))
-    console.print(Text(_ROWS, style="dim"))
+    console.print(Text(_about_rows(experiment.config.model), style="dim"))
     rows = row_results(experiment, last.of(0))
     count = len(experiment.sentences)
     for sentence in sorted({0, *range(count - len(experiment.config.probes), count)}):  # the config's own come last
@@ -114,6 +110,18 @@ def report(
     _print_figures(experiment, first, last, console)
     console.print(Text(f"\n{_EXCESS}\n\n{_WEIGHT}", style="dim"))
     _print_places(experiment.config, folder, console)
+
+
+def _about_rows(model: ModelConfig) -> str:
+    """What the rows of a sentence's table are."""
+    total = "1" if model.sink == "none" else "less than 1, since the sink takes the rest"
+    mean = ": the mean over the heads" if model.heads > 1 else ""
+    each = ", and below it those of each head" if 1 < model.heads <= _MOST_HEADS else ""
+    return (
+        f"Each row masks one word. Its numbers are attention weights, which sum to {total}{mean}{each}. [ ] is the"
+        " masked place. guess: the model's most probable word and its probability; exact: the same by the rules of this"
+        " world."
+    )
 
 
 def _print_places(config: Config, folder: Path, console: Console) -> None:

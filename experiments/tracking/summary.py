@@ -20,7 +20,8 @@ _SHOWN = 0.05
 """Smaller weights are left out of a text."""
 HOW_TO_READ = """\
 * **1 attention**: a map for each head. Rows are masked words, columns the words that they can look at. The numbers \
-of a row are attention weights; they sum to 1. Red frames: the relevant words, which change the exact answer most. \
+of a row are attention weights; they sum to 1. With a sink, to less. Red frames: the relevant words, which change the \
+exact answer most. \
 Hatched: words that training never masks.
 * **2 loss and excess**. Excess: how far the guesses are from the best possible ones, in nats; 0 is perfect. Held-out \
 contexts are never shown in training.

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from refusals import assert_refused
+from refusals import assert_refused, refused
 
 from data.yaml_file import parse_yaml
 from experiments.commands.options import config_parser, parse
@@ -180,6 +180,14 @@ def test_sentences_are_given_one_by_one_or_as_a_list(given, probes):
     parser = config_parser("python -m experiments.train", "", "")
     _, overrides = parse(parser, [part for sentence in given for part in ("--probes", sentence)])
     assert load_config("toy.yaml", overrides).probes == probes
+
+
+def test_a_new_name_is_told_of_options_that_there_are():
+    parser = config_parser("train", "")
+    with refused("unknown option --base.seeds", "--seeds"):
+        parse(parser, ["--base.seeds", "3"])
+    with refused("unknown option --base.nope", "known"):
+        parse(parser, ["--base.nope", "3"])
 
 
 @pytest.mark.parametrize("width", [40, 60, 80])

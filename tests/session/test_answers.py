@@ -10,7 +10,9 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from experiments.measuring.metrics import RowResult
+from experiments.session.terminal import _about_rows as about_rows
 from experiments.session.terminal import print_attention
+from model.config import ModelConfig
 
 MEASURED = Path(__file__).parents[2] / "docs" / "measured" / "toy" / "output.txt"
 CAT = "the cat sat on the mat ."
@@ -64,3 +66,12 @@ def test_the_documents_show_what_80_columns_show():
     assert len(rows) == 3
     table = "\n".join(line.rstrip() for line in shown(rows, terminal(80)))
     assert table in text
+
+
+@pytest.mark.parametrize(("setting", "says"), [
+    ({"heads": 1}, "sum to 1. "),
+    ({"heads": 2}, "sum to 1: the mean over the heads, and below it those of each head. "),
+    ({"heads": 9, "sink": "zero"}, "sum to less than 1, since the sink takes the rest: the mean over the heads. "),
+])  # fmt: skip
+def test_what_is_said_of_the_table_fits_the_model(setting, says):
+    assert says in about_rows(ModelConfig(**setting))

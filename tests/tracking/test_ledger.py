@@ -95,7 +95,7 @@ def test_tensorboard_shows_the_same_at_every_recorded_step(run):
     assert list(texts) == STEPS
     for t, text in enumerate(texts.values()):
         assert text.startswith(ledger_markdown(ledger(run, t=t), ""))
-        assert re.search(r"the guess is read off the result: \S+ \d+ %\. The exact answer: \S+ \d+ %\.", text)
+        assert re.search(r"the guess is read off the result: \d+ % for \S+; exact is \d+ % for \w+\.", text)
 
 
 @pytest.mark.parametrize(("wrong", "says"), [
@@ -139,3 +139,25 @@ def test_the_ledger_knows_of_a_sink_and_an_mlp(run):
     for setting, found in (({}, (False, True)), ({"sink": "zero", "d_mlp": 0}, (True, False))):
         told = row_ledger(arrays, dataclasses.replace(run.config.model, **setting))
         assert (told.sink, told.mlp) == found
+
+
+@pytest.mark.parametrize(("times", "says"), [(0.5, "makes them smaller"), (1, "unchanged"), (8, "makes them larger")])
+def test_what_the_scale_does_is_said(told, times, says):
+    assert dataclasses.replace(told, scores_K=told.dot_products_K * times).lines()[3].meaning == says
+
+
+def test_numbers_of_a_run_that_diverges_are_short(told):
+    """Of 1e25 and of nan; a table of 25 digits a word cannot be read."""
+    console = Console(file=io.StringIO(), width=200)
+    print_ledger(dataclasses.replace(told, query_D=told.query_D * 1e25, key_KD=told.key_KD * np.nan), "", console)
+    assert "e+2" in console.file.getvalue()
+    assert "nan" in console.file.getvalue()
+    assert not re.search(r"\d{6}", console.file.getvalue())
+
+
+def test_words_are_data_in_what_follows_too(told):
+    row = RowResult(1, told.masked, told.words, np.ones((2, 7)), ("<b>*x*", 0.5), ("\u05db\u05dc\u05d1", 0.6))
+    text = ledger_markdown(told, what_follows(told, row))
+    assert "<b>" not in text
+    assert "*x*" not in text
+    assert "50 % for &#60;b&#62;&#42;x&#42;; exact is 60 % for \u05db\u05dc\u05d1." in text
