@@ -8,10 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.errors import require
-from data.world import load_world
 from experiments.commands.options import add_events_option, add_run_options, config_parser, only_printed, parse
 from experiments.commands.process import run_command
-from experiments.commands.words import word_list
 from experiments.config.loader import load_config
 from experiments.run_directory.folders import newest_run, run_folder
 
@@ -53,10 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = load_config(options.config or DEFAULT, overrides)
     if only_printed(options, config):
         return 0
+    # Imported late, so that --help and errors in the config need not load NumPy and JAX.
     if options.words:
+        from data.world import load_world
+        from experiments.commands.words import word_list
+
         print(word_list(load_world(config.world)))  # noqa: T201
         return 0
-    # Imported late, so that --help and errors in the config need not load JAX.
     from experiments.training import runtime
 
     runtime.prepare()

@@ -173,6 +173,7 @@ def test_no_module_is_called_utils():
 def test_a_system_without_what_only_posix_has():
     """Everything is imported there, and one process at a time works in a run's folder."""
     code = """
+import asyncio  # of Python, which chooses what it asks of the system by its name: here that of POSIX
 import os, signal, sys, tempfile
 for name in ("fcntl", "resource", "pwd", "grp", "termios", "tty", "pty"):
     sys.modules[name] = None

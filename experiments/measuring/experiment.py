@@ -35,6 +35,11 @@ class Experiment:
     """The sentences that are watched."""
     data: EvaluationData
 
+    @property
+    def told(self) -> int:
+        """The number of the watched sentence that is told of line by line: the first of the config's own, if any."""
+        return len(self.sentences) - len(self.config.probes) if self.config.probes else 0
+
 
 def prepare(
     config: Config, world: World, make_trainer: MakeTrainer = Trainer

@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.text import Text
 
 from data.errors import printable
-from experiments.commands.console import say_prose, shown
+from experiments.commands.console import shown
 from experiments.commands.tables import TableColumn, print_table, weight_cell
 from experiments.commands.words import table_word
 from experiments.measuring.metrics import RowResult
@@ -49,7 +49,7 @@ def print_ledger(told: Ledger, others: str, console: Console) -> None:
     columns.append(TableColumn(none, [Text(f" {meaning}") for meaning in meanings], style="dim", least=_LEAST_MEANING))
     print_table(console, columns, gap=0)
     console.print()
-    say_prose(console, f"{how_computed(told)} {others}", "dim")
+    console.print(Text(printable(f"{how_computed(told)} {others}"), "dim"))
 
 
 def ledger_markdown(told: Ledger, follows: str) -> str:

@@ -3,7 +3,7 @@
 runs/toy-001/                 one run; with several seeds, one folder inside for each: seed-0, seed-1, ...
     config.yaml               the whole config, resolved
     events.out.tfevents.*     for TensorBoard
-    attention.png             how the attention of the first watched sentence formed
+    attention.png             how the attention of one watched sentence formed: of your own, if one was given
     record.npz, params.npz    everything measured, and the parameters, at each recorded step
     summary.json              the final numbers under stable names
 

@@ -198,8 +198,7 @@ class _Session:
         tracker.finish(last)
         config = self._experiment.config
         first_run = run_folders(self._folder, config.seed, config.seeds)[0]
-        own = len(self._experiment.sentences) - len(config.probes) if config.probes else 0
-        told = ledger(load_run(first_run), sentence=own)
+        told = ledger(load_run(first_run), self._experiment.told)
         report(self._experiment, first, last, told, self._folder, console)
         for seed, at in diverged.items():
             say(

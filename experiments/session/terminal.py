@@ -94,7 +94,10 @@ def report(
     folder: Path,
     console: Console,
 ) -> None:
-    """Print the result: sentences word by word, the ledger of the first row, figures, and where everything lies."""
+    """Print the result: sentences word by word, a ledger, the figures of the runs, and where everything lies.
+
+    `told` is the ledger of the first row of the sentence `experiment.told`.
+    """
     seed = f", seed {experiment.config.seed}" if experiment.config.seeds > 1 else ""
     console.print()
     console.print(Text(f"What the model looks at to guess each masked word{seed}", style="bold"))
@@ -104,8 +107,7 @@ def report(
     for sentence in sorted({0, *range(count - len(experiment.config.probes), count)}):  # the config's own come last
         print_attention([row for row in rows if row.sentence == sentence], console)
         console.print()
-    told_row = next(row for row in rows if row.words == told.words and row.masked == told.masked)
-    print_ledger(told, what_follows(told, told_row), console)
+    print_ledger(told, what_follows(told, next(row for row in rows if row.sentence == experiment.told)), console)
     console.print()
     _print_figures(experiment, first, last, console)
     console.print(Text(f"\n{_EXCESS}\n\n{_WEIGHT}", style="dim"))

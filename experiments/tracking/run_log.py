@@ -94,9 +94,10 @@ class RunLog:
         step = record.step
         if step == 0 and record.run == 0:  # once is enough
             events.text(step, tags.HOW_TO_READ, HOW_TO_READ)
-        told = row_ledger({**self._pictures.fixed, **arrays, "step": np.asarray(step)}, self._experiment.config.model)
-        follows = what_follows(told, row_results(self._experiment, record)[0])
-        events.text(step, tags.SEVEN_LINES, ledger_markdown(told, follows))
+        sentence, now = self._experiment.told, {**self._pictures.fixed, **arrays, "step": np.asarray(step)}
+        told = row_ledger(now, self._experiment.config.model, sentence)
+        row = next(row for row in row_results(self._experiment, record) if row.sentence == sentence)
+        events.text(step, tags.SEVEN_LINES, ledger_markdown(told, what_follows(told, row)))
         if step in (0, self._last_step):
             events.text(step, tags.ABOUT_THIS_RUN, run_page(self._experiment, self._first, record))
 
@@ -132,7 +133,7 @@ class RunLog:
             told = maps, recorded["step"][at].tolist(), labels, " ".join(labels.words)
             if self._events is not None:
                 self._events.image(last.step, f"{tags.FILM}/sentence-{n + 1}", film_strip(*told, card=True), _FILM)
-            if n == 0:
+            if n == self._experiment.told:
                 (self._folder / "attention.png").write_bytes(film_strip(*told))
         if self._events is not None:
             write_projector(self._folder, self._experiment.world, last.params)

@@ -20,7 +20,9 @@ from data.yaml_file import read_yaml
 from experiments.config.loader import make_as
 from experiments.config.schema import Config
 from experiments.measuring.metrics import MEANINGS, meaning
+from experiments.pictures.film_strip import film_strip
 from experiments.run_directory import load_run
+from experiments.tracking.sentence_pictures import SentencePictures
 from experiments.tracking.tags import ABOUT_THIS_RUN, HOW_TO_READ, SEVEN_LINES, metric_of
 from experiments.training.record import pictured_steps
 
@@ -194,21 +196,30 @@ def test_texts_stand_in_the_order_in_which_they_are_read_and_how_to_read_stands_
     assert sorted([ABOUT_THIS_RUN, SEVEN_LINES, HOW_TO_READ]) == [HOW_TO_READ, SEVEN_LINES, ABOUT_THIS_RUN]
 
 
+def test_the_picture_of_a_run_is_of_the_configs_own_sentence(left):
+    record = load_run(left.folder / "seed-6").record
+    pictures = SentencePictures({name: record[name] for name in ("tokens", "words", "row", "exact_relevance")})
+    at = [STEPS.index(step) for step in PICTURED]
+    maps = [pictures.maps(SENTENCES - 1, record["weights"][t]) for t in at]
+    strip = film_strip(maps, PICTURED, pictures.labels[SENTENCES - 1], PROBE)
+    assert (left.folder / "seed-6" / "attention.png").read_bytes() == strip
+
+
 def test_the_seven_lines_have_the_numbers_of_the_record_at_each_step(left):
     record = load_run(left.folder / "seed-6").record
     texts = texts_of(left.events["seed-6"])
-    words = ["the", "[ ]", "sat", "on", "the", "mat", "."]
+    words = ["a", "[ ]", *PROBE.split()[2:]]  # the sentence of the config, the last one
     for t, step in enumerate(STEPS):
         html = texts[step, SEVEN_LINES]
         assert f"after {step} updates" in html
         cells = re.findall("<td>(.*?)</td>", html)
         assert cells[4::4] == words
         for column, name, digits in ((5, "dot_products", 1), (6, "scores", 1), (7, "weights", 2)):
-            assert cells[column::4] == [f"{x:.{digits}f}" for x in record[name][t, 0, 0, 0, : len(words)]]
-        j = int(record["weights"][t, 0, 0, 0].argmax())
-        vectors = [record["query"][t, 0, 0, 0], record["key"][t, 0, 0, j, 0], record["value"][t, 0, 0, j, 0]]
+            assert cells[column::4] == [f"{x:.{digits}f}" for x in record[name][t, -1, 0, 0, : len(words)]]
+        j = int(record["weights"][t, -1, 0, 0].argmax())
+        vectors = [record["query"][t, -1, 0, 0], record["key"][t, 0, 0, j, 0], record["value"][t, 0, 0, j, 0]]
         lines = re.findall(r"<li><strong>\d \w+</strong>, .*: (.*?)\xa0\.\.\.</li>", html)
-        assert lines == ["\xa0".join(f"{x:.1f}" for x in v) for v in [*vectors, record["context"][t, 0, 0, 0]]]
+        assert lines == ["\xa0".join(f"{x:.1f}" for x in v) for v in [*vectors, record["context"][t, -1, 0, 0]]]
 
 
 def test_words_of_the_projector_have_a_slot_and_a_class_and_each_class_a_colour(left):
