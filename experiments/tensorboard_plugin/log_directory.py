@@ -16,7 +16,7 @@ from pathlib import Path
 from data.errors import InputError, is_file, is_folder, printable, require
 from experiments.run_directory.folders import command_of
 
-MOST_DEPTH, MOST_FOLDERS, MOST_ENTRIES = 8, 10_000, 500_000
+MOST_DEPTH, MOST_FOLDERS, MOST_ENTRIES = 8, 5_000, 500_000
 """How far is looked: levels below the log directory, folders, and entries listed at one look."""
 _LIMITED = (
     f"more than {MOST_FOLDERS:,} folders or {MOST_ENTRIES:,} files lie here, and not all were looked into; start"
@@ -151,6 +151,8 @@ class LogDirectory:
         with os.scandir(path) as entries:
             for entry in entries:
                 count += 1
+                if entry.is_file(follow_symlinks=False) and entry.name not in _OF_A_RUN:
+                    continue  # foremost: a hundred thousand of them may lie here
                 if entry.name in _OF_A_RUN and (entry.is_file() or entry.is_dir()):
                     of_a_run.append(entry.name)  # a link among them is refused when it is read
                 elif entry.is_dir(follow_symlinks=False):

@@ -9,7 +9,7 @@ from typing import Any
 from data.errors import InputError, is_file, require
 from data.yaml_file import read_yaml
 from experiments.config.loader import make_as
-from experiments.config.schema import Config, Value, values_of
+from experiments.config.schema import Config, Value, value_of, values_of
 from experiments.run_directory.files import read_summary
 from experiments.run_directory.folders import is_worked_in
 from experiments.run_directory.step_reader import StepReader, open_steps
@@ -18,7 +18,7 @@ from experiments.tensorboard_plugin.log_directory import LogDirectory
 
 _OF_A_SEED = ("seed", "seeds")
 """Config values in which runs of one group may differ."""
-_DEFAULTS = values_of(Config())
+_DEFAULTS = {name: value for name, value in values_of(Config()).items() if name not in _OF_A_SEED}
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class ListedRun:
     @property
     def values(self) -> dict[str, Value]:
         """Its config values but for the seed."""
-        return {name: value for name, value in values_of(self.config).items() if name not in _OF_A_SEED}
+        return {name: value_of(self.config, name) for name in _DEFAULTS}
 
     @property
     def group(self) -> str:
@@ -98,7 +98,7 @@ def _status(logs: LogDirectory, folder: Path, whole: Path) -> str:
 def differing(runs: list[ListedRun]) -> list[dict[str, Any]]:
     """For each of the runs its config values that are not the same in all of them; the seed aside."""
     values = [run.values for run in runs]
-    names = [name for name in _DEFAULTS if name not in _OF_A_SEED and len({repr(of[name]) for of in values}) > 1]
+    names = [name for name in _DEFAULTS if len({repr(of[name]) for of in values}) > 1]
     return [{name: _plain(of[name]) for name in names} for of in values]
 
 
