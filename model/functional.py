@@ -85,6 +85,11 @@ def apply(
     return _module(model)(tokens_BK, query_positions_BQ, tokens_BK != PADDING, model.scale, cut, context_shift_BQHD)
 
 
+def sink_scores(model: Model) -> jax.Array | None:
+    """The score of the sink in each head [H], which takes part in the softmax; None without one."""
+    return _module(model).attention.sink_scores()
+
+
 def training_logits(model: Model, tokens_BK: jax.Array, query_positions_BQ: jax.Array) -> jax.Array:
     """`apply(...).logits_BQV`, by a cheaper order of products where that order knows the whole configuration.
 

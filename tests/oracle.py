@@ -53,13 +53,14 @@ class Oracle:
         z = dots * (np.exp(self.p["attention/log_scale"]) if learned else named.get(self.scale, self.scale))
         return self.config.softcap * np.tanh(z / self.config.softcap) if self.config.softcap else z
 
-    def row(self, tokens, position, cut=()):
+    def row(self, tokens, position, cut=(), push=0.0):
         """Every field of `ForwardOutput` by its name without letters, as seen from one position.
 
         Args:
           tokens: a sentence [K], 0 where it is padded.
           position: where the query stands.
           cut: (head, key) pairs that get no weight; what they had goes to the others.
+          push: added to the scores [H, K] that softmax gets.
         """
         heads = self.config.heads
         out = {"embedding": self.p["token/embedding"][tokens] + self.p["position/embedding"][: len(tokens)]}
@@ -68,7 +69,7 @@ class Oracle:
         out["key"], out["value"] = self.vectors("key", inputs), self.vectors("value", inputs)
         out["dot_products"] = np.einsum("hd,khd->hk", out["query"], out["key"])
         out["scores"] = self.scores(out["dot_products"])
-        seen = np.where(np.asarray(tokens) != 0, out["scores"], -np.inf)
+        seen = np.where(np.asarray(tokens) != 0, out["scores"] + push, -np.inf)
         for head, key in cut:
             seen[head, key] = -np.inf
         if self.config.sink != "none":  # a further score, whose weight gives no value

@@ -15,11 +15,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ROWS = [
     {"data", "model", "configs"},
-    {"config", "statistics", "pictures", "scale_check"},
+    {"config", "statistics", "pictures", "scale_check", "view"},
     {"training", "run_directory"},
     {"measuring", "reports", "commands"},
     {"replay"},
-    {"tracking"},
+    {"tracking", "tensorboard_plugin"},
     {"studies"},
     {"session", "ablation", "gradient_study", "paper_results"},
     {"speed"},

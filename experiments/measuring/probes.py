@@ -17,6 +17,7 @@ from data.errors import InputError, require
 from data.inference import posterior, read_sentence, relevance
 from data.vocabulary import MASK, PAD
 from data.world import World
+from experiments.measuring.score_gradients import score_gradient
 from experiments.training.hyperparameters import Array
 from model.functional import Model, apply, cut_logits, excess
 from model.transformer import ForwardOutput
@@ -54,6 +55,8 @@ class Observation:
     """Rise of the excess when the edge to key K is cut, in head J (the last J: in all heads)."""
     model_relevance_GK: Array
     """KL(guess || guess without word K), the word averaged out over the exact P(word | the others)."""
+    score_gradient_GHK: Array
+    """dL/ds of the excess L by each score s, as softmax gets it; nats."""
 
 
 def probe_tokens(world: World, sentence: str, masked: Sequence[str], place: str = "") -> tuple[list[int], list[int]]:
@@ -124,7 +127,11 @@ def observe(model: Model, probes: Probes, forward: ForwardOutput) -> Observation
     cut_GJKV = cut_logits(model, probes.tokens_GK, query_G1)[:, 0]
     excess_G = excess(probes.posterior_GV, forward.logits_BQV[:, 0])
     cost_GJK = excess(probes.posterior_GV[:, None, None], cut_GJKV) - excess_G[:, None, None]
-    return Observation(forward, excess_G, cost_GJK, _model_relevance(model, probes, forward))
+    relevance_GK = _model_relevance(model, probes, forward)
+    gradient_GHK = score_gradient(
+        model, probes.tokens_GK, probes.masked_G, forward, lambda logits_GV: excess(probes.posterior_GV, logits_GV)
+    )
+    return Observation(forward, excess_G, cost_GJK, relevance_GK, gradient_GHK)
 
 
 def _model_relevance(model: Model, probes: Probes, forward: ForwardOutput) -> jax.Array:

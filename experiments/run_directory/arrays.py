@@ -10,6 +10,7 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -21,12 +22,20 @@ from data.errors import InputError, require
 from experiments.config.schema import FORMAT
 from experiments.run_directory.files import check_version, reading, replacing
 
-_DAMAGE = (
+DAMAGE = (
     *(ValueError, EOFError, KeyError, TypeError, OverflowError, MemoryError, NotImplementedError, SyntaxError),
     *(zipfile.BadZipFile, struct.error, zlib.error, tokenize.TokenError),
 )
 """What zipfile and NumPy raise on bytes that are no array; which of them depends on Python's version."""
 Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The files of a record that still grows: what is the same at every step, and one for each step."""
+
+    fixed: Path
+    steps: dict[int, Path]
 
 
 class RecordFile:
@@ -95,6 +104,10 @@ class RecordFile:
                 f"{self._parts}: its files do not fit together; restore them, or start a new run"
             ) from None
 
+    def parts(self) -> "Parts | None":
+        """The files of a record that still grows; None where all is in one file, or nothing was recorded."""
+        return Parts(self._fixed, {step: self._part(step) for step in self._steps()}) if self._fixed.exists() else None
+
     def _part(self, step: int) -> Path:
         return self._parts / f"step-{step:010d}.npz"
 
@@ -118,7 +131,7 @@ def read_npz(path: Path) -> Arrays:
       InputError: there is no such file, or it is damaged.
     """
     with (
-        reading(path, "was this run stopped before its first record?", _DAMAGE),
+        reading(path, "was this run stopped before its first record?", DAMAGE),
         path.open("rb") as raw,
         np.load(raw, allow_pickle=False) as file,
     ):

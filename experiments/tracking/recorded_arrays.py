@@ -16,6 +16,7 @@ and at each recorded step, stacked [T, ...]:
     output [N, R, M], logits [N, R, V]         every field of the forward pass
     cut_cost [N, R, H + 1, K]                  rise of the excess without key K in one head; the last: in all heads
     model_relevance [N, R, K], row_excess [N, R]
+    score_gradient [N, R, H, K]                dL/ds, L the row's excess, s the scores
     position_map [K, H, K]                     mean attention by position alone: blank at, head, key at
     attention_statistics/... [H]                             see `attention_statistics`
     gradient_norm [E, P]                       of the sample's rows, see `row_norms`
@@ -90,6 +91,7 @@ def step_arrays(experiment: Experiment, record: RunRecord[Measurement]) -> Array
         "cut_cost": by_sentence(observation.cut_cost_GJK, table_NR),
         "model_relevance": by_sentence(observation.model_relevance_GK, table_NR),
         "row_excess": by_sentence(observation.excess_G, table_NR),
+        "score_gradient": by_sentence(observation.score_gradient_GHK, table_NR),
         "position_map": measurement.evaluation.position_map_PHK,
         **{f"attention_statistics/{name}": value_H for name, value_H in measurement.attention_statistics.items()},
         "gradient_norm": measurement.gradient_norm_EG,

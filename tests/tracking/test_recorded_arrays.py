@@ -110,6 +110,25 @@ def test_excess_and_cut_cost(run, world, assert_close):
         assert error <= TOLERANCE * whole
 
 
+def test_score_gradients_by_finite_differences(run, world, assert_close):
+    record, found, expected = run.record, [], []
+    for n, r, tokens, place in list(rows_of(record))[:4]:
+        exact = posterior(world, [tokens], [place])[0]
+        masked = tokens.copy()
+        masked[place] = MASK
+        for at in np.ndindex(WHOLE.model.heads, len(tokens)):
+            losses = []
+            for size in (1e-4, -1e-4):
+                push = np.zeros((WHOLE.model.heads, len(tokens)))
+                push[at] = size
+                row = Oracle(WHOLE.model, run.params(-1)).row(masked, place, push=push)
+                losses.append(kl(exact, softmax(row["logits"])))
+            found.append(record["score_gradient"][-1, n, r][at])
+            expected.append((losses[0] - losses[1]) / 2e-4)
+        assert (record["score_gradient"][-1, n, r, :, len(tokens) :] == 0).all()
+    assert_close(np.asarray(found), np.asarray(expected), TOLERANCE)
+
+
 def test_model_relevance(run, world, assert_close):
     """KL(guess || guess averaged over the words that could stand at j), of every word in every row."""
     record, t = run.record, -1

@@ -1,0 +1,32 @@
+"""The entry point of TensorBoard's tab "Attention", under a name that no other package has.
+
+TensorBoard imports this module at its start. What belongs to catmat is imported late: where that fails, since another
+package is called `experiments` for example, TensorBoard starts without the tab and says so in one line.
+"""
+
+from typing import Any
+
+from tensorboard.plugins import base_plugin
+from tensorboard.util import tb_logging
+
+PLUGIN = "catmat"
+
+
+class AttentionLoader(base_plugin.TBLoader):
+    """Loads the plugin."""
+
+    def fix_flags(self, flags: Any) -> None:
+        """Keep every step of our tensors, unless the user says otherwise."""
+        if getattr(flags, "samples_per_plugin", None) is not None:
+            flags.samples_per_plugin.setdefault(PLUGIN, 0)
+
+    def load(self, context: Any) -> Any:
+        """The plugin, or None where catmat cannot be imported."""
+        try:
+            from experiments.tensorboard_plugin.plugin import AttentionPlugin  # noqa: PLC0415  may be another's
+
+            return AttentionPlugin(context)
+        except Exception as error:
+            said = " ".join(f"{type(error).__name__}: {error}".split())
+            tb_logging.get_logger().warning("The tab Attention is left out, since catmat cannot be imported (%s)", said)
+            return None

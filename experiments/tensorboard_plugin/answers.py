@@ -1,0 +1,58 @@
+"""Requests of the tab, checked; and answers in JSON, errors too: a route never raises."""
+
+import json
+import logging
+import re
+from collections.abc import Callable
+from typing import Any
+
+from werkzeug.wrappers import Request, Response
+
+from data.errors import InputError, printable
+
+App = Callable[..., Any]
+"""A WSGI application."""
+_LOG = logging.getLogger("catmat")
+_NEVER_KEPT = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+class Refused(Exception):  # noqa: N818  it is an answer
+    """A request that cannot be answered: the status of HTTP, and a line that says why."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(printable(message))
+        self.status = status
+
+
+def number(request: Request, name: str) -> int:
+    """A whole number of the address; raises Refused."""
+    text = request.args.get(name, "")
+    if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
+        raise Refused(400, f"{name}: must be a whole number from 0, not {text[:40]!r}")
+    return int(text)
+
+
+def json_app(answer: Callable[[Request], Any]) -> App:
+    """The WSGI application that answers GET with JSON; see `Refused` for its errors."""
+
+    @Request.application
+    def app(request: Request) -> Response:
+        try:
+            if request.method not in ("GET", "HEAD"):
+                raise Refused(400, f"{request.method}: only GET is answered here")
+            return _json(answer(request))
+        except Refused as refused:
+            return _json({"error": str(refused)}, refused.status)
+        except InputError as error:
+            return _json({"error": str(error)}, 422)
+        except Exception as error:
+            said = f"this run's files do not fit together ({type(error).__name__}: {error}); restore them"
+            _LOG.warning("attention tab: %s: %s", printable(request.full_path), printable(said))
+            return _json({"error": printable(said)}, 422)
+
+    return app
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    body = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return Response(body, status, _NEVER_KEPT, content_type="application/json")

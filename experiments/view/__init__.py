@@ -1,0 +1,1 @@
+"""What a saved run shows: its arrays as JSON (`view_model`), and the pages' own modules (`assets/`)."""
