@@ -26,6 +26,12 @@ export class Cell {
     for (const { measure, sentence } of this.rows) setText(sentence, measure.sentence(map));
   }
 
+  /** The run has more steps. */
+  grow(axis) {
+    this.axis = axis;
+    this.drawn = null;
+  }
+
   draw(frame, choice) {
     const { map } = this;
     const key = `${choice.row} ${choice.word}`;
@@ -47,8 +53,8 @@ export class Cell {
     const [query, looked] = [map.words[map.masked[choice.row]], map.words[choice.word]];
     const where = map.masked[choice.row] === choice.word ? ["its own place"] : [wordElement(looked)];
     this.title.replaceChildren("Query ", wordElement(query), ", key ", ...where, `, head ${map.head + 1}`);
+    if (this.drawn !== null) this.series = null;
     this.drawn = key;
-    this.series = null;
     this.library.cell(map.run, map.sentence, map.head, choice.row, choice.word).then(
       (series) => this.drawn === key && this.map === map && this.lines(series, choice),
       () => {}, // the map's own request tells what is wrong

@@ -18,8 +18,9 @@ export class Chunks {
     this.pending = new Map();
   }
 
-  /** While a run trains it grows; pieces that were cut short by its end are then asked for again. */
+  /** While a run trains it grows. The last piece is asked for again: it was cut short, and its last step may have lacked something. */
   grow(count) {
+    this.pieces.delete(Math.floor((this.count - 1) / this.size));
     this.count = count;
   }
 

@@ -14,7 +14,7 @@ export class Controls {
     this.run = select("Run", "run", String);
     this.sentence = select("Sentence", "sentence", Number);
     this.head = select("Head", "head", Number);
-    this.actions = element("div", { class: "actions" });
+    this.actions = element("div", { class: "actions", "data-part": "actions" });
     const labelled = (name, node) => element("label", {}, element("span", {}, name), node);
     const choices = [labelled("Run", this.run), labelled("Sentence", this.sentence), labelled("Head", this.head)];
     this.node = element("header", { class: "controls", "data-part": "controls" }, ...choices, this.actions);

@@ -15,13 +15,15 @@ export class Curve {
     this.node = element("div", { class: `curve ${className}` }, this.svg, this.marker, this.dot);
   }
 
-  /** `lines`: [{values, name}]; `band`: {low, high} or null; `zero`: 0 is always in sight, as a thin line. */
-  draw(axis, lines, { band = null, zero = false } = {}) {
+  /**
+   * `lines`: [{values, name, className, steps}], steps those of the values if not the axis's; `bands`: [{low, high, className, steps}];
+   * `zero`: 0 is always in sight. The dot is on the first line.
+   */
+  draw(axis, lines, { bands = [], zero = false } = {}) {
     this.axis = axis;
     this.lines = lines;
-    this.range = this.rangeOf([...lines.map(({ values }) => values), ...(band ? [band.low, band.high] : [])], zero);
-    const shapes = lines.map(({ values, name }, i) => this.path(values, `line line-${i}`, name));
-    if (band) shapes.unshift(this.area(band));
+    this.range = this.rangeOf([...lines.map(({ values }) => values), ...bands.flatMap(({ low, high }) => [low, high])], zero);
+    const shapes = [...bands.map((band) => this.area(band)), ...lines.map((line) => this.path(line))];
     if (this.range && this.range[0] < 0 && this.range[1] > 0) {
       shapes.unshift(shape("path", { class: "zero", d: `M0 ${this.y(0)}H${WIDTH}` }));
     }
@@ -47,26 +49,26 @@ export class Curve {
     return HEIGHT - 4 - ((of(value) - low) / (high - low)) * (HEIGHT - 8);
   }
 
-  point(values, t) {
-    return `${(this.axis.place(this.axis.recorded[t]) * WIDTH).toFixed(1)} ${this.y(values[t]).toFixed(1)}`;
+  point(values, t, steps = this.axis.recorded) {
+    return `${(this.axis.place(steps[t]) * WIDTH).toFixed(1)} ${this.y(values[t]).toFixed(1)}`;
   }
 
-  path(values, className, name) {
+  path({ values, name, className = "", steps }) {
     let line = "";
     let drawing = false;
     for (let t = 0; t < values.length && this.range; t++) {
       const here = Number.isFinite(values[t]);
-      if (here) line += `${drawing ? "L" : "M"}${this.point(values, t)}`;
+      if (here) line += `${drawing ? "L" : "M"}${this.point(values, t, steps)}`;
       drawing = here;
     }
-    return shape("path", { class: className, d: line }, shape("title", {}, name));
+    return shape("path", { class: `line ${className}`, d: line }, shape("title", {}, name));
   }
 
-  area({ low, high }) {
+  area({ low, high, steps, className = "" }) {
     const there = [...low.keys()].filter((t) => Number.isFinite(low[t]) && Number.isFinite(high[t]));
-    const up = there.map((t) => this.point(high, t));
-    const back = there.reverse().map((t) => this.point(low, t));
-    return shape("path", { class: "band", d: up.length ? `M${[...up, ...back].join("L")}Z` : "" });
+    const up = there.map((t) => this.point(high, t, steps));
+    const back = there.reverse().map((t) => this.point(low, t, steps));
+    return shape("path", { class: `band ${className}`, d: up.length ? `M${[...up, ...back].join("L")}Z` : "" });
   }
 
   /** Marks recorded step number t. */
@@ -75,7 +77,7 @@ export class Curve {
     const left = `${this.axis.place(this.axis.recorded[t]) * 100}%`;
     const value = this.lines[0]?.values[t];
     this.marker.style.left = left;
-    this.dot.hidden = !this.range || !Number.isFinite(value);
+    this.dot.hidden = !this.range || !Number.isFinite(value) || (this.log && value <= 0);
     if (this.dot.hidden) return;
     this.dot.style.left = left;
     this.dot.style.top = `${(this.y(value) / HEIGHT) * 100}%`;

@@ -1,7 +1,7 @@
-// The page around this one. Inside TensorBoard: its messages (the address) and its theme; elsewhere: the browser's own.
+// The page around this one. Inside TensorBoard, whose pages have the same origin: its address and theme; elsewhere the browser's.
+// TensorBoard has a message that reads the address (GetURLPluginData), but none that writes it, and its answer comes late.
 
 const PLUGIN = "catmat";
-const PATIENCE = 500; // milliseconds for TensorBoard's answer
 
 /** The parent page's document, if it is TensorBoard's and this page may look at it. */
 function parentPage() {
@@ -26,10 +26,23 @@ export function watchTheme(changed) {
 }
 
 /** The values that the address holds for this tab: p.catmat.NAME=VALUE behind the #. */
-export async function readAddress() {
-  if (!parentPage()) return Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
-  const late = new Promise((resolve) => setTimeout(resolve, PATIENCE, null));
-  return (await Promise.race([askTensorBoard("experimental.GetURLPluginData"), late])) ?? {};
+export function readAddress() {
+  const page = parentPage();
+  const prefix = page ? `p.${PLUGIN}.` : "";
+  const values = {};
+  for (const pair of (page ?? window).location.hash.slice(1).split("&")) {
+    const [name, value, ...more] = pair.split("=").map(plain);
+    if (value !== undefined && !more.length && name.startsWith(prefix)) values[name.slice(prefix.length)] = value;
+  }
+  return values;
+}
+
+function plain(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // a person typed a lone %
+  }
 }
 
 /** Puts values into the address; TensorBoard has no message for it, but its page lies on the same origin. */
@@ -51,18 +64,4 @@ export function addressWith(values) {
   const own = Object.entries(values).map(([name, value]) => `${prefix}${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
   url.hash = [...others, ...own].join("&");
   return url.href;
-}
-
-/** TensorBoard's protocol for plugins: JSON over a channel, an answer for each message. */
-function askTensorBoard(type) {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = ({ data }) => {
-      const message = JSON.parse(data);
-      if (message.isReply) resolve(message.payload);
-      else port1.postMessage(JSON.stringify({ ...message, payload: null, error: null, isReply: true }));
-    };
-    window.parent.postMessage("experimental.bootstrap", "*", [port2]);
-    port1.postMessage(JSON.stringify({ type, id: 0, payload: null, error: null, isReply: false }));
-  });
 }

@@ -2,6 +2,8 @@
 
 import { relevanceColour, weightColour } from "./colours.js";
 import { element } from "./element.js";
+import { HeadMap } from "./library.js";
+import { nearestStep } from "./steps.js";
 
 export class SmallMap {
   constructor(title, choose) {
@@ -28,11 +30,37 @@ export class SmallMap {
   }
 }
 
+/** Several small maps that show one step; those that are not here yet follow. */
+class Maps {
+  constructor(part) {
+    this.node = element("div", { class: "small-maps", "data-part": part });
+    this.maps = [];
+  }
+
+  /** `timeOf(map)`: the number of the recorded step to show of a map. */
+  drawAll(timeOf) {
+    this.maps.forEach((map, i) => {
+      const t = timeOf(map);
+      this.small[i].wanted = t;
+      const here = map.frame(t);
+      if (here) this.small[i].draw(here.weights, map.rows, map.columns);
+      else this.later(map, this.small[i], t);
+    });
+  }
+
+  later(map, small, t) {
+    map.load(t).then(
+      (frame) => small.wanted === t && frame && small.draw(frame.weights, map.rows, map.columns),
+      () => {}, // the large map tells what is wrong
+    );
+  }
+}
+
 /** All heads of the sentence, and beside them the truth that they should come to resemble. */
-export class Heads {
-  constructor({ chooseHead, changed }) {
-    Object.assign(this, { chooseHead, changed });
-    this.node = element("div", { class: "small-maps", "data-part": "heads" });
+export class Heads extends Maps {
+  constructor({ chooseHead }) {
+    super("heads");
+    this.chooseHead = chooseHead;
   }
 
   open(map, maps) {
@@ -42,24 +70,31 @@ export class Heads {
     this.truth = new SmallMap("exact relevance");
     this.small.forEach((small, head) => small.choose(head === map.head));
     this.node.replaceChildren(...this.small.map(({ node }) => node), this.truth.node);
-    this.truth.draw(map.exact, map.rows, map.columns, relevanceColour);
   }
 
   draw(frame) {
-    this.wanted = frame.t;
     this.truth.draw(this.map.exact, this.map.rows, this.map.columns, relevanceColour);
-    this.maps.forEach((map, head) => {
-      const here = map.frame(frame.t);
-      if (here) this.small[head].draw(here.weights, map.rows, map.columns);
-      else this.later(map, head, frame.t);
-    });
+    this.drawAll(() => frame.t);
+  }
+}
+
+/** The same head of the same sentence in runs that differ by their seed only. */
+export class Seeds extends Maps {
+  constructor(library, { chooseRun }) {
+    super("seeds");
+    Object.assign(this, { library, chooseRun });
   }
 
-  later(map, head, t) {
-    const small = this.small;
-    map.load(t).then(
-      (frame) => this.small === small && this.wanted === t && frame && small[head].draw(frame.weights, map.rows, map.columns),
-      () => {},
-    );
+  open(map, runs) {
+    const words = JSON.stringify(map.words);
+    const same = runs.filter(({ sentences }) => JSON.stringify(sentences[map.sentence]?.words) === words);
+    this.maps = same.length > 1 ? same.map((run) => new HeadMap(this.library, run, map.sentence, map.head)) : [];
+    this.small = this.maps.map(({ run }) => new SmallMap(`seed ${run.seed}`, () => this.chooseRun(run.name)));
+    this.small.forEach((small, i) => small.choose(this.maps[i].run.name === map.run.name));
+    this.node.replaceChildren(...this.small.map(({ node }) => node));
+  }
+
+  draw(frame) {
+    this.drawAll(({ run }) => nearestStep(run.recorded, frame.step));
   }
 }

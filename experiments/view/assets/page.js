@@ -5,7 +5,7 @@ import { Controls } from "./controls.js";
 import { element } from "./element.js";
 import { Guess } from "./guess.js";
 import { Ledger } from "./ledger.js";
-import { Heads } from "./multiples.js";
+import { Heads, Seeds } from "./multiples.js";
 import { Notices } from "./notices.js";
 import { Plane } from "./plane.js";
 import { Player } from "./player.js";
@@ -21,6 +21,7 @@ export function buildPage(root, store, library, act) {
     notices: new Notices(),
     strip: new Strip(act),
     heads: new Heads(act),
+    seeds: new Seeds(library, act),
     player: new Player(store, act),
     cell: new Cell(library),
     terms: new Terms(),
@@ -35,7 +36,7 @@ export function buildPage(root, store, library, act) {
   parts.legend = element("p", { class: "legend", "data-part": "map" }, ...legend());
   parts.below = element("div", { class: "compare-place" });
   const side = (name, ...nodes) => element("div", { class: name }, ...nodes.map((part) => part.node ?? part));
-  const left = side("left", parts.expect, parts.strip, parts.map, parts.legend, parts.player, parts.curves, parts.heads, parts.words);
+  const left = side("left", parts.expect, parts.strip, parts.map, parts.legend, parts.player, parts.curves, parts.heads, parts.seeds, parts.words);
   const right = side("right", parts.cell, parts.terms, parts.guess);
   const below = side("below", parts.ledger, parts.plane);
   parts.body = element("main", { class: "columns" }, left, right, below);
@@ -55,5 +56,5 @@ function legend() {
 /** Hides what the address asks to hide. */
 export function hideParts(root, names) {
   const hidden = new Set((names ?? "").split(","));
-  for (const node of root.querySelectorAll("[data-part]")) node.hidden = hidden.has(node.dataset.part);
+  for (const node of root.querySelectorAll("[data-part]")) node.classList.toggle("hidden-part", hidden.has(node.dataset.part));
 }

@@ -4,6 +4,8 @@ import { weightColour } from "./colours.js";
 import { element, setText, wordElement } from "./element.js";
 import { numberText, signedText, weightText } from "./numbers.js";
 
+const LONG = 10; // words; from here on they are set closer
+
 const LINES = [
   ["weight", "how much of the word's value this head takes"],
   ["evidence", "nats that the word brings for the masked word, through this head"],
@@ -21,13 +23,14 @@ export class Strip {
     const labels = element("div", { class: "strip-word labels" }, element("span", { class: "token" }, "the sentence"));
     labels.append(...LINES.map(([name, title]) => element("span", { title }, name)));
     this.words = map.words.map((word, k) => this.word(word, k));
+    this.node.classList.toggle("long", map.columns > LONG);
     this.node.replaceChildren(labels, ...this.words.map(({ node }) => node));
   }
 
   word(word, k) {
     const row = this.map.masked.indexOf(k);
     const text = wordElement(word);
-    const token = element("button", { type: "button", class: "token", onclick: () => this.chooseWord(row, k) }, text);
+    const token = element("button", { type: "button", class: "token", tabindex: -1, onclick: () => this.chooseWord(row, k) }, text);
     token.addEventListener("pointerenter", () => row >= 0 && this.look(row, null));
     token.addEventListener("pointerleave", () => this.look(null, null));
     if (row >= 0) token.classList.add("can-be-masked");

@@ -20,6 +20,5 @@ export async function render() {
     document.documentElement.dataset.theme = theme;
     view.recolour(theme);
   });
-  const [wish] = await Promise.all([readAddress(), styled]);
-  await view.start(wish);
+  await Promise.all([styled, view.start(readAddress())]);
 }

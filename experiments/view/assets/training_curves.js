@@ -5,52 +5,60 @@ import { Curve } from "./curve.js";
 import { element, setText } from "./element.js";
 import { numberText } from "./numbers.js";
 
-const KINDS = ["trained", "held_out"];
-
 export class TrainingCurves {
-  /** `track` is the player's slider, which stands between the two on the same axis. */
+  /** `track` is the player's slider, which stands above them on the same axis. */
   constructor(track) {
     this.loss = new Curve({ label: "Loss over the steps of training" });
     this.excess = new Curve({ label: "Excess over the steps of training, logarithmic", log: true });
-    this.said = { loss: element("p", { class: "caption" }), excess: element("p", { class: "caption" }) };
-    const boxes = [this.said.loss, this.loss.node, this.said.excess, this.excess.node];
+    [this.ofLoss, this.ofExcess, this.ofGroups] = [1, 2, 3].map(() => element("p", { class: "caption" }));
+    const boxes = [this.ofLoss, this.loss.node, this.ofExcess, this.excess.node, this.ofGroups];
     this.node = element("div", { class: "training-curves" }, track, element("div", { "data-part": "curves" }, ...boxes));
   }
 
-  /** `seeds`: the descriptions of all runs that differ from this one by their seed only, this one among them. */
-  open(run, axis, seeds) {
+  /** `groups`: [{name, runs}], runs that differ by their seed only; the first is that of `run`, the second is compared with it. */
+  open(run, axis, groups) {
     this.run = run;
-    this.seeds = seeds.filter(({ recorded }) => recorded.length > 0);
-    this.axis = axis;
-    const all = this.seeds.map((seed) => [...seed.loss.data]);
-    this.losses = summary(all.length > 1 ? all : [[...run.loss.data]]);
-    const lines = [{ values: run.loss.data, name: "loss" }];
-    this.loss.draw(axis, this.withMedian(lines, [this.losses]), { band: all.length > 1 ? this.losses : null });
-    this.means = KINDS.map((kind) => meanExcess(run, kind));
-    const others = KINDS.map((kind) => summary(this.seeds.map((seed) => meanExcess(seed, kind))));
-    const excess = this.means.map((values, i) => ({ values, name: `excess, ${KINDS[i].replace("_", "-")} contexts` }));
-    this.excess.draw(axis, this.withMedian(excess, others.slice(0, 1)), { band: all.length > 1 ? others[0] : null });
-  }
-
-  withMedian(lines, medians) {
-    if (this.seeds.length < 2) return lines;
-    return [...lines, ...(lines.length < 2 ? [{ values: [], name: "" }] : []), ...medians.map(({ median }) => ({ values: median, name: "median of the seeds" }))];
+    const recorded = groups.map(({ name, runs }) => ({ name, runs: runs.filter((one) => one.recorded.length > 0) }));
+    const [first, second] = recorded;
+    const many = recorded.filter(({ runs }) => runs.length > 1);
+    const extra = [...(first.runs.length > 1 ? [first] : []), ...(second?.runs.length ? [second] : [])];
+    const draw = (curve, own, of) => {
+      const summaries = new Map(recorded.map((group) => [group, summary(group.runs.map(of))]));
+      const medians = extra.map((group) => ({
+        values: summaries.get(group).median, steps: longest(group.runs), className: group === first ? "median" : "other", name: group.name,
+      }));
+      const bands = many.map((group) => ({ ...summaries.get(group), steps: longest(group.runs), className: group === first ? "" : "other" }));
+      curve.draw(axis, [...own, ...medians], { bands });
+    };
+    this.means = { trained: meanExcess(run, "trained"), held: meanExcess(run, "held_out") };
+    draw(this.loss, [{ values: run.loss.data, name: "loss" }], (one) => one.loss.data);
+    const excess = [
+      { values: this.means.trained, name: "excess, trained contexts" },
+      { values: this.means.held, name: "excess, held-out contexts", className: "dashed" },
+    ];
+    draw(this.excess, excess, (one) => meanExcess(one, "trained"));
+    setText(this.ofGroups, extra.map((group) => legend(group, group === first)).join(" "));
   }
 
   draw(t) {
     this.loss.mark(t);
     this.excess.mark(t);
-    const many = this.seeds.length > 1 ? ` Dotted: median of ${this.seeds.length} seeds; band: lowest to highest.` : "";
     const loss = this.run.loss.data[t];
     const now = Number.isNaN(loss) ? "Loss: none before the first update" : `Loss ${numberText(loss, 3)} nats`;
-    setText(this.said.loss, `${now}: what a guess costs, on average since the record before.${many}`);
-    const [trained, held] = this.means.map((values) => numberText(values[t], 3));
-    setText(
-      this.said.excess,
-      `Excess ${trained} nats in trained contexts, ${held} in held-out ones (dashed): how far the guesses are from the exact answers. 0 is perfect; the height is logarithmic.`,
-    );
+    setText(this.ofLoss, `${now}; what a guess cost, on average since the record before.`);
+    const [trained, held] = [this.means.trained, this.means.held].map((values) => numberText(values[t], 3));
+    const meaning = "how far the guesses are from the exact answers; 0 is perfect, the height is logarithmic.";
+    setText(this.ofExcess, `Excess ${trained} nats in trained contexts, ${held} in held-out ones (dashed): ${meaning}`);
   }
 }
+
+function legend({ name, runs }, own) {
+  const line = own ? "Dotted" : `Orange, ${name}`;
+  if (runs.length < 2) return `${line}: one run.`;
+  return `${line}: median of ${runs.length} seeds, trained contexts; the band reaches from the lowest to the highest.`;
+}
+
+const longest = (runs) => runs.map(({ recorded }) => recorded).reduce((a, b) => (b.length > a.length ? b : a));
 
 /** The mean over the slots of one kind of contexts, at each step. */
 function meanExcess(run, kind) {
@@ -61,10 +69,11 @@ function meanExcess(run, kind) {
   });
 }
 
-/** Median, lowest and highest at each step; runs that are not as far are left out there. */
+/** Median, lowest and highest at each step, of the runs that are as far. */
 function summary(series) {
-  const steps = Math.max(...series.map((values) => values.length));
-  const at = Array.from({ length: steps }, (_, t) => series.map((values) => values[t]).filter(Number.isFinite).sort((a, b) => a - b));
+  const steps = Math.max(0, ...series.map((values) => values.length));
+  const of = (t) => series.map((values) => values[t]).filter(Number.isFinite).sort((a, b) => a - b);
+  const at = Array.from({ length: steps }, (_, t) => of(t));
   const middle = (x) => (x.length ? (x[(x.length - 1) >> 1] + x[x.length >> 1]) / 2 : NaN);
   return { median: at.map(middle), low: at.map((x) => x[0] ?? NaN), high: at.map((x) => x[x.length - 1] ?? NaN) };
 }

@@ -1,14 +1,20 @@
 // The view: follows the choices (store) and the data (library), and draws. At most one drawing a frame of the screen.
 
+import { actionButtons } from "./actions.js";
 import { stateOf, wishOf } from "./address.js";
 import { setColours } from "./colours.js";
+import { Compare } from "./compare.js";
 import { setText } from "./element.js";
+import { Keys } from "./keys.js";
 import { HeadMap, Library } from "./library.js";
+import { Live, continues } from "./live.js";
 import { SentenceMap } from "./map.js";
 import { weightText } from "./numbers.js";
 import { buildPage, hideParts } from "./page.js";
 import { stepAxis } from "./steps.js";
 import { createStore } from "./store.js";
+
+const MOST_SEEDS = 24; // runs of a group that are read
 
 const START = { run: null, sentence: 0, head: 0, row: 0, word: 0, t: 0, lookRow: null, playing: false, duration: 8, follow: true, compare: "", hide: "" };
 
@@ -20,7 +26,13 @@ export class View {
     this.store = createStore({ ...START });
     this.page = buildPage(root, this.store, this.library, this.actions());
     this.page.cell.ready = this.page.plane.ready = () => this.schedule();
-    this.listeners = [];
+    this.compare = new Compare(this);
+    this.listeners = [this.compare];
+    this.page.below.append(this.compare.node);
+    this.keys = new Keys(this);
+    this.live = new Live(this);
+    this.page.controls.actions.append(...actionButtons(this));
+    root.append(this.keys.dialog);
     this.store.listen((changed) => this.follow(changed));
   }
 
@@ -33,6 +45,7 @@ export class View {
       choose,
       chooseWord: (row, word) => choose(row >= 0 ? row : null, row >= 0 ? this.telling(row) : word),
       chooseHead: (head) => this.store.set({ head }),
+      chooseRun: (run) => this.store.set({ run }),
       look: (row) => this.store.set({ lookRow: row }),
       move: (t) => this.store.set({ t, follow: t === this.run.recorded.length - 1 }),
       ready: (t) => Boolean(this.map.frame(t)),
@@ -51,40 +64,73 @@ export class View {
 
   async start(wish) {
     this.wish = wish;
-    let names = [];
-    try {
-      const { runs, notes } = await this.source.runs();
-      this.page.notices.tell("notes", notes.join(" "));
-      this.list(runs);
-      names = runs.filter(({ error }) => !error).map(({ name }) => name);
-    } catch (error) {
-      this.page.notices.tell("error", error.message);
-      return;
-    }
-    if (wish.run !== undefined && !names.includes(wish.run)) this.page.notices.tell("run", `The address asks for run ${wish.run}, which is not here.`);
     hideParts(this.root, wish.hide);
-    this.store.set({ run: names.includes(wish.run) ? wish.run : (names[0] ?? null), hide: wish.hide ?? "" });
-    if (!names.length) this.empty();
+    this.store.set({ hide: wish.hide ?? "" });
+    await this.live.look();
   }
 
-  empty() {
-    this.page.body.hidden = true;
-    this.page.notices.tell("error", "No run of catmat can be read here yet.");
+  /** Opens the run that the address asks for, or one that trains now, or the first. */
+  begin(runs) {
+    const names = runs.filter(({ error }) => !error).map(({ name }) => name);
+    const wished = this.wish?.run;
+    if (this.state.run !== null && names.includes(this.state.run)) return this.openRun(this.state.run);
+    const missing = wished !== undefined && !names.includes(wished);
+    this.page.notices.tell("run", missing ? `The address asks for run ${wished}, which is not here.` : "");
+    const training = runs.find(({ status, step }) => status === "running" && step !== null);
+    const chosen = missing || wished === undefined ? (training?.name ?? names[0] ?? null) : wished;
+    this.page.body.hidden = chosen === null;
+    this.page.notices.tell("empty", chosen === null ? "No run of catmat can be read here yet." : "");
+    this.store.set({ run: chosen });
   }
 
   list(runs) {
+    if (JSON.stringify(runs) === JSON.stringify(this.runs)) return;
     this.runs = runs;
     this.page.controls.runs(runs);
+  }
+
+  /** The shown run has more steps, or another state. */
+  grown(fresh) {
+    const { page, run, map, state } = this;
+    if (!continues(run, fresh)) {
+      this.library.forget(run.name);
+      this.openRun(run.name);
+      page.notices.tell("anew", `${run.name} was begun anew, or goes on from an earlier step: it is read again.`);
+      return;
+    }
+    this.library.renew(fresh);
+    this.run = fresh;
+    for (const one of [map, ...page.heads.maps]) one.run = fresh;
+    this.measureAxis();
+    page.player.open(this.axis, fresh.status);
+    page.cell.grow(this.axis);
+    page.plane.open(map);
+    this.openGroups();
+    this.compare.fill();
+    if (state.follow) this.store.set({ t: fresh.recorded.length - 1 });
+    this.schedule();
+  }
+
+  /** While a run trains the axis reaches to its planned end, so that it does not move. */
+  measureAxis() {
+    const { recorded, status, steps } = this.run;
+    this.axis = stepAxis(recorded, status === "running" ? steps : recorded[recorded.length - 1]);
+  }
+
+  focusMap() {
+    (this.state.compare && !this.compare.node.hidden ? this.compare.maps?.[0] : this.grid)?.focus();
   }
 
   follow(changed) {
     if (changed.has("run")) this.openRun(this.state.run);
     else if (changed.has("sentence") || changed.has("head")) this.openMap();
+    else if (changed.has("compare") && this.map) this.openGroups();
     else this.schedule();
   }
 
   async openRun(name) {
     if (name === null) return;
+    this.page.notices.tell("anew", "");
     let run;
     try {
       run = await this.library.run(name);
@@ -138,7 +184,7 @@ export class View {
   build() {
     const { page, map, run } = this;
     page.body.hidden = false;
-    this.axis = stepAxis(run.recorded, run.status === "running" ? run.steps : run.recorded[run.recorded.length - 1]);
+    this.measureAxis();
     const label = `Attention weights of head ${map.head + 1}`;
     this.grid = new SentenceMap(map, label, this.actions());
     page.map.replaceChildren(this.grid.node);
@@ -147,13 +193,35 @@ export class View {
     for (const name of ["strip", "terms", "guess", "ledger", "plane", "words"]) page[name].open(map);
     page.cell.open(map, this.axis);
     page.player.open(this.axis, run.status);
-    page.curves.open(run, this.axis, [run]);
+    page.curves.open(run, this.axis, [{ name: run.name, runs: [run] }]);
+    page.seeds.open(map, []);
     const share = weightText(1 / map.columns);
     setText(
       page.expect,
       `What to expect: before training, nothing makes the head prefer a word, so each of the ${map.columns} gets about ${share}. Training should move the weight into the framed cells. A large weight alone proves nothing: compare it with the evidence and the truth below it.`,
     );
     for (const listener of this.listeners) listener.open?.(map);
+    this.openGroups();
+  }
+
+  /** Runs that differ from this one by their seed only, and those of the run that is compared; they may come later. */
+  async openGroups() {
+    const { map, run, axis } = this;
+    const other = this.runs.find(({ name }) => this.state.compare === `run:${name}`);
+    const names = [run.group, ...(other && other.group !== run.group ? [other.group] : [])];
+    const groups = await Promise.all(names.map((group) => this.groupRuns(group)));
+    if (this.map !== map) return;
+    this.page.curves.open(run, axis, groups);
+    this.page.seeds.open(map, groups[0].runs);
+    this.schedule();
+  }
+
+  async groupRuns(group) {
+    const members = this.runs.filter((one) => one.group === group && !one.error).slice(0, MOST_SEEDS);
+    const answers = await Promise.allSettled(members.map(({ name }) => this.library.run(name)));
+    const runs = answers.flatMap(({ status, value }) => (status === "fulfilled" && value.recorded.length ? [value] : []));
+    const options = Object.entries(members[0]?.options ?? {}).map(([name, value]) => `${name} ${value}`);
+    return { name: options.join(", ") || members[0]?.name, runs };
   }
 
   schedule() {
@@ -176,7 +244,7 @@ export class View {
     if (!frame) return this.drawLater(map, t);
     this.grid.update(frame.weights);
     this.grid.mark(state.row, state.word, state.lookRow ?? state.row);
-    for (const name of ["strip", "heads", "cell", "guess", "plane", "words"]) page[name].draw(frame, state);
+    for (const name of ["strip", "heads", "seeds", "cell", "guess", "plane", "words"]) page[name].draw(frame, state);
     this.drawVectors(frame);
     for (const listener of this.listeners) listener.draw?.(frame, state);
     map.prefetch(t);
@@ -206,9 +274,14 @@ export class View {
     this.remembering = setTimeout(() => this.address.write(wishOf(this.state, this.run)), 300);
   }
 
+  hidden(part) {
+    return this.state.hide.split(",").includes(part);
+  }
+
   recolour(theme) {
     setColours(theme);
     this.grid?.repaint();
+    this.compare.repaint();
     this.schedule();
   }
 }
@@ -217,5 +290,6 @@ export class View {
 function strongest(map, row) {
   const frame = map.frame(map.run.recorded.length - 1);
   const values = map.rowOf(frame ? frame.weights : map.exact, row);
-  return values.reduce((best, x, k) => (x > values[best] ? k : best), 0);
+  const others = [...values.keys()].filter((k) => k !== map.masked[row] && !Number.isNaN(values[k]));
+  return others.reduce((best, k) => (values[k] > values[best] ? k : best), others[0] ?? 0);
 }
