@@ -129,7 +129,8 @@ export class Compare {
     const difference = frame.weights.map((x, i) => other.weights[i] - x);
     [frame.weights, other.weights, difference].forEach((values, i) => this.maps[i].update(values));
     this.maps.forEach((map) => map.mark(state.row, state.word, state.lookRow ?? state.row));
-    const names = [`A: head ${state.head + 1}, step ${stepText(frame.step)}`, `B: ${b.label}, step ${stepText(other.step)}`, "B \u2212 A"];
+    const now = b.label.startsWith("step") ? "" : `, step ${stepText(other.step)}`;
+    const names = [`A: head ${state.head + 1}, step ${stepText(frame.step)}`, `B: ${b.label}${now}`, "B \u2212 A"];
     this.places.forEach(({ title }, i) => setText(title, names[i]));
     this.say(frame, other, state);
   }

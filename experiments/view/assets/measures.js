@@ -45,7 +45,7 @@ export const MEASURES = [
   },
   {
     name: "gradient dL/ds", series: "score_gradient", of: "gradient", text: smallText, zero: true,
-    sentence: () => "How the loss changes with this score. Where it is positive, the update lowers the score; where negative, it raises it.",
+    sentence: () => "How the loss against the exact answer changes with this score. Where it is positive, the update lowers the score; where negative, it raises it.",
     absent: "This run did not record it: it was made by an earlier version.",
   },
 ];
