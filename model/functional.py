@@ -90,6 +90,17 @@ def sink_scores(model: Model) -> jax.Array | None:
     return _module(model).attention.sink_scores()
 
 
+def logits_from_context(model: Model, embedding_BQM: jax.Array, context_BQHD: jax.Array) -> jax.Array:
+    """The rest of the forward pass [B, Q, V], from the contexts on: what a gradient of the context needs.
+
+    Args:
+      model: configuration, parameters and scale.
+      embedding_BQM: token + position at the query positions.
+      context_BQHD: `apply(...).context_BQHD`.
+    """
+    return _module(model).after_context(embedding_BQM, context_BQHD)[-1]
+
+
 def training_logits(model: Model, tokens_BK: jax.Array, query_positions_BQ: jax.Array) -> jax.Array:
     """`apply(...).logits_BQV`, by a cheaper order of products where that order knows the whole configuration.
 

@@ -168,9 +168,8 @@ class Transformer(nnx.Module):
         weighted_BHQKD, context_BQHD = weighted_sum(weight_BHQK, value_BKHD)
         if context_shift_BQHD is not None:
             context_BQHD = context_BQHD + context_shift_BQHD
-        attention_BQM = self.attention.output(context_BQHD)
-        residual_BQM = _at(embedding_BKM, query_positions_BQ) + attention_BQM
-        mlp_BQM, output_BQM, logits_BQV = self._after_attention(residual_BQM)
+        embedding_BQM = _at(embedding_BKM, query_positions_BQ)
+        attention_BQM, residual_BQM, mlp_BQM, output_BQM, logits_BQV = self.after_context(embedding_BQM, context_BQHD)
         return ForwardOutput(
             embedding_BKM=embedding_BKM,
             query_BQHD=query_BQHD,
@@ -187,6 +186,12 @@ class Transformer(nnx.Module):
             output_BQM=output_BQM,
             logits_BQV=logits_BQV,
         )
+
+    def after_context(self, embedding_BQM: jax.Array, context_BQHD: jax.Array) -> tuple[jax.Array, ...]:
+        """What attention adds, the residual stream with it, what the MLP adds, their sum, and the logits."""
+        attention_BQM = self.attention.output(context_BQHD)
+        residual_BQM = embedding_BQM + attention_BQM
+        return attention_BQM, residual_BQM, *self._after_attention(residual_BQM)
 
     def training_logits(
         self, tokens_BK: jax.Array, query_positions_BQ: jax.Array, allowed_BK: jax.Array, scale: jax.Array | float

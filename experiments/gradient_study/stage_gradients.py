@@ -1,7 +1,8 @@
 """The gradient of the loss at every stage of attention, through the model's own functions.
 
-    stage_gradients    from dL/dcontext (given, or of the real model: `measuring.score_gradients`) to weights, scores,
-                       query, key and value, by the chain rule through the functions of `model.attention`
+    context_gradient   dL/dcontext, from the real model (a shift of zeros is added to the context) or given
+    stage_gradients    from it to weights, scores, query, key and value, by the chain rule through
+                       `attention_weights`, `softmax` and `weighted_sum` of `model.attention`
     kernel_norms       dL/dW_Q, dL/dW_K, dL/dW_V, dL/dW_O of each row, through the whole model
 
 A row is one masked word of one sentence: B rows, Q is 1. Its loss is the cross-entropy of its masked word in nats. The
@@ -16,8 +17,7 @@ import jax.numpy as jnp
 
 from data.sampler import Batch
 from experiments.gradient_study.norm_statistics import KERNELS
-from experiments.measuring.score_gradients import back_to_scores, context_gradient
-from model.attention import attention_weights
+from model.attention import attention_weights, softmax, weighted_sum
 from model.functional import Model, apply, cross_entropy
 
 _ROWS_AT_ONCE = 8
@@ -55,10 +55,11 @@ def stage_gradients(
         _, score, weight = attention_weights(query, key, allowed_BK, scale=scale)
         return weight, score
 
-    _, from_weights, score_BHQK = jax.vjp(scores_and_weights, query_BQHD, key_BKHD, has_aux=True)
-    d_value_BKHD, d_weights_BHQK, d_scores_BHQK = back_to_scores(
-        score_BHQK, value_BKHD, allowed_BK, context_gradient_BQHD
-    )
+    weight_BHQK, from_weights, score_BHQK = jax.vjp(scores_and_weights, query_BQHD, key_BKHD, has_aux=True)
+    _, from_context = jax.vjp(lambda weight, value: weighted_sum(weight, value)[1], weight_BHQK, value_BKHD)
+    _, from_softmax = jax.vjp(lambda score: softmax(score, allowed_BK), score_BHQK)
+    d_weights_BHQK, d_value_BKHD = from_context(context_gradient_BQHD)
+    (d_scores_BHQK,) = from_softmax(d_weights_BHQK)
     d_query_BQHD, d_key_BKHD = from_weights(d_weights_BHQK)
     allowed_BHQK = allowed_BK[:, None, None, :]
     return StageGradients(
@@ -70,10 +71,17 @@ def stage_gradients(
     )
 
 
-def row_losses(model: Model, batch: Batch) -> jax.Array:
-    """Cross-entropy of each row's masked word [B], nats."""
-    forward = apply(model, batch.tokens_BK, batch.masked_B[:, None])
+def row_losses(model: Model, batch: Batch, shift_BQHD: jax.Array | None = None) -> jax.Array:
+    """Cross-entropy of each row's masked word [B], nats; `shift_BQHD` is added to the context."""
+    forward = apply(model, batch.tokens_BK, batch.masked_B[:, None], context_shift_BQHD=shift_BQHD)
     return cross_entropy(forward.logits_BQV[:, 0], batch.target_B)
+
+
+def context_gradient(model: Model, batch: Batch) -> jax.Array:
+    """dL/dcontext of every row [B, Q, H, D]. Rows do not meet, so the gradient of the sum is that of each."""
+    shape = (len(batch.masked_B), 1, model.config.heads, model.config.d_head)
+    zeros_BQHD = jnp.zeros(shape, model.params["attention"]["output"]["kernel"].dtype)
+    return jax.grad(lambda shift: row_losses(model, batch, shift).sum())(zeros_BQHD)
 
 
 def kernel_norms(model: Model, batch: Batch) -> jax.Array:
@@ -101,7 +109,7 @@ def model_norms(model: Model, batch: Batch) -> jax.Array:
         forward.key_BKHD,
         forward.value_BKHD,
         batch.tokens_BK != 0,
-        context_gradient(model, batch.tokens_BK, batch.masked_B, lambda logits: cross_entropy(logits, batch.target_B)),
+        context_gradient(model, batch),
         model.scale,
     )
     return jnp.concatenate([gradients.norms_SB(), kernel_norms(model, batch)])

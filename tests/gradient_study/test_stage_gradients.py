@@ -12,14 +12,14 @@ from experiments.gradient_study.config import SimulatedConfig
 from experiments.gradient_study.norm_statistics import ALL_STAGES, KERNELS, STAGES
 from experiments.gradient_study.simulated_layer import simulated_block, softmax_rows
 from experiments.gradient_study.stage_gradients import (
+    context_gradient,
     kernel_norms,
     model_norms,
     row_losses,
     stage_gradients,
 )
 from experiments.gradient_study.theory import jacobian_norm, score_gradient
-from experiments.measuring.score_gradients import context_gradient
-from model.functional import apply, cross_entropy
+from model.functional import apply
 
 pytestmark = pytest.mark.usefixtures("float64", "quickly_compiled")
 B, K, H, D, V = 3, 5, 2, 7, 4  # a value may have other components than a key
@@ -99,8 +99,7 @@ def test_the_stages_lead_to_what_differentiating_the_model_gives(params, assert_
     """dL/dW_Q of a row is input x dL/dq, dL/dW_K the sum of input x dL/dk, ...: both ends of the chain meet."""
     scale = jnp.float64(SCALE)
     forward = apply(model_of(CONFIG, params, scale), BATCH.tokens_BK, BATCH.masked_B[:, None])
-    model = model_of(CONFIG, params, scale)
-    g = context_gradient(model, TOKENS, BATCH.masked_B, lambda logits: cross_entropy(logits, BATCH.target_B))
+    g = context_gradient(model_of(CONFIG, params, scale), BATCH)
     found = stage_gradients(forward.query_BQHD, forward.key_BKHD, forward.value_BKHD, BATCH.tokens_BK != 0, g, scale)
     whole = jax.grad(lambda params: row_losses(model_of(CONFIG, params, scale), BATCH).sum())(params)["attention"]
     x = Oracle(CONFIG, params).norm(np.asarray(forward.embedding_BKM), "attention_norm")
