@@ -18,7 +18,7 @@ export function setColours(name) {
   tables = {};
 }
 
-/** [ground, ink] of a weight, 0 to 1. */
+/** [ground, ink, ground as three numbers] of a weight, 0 to 1. */
 export function weightColour(x) {
   return entry("weight", SCALES[theme].weight, x);
 }
@@ -53,5 +53,5 @@ function withInk(colour) {
     return x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4;
   });
   const light = 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  return [`rgb(${colour.join(" ")})`, light > 0.1791 ? "#000000" : "#ffffff"]; // where black and white read equally well
+  return [`rgb(${colour.join(" ")})`, light > 0.1791 ? "#000000" : "#ffffff", colour]; // where black and white read equally well
 }

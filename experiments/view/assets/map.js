@@ -8,6 +8,8 @@ const KINDS = {
   weight: { colour: weightColour, text: weightText },
   difference: { colour: differenceColour, text: (x) => signedText(x).replace("0.", ".") },
 };
+const GAP = 2; // pixels between cells
+const REST = 150; // milliseconds after which cells out of sight follow
 const MANY = 20; // words; from here on columns are narrow and their words stand upright
 
 export class SentenceMap {
@@ -18,18 +20,18 @@ export class SentenceMap {
     this.texts = [];
     this.shown = [];
     this.colours = [];
-    const head = element("tr", {}, element("td", { class: "corner" }), ...map.words.map((word, k) => this.header(word, k)));
+    const head = element("tr", { role: "row" }, element("td", { class: "corner", role: "gridcell" }), ...map.words.map((word, k) => this.header(word, k)));
     const rows = map.masked.map((_, row) => this.row(row));
     const attributes = { role: "grid", "aria-label": label, class: map.columns > MANY ? "map many" : "map" };
-    this.table = element("table", attributes, element("thead", {}, head), element("tbody", {}, ...rows));
+    this.table = element("table", attributes, element("thead", { role: "rowgroup" }, head), element("tbody", { role: "rowgroup" }, ...rows));
     this.columnHeads = [...head.children].slice(1);
     this.rowHeads = rows.map((row) => row.firstChild);
-    this.listen();
     this.node = element("div", { class: "map-frame", style: `--columns: ${map.columns}` }, this.table);
+    this.listen();
   }
 
   header(word, k) {
-    return element("th", { scope: "col", "data-column": k }, wordElement(word));
+    return element("th", { scope: "col", role: "columnheader", "data-column": k }, wordElement(word));
   }
 
   row(row) {
@@ -45,25 +47,44 @@ export class SentenceMap {
       this.texts.push(text);
       return cell;
     });
-    return element("tr", {}, element("th", { scope: "row", "data-row": row }, wordElement(words[masked[row]])), ...cells);
+    return element("tr", { role: "row" }, element("th", { scope: "row", role: "rowheader", "data-row": row }, wordElement(words[masked[row]])), ...cells);
   }
 
-  /** Shows values [R, K]; only what changed is touched. */
+  /** Shows values [R, K]: of a large map first what is in sight, the rest when there is time. */
   update(values) {
-    values.forEach((x, i) => {
-      if (Object.is(x, this.shown[i])) return;
-      this.shown[i] = x;
-      this.texts[i].data = this.text(x);
-      const cell = this.cells[i];
-      cell.setAttribute("data-value", x);
-      this.paint(i, this.colour(x));
-    });
+    this.values = values;
+    clearTimeout(this.rest);
+    if (this.map.columns <= MANY) return this.write(0, this.map.rows, 0, this.map.columns);
+    this.writeVisible();
+    this.rest = setTimeout(() => this.write(0, this.map.rows, 0, this.map.columns), REST);
+  }
+
+  writeVisible() {
+    const { scrollTop, scrollLeft, clientWidth, clientHeight } = this.node;
+    const { offsetWidth: width, offsetHeight: height } = this.cells[0];
+    const range = (start, length, side, most) => [Math.floor(start / (side + GAP)), Math.min(most, Math.ceil((start + length) / (side + GAP)) + 1)];
+    this.write(...range(scrollTop, clientHeight, height, this.map.rows), ...range(scrollLeft, clientWidth, width, this.map.columns));
+  }
+
+  /** Writes some rows and columns; only what changed is touched. */
+  write(firstRow, endRow, first, end) {
+    for (let row = firstRow; row < endRow; row++) {
+      for (let i = row * this.map.columns + first; i < row * this.map.columns + end; i++) {
+        const x = this.values[i];
+        if (Object.is(x, this.shown[i])) continue;
+        this.shown[i] = x;
+        this.texts[i].data = this.text(x);
+        this.cells[i].setAttribute("data-value", x);
+        this.paint(i, this.colour(x));
+      }
+    }
   }
 
   paint(i, colour) {
     if (this.colours[i] === colour) return;
     this.colours[i] = colour;
-    [this.cells[i].style.backgroundColor, this.cells[i].style.color] = colour;
+    const { style } = this.cells[i];
+    [style.backgroundColor, style.color] = colour;
   }
 
   /** After a change of light and dark. */
@@ -108,6 +129,7 @@ export class SentenceMap {
       if (at(event)) at(event).focus();
       else if (head) this.choose(Number(head.dataset.row), null);
     });
+    this.node.addEventListener("scroll", () => this.values && this.map.columns > MANY && this.writeVisible(), { passive: true });
     this.table.addEventListener("keydown", (event) => this.arrow(event));
   }
 

@@ -13,16 +13,17 @@ export class SmallMap {
     this.node = element(name, { class: "small-map", ...(choose ? { type: "button", onclick: choose } : {}) }, this.canvas, this.caption);
   }
 
-  /** Values [R, K], a few pixels each. */
+  /** Values [R, K], a pixel each, which the page enlarges. */
   draw(values, rows, columns, colour = weightColour) {
-    const side = Math.max(4, Math.min(14, Math.floor(150 / columns)));
-    const [width, height] = [columns * side, rows * side];
-    if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
+    const side = Math.max(2, Math.min(14, Math.floor(150 / columns)));
+    if (this.canvas.width !== columns || this.canvas.height !== rows) {
+      Object.assign(this.canvas, { width: columns, height: rows });
+      Object.assign(this.canvas.style, { width: `${columns * side}px`, height: `${rows * side}px` });
+    }
     const context = this.canvas.getContext("2d");
-    values.forEach((x, i) => {
-      context.fillStyle = colour(x)[0];
-      context.fillRect((i % columns) * side, Math.floor(i / columns) * side, side, side);
-    });
+    const image = context.createImageData(columns, rows);
+    values.forEach((x, i) => image.data.set([...colour(x)[2], 255], 4 * i));
+    context.putImageData(image, 0, 0);
   }
 
   choose(chosen) {
