@@ -6,17 +6,20 @@ import os
 import re
 import shlex
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from catmat_command import as_called
-from data.errors import InputError, is_folder, printable, reporting_os_errors, require
+from data.errors import InputError, is_folder, is_taken, printable, reporting_os_errors, require
 from experiments.run_directory.files import cannot_write, remedy
 
 ROOT = Path("runs")
 _LOCK = ".lock"
+_LATELY = 30.0
+"""Seconds."""
 _NOTHING = (_LOCK, "config.yaml.part")
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 _UNUSABLE = re.compile(r"[\[\]\\\ud800-\udfff]")  # orbax reads [ as a pattern, tensorstore \ as a /
@@ -117,6 +120,25 @@ def run_lock(folder: Path, new: bool = False) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def is_worked_in(folder: Path, *written: Path) -> bool:
+    """Whether a process works in a run's folder, as far as can be told without taking its lock.
+
+    Linux lists the locks of its processes. What another computer or another system does shows in what was written.
+
+    Args:
+      folder: the run's folder.
+      written: files or folders that a process writes to every few seconds.
+    """
+    try:
+        inode = (folder / _LOCK).stat().st_ino
+        if f":{inode} " in Path("/proc/locks").read_text(encoding="ascii"):
+            return True
+    except (OSError, UnicodeDecodeError):
+        pass
+    times = [path.stat().st_mtime for path in written if is_taken(path)]
+    return time.time() - max(times, default=0.0) < _LATELY
 
 
 def folders_in(root: Path, option: str) -> list[Path]:

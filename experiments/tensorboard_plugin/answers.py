@@ -1,7 +1,6 @@
 """Requests of the tab, checked; and answers in JSON, errors too: a route never raises."""
 
 import json
-import logging
 import re
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +11,6 @@ from data.errors import InputError, printable
 
 App = Callable[..., Any]
 """A WSGI application."""
-_LOG = logging.getLogger("catmat")
 _NEVER_KEPT = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
@@ -32,6 +30,14 @@ def number(request: Request, name: str) -> int:
     return int(text)
 
 
+def told(error: Exception) -> str:
+    """The line that tells an error in a run's files."""
+    if isinstance(error, InputError):
+        return str(error)
+    # Whatever bytes stand in these files: no kind of damage that nobody thought of ends in a traceback.
+    return str(InputError(f"the run's files do not fit together ({type(error).__name__}: {error}); restore them"))
+
+
 def json_app(answer: Callable[[Request], Any]) -> App:
     """The WSGI application that answers GET with JSON; see `Refused` for its errors."""
 
@@ -43,12 +49,8 @@ def json_app(answer: Callable[[Request], Any]) -> App:
             return _json(answer(request))
         except Refused as refused:
             return _json({"error": str(refused)}, refused.status)
-        except InputError as error:
-            return _json({"error": str(error)}, 422)
         except Exception as error:
-            said = f"this run's files do not fit together ({type(error).__name__}: {error}); restore them"
-            _LOG.warning("attention tab: %s: %s", printable(request.full_path), printable(said))
-            return _json({"error": printable(said)}, 422)
+            return _json({"error": told(error)}, 422)
 
     return app
 

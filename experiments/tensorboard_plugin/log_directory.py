@@ -6,20 +6,29 @@ outside of the log directory is read.
 """
 
 import os
+import re
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from data.errors import InputError, is_file, is_folder, printable, require
+from experiments.run_directory.folders import command_of
 
-MOST_DEPTH, MOST_FOLDERS, MOST_ENTRIES = 8, 10_000, 500_000
+MOST_DEPTH, MOST_FOLDERS, MOST_ENTRIES = 8, 5_000, 500_000
 """How far is looked: levels below the log directory, folders, and entries listed at one look."""
+_LIMITED = (
+    f"more than {MOST_FOLDERS:,} folders or {MOST_ENTRIES:,} files lie here, and not all were looked into; start"
+    " TensorBoard closer to the runs"
+)
 _SETTLED = 2e9
 """Nanoseconds after which a folder's modification time tells of every change in it; some systems count seconds."""
-_MOST_LINKS = 5
-_CONFIG, _RECORD, _PARTS = "config.yaml", "record.npz", "record-parts"
+_MOST_NOTES = 5
+"""Notes of one kind."""
+_NUMBERS = re.compile(r"([0-9]{1,18})", re.ASCII)
+_PARTS = "record-parts"
+_OF_A_RUN = ("config.yaml", "record.npz", _PARTS)
 
 
 @dataclass(frozen=True)
@@ -28,27 +37,31 @@ class _Folder:
 
     changed: int
     settled: bool
-    entries: int
-    inside: tuple[str, ...]
+    entries: int = 0
+    inside: tuple[str, ...] = ()
     """Its folders."""
-    links: tuple[str, ...]
-    files: frozenset[str]
-    """Those that make a run."""
-
-    @property
-    def is_run(self) -> bool:
-        return _RECORD in self.files or _PARTS in self.files
+    of_a_run: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Found:
     """What lies below a log directory."""
 
-    runs: tuple[str, ...]
+    runs: tuple[str, ...] = ()
     """Names of the run folders: their paths below it, with /; "." for itself."""
-    ablations: tuple[str, ...]
-    notes: tuple[str, ...]
-    """What was not read, a line each."""
+    notes: tuple[str, ...] = ()
+    """What is not shown and why, a line each."""
+
+
+@dataclass
+class _Look:
+    """One look, as far as it has come."""
+
+    runs: list[str] = field(default_factory=list)
+    not_read: list[str] = field(default_factory=list)
+    ablations: list[str] = field(default_factory=list)
+    entries: int = 0
 
 
 class LogDirectory:
@@ -58,11 +71,17 @@ class LogDirectory:
         self.root = Path(os.path.realpath(path))
         self._known: dict[str, _Folder] = {}
         self._lock = threading.Lock()
+        self._found = Found()
 
     def look(self) -> Found:
         """What lies there now."""
         with self._lock:
-            return self._look()
+            self._found = self._look()
+            return self._found
+
+    def has(self, run: str) -> bool:
+        """Whether a run of this name was found; looks again if it was not."""
+        return run in self._found.runs or run in self.look().runs
 
     def file(self, run: str, *parts: str) -> Path:
         """The path of a file of a run; it need not be there.
@@ -71,92 +90,101 @@ class LogDirectory:
           InputError: a link is on the way.
         """
         path = self.root.joinpath(run, *parts)
-        real = os.path.realpath(path)
-        require(real == str(path), f"{printable(str(path))}: leads to {printable(real)}, and links are not followed")
+        require(os.path.realpath(path) == str(path), f"{path}: is behind a link, and links are not followed")
         return path
 
     def _look(self) -> Found:
-        known, self._known = self._known, {}
-        runs: list[str] = []
-        notes: list[str] = []
-        links: list[str] = []
-        left = MOST_ENTRIES
+        before, self._known, look = self._known, {}, _Look()
+        limited = []
         waiting = deque([("", 0)])
         while waiting:
             name, depth = waiting.popleft()
-            if len(self._known) >= MOST_FOLDERS or left <= 0:
-                notes.append(
-                    f"there are more than {MOST_FOLDERS:,} folders or {MOST_ENTRIES:,} files here, and not all were"
-                    " looked into; start TensorBoard closer to the runs"
-                )
+            if len(self._known) >= MOST_FOLDERS or look.entries > MOST_ENTRIES:
+                limited = [_LIMITED]
                 break
-            folder = self._folder(name, known.get(name))
+            folder = self._listed(name, before.get(name), look)
             if folder is None:
                 continue
             self._known[name] = folder
-            left -= 0 if folder is known.get(name) else folder.entries
-            links += [f"{name}/{link}".lstrip("/") for link in folder.links]
-            if folder.is_run and self._has_record(name, folder):
-                runs.append(name or ".")
-            elif depth < MOST_DEPTH:
-                waiting.extend((f"{name}/{one}".lstrip("/"), depth + 1) for one in folder.inside)
-        return Found(tuple(sorted(runs, key=in_order)), (), tuple(notes + self._about_links(links)))
+            if not self._is_run(name, folder, look) and depth < MOST_DEPTH:
+                waiting.extend((f"{name}/{inside}".lstrip("/"), depth + 1) for inside in folder.inside)
+        notes = [*limited, *_first(look.not_read), *_first(look.ablations)]
+        if not is_folder(self.root):
+            notes.append(f"{self.root}: there is no such folder yet")
+        elif not look.runs:
+            notes.append(f"no run lies below {self.root} yet; make one:  catmat train --config toy.yaml")
+        return Found(tuple(sorted(look.runs, key=in_order)), tuple(map(printable, notes)))
 
-    def _has_record(self, name: str, folder: _Folder) -> bool:
-        return _RECORD in folder.files or is_file(self.root / name / _PARTS / "fixed.npz")
-
-    def _folder(self, name: str, before: _Folder | None) -> _Folder | None:
-        """What a folder holds; None if it cannot be listed."""
-        path = os.path.join(self.root, name) if name else str(self.root)  # noqa: PTH118  ten thousand times
+    def _listed(self, name: str, before: _Folder | None, look: _Look) -> _Folder | None:
+        """What a folder holds now; None if it cannot be listed."""
+        path = self._path(name)
         try:
-            changed = os.stat(path, follow_symlinks=False).st_mtime_ns  # noqa: PTH116
+            changed = os.stat(path, follow_symlinks=False).st_mtime_ns  # noqa: PTH116  thousands of times
             if before is not None and before.settled and before.changed == changed:
                 return before
-            inside: list[str] = []
-            links: list[str] = []
-            files: list[str] = []
-            count = 0
-            with os.scandir(path) as entries:
-                for entry in entries:
-                    count += 1
-                    if entry.is_symlink():
-                        links.append(entry.name)
-                    elif entry.is_dir(follow_symlinks=False):
-                        (files if entry.name == _PARTS else inside).append(entry.name)
-                    elif entry.name in (_CONFIG, _RECORD):
-                        files.append(entry.name)
+            folder = self._list(path, changed)
         except OSError:
             return None
-        settled = time.time_ns() - changed > _SETTLED
-        shown = (one for one in sorted(inside) if not one.startswith("."))
-        return _Folder(changed, settled, count, tuple(shown), tuple(links), frozenset(files))
+        look.entries += folder.entries
+        return folder
 
-    def _about_links(self, links: list[str]) -> list[str]:
-        """A note on links that lead out of the log directory."""
-        out = []
-        for link in links:
-            path = self.root / link
-            real = Path(os.path.realpath(path))
-            if not real.is_relative_to(self.root) and is_folder(path):
-                out.append(
-                    f"{printable(link)}: a link to {printable(str(real))}, outside of the log directory; not read"
-                )
-        more = [f"and {len(out) - _MOST_LINKS:,} more such links"] if len(out) > _MOST_LINKS else []
-        return out[:_MOST_LINKS] + more
+    def _is_run(self, name: str, folder: _Folder, look: _Look) -> bool:
+        """Whether a folder is a run; what is to be said of it is noted in `look`."""
+        look.not_read += [f"{name}/{note}".lstrip("/") for note in folder.notes]
+        held = folder.of_a_run
+        if "record.npz" in held or (_PARTS in held and is_file(f"{self._path(name)}/{_PARTS}/fixed.npz")):
+            look.runs.append(name or ".")
+            return True
+        if "config.yaml" in held and self._is_ablation(name):
+            look.ablations.append(f"{name or '.'}: an ablation keeps no record of its runs' steps, so it has no replay")
+        return False
+
+    def _path(self, name: str) -> str:
+        return f"{self.root}/{name}" if name else str(self.root)
+
+    def _list(self, path: str, changed: int) -> _Folder:
+        """List a folder; raises OSError."""
+        settled, count = time.time_ns() - changed > _SETTLED, 0
+        inside: list[str] = []
+        of_a_run: list[str] = []
+        notes: list[str] = []
+        with os.scandir(path) as entries:
+            for entry in entries:
+                count += 1
+                if entry.is_file(follow_symlinks=False) and entry.name not in _OF_A_RUN:
+                    continue  # foremost: a hundred thousand of them may lie here
+                if entry.name in _OF_A_RUN and (entry.is_file() or entry.is_dir()):
+                    of_a_run.append(entry.name)  # a link among them is refused when it is read
+                elif entry.is_dir(follow_symlinks=False):
+                    if not _is_text(entry.name):
+                        notes.append(f"{entry.name}: its name is not UTF-8 text; rename it")
+                    elif not entry.name.startswith("."):
+                        inside.append(entry.name)
+                elif entry.is_symlink() and len(notes) <= _MOST_NOTES and entry.is_dir():
+                    real = Path(os.path.realpath(entry.path))
+                    if not real.is_relative_to(self.root):
+                        notes.append(f"{entry.name}: a link out of the log directory ({real}), not read")
+        return _Folder(changed, settled, count, tuple(sorted(inside)), frozenset(of_a_run), tuple(notes))
+
+    def _is_ablation(self, name: str) -> bool:
+        try:
+            return command_of(self.file(name, "config.yaml").parent) == "ablate"
+        except InputError:
+            return False
 
 
-def in_order(name: str) -> list[tuple[int, int, str]]:
+def _first(notes: list[str]) -> list[str]:
+    more = [f"... and {len(notes) - _MOST_NOTES:,} more like these"] if len(notes) > _MOST_NOTES else []
+    return notes[:_MOST_NOTES] + more
+
+
+def _is_text(name: str) -> bool:
+    return name.isascii() or not any("\ud800" <= c <= "\udfff" for c in name)
+
+
+def in_order(name: str) -> list[tuple[int, str]]:
     """A key that sorts names as people do: toy-9 before toy-10."""
-    parts, digits = [], ""
-    for c in f"{name}\0":
-        if c.isascii() and c.isdecimal():
-            digits += c
-            continue
-        if digits:
-            parts.append((0, int(digits), ""))
-            digits = ""
-        parts.append((1, 0, c))
-    return parts
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in _NUMBERS.split(name)]
 
 
 def local_folder(logdir: str) -> LogDirectory:
@@ -166,6 +194,5 @@ def local_folder(logdir: str) -> LogDirectory:
       InputError: there is none on this computer.
     """
     require("://" not in logdir, f"{logdir}: lies elsewhere; the attention tab reads local folders: give --logdir one")
-    if not logdir:
-        raise InputError("the attention tab reads one local folder; start TensorBoard with --logdir, not --logdir_spec")
+    require(logdir, "the attention tab reads one local folder; start TensorBoard with --logdir, not --logdir_spec")
     return LogDirectory(logdir)

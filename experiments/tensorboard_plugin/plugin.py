@@ -10,7 +10,7 @@ from werkzeug.wrappers import Request, Response
 from data.errors import InputError
 from experiments.replay.ledger import scale_text
 from experiments.run_directory.stored_arrays import VanishedError
-from experiments.tensorboard_plugin.answers import App, Refused, json_app, number
+from experiments.tensorboard_plugin.answers import App, Refused, json_app, number, told
 from experiments.tensorboard_plugin.log_directory import LogDirectory, local_folder
 from experiments.tensorboard_plugin.run_listing import ListedRun, differing, load_listed, open_record
 from experiments.view.view_model import ViewModel
@@ -70,8 +70,8 @@ class AttentionPlugin(base_plugin.TBPlugin):
         for name in found.runs:
             try:
                 listed.append(load_listed(self._logs, name))
-            except InputError as error:
-                errors[name] = str(error)
+            except Exception as error:
+                errors[name] = told(error)
         entries = {
             run.name: {
                 "name": run.name,
@@ -96,8 +96,9 @@ class AttentionPlugin(base_plugin.TBPlugin):
                 try:
                     return answer(*self._view(request.args.get("run", "")), request)
                 except VanishedError as error:
-                    if attempt == _ATTEMPTS - 1:
+                    if attempt == _ATTEMPTS - 1 or self._logs is None:
                         raise Refused(404, str(error)) from None
+                    self._logs.look()
             raise AssertionError("an attempt returns or raises")
 
         return answered
@@ -105,10 +106,8 @@ class AttentionPlugin(base_plugin.TBPlugin):
     def _view(self, name: str) -> tuple[ViewModel, ListedRun]:
         if self._logs is None:
             raise Refused(404, self._note)
-        if name not in self._logs.look().runs:
-            raise Refused(
-                404, f"run {name[:200]!r}: there is none of this name below the log directory; reload the list"
-            )
+        if not self._logs.has(name):
+            raise Refused(404, f"run {name[:200]!r}: none of this name lies below the log directory; choose another")
         run = load_listed(self._logs, name)
         record = open_record(self._logs, name, "record")
         try:

@@ -9,14 +9,16 @@ from typing import Any
 from data.errors import InputError, is_file, require
 from data.yaml_file import read_yaml
 from experiments.config.loader import make_as
-from experiments.config.schema import Config, Value, values_of
+from experiments.config.schema import Config, Value, value_of, values_of
 from experiments.run_directory.files import read_summary
+from experiments.run_directory.folders import is_worked_in
 from experiments.run_directory.step_reader import StepReader, open_steps
+from experiments.run_directory.stored_arrays import VanishedError, identity, open_file
 from experiments.tensorboard_plugin.log_directory import LogDirectory
 
 _OF_A_SEED = ("seed", "seeds")
 """Config values in which runs of one group may differ."""
-_DEFAULTS = values_of(Config())
+_DEFAULTS = {name: value for name, value in values_of(Config()).items() if name not in _OF_A_SEED}
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class ListedRun:
     @property
     def values(self) -> dict[str, Value]:
         """Its config values but for the seed."""
-        return {name: value for name, value in values_of(self.config).items() if name not in _OF_A_SEED}
+        return {name: value_of(self.config, name) for name in _DEFAULTS}
 
     @property
     def group(self) -> str:
@@ -45,47 +47,58 @@ def load_listed(logs: LogDirectory, name: str) -> ListedRun:
     """A run by its name below the log directory.
 
     Raises:
+      VanishedError: its files are not there any more.
       InputError: it cannot be read.
     """
-    folder = logs.root if name == "." else logs.root / name
+    folder = logs.file(name)
     whole = folder if is_file(folder / "config.yaml") else folder.parent
-    outside = f"{folder}: its config.yaml lies above the log directory; start TensorBoard with --logdir {folder.parent}"
-    require(whole.is_relative_to(logs.root), outside)
+    require(
+        whole.is_relative_to(logs.root),
+        f"{folder}: its config.yaml lies above the log directory; start TensorBoard with --logdir {folder.parent}",
+    )
     path = logs.file(str(whole.relative_to(logs.root)), "config.yaml")
-    config = _config(path, path.stat().st_mtime_ns) if is_file(path) else None
-    if config is None:
-        raise InputError(f"{folder}: has no config.yaml; put back the one of its training")
+    try:
+        config = _config(path, *identity(path.lstat()))
+    except OSError:
+        raise VanishedError(f"{folder}: has no config.yaml; put back the one of its training") from None
     seed = config.seed
-    if whole != folder and (found := re.fullmatch(r"seed-([0-9]{1,10})", folder.name)):
+    if whole != folder and (found := re.fullmatch(r"seed-([0-9]{1,10})", folder.name, re.ASCII)):
         seed = int(found[1])
     steps = open_record(logs, name, "record").steps
-    return ListedRun(name, config, seed, _status(logs, name), steps[-1] if steps else None)
+    return ListedRun(name, config, seed, _status(logs, folder, whole), steps[-1] if steps else None)
 
 
 @lru_cache(maxsize=4096)
-def _config(path: Path, _changed: int) -> Config:
-    return make_as(Config, read_yaml(path))
+def _config(path: Path, *_identity: int) -> Config:
+    with open_file(path):  # never a pipe, which would wait
+        return make_as(Config, read_yaml(path))
 
 
 def open_record(logs: LogDirectory, name: str, kind: str) -> StepReader:
-    """The record or the parameters of a run; raises InputError."""
+    """The record or the parameters of a run; raises as `load_listed` does."""
     logs.file(name, f"{kind}-parts", "fixed.npz")
     return open_steps(logs.file(name, f"{kind}.npz").parent, kind)
 
 
-def _status(logs: LogDirectory, name: str) -> str:
-    folder = logs.file(name, "summary.json").parent
-    live = is_file(folder / "record-parts" / "fixed.npz")
+def _status(logs: LogDirectory, folder: Path, whole: Path) -> str:
+    """The status of the run in `folder`, of the training in `whole`."""
+    parts = folder / "record-parts"
+    grows = is_file(parts / "fixed.npz")
+    if grows and is_worked_in(whole, parts, whole / "checkpoints"):
+        return "running"
     try:
-        return str(read_summary(folder).get("status"))
+        logs.file(str(folder.relative_to(logs.root)), "summary.json")
+        said = read_summary(folder).get("status")
     except InputError:
-        return "running" if live else "stopped"
+        return "stopped"
+    ended = ("interrupted",) if grows else ("finished", "interrupted", "diverged")
+    return next((status for status in ended if status == said), "stopped")
 
 
 def differing(runs: list[ListedRun]) -> list[dict[str, Any]]:
     """For each of the runs its config values that are not the same in all of them; the seed aside."""
     values = [run.values for run in runs]
-    names = [name for name in _DEFAULTS if name not in _OF_A_SEED and len({repr(of[name]) for of in values}) > 1]
+    names = [name for name in _DEFAULTS if len({repr(of[name]) for of in values}) > 1]
     return [{name: _plain(of[name]) for name in names} for of in values]
 
 
