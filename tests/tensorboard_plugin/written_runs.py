@@ -63,9 +63,9 @@ class WrittenRun:
         (count, most), places, words = self.fixed["row"].shape, self.fixed["tokens"].shape[1], len(self.fixed["words"])
         rows = count, most
         shapes = {
-            **{name: (*rows, HEADS, places) for name in ("dot_products", "scores", "score_gradient")},
-            **{name: (*rows, places, HEADS, SIZE) for name in ("key", "value")},
-            **{name: (*rows, HEADS, SIZE) for name in ("query", "context")},
+            **dict.fromkeys(("dot_products", "scores", "score_gradient"), (*rows, HEADS, places)),
+            **dict.fromkeys(("key", "value"), (*rows, places, HEADS, SIZE)),
+            **dict.fromkeys(("query", "context"), (*rows, HEADS, SIZE)),
             "weighted_values": (*rows, HEADS, places, SIZE),
             "output": (*rows, WIDTH),
             "logits": (*rows, words),
