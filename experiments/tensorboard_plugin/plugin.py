@@ -44,6 +44,7 @@ class AttentionPlugin(base_plugin.TBPlugin):
             "/run": self._of_run(self._run),
             "/sentence": self._of_run(self._sentence),
             "/head": self._of_run(self._head),
+            "/cell": self._of_run(self._cell),
             "/vectors": self._of_run(self._vectors),
             "/plane": self._of_run(self._plane),
         }
@@ -136,6 +137,13 @@ class AttentionPlugin(base_plugin.TBPlugin):
     def _head(view: ViewModel, run: ListedRun, request: Request) -> Any:
         n, h = _sentence_of(view, request), _below(request, "head", run.config.model.heads)
         return view.head(n, h, *_steps_of(view, request, _CHUNK))
+
+    @staticmethod
+    def _cell(view: ViewModel, run: ListedRun, request: Request) -> Any:
+        n, h = _sentence_of(view, request), _below(request, "head", run.config.model.heads)
+        sentence = view.sentences[n]
+        row, word = _below(request, "row", len(sentence.masked)), _below(request, "word", len(sentence.tokens))
+        return view.cell(n, h, row, word)
 
     @staticmethod
     def _vectors(view: ViewModel, run: ListedRun, request: Request) -> Any:

@@ -183,6 +183,30 @@ class ViewModel:
             "score_gradient": of_head("score_gradient") if "score_gradient" in self._record else None,
         }
 
+    def cell(self, n: int, h: int, r: int, word: int) -> Json:
+        """One cell of the map of head `h`, masked word `r` looking at the place `word`, at every recorded step."""
+        steps, heads, size = range(self.count), self._config.heads, self._config.d_head
+
+        def at(name: str, *shape: int | None) -> Array:
+            return self._of_steps(name, steps, shape, n, r)
+
+        cut_SHK, weighted_SKD = at("cut_cost", heads + 1, None), at("weighted_values", heads, None, size)[:, h]
+        pieces = [steps[begin : begin + _AT_ONCE] for begin in range(0, self.count, _AT_ONCE)]
+        evidence_SH = np.concatenate([np.zeros((0, heads)), *(self._evidence(n, p)[:, r, :, word] for p in pieces)])
+        known = "score_gradient" in self._record
+        return {
+            "from": 0,
+            "to": self.count,
+            **{name: packed(at(name, heads, None)[:, h, word]) for name in ("weights", "scores", "dot_products")},
+            "cut_cost": packed(cut_SHK[:, h, word]),
+            "all_cut_cost": packed(cut_SHK[:, heads, word]),
+            "evidence": packed(evidence_SH[:, h]),
+            "all_evidence": packed(evidence_SH.sum(axis=1)),
+            "model_relevance": packed(at("model_relevance", None)[:, word]),
+            "weighted_value_length": packed(np.linalg.norm(weighted_SKD[:, word].astype(np.float64), axis=-1)),
+            "score_gradient": packed(at("score_gradient", heads, None)[:, h, word]) if known else None,
+        }
+
     def vectors(self, n: int, h: int, r: int, first: int, end: int) -> Json:
         """The vectors of head `h` for masked word `r` of sentence `n` at recorded steps number first to end - 1."""
         steps, words = range(first, end), len(self.sentences[n].tokens)

@@ -1,0 +1,150 @@
+// Two maps side by side, and their difference: two runs, two steps or two heads. One cursor for all three.
+
+import { element, setText, wordElement } from "./element.js";
+import { HeadMap } from "./library.js";
+import { SentenceMap } from "./map.js";
+import { numberText, signedText, stepText, weightText } from "./numbers.js";
+import { nearestStep } from "./steps.js";
+
+export class Compare {
+  constructor(view) {
+    this.view = view;
+    this.with = element("select", { "aria-label": "Compare with" });
+    this.with.addEventListener("change", () => view.store.set({ compare: this.with.value }));
+    this.step = element("input", { type: "range", min: 0, step: 1, "aria-label": "Step of B" });
+    this.step.addEventListener("input", () => view.store.set({ compare: `step:${view.run.recorded[this.step.value]}` }));
+    const close = element("button", { type: "button", onclick: () => view.store.set({ compare: "" }) }, "Close");
+    const choice = element("div", { class: "compare-choice" }, element("label", {}, "A, as chosen above, against B: ", this.with), this.step, close);
+    this.places = ["A", "B", "B \u2212 A"].map((name) => {
+      const title = element("h3", {});
+      return { name, title, node: element("div", { class: "compare-map" }, title) };
+    });
+    this.said = element("p", { class: "compare-said" });
+    this.frame = element("div", { class: "compare-maps" }, ...this.places.map(({ node }) => node));
+    const caption = element("p", { class: "caption" }, "A and B have the same colours. In the difference blue, with a minus, is less weight in B, orange, with a plus, is more.");
+    this.node = element("section", { class: "compare", "aria-label": "Compare", "data-part": "compare", hidden: true }, choice, this.frame, caption, this.said);
+  }
+
+  /** Early against late, unless something else was chosen. */
+  toggle() {
+    const { store, run } = this.view;
+    store.set({ compare: store.state.compare ? "" : `step:${run.recorded[0]}` });
+  }
+
+  open() {
+    this.shown = null;
+    this.fill();
+  }
+
+  fill() {
+    const { run, runs, state } = this.view;
+    const option = (value, text) => element("option", { value }, text);
+    const heads = Array.from({ length: run.heads }, (_, head) => head).filter((head) => head !== state.head);
+    const others = runs.filter(({ name, error }) => name !== run.name && !error);
+    this.stepOption = option(state.compare.startsWith("step:") ? state.compare : `step:${run.recorded[0]}`, "another step");
+    const groups = [
+      ["Steps", [this.stepOption]],
+      ["Heads", heads.map((head) => option(`head:${head + 1}`, `head ${head + 1}`))],
+      ["Runs", others.map(({ name }) => option(`run:${name}`, name))],
+    ];
+    this.with.replaceChildren(...groups.filter(([, options]) => options.length).map(([label, options]) => element("optgroup", { label }, ...options)));
+    this.step.max = run.recorded.length - 1;
+  }
+
+  /** What is B: {map, t(step of A), label}; throws what cannot be compared. */
+  async other(compare) {
+    const { library, map, run } = this.view;
+    const [kind, value] = [compare.slice(0, compare.indexOf(":")), compare.slice(compare.indexOf(":") + 1)];
+    if (kind === "step") {
+      const t = nearestStep(run.recorded, Number(value) || 0);
+      return { map, t: () => t, label: `step ${stepText(run.recorded[t])}` };
+    }
+    if (kind === "head" && Number(value) >= 1 && Number(value) <= run.heads) {
+      return { map: new HeadMap(library, run, map.sentence, Number(value) - 1), t: (step) => nearestStep(run.recorded, step), label: `head ${value}` };
+    }
+    if (kind !== "run") throw new Error(`There is nothing to compare with under "${compare}".`);
+    const other = await library.run(value);
+    const words = JSON.stringify(map.words);
+    const sentence = other.sentences.findIndex((one) => JSON.stringify(one.words) === words && String(one.masked) === String(map.masked));
+    if (sentence < 0 || !other.recorded.length) throw new Error(`${value} does not watch this sentence, so it cannot be compared.`);
+    if (map.head >= other.heads) throw new Error(`${value} has ${other.heads} heads: choose one that both runs have.`);
+    return { map: new HeadMap(library, other, sentence, map.head), t: (step) => nearestStep(other.recorded, step), label: value };
+  }
+
+  draw(frame, state) {
+    const on = Boolean(state.compare) && !this.view.hidden("compare");
+    this.node.hidden = !on;
+    this.view.root.classList.toggle("comparing", on);
+    if (!on) {
+      this.shown = null;
+      return;
+    }
+    if (this.shown !== state.compare) this.change(state.compare);
+    else if (this.b) this.drawMaps(frame, state);
+  }
+
+  async change(compare) {
+    const { view } = this;
+    const stays = this.shown?.startsWith("step:") && compare.startsWith("step:") && this.maps?.[0].map === view.map;
+    this.shown = compare;
+    this.fill();
+    if (compare.startsWith("step:")) this.step.value = nearestStep(view.run.recorded, Number(compare.slice(5)) || 0);
+    this.with.value = compare;
+    this.step.hidden = !compare.startsWith("step:");
+    try {
+      const b = await this.other(compare);
+      if (this.shown !== compare) return;
+      this.b = b;
+      if (!stays) this.build();
+      view.page.notices.tell("compare", "");
+    } catch (error) {
+      this.b = null;
+      this.places.forEach(({ node, title }) => node.replaceChildren(title));
+      view.page.notices.tell("compare", error.message);
+    }
+    view.schedule();
+  }
+
+  build() {
+    const { view, b } = this;
+    const act = view.actions();
+    this.maps = [
+      new SentenceMap(view.map, "A: weights", act),
+      new SentenceMap(b.map, "B: weights", act),
+      new SentenceMap(view.map, "B minus A", { ...act, kind: "difference" }),
+    ];
+    this.places.forEach(({ node, title }, i) => node.replaceChildren(title, this.maps[i].node));
+    this.frame.style.setProperty("--columns", view.map.columns);
+  }
+
+  drawMaps(frame, state) {
+    const { b } = this;
+    const t = b.t(frame.step);
+    const other = b.map.frame(t);
+    if (!other) {
+      b.map.load(t).then(() => this.view.schedule(), (error) => this.view.page.notices.tell("compare", error.message));
+      return;
+    }
+    b.map.prefetch(t);
+    const difference = frame.weights.map((x, i) => other.weights[i] - x);
+    [frame.weights, other.weights, difference].forEach((values, i) => this.maps[i].update(values));
+    this.maps.forEach((map) => map.mark(state.row, state.word, state.lookRow ?? state.row));
+    const now = b.label.startsWith("step") ? "" : `, step ${stepText(other.step)}`;
+    const names = [`A: head ${state.head + 1}, step ${stepText(frame.step)}`, `B: ${b.label}${now}`, "B \u2212 A"];
+    this.places.forEach(({ title }, i) => setText(title, names[i]));
+    this.say(frame, other, state);
+  }
+
+  say(frame, other, { row, word }) {
+    const { map } = this.view;
+    const i = row * map.columns + word;
+    const of = ({ weights, evidence }) => `weight ${weightText(weights[i])}, evidence ${signedText(evidence[i])} nats`;
+    const truth = `exact relevance, the truth for both: ${numberText(map.exact[i], 2)} nats.`;
+    const place = map.masked[row] === word ? "its own place" : wordElement(map.words[word]);
+    this.said.replaceChildren(wordElement(map.words[map.masked[row]]), " looking at ", place, `: in A ${of(frame)}; in B ${of(other)}; ${truth}`);
+  }
+
+  repaint() {
+    this.maps?.forEach((map) => map.repaint());
+  }
+}

@@ -1,0 +1,54 @@
+// While a run trains, its new steps appear. Nothing is asked while nobody can see it: a hidden page or frame draws no frames.
+
+const EVERY = 2000; // milliseconds
+
+export class Live {
+  constructor(view) {
+    this.view = view;
+    this.waiting = false;
+    addEventListener("focus", () => this.soon(0)); // a training may have been started meanwhile
+  }
+
+  /** Looks again after a while, if there is something to wait for. */
+  soon(delay = EVERY) {
+    if (this.waiting) return;
+    this.waiting = true;
+    setTimeout(() => requestAnimationFrame(() => this.look()), delay);
+  }
+
+  async look() {
+    const { view } = this;
+    try {
+      const { runs, notes } = await view.source.runs();
+      view.page.notices.tell("lost", "");
+      view.page.notices.tell("notes", notes.join(" "));
+      view.list(runs);
+      await this.compareWith(runs);
+      this.waiting = false;
+      if (runs.some(({ status }) => status === "running") || !view.run) this.soon();
+    } catch (error) {
+      this.waiting = false;
+      view.page.notices.tell("lost", error.message);
+      this.soon();
+    }
+  }
+
+  async compareWith(runs) {
+    const { view } = this;
+    const shown = view.run;
+    if (!shown || view.state.run !== shown.name) return view.begin(runs);
+    const now = runs.find(({ name }) => name === shown.name);
+    const gone = `${shown.name} is no longer in the log directory; what was loaded of it is still shown.`;
+    view.page.notices.tell("gone", !now ? gone : (now.error ?? ""));
+    if (!now || now.error) return;
+    const last = shown.recorded[shown.recorded.length - 1];
+    if (now.step === last && now.status === shown.status) return;
+    const fresh = await view.source.run(shown.name);
+    if (view.run === shown) view.grown(fresh);
+  }
+}
+
+/** Whether `fresh` is the same run, some steps later. */
+export function continues(old, fresh) {
+  return old.recorded.length <= fresh.recorded.length && old.recorded.every((step, t) => step === fresh.recorded[t]);
+}
