@@ -91,6 +91,35 @@ def test_a_sentence(tab, arrays):
     assert any(word is not None for word in told["best_other"][0])  # else nothing was tested of it
 
 
+def test_a_cell(tab, arrays):
+    cell = tab.get("cell", run="toy-001", sentence=0, head=1, row=2, word=3)
+    assert (cell["from"], cell["to"]) == (0, len(STEPS))
+    for name in ("weights", "scores", "dot_products", "cut_cost", "score_gradient"):
+        same(cell[name], arrays[name][:, 0, 2, 1, 3])
+    same(cell["all_cut_cost"], arrays["cut_cost"][:, 0, 2, -1, 3])
+    same(cell["model_relevance"], arrays["model_relevance"][:, 0, 2, 3])
+    lengths = np.sqrt((arrays["weighted_values"][:, 0, 2, 1, 3].astype(float) ** 2).sum(axis=-1))
+    np.testing.assert_allclose(unpack(cell["weighted_value_length"]), lengths, rtol=1e-6)
+    head = tab.get("head", run="toy-001", sentence=0, head=1, from_=0, to=len(STEPS))
+    sentence = tab.get("sentence", run="toy-001", sentence=0, from_=0, to=len(STEPS))
+    np.testing.assert_array_equal(unpack(cell["evidence"]), unpack(head["evidence"])[:, 2, 3])
+    np.testing.assert_array_equal(unpack(cell["all_evidence"]), unpack(sentence["evidence"])[:, 2, 3])
+
+
+def test_a_run_before_its_first_record(tmp_path):
+    MadeRun(tmp_path / "run")
+    tab = Tab(tmp_path)
+    (run,) = tab.get("runs")["runs"]
+    assert (run["step"], run["status"], run["error"]) == (None, "running", None)
+    told = tab.get("run", run="run")
+    assert told["recorded"] == []
+    assert told["loss"] == {"shape": [0], "float32": ""}
+    assert told["has_score_gradient"] is False  # it is not known yet
+    assert unpack(tab.get("plane", run="run", sentence=0, head=0)["queries"]).shape == (0, 3, 2)
+    assert unpack(tab.get("cell", run="run", sentence=0, head=0, row=0, word=0)["evidence"]).shape == (0,)
+    tab.error(404, "head", run="run", sentence=0, head=0, from_=0, to=1)
+
+
 def test_vectors(tab, arrays):
     tokens = SENTENCES[0][0]
     told = tab.get("vectors", run="toy-001", sentence=0, head=1, row=2, from_=2, to=6)

@@ -21,6 +21,7 @@ ASKED = {
     "head": {"sentence": 0, "head": 1, "from_": 0, "to": 3},
     "vectors": {"sentence": 0, "head": 1, "row": 2, "from_": 0, "to": 3},
     "plane": {"sentence": 0, "head": 1},
+    "cell": {"sentence": 0, "head": 1, "row": 0, "word": 3},
 }
 
 

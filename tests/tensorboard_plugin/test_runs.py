@@ -14,6 +14,7 @@ from tab_client import Tab, plugin_of, unpack
 from experiments.run_directory.folders import run_lock
 from experiments.tensorboard_plugin import log_directory
 from experiments.tensorboard_plugin.log_directory import in_order
+from experiments.view.run_arrays import RunArrays
 
 
 def listed(root):
@@ -78,9 +79,7 @@ def test_a_merge_in_the_midst_of_an_answer(tmp_path, monkeypatch, route):
     asked = {"sentence": 0} | ({"head": 1} if route != "sentence" else {})
     asked |= {} if route == "plane" else {"from_": 0, "to": 3}
     before = tab.get(route, run="toy", **asked)
-    from experiments.view import view_model  # noqa: PLC0415
-
-    kept, calls = view_model.ViewModel._of_steps, []
+    kept, calls = RunArrays.of_steps, []
 
     def merging(self, *args):
         calls.append(args)
@@ -88,7 +87,7 @@ def test_a_merge_in_the_midst_of_an_answer(tmp_path, monkeypatch, route):
             run.finish()
         return kept(self, *args)
 
-    monkeypatch.setattr(view_model.ViewModel, "_of_steps", merging)
+    monkeypatch.setattr(RunArrays, "of_steps", merging)
     assert tab.get(route, run="toy", **asked) == before
     assert not run.record.parts()
 
@@ -227,7 +226,7 @@ from werkzeug.test import Client
 from catmat_tensorboard import AttentionLoader
 plugin = AttentionLoader().load(SimpleNamespace(logdir={str(tmp_path)!r}, flags=None))
 assert plugin.is_active()
-asked = {{"run": "toy", "sentence": 0, "head": 0, "row": 0, "from": 0, "to": 2}}
+asked = {{"run": "toy", "sentence": 0, "head": 0, "row": 0, "word": 0, "from": 0, "to": 2}}
 for route, app in plugin.get_plugin_apps().items():
     answer = Client(app).get(route, query_string=asked)
     assert answer.status_code == 200 or route.startswith("/static"), (route, answer.json)
