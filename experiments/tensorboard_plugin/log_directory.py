@@ -26,7 +26,7 @@ _SETTLED = 2e9
 """Nanoseconds after which a folder's modification time tells of every change in it; some systems count seconds."""
 _MOST_NOTES = 5
 """Notes of one kind."""
-_NUMBERS = re.compile(r"([0-9]{1,18})", re.ASCII)
+_NUMBERS = re.compile(r"([0-9]{1,18})")
 _PARTS = "record-parts"
 _OF_A_RUN = ("config.yaml", "record.npz", _PARTS)
 

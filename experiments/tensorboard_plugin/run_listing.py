@@ -62,7 +62,7 @@ def load_listed(logs: LogDirectory, name: str) -> ListedRun:
     except OSError:
         raise VanishedError(f"{folder}: has no config.yaml; put back the one of its training") from None
     seed = config.seed
-    if whole != folder and (found := re.fullmatch(r"seed-([0-9]{1,10})", folder.name, re.ASCII)):
+    if whole != folder and (found := re.fullmatch(r"seed-([0-9]{1,10})", folder.name)):
         seed = int(found[1])
     steps = open_record(logs, name, "record").steps
     return ListedRun(name, config, seed, _status(logs, folder, whole), steps[-1] if steps else None)

@@ -200,6 +200,15 @@ def test_a_folder_that_has_not_changed_is_not_listed_again(tmp_path, monkeypatch
     assert run.record.parts()
 
 
+def test_a_change_within_the_tick_of_the_clock_is_seen(tmp_path):
+    """Some systems keep modification times in whole seconds: the time is the same, and the folder is not."""
+    tab, status = Tab(tmp_path), tmp_path.stat()
+    assert tab.names() == []
+    MadeRun(tmp_path / "toy").add(0)
+    os.utime(tmp_path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert tab.names() == ["toy"]
+
+
 def test_names_in_the_order_of_people():
     names = ["toy-10", "toy-9", "b", "toy-9/seed-10", "toy-9/seed-2", "a", "10", "9", "٣", "²"]
     assert sorted(names, key=in_order) == [
