@@ -109,6 +109,11 @@ def test_a_run_whose_process_lives_is_running_however_long_it_is_silent(tmp_path
         long_ago(run.folder)
         assert listed(tmp_path)["toy"]["status"] == "running"
     assert listed(tmp_path)["toy"]["status"] == "stopped"
+    with run_lock(run.folder):
+        run.finish()
+        (run.folder / "summary.json").unlink()  # it is written last
+        assert listed(tmp_path)["toy"]["status"] == "running"
+    assert listed(tmp_path)["toy"]["status"] == "stopped"
 
 
 def test_an_empty_log_directory_and_one_that_is_not_there(tmp_path):
