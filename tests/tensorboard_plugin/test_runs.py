@@ -186,6 +186,26 @@ def test_too_many_folders_are_said_to_be_too_many(tmp_path, monkeypatch):
     assert "not all were looked into" in answer["notes"][0]
 
 
+def test_too_many_files_are_said_to_be_too_many(tmp_path, monkeypatch):
+    monkeypatch.setattr(log_directory, "MOST_ENTRIES", 50)
+    (tmp_path / "other").mkdir()
+    for i in range(100):
+        (tmp_path / "other" / f"file-{i}").touch()
+    MadeRun(tmp_path / "a-run").add(0)
+    tab = Tab(tmp_path)
+    long_ago(tmp_path)
+    for _ in range(2):  # the second time from what is known
+        answer = tab.get("runs")
+        assert [run["name"] for run in answer["runs"]] == ["a-run"]
+        assert "not all were looked into" in answer["notes"][0]
+
+
+def test_the_users_own_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    MadeRun(tmp_path / "runs" / "toy").add(0)
+    assert Tab("~/runs").names() == ["toy"]
+
+
 def test_a_folder_that_has_not_changed_is_not_listed_again(tmp_path, monkeypatch):
     for i in range(10):
         (tmp_path / f"other-{i}").mkdir()
