@@ -75,7 +75,7 @@ class Ledger:
         unchanged = np.array_equal(self.scores_K, self.dot_products_K, equal_nan=True)
         larger = (np.abs(self.scores_K) > np.abs(self.dot_products_K)).any()
         scaled = "unchanged" if unchanged else "makes them larger" if larger else "makes them smaller"
-        word = "its own place" if j == self.masked else f'"{self.words[j]}"'
+        word = "the masked place" if j == self.masked else f'"{self.words[j]}"'
         return [
             Line("query", "what it looks for", vector=self.query_D),
             Line("key", f"what {word} is found by", vector=self.key_KD[j], word=j),
@@ -109,6 +109,19 @@ def ledger(saved: SavedRun, sentence: int = 0, row: int = 0, head: int = 0, t: i
     require(-steps <= t < steps, f"recorded step {t}: this run has {steps}")
     now = {name: record[name][t] for name in _AT_A_STEP}
     return row_ledger({**record, **now}, saved.config.model, sentence, row, head)
+
+
+def forming(saved: SavedRun, sentence: int = 0, row: int = 0, head: int = 0) -> list[Ledger]:
+    """Ledgers of the same at steps that tell how the weights came about; the arguments are those of `ledger`.
+
+    They are of the first recorded step, of the one at which the word with the largest weight in the end had half of that
+    weight for the first time, and of the last.
+    """
+    last = ledger(saved, sentence, row, head)
+    weights_T = saved.record["weights"][:, sentence, row, head, last.strongest]
+    half = np.flatnonzero(weights_T >= weights_T[-1] / 2)[:1].tolist()  # none where the run diverged
+    steps = {0, *half, len(weights_T) - 1}
+    return [ledger(saved, sentence, row, head, t) for t in sorted(steps)]
 
 
 def row_ledger(arrays: Arrays, config: ModelConfig, sentence: int = 0, row: int = 0, head: int = 0) -> Ledger:

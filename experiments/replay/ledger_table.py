@@ -1,5 +1,7 @@
 """A ledger for people, on the terminal or in Markdown: seven lines, a column a word, and what each line means."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.text import Text
 
@@ -52,6 +54,22 @@ def print_ledger(told: Ledger, others: str, console: Console) -> None:
     console.print(Text(printable(f"{how_computed(told)} {others}"), "dim"))
 
 
+def print_forming(ledgers: Sequence[Ledger], console: Console) -> None:
+    """Print how the weights of a ledger came about in training: line 5 at each of the steps of `ledgers`."""
+    last = ledgers[-1]
+    console.print(Text("How line 5 was learned", style="bold"))
+    first = TableColumn(Text(), [Text(f"step {told.step:,} ") for told in ledgers], style="bold")
+    columns = [
+        TableColumn(
+            Text(shown(console, MASKED if k == last.masked else word) + " ", "dim"),
+            [weight_cell(float(told.weights_K[k])) + Text(" ") for told in ledgers],
+            "right",
+        )
+        for k, word in enumerate(last.words)
+    ]
+    print_table(console, [first, *columns], gap=0)
+
+
 def ledger_markdown(told: Ledger, follows: str) -> str:
     """The same as Markdown, for TensorBoard and documents; `follows` is the sentence after it.
 
@@ -96,7 +114,7 @@ def how_computed(told: Ledger) -> str:
     j = told.strongest
     products = [f"{_number(q)} x {_number(k)}" for q, k in zip(told.query_D, told.key_KD[j], strict=True)]
     more = " + ..." if len(products) > _PRODUCTS else ""
-    word = "its own place" if j == told.masked else printable(told.words[j])
+    word = "the masked place" if j == told.masked else printable(told.words[j])
     sink = " and of the sink, which takes the rest of the weight" if told.sink else ""
     return (
         f"Line 3 for {word} is {' + '.join(products[:_PRODUCTS])}{more} = {_number(told.dot_products_K[j])}, which is"

@@ -109,7 +109,7 @@ def _numbers(experiment: Experiment, first: RunRecord[Measurement], last: RunRec
 
 def _row_text(row: RowResult) -> str:
     """A line for a masked word: no table, whose columns a narrow page would make narrower than their numbers."""
-    words = ["its own place" if k == row.masked else escaped(table_word(word)) for k, word in enumerate(row.words)]
+    words = ["the masked place" if k == row.masked else escaped(table_word(word)) for k, word in enumerate(row.words)]
     weights = row.weights_HK.mean(axis=0)
     looked_at = ", ".join(f"{word} {x:.2f}" for word, x in zip(words, weights, strict=True) if not x < _SHOWN)
     guess, exact = (f"{escaped(table_word(word))} {100 * chance:.0f} %" for word, chance in (row.guess, row.exact))

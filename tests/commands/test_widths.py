@@ -71,7 +71,7 @@ def training(console, monkeypatch):
     told = Ledger(
         9, 0, tuple(WORDS), 1, "/ sqrt(4)", vector, by_word, number, number, number, by_word, by_word, vector, 2
     )
-    terminal.report(experiment, record, record, told, Path("runs/toy-001"), console)
+    terminal.report(experiment, record, record, [told, told], Path("runs/toy-001"), console)
 
 
 def plan_and_findings(console, _):

@@ -14,8 +14,8 @@ from tensorboard.util import tensor_util
 from data.errors import InputError
 from experiments.measuring.metrics import RowResult
 from experiments.replay.ledger import _AT_A_STEP as AT_A_STEP
-from experiments.replay.ledger import ledger, row_ledger, scale_text
-from experiments.replay.ledger_table import how_computed, ledger_markdown, print_ledger, what_follows
+from experiments.replay.ledger import MASKED, forming, ledger, row_ledger, scale_text
+from experiments.replay.ledger_table import how_computed, ledger_markdown, print_forming, print_ledger, what_follows
 from experiments.run_directory import load_run
 from model.config import ModelConfig
 
@@ -33,6 +33,26 @@ def run(trained):
 @pytest.fixture
 def told(run):
     return ledger(run, **ROW)
+
+
+def test_how_the_weights_came_about_is_told_at_three_steps(run):
+    """First, last, and the first at which the word that is strongest in the end had half of its weight."""
+    weights_TNRHK = run.record["weights"].copy()
+    length = len(ledger(run, 1).words)
+    first, half, last = (np.full(length, share) for share in (0.07, 0.04, 0.01))
+    first[4], half[2], last[2] = 0.5, 0.45, 0.88
+    weights_TNRHK[:3, 1, 2, 1, :length], weights_TNRHK[4:, 1, 2, 1, :length] = first, last
+    weights_TNRHK[3, 1, 2, 1, :length] = half
+    run.record["weights"] = weights_TNRHK
+    ledgers = forming(run, 1, 2, 1)
+    assert [told.step for told in ledgers] == [STEPS[0], STEPS[3], STEPS[-1]]
+    console = Console(file=io.StringIO(), width=200)
+    print_forming(ledgers, console)
+    _, words, *rows = console.file.getvalue().splitlines()
+    shown = [MASKED if k == ledgers[0].masked else word for k, word in enumerate(ledgers[0].words)]
+    assert words.split() == " ".join(shown).split()
+    assert [numbers(row) for row in rows] == [[*first], [*half], [*last]]
+    assert [row.split("  ")[0] for row in rows] == [f"step {told.step:,}" for told in ledgers]
 
 
 def numbers(text):

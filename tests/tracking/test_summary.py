@@ -30,7 +30,7 @@ def test_a_word_from_right_to_left_keeps_its_number_beside_it():
     """Else a browser draws `32` into the run of an Arabic word: "32 گربه %"."""
     row = RowResult(0, 0, ("گربه",), np.ones((1, 1)), ("گربه", 0.32), ("cat", 0.5))
     isolated = "&#8296;گربه&#8297;"
-    expected = f"* **{isolated}** looks at its own place 1.00. Guess: {isolated} 32 %; exact: cat 50 %."
+    expected = f"* **{isolated}** looks at the masked place 1.00. Guess: {isolated} 32 %; exact: cat 50 %."
     assert _row_text(row) == expected
 
 

@@ -164,8 +164,8 @@ def test_the_overview_sums_up_the_members(left):
 
 
 def test_pictures_stand_at_some_steps_the_first_and_the_last_among_them(left):
-    tags = {f"4 more maps/sentence-{n + 1}/head-{head + 1}" for n in range(1, SENTENCES) for head in range(2)}
-    tags |= {f"1 attention/sentence-1/head-{head + 1}" for head in range(2)}
+    tags = {f"4 more maps/sentence-{n + 1}/head-{head + 1}" for n in range(SENTENCES - 1) for head in range(2)}
+    tags |= {f"1 attention/sentence-{SENTENCES}/head-{head + 1}" for head in range(2)}  # the config's own
     tags |= {f"3 relevance/sentence-{n + 1}/{whose}" for n in range(SENTENCES) for whose in ("exact", "model")}
     seen = {}
     for member, rows in left.events.items():
