@@ -10,7 +10,7 @@ from refusals import refused
 from small_world import SMALL, Oracle, normalised, with_holes, world_from
 
 from data.errors import InputError
-from data.inference import divergence, posterior, relevance, relevant_words, template_of
+from data.inference import divergence, posterior, read_sentence, relevance, relevant_words, template_of
 from data.vocabulary import MASK
 from data.world import load_world
 
@@ -137,6 +137,12 @@ def test_what_the_world_cannot_say_is_refused(small, sentence):
 def test_the_first_word_that_does_not_fit_is_named(small, sentence, says):
     with pytest.raises(InputError, match=re.escape(f": {says}; ")):
         template_of(small, small.vocabulary.encode(sentence))
+
+
+@pytest.mark.parametrize("masked", ["[ ]", "[MASK]", "[cat]"])
+def test_a_masked_word_cannot_be_typed(small, masked):
+    with pytest.raises(InputError, match="write the whole sentence, without"):
+        read_sentence(small, f"the {masked} sat on mat .")
 
 
 def test_divergence_and_relevant_words():
