@@ -85,7 +85,7 @@ def plan_and_findings(console, _):
 
 
 def all_runs(console, _):
-    metrics = {"excess": 0.0017, "held out": 0.0049, "relation": 1.0}
+    metrics = {"excess": 0.0017, "held out": 0.0049, "weight": 1.0}
     configs = [values_of(Config()), values_of(Config(seed=3, world="german"))]
     rows = [Row(f"toy-{n:03d}", 300, "finished", config, 1000, metrics) for n, config in enumerate(configs)]
     print_runs([*rows, Row("scaling-003", 90_000, "ablate: see its report.md")], console)
