@@ -32,6 +32,8 @@ _LEAST_BAR = 72
 """Columns in which the last record stands beside the progress; a narrower terminal gets steps, speed and time alone."""
 _MOST_HEADS = 8
 """Of a model with more heads the table shows the mean alone."""
+_WHOLE = 10
+"""From so many updates a second on, whole numbers tell enough."""
 _LEAST_NOTE = 13
 """Columns that a note beside a figure needs to be readable."""
 
@@ -71,7 +73,8 @@ class TrainingBar:
     def move(self, progress: Progress) -> None:
         """Show how far the training has come, and how fast it is."""
         speed = progress.time.rate * self._experiment.config.seeds
-        self._show(progress.step, "speed", f"{speed:,.0f} updates/s")
+        shown = f"{speed:,.0f}" if speed >= _WHOLE else f"{speed:.2g}"
+        self._show(progress.step, "speed", f"{shown} updates/s")
 
     def record(self, record: Record[Measurement]) -> None:
         """Show a record: the loss of the runs that have not diverged, and the excess of all; step 0 has no loss."""

@@ -141,7 +141,7 @@ def test_the_first_word_that_does_not_fit_is_named(small, sentence, says):
 
 @pytest.mark.parametrize("masked", ["[ ]", "[MASK]", "[cat]"])
 def test_a_masked_word_cannot_be_typed(small, masked):
-    with pytest.raises(InputError, match="write the whole sentence, without"):
+    with pytest.raises(InputError, match="is not a word of this world; write the whole sentence: "):
         read_sentence(small, f"the {masked} sat on mat .")
 
 
