@@ -231,6 +231,7 @@ def test_static_files(tmp_path, monkeypatch):
                  "notes.txt", "TAB.JS", "assets", "none.js", "x" * 9000):  # fmt: skip
         answer = client.get(f"/data/plugin/catmat/static/{name}")
         assert (answer.status_code, answer.get_data()) == (404, b"no such file"), name
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"  # TensorBoard warns of an answer without it
 
 
 def test_a_record_cut_short_at_any_place(toy):
