@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     show("")
     with tempfile.TemporaryDirectory() as folder:
         whole = command_times(options.config, options.repeats, Path(folder))
-        show_tab_times(run_folders(whole, config.seed, config.seeds)[0], Path(folder))
+        show_tab_times(run_folders(whole, config.seed, config.seeds)[0], Path(folder), options.repeats)
     show_update_speed(config, options.updates, options.repeats)
     show_sweep_speed(ablation, options.updates, options.repeats)
     return 0

@@ -10,6 +10,7 @@ import numpy as np
 from werkzeug.test import Client
 
 from experiments.run_directory.arrays import read_npz, write_npz
+from experiments.speed.browser_times import show_browser_times
 from experiments.speed.command_times import show
 from experiments.tensorboard_plugin.plugin import AttentionPlugin
 
@@ -18,7 +19,7 @@ _FOLDERS = 1_000
 """In which other programs' files lie."""
 
 
-def show_tab_times(run: Path, folder: Path) -> None:
+def show_tab_times(run: Path, folder: Path, repeats: int) -> None:
     """Print how long the tab takes for log directories that are made of a finished `run`, in an empty `folder`."""
     show("attention tab, without the browser")
     others, runs, long = folder / "others", folder / "runs", folder / "long"
@@ -32,13 +33,15 @@ def show_tab_times(run: Path, folder: Path) -> None:
         _copy(run, runs / f"run-{number}", number)
     tab = _Tab(runs)
     _show(f"{_RUNS} runs listed", *(tab.seconds("runs") for _ in range(2)))
-    _copy(run, long / "run", 0)
+    for name in ("short", "long"):
+        _copy(run, long / name, 0)
     for name in ("record", "params"):
-        _lengthen(long / "run" / f"{name}.npz")
+        _lengthen(long / "long" / f"{name}.npz")
     tab = _Tab(long)
-    asked: dict[str, str | int] = {"run": "run", "sentence": 0, "head": 0, "from": 0, "to": _CHUNK}
+    asked: dict[str, str | int] = {"run": "long", "sentence": 0, "head": 0, "from": 0, "to": _CHUNK}
     _show(f"{_CHUNK} maps of {_STEPS:,}", *(tab.seconds("head", **asked) for _ in range(2)))
     show("")
+    show_browser_times(long, {"short": "as recorded", "long": f"{_STEPS:,} steps"}, folder / "browser", repeats)
 
 
 class _Tab:

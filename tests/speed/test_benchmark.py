@@ -11,6 +11,7 @@ from data.sampler import sample, sampler_tables
 from data.world import load_world
 from experiments import benchmark
 from experiments.config.schema import Config
+from experiments.speed import browser_times
 from experiments.speed.update_speed import every_row_loss
 from experiments.training.hyperparameters import hyperparameters, init_state, training_spec
 from experiments.training.update import masked_row_loss
@@ -60,6 +61,12 @@ def test_a_mistake_is_told_before_anything_is_measured(capsys, arguments, place,
     with refused(place, *named):
         benchmark.main(arguments)
     assert capsys.readouterr().out == ""
+
+
+def test_without_a_browser_its_part_is_left_out(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(browser_times.shutil, "which", lambda _: None)
+    browser_times.show_browser_times(tmp_path, {}, tmp_path, 1)
+    assert capsys.readouterr().out.splitlines()[1] == "  not measured, for want of chromium and chromedriver"
 
 
 def test_what_a_training_says_is_passed_on(tmp_path, capsys):

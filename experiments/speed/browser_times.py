@@ -1,0 +1,132 @@
+"""How quick the attention tab is in a browser: the first map, and a move of the slider.
+
+Needs chromium and its driver, and selenium, which comes with the extra `test`.
+"""
+
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.speed.command_times import show
+
+_MOVES = 40
+_FLAGS = "--headless=new --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-sync"
+_FIRST_MAP = """
+const done = arguments[0];
+const frame = [...document.querySelectorAll("iframe")].find((one) => one.src.includes("catmat"));
+const before = frame.contentDocument, begin = performance.now();
+const look = () => {
+  const now = frame.contentDocument;
+  if (now && now !== before && now.querySelector("td.cell[data-value]")) done(performance.now() - begin);
+  else requestAnimationFrame(look);
+};
+frame.contentWindow.location.reload();
+look();
+"""
+"""Milliseconds from the tab's start until its map has numbers and the browser draws it."""
+_MOVE = """
+const [place, done] = arguments, slider = document.querySelector("input[type=range]"), begin = performance.now();
+slider.value = place;
+slider.dispatchEvent(new Event("input", { bubbles: true }));
+const look = () => {
+  if (document.querySelector(".waiting")) return requestAnimationFrame(look);
+  const painted = new MessageChannel();
+  painted.port1.onmessage = () => done(performance.now() - begin);
+  painted.port2.postMessage(0);
+};
+requestAnimationFrame(look);
+"""
+"""Milliseconds from a move of the slider until the next frame with that step's numbers is drawn."""
+
+
+def show_browser_times(logs: Path, runs: dict[str, str], profile: Path, repeats: int) -> None:
+    """Print how long the tab takes in a browser.
+
+    Args:
+      logs: a log directory.
+      runs: what to call each run of it that is looked at, by its name.
+      profile: a new folder for the browser.
+      repeats: how often the first map is timed; the median is shown.
+    """
+    show("attention tab, in a browser")
+    missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
+    if missing or find_spec("selenium") is None:
+        show(f"  not measured, for want of {' and '.join(missing) or 'selenium'}")
+    else:
+        with _browser(profile) as driver, _tensorboard(logs) as address:
+            for name, called in runs.items():
+                first, moves = _timed(driver, f"{address}#catmat&p.catmat.run={name}", repeats)
+                show(f"  {f'first map, {called}':<34} {first:6.0f} ms")
+                middle, most = statistics.median(moves), max(moves)
+                show(f"  {f'a move of the slider, {called}':<34} {middle:6.0f} ms, at most {most:.0f} ms")
+    show("")
+
+
+@contextmanager
+def _tensorboard(logs: Path) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(logs), "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:  # noqa: S603
+        try:
+            address = f"http://127.0.0.1:{port}/"
+            _wait_for(f"{address}data/environment")
+            yield address
+        finally:
+            process.terminate()
+
+
+def _wait_for(address: str) -> None:
+    for _ in range(600):
+        try:
+            urllib.request.urlopen(address, timeout=10).close()  # noqa: S310
+        except (OSError, urllib.error.URLError):
+            time.sleep(0.1)
+        else:
+            return
+    raise TimeoutError(f"{address}: TensorBoard did not start within a minute")
+
+
+@contextmanager
+def _browser(profile: Path) -> Iterator[Any]:
+    from selenium import webdriver  # noqa: PLC0415  comes with the extra `test`
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or ""
+    for flag in [*_FLAGS.split(), "--window-size=1500,1000", f"--user-data-dir={profile}"]:
+        options.add_argument(flag)
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+    driver.set_script_timeout(60)
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+def _timed(driver: Any, address: str, repeats: int) -> tuple[float, list[float]]:
+    """Milliseconds to the first map (median), and of each move to places all over the training."""
+    driver.get("about:blank")
+    driver.get(address)
+    find = "return [...document.querySelectorAll('iframe')].find((one) => one.src.includes('catmat'))"
+    for _ in range(600):
+        if frame := driver.execute_script(find):
+            break
+        time.sleep(0.1)
+    first = statistics.median(driver.execute_async_script(_FIRST_MAP) for _ in range(repeats))
+    driver.switch_to.frame(frame)
+    time.sleep(2)  # what is fetched ahead of need does so while a person looks
+    places = np.random.default_rng(0).random(_MOVES)
+    return first, [driver.execute_async_script(_MOVE, float(place)) for place in places]
