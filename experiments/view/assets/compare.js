@@ -16,7 +16,7 @@ export class Compare {
     const close = element("button", { type: "button", onclick: () => view.store.set({ compare: "" }) }, "Close");
     const choice = element("div", { class: "compare-choice" }, element("label", {}, "A, as chosen above, against B: ", this.with), this.step, close);
     this.places = ["A", "B", "B \u2212 A"].map((name) => {
-      const title = element("h3", {});
+      const title = element("h2", {});
       return { name, title, node: element("div", { class: "compare-map" }, title) };
     });
     this.said = element("p", { class: "compare-said" });

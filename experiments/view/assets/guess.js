@@ -9,7 +9,7 @@ export class Guess {
     this.title = element("h2", {});
     this.body = element("tbody");
     this.other = element("p", { class: "caption" });
-    const heads = ["word", "exact", "guess", ""].map((name) => element("th", { scope: "col" }, name));
+    const heads = ["word", "exact", "guess", "bars"].map((name) => element("th", { scope: "col" }, name));
     const table = element("table", { class: "guess", "aria-label": "Guess and exact answer" }, element("thead", {}, element("tr", {}, ...heads)), this.body);
     const caption = element("p", { class: "caption" }, "Upper bar, filled: the exact answer, by the rules of the world. Lower bar, striped: the model's guess, from all heads.");
     this.node = element("section", { "data-part": "guess" }, this.title, caption, table, this.other);

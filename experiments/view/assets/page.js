@@ -40,6 +40,7 @@ export function buildPage(root, store, library, act) {
   const right = side("right", parts.cell, parts.terms, parts.guess);
   const below = side("below", parts.ledger, parts.plane);
   parts.body = element("main", { class: "columns" }, left, right, below);
+  parts.controls.node.prepend(element("h1", { class: "only-heard" }, "Attention"));
   root.replaceChildren(parts.controls.node, parts.notices.node, parts.below, parts.body);
   return parts;
 }

@@ -5,7 +5,7 @@ import { differenceColour } from "./colours.js";
 import { element, setAttribute, setText, wordElement } from "./element.js";
 import { numberText, signedText, weightText } from "./numbers.js";
 
-const HEADS = ["", "query", "key", "query x key", "value", "weight x value"];
+const HEADS = ["component", "query", "key", "query x key", "value", "weight x value"];
 
 export class Terms {
   constructor() {

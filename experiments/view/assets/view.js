@@ -229,7 +229,7 @@ export class View {
     this.scheduled = true;
     requestAnimationFrame(() => {
       this.scheduled = false;
-      this.draw();
+      if (this.map.run === this.run) this.draw(); // otherwise another run is on its way
     });
   }
 
