@@ -4,6 +4,8 @@ TensorBoard imports this module at its start. What belongs to catmat is imported
 package is called `experiments` for example, TensorBoard starts without the tab and says so in one line.
 """
 
+import sys
+from pathlib import Path
 from typing import Any
 
 from tensorboard.plugins import base_plugin
@@ -26,7 +28,17 @@ class AttentionLoader(base_plugin.TBLoader):
             from experiments.tensorboard_plugin.plugin import AttentionPlugin  # noqa: PLC0415  may be another's
 
             return AttentionPlugin(context)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # another's package may do anything when it is imported
             said = " ".join(f"{type(error).__name__}: {error}".split())
-            tb_logging.get_logger().warning("The tab Attention is left out, since catmat cannot be imported (%s)", said)
+            tb_logging.get_logger().warning(
+                "The tab Attention is left out: catmat cannot be imported (%s)", _reason(said)
+            )
             return None
+
+
+def _reason(said: str) -> str:
+    """What stands in the way: another package of our name, or an error."""
+    found = getattr(sys.modules.get("experiments"), "__file__", None)
+    if found and Path(found).resolve().parents[1] != Path(__file__).resolve().parent:
+        return f"its package experiments is hidden by {found}; rename that, or start TensorBoard elsewhere"
+    return said

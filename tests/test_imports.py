@@ -132,6 +132,8 @@ def test_the_folder_of_the_commands_holds_nothing_else():
         "model",
         "experiments.run_directory",
         "experiments.run_directory.arrays",
+        "experiments.run_directory.step_reader",
+        "experiments.view.view_model",
         "experiments.scale_check",
         "experiments.train",
         "experiments.ablate",

@@ -65,7 +65,7 @@ class StoredArrays:
             stored = self._find(file, name)
             if stored is None:
                 whole = self._read_whole(file, name)
-                return np.stack([whole[place] for place in places])
+                return np.stack([whole[_inside(place, whole.shape)] for place in places])
             return np.stack([self._piece(file, stored, place) for place in places])
 
     def array(self, name: str) -> NDArray[Any]:
@@ -112,9 +112,7 @@ class StoredArrays:
 
     @staticmethod
     def _piece(file: BinaryIO, stored: _Stored, place: tuple[int, ...]) -> NDArray[Any]:
-        depth = len(place)
-        if any(not 0 <= i < size for i, size in zip(place, stored.shape[:depth], strict=True)):
-            raise ValueError(f"{place} lies outside of {stored.shape}")
+        depth = len(_inside(place, stored.shape))
         shape = stored.shape[depth:]
         size = stored.dtype.itemsize * int(np.prod(shape, dtype=np.int64))
         number = int(np.ravel_multi_index(place, stored.shape[:depth])) if depth else 0
@@ -127,6 +125,13 @@ class StoredArrays:
     def _read_whole(self, file: BinaryIO, name: str) -> NDArray[Any]:
         with zipfile.ZipFile(file) as archive, archive.open(self._members[name]) as member:
             return np.asarray(npy.read_array(member, allow_pickle=False))
+
+
+def _inside(place: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """`place`, if it is one of an array of that shape; raises ValueError."""
+    if any(not 0 <= i < size for i, size in zip(place, shape[: len(place)], strict=True)):
+        raise ValueError(f"it has shape {shape}, too small for {place}")
+    return place
 
 
 def stored_arrays(path: Path) -> StoredArrays:

@@ -153,14 +153,14 @@ class LogDirectory:
                 count += 1
                 if entry.is_file(follow_symlinks=False) and entry.name not in _OF_A_RUN:
                     continue  # foremost: a hundred thousand of them may lie here
-                if entry.name in _OF_A_RUN and (entry.is_file() or entry.is_dir()):
+                if entry.name in _OF_A_RUN and (is_file(entry.path) or is_folder(entry.path)):
                     of_a_run.append(entry.name)  # a link among them is refused when it is read
                 elif entry.is_dir(follow_symlinks=False):
                     if not _is_text(entry.name):
                         notes.append(f"{entry.name}: its name is not UTF-8 text; rename it")
                     elif not entry.name.startswith("."):
                         inside.append(entry.name)
-                elif entry.is_symlink() and len(notes) <= _MOST_NOTES and entry.is_dir():
+                elif entry.is_symlink() and len(notes) <= _MOST_NOTES and is_folder(entry.path):
                     real = Path(os.path.realpath(entry.path))
                     if not real.is_relative_to(self.root):
                         notes.append(f"{entry.name}: a link out of the log directory ({real}), not read")
@@ -184,7 +184,7 @@ def _is_text(name: str) -> bool:
 
 def in_order(name: str) -> list[tuple[int, str]]:
     """A key that sorts names as people do: toy-9 before toy-10."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in _NUMBERS.split(name)]
+    return [(int(part), "") if part.isascii() and part.isdecimal() else (-1, part) for part in _NUMBERS.split(name)]
 
 
 def local_folder(logdir: str) -> LogDirectory:

@@ -13,6 +13,7 @@ from experiments.run_directory.stored_arrays import VanishedError
 from experiments.tensorboard_plugin.answers import App, Refused, json_app, number, told
 from experiments.tensorboard_plugin.log_directory import LogDirectory, local_folder
 from experiments.tensorboard_plugin.run_listing import ListedRun, differing, load_listed, open_record
+from experiments.view.run_arrays import RunArrays
 from experiments.view.view_model import ViewModel
 
 ASSETS = Path(__file__).resolve().parents[1] / "view" / "assets"
@@ -115,7 +116,7 @@ class AttentionPlugin(base_plugin.TBPlugin):
             params = open_record(self._logs, name, "params")
         except VanishedError:
             params = None
-        return ViewModel(record, params, run.config.model), run
+        return ViewModel(RunArrays(record, params, run.config.model)), run
 
     @staticmethod
     def _run(view: ViewModel, run: ListedRun, _request: Request) -> Any:
@@ -141,14 +142,14 @@ class AttentionPlugin(base_plugin.TBPlugin):
     @staticmethod
     def _cell(view: ViewModel, run: ListedRun, request: Request) -> Any:
         n, h = _sentence_of(view, request), _below(request, "head", run.config.model.heads)
-        sentence = view.sentences[n]
+        sentence = view.arrays.sentences[n]
         row, word = _below(request, "row", len(sentence.masked)), _below(request, "word", len(sentence.tokens))
         return view.cell(n, h, row, word)
 
     @staticmethod
     def _vectors(view: ViewModel, run: ListedRun, request: Request) -> Any:
         n, h = _sentence_of(view, request), _below(request, "head", run.config.model.heads)
-        row = _below(request, "row", len(view.sentences[n].masked))
+        row = _below(request, "row", len(view.arrays.sentences[n].masked))
         return view.vectors(n, h, row, *_steps_of(view, request, _VECTORS_CHUNK))
 
     @staticmethod
@@ -170,7 +171,7 @@ def _below(request: Request, name: str, count: int) -> int:
 
 
 def _sentence_of(view: ViewModel, request: Request) -> int:
-    return _below(request, "sentence", len(view.sentences))
+    return _below(request, "sentence", len(view.arrays.sentences))
 
 
 def _steps_of(view: ViewModel, request: Request, most: int) -> tuple[int, int]:
@@ -178,8 +179,8 @@ def _steps_of(view: ViewModel, request: Request, most: int) -> tuple[int, int]:
     first, end = number(request, "from"), number(request, "to")
     if not first < end <= first + most:
         raise Refused(400, f"from {first}, to {end}: from must be below to, and at most {most} steps apart")
-    if end > view.count:
-        raise Refused(404, f"to {end}: {view.count} steps are recorded")
+    if end > view.arrays.count:
+        raise Refused(404, f"to {end}: {view.arrays.count} steps are recorded")
     return first, end
 
 

@@ -1,0 +1,158 @@
+"""The arrays of a saved run, checked, a sentence and some steps at a time; and what follows from them.
+
+Letters: T recorded steps, S those asked for, R masked words of a sentence, K its words; the others as in `model`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import require
+from data.vocabulary import PAD
+from experiments.view.evidence import Readout, against, evidence
+from model.config import ModelConfig
+
+LEAST_CHANCE, MOST_CANDIDATES = 0.001, 12
+"""Which words are candidates for a masked word: those with more exact probability, and at most so many."""
+Array = NDArray[Any]
+
+
+class Steps(Protocol):
+    """What is read: `experiments.run_directory.step_reader.StepReader` is one."""
+
+    steps: list[int]
+
+    def __contains__(self, name: str, /) -> bool: ...
+
+    def fixed(self, name: str, /) -> Array: ...
+
+    def at(self, name: str, numbers: Sequence[int], /, *place: int) -> Array: ...
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A watched sentence, without padding."""
+
+    tokens: list[int]
+    masked: list[int]
+    """Its masked positions."""
+    candidates: list[list[int]]
+    """Word numbers for each of them, the most probable first."""
+
+    @property
+    def targets(self) -> list[int]:
+        """The masked words' numbers."""
+        return [self.tokens[place] for place in self.masked]
+
+
+class RunArrays:
+    """What `record.npz` and `params.npz` of one run hold."""
+
+    def __init__(self, record: Steps, params: Steps | None, config: ModelConfig) -> None:
+        """Look at a run.
+
+        Args:
+          record: its `record.npz`.
+          params: its `params.npz`, or None where there is none: evidence is then nan.
+          config: its model.
+        """
+        self.record, self.config, self._params = record, config, params
+
+    @property
+    def count(self) -> int:
+        """How many steps are recorded."""
+        return len(self.record.steps)
+
+    @cached_property
+    def words(self) -> list[str]:
+        """The vocabulary."""
+        return [str(word) for word in self.record.fixed("words").tolist()]
+
+    @cached_property
+    def _tokens_NK(self) -> Array:
+        return self.record.fixed("tokens")
+
+    @cached_property
+    def _row_NR(self) -> Array:
+        return self.record.fixed("row")
+
+    @cached_property
+    def sentences(self) -> list[Sentence]:
+        """The watched sentences.
+
+        Raises:
+          InputError: the record does not fit the run's config.
+        """
+        tokens_NK, row_NR = self._tokens_NK, self._row_NR
+        exact_NRV = self.record.fixed("exact_posterior")
+        fits = tokens_NK.ndim == row_NR.ndim == 2 and exact_NRV.shape == (*row_NR.shape, len(self.words))
+        require(
+            fits
+            and len(tokens_NK) == len(row_NR)
+            and ((tokens_NK >= 0) & (tokens_NK < len(self.words))).all()
+            and (row_NR < (tokens_NK != PAD).sum(axis=1, keepdims=True)).all(),
+            "record: its sentences do not fit together; restore it, or start a new run",
+        )
+        return [self._sentence(*of_one) for of_one in zip(tokens_NK, row_NR, exact_NRV, strict=True)]
+
+    @staticmethod
+    def _sentence(tokens_K: Array, row_R: Array, exact_RV: Array) -> Sentence:
+        masked = row_R[row_R >= 0].tolist()
+        orders = np.argsort(-exact_RV[: len(masked)], axis=1, kind="stable")
+        candidates = [
+            [int(word) for word in order[:MOST_CANDIDATES] if exact_V[word] > LEAST_CHANCE] or [int(order[0])]
+            for order, exact_V in zip(orders, exact_RV, strict=False)
+        ]
+        return Sentence(tokens_K[tokens_K != PAD].tolist(), masked, candidates)
+
+    def of_sentence(self, name: str, n: int, steps: Sequence[int], shape: tuple[int | None, ...]) -> Array:
+        """An array of a sentence's own rows [S, R, ...]; `shape` is that of a row, None for the places of words."""
+        rows = self.of_steps(name, steps, (self._row_NR.shape[1], *shape), n)
+        return rows[:, : len(self.sentences[n].masked)]
+
+    def of_steps(self, name: str, steps: Sequence[int], shape: tuple[int | None, ...], *place: int) -> Array:
+        """An array at `place` at some steps [S, ...]; raises InputError if its shape is another than the record's."""
+        wanted = tuple(self._tokens_NK.shape[1] if size is None else size for size in shape)
+        if not steps:
+            return np.zeros((0, *wanted), np.float32)
+        found = self.record.at(name, steps, *place)
+        require(
+            found.shape[1:] == wanted and found.dtype.kind == "f",
+            f"record: {name} does not fit the run's config; restore it, or start a new run",
+        )
+        return found
+
+    def queries_and_keys(self, n: int, h: int, steps: Sequence[int]) -> tuple[Array, Array, Array]:
+        """Queries [S, R, D], keys of words [S, K, D] (nan where one is masked in every row) and of masks [S, R, D]."""
+        sentence, heads, size = self.sentences[n], self.config.heads, self.config.d_head
+        query_SRD = self.of_sentence("query", n, steps, (heads, size))[:, :, h]
+        key_SRKD = self.of_sentence("key", n, steps, (None, heads, size))[:, :, : len(sentence.tokens), h]
+        seen_in = [next((r for r, at in enumerate(sentence.masked) if at != k), -1) for k in range(key_SRKD.shape[2])]
+        key_SKD = np.stack([key_SRKD[:, r, k] for k, r in enumerate(seen_in)], axis=1).astype(np.float64)
+        key_SKD[:, [r < 0 for r in seen_in]] = np.nan
+        masked_SRD = np.stack([key_SRKD[:, r, k] for r, k in enumerate(sentence.masked)], axis=1)
+        return query_SRD.astype(np.float64), key_SKD, masked_SRD.astype(np.float64)
+
+    def evidence(self, n: int, steps: Sequence[int]) -> Array:
+        """Evidence [S, R, H, K] for each masked word against its candidates; nan at a step without parameters."""
+        sentence, config = self.sentences[n], self.config
+        shape = len(sentence.masked), config.heads, len(sentence.tokens)
+        found = np.full((len(steps), *shape), np.nan)
+        if self._params is None:
+            return found
+        numbers = {step: number for number, step in enumerate(self._params.steps)}
+        known = [i for i, t in enumerate(steps) if self.record.steps[t] in numbers]
+        if known:
+            at_steps = [numbers[self.record.steps[steps[i]]] for i in known]
+            params = {name: self._params.at(name, at_steps) for name in Readout.names(config.norm)}
+            of_record = [steps[i] for i in known]
+            weighted = self.of_sentence("weighted_values", n, of_record, (config.heads, None, config.d_head))
+            output = self.of_sentence("output", n, of_record, (config.d_model,))
+            toward = against(sentence.targets, sentence.candidates)
+            readout = Readout.of(config.norm, params)
+            found[known] = evidence(readout, weighted[:, :, :, : shape[2]], output, toward)
+        return found
