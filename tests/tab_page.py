@@ -182,6 +182,6 @@ class Tab:
         self.settle()
 
     def errors(self):
-        """What the console says of errors since the last look; TensorBoard loads fonts that are not behind its prefix."""
+        """Errors in the console since the last look; TensorBoard asks for fonts that are not behind its prefix."""
         messages = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
         return [message for message in messages if "/font-roboto/" not in message]

@@ -1,8 +1,9 @@
 // The chosen cell: one masked word looking at one word. Every number of it, with a sentence, and its way through the training.
 
 import { Curve } from "./curve.js";
-import { element, setAttribute, setText, wordElement } from "./element.js";
+import { element, setAttribute, setText } from "./element.js";
 import { MEASURES, measured } from "./measures.js";
+import { lookedAt, named } from "./naming.js";
 
 export class Cell {
   constructor(library) {
@@ -34,8 +35,8 @@ export class Cell {
 
   draw(frame, choice) {
     const { map } = this;
-    const key = `${choice.row} ${choice.word}`;
-    if (this.drawn !== key) this.fetch(choice, key);
+    const cell = `${choice.row} ${choice.word}`;
+    if (this.drawn !== cell) this.fetch(choice, cell);
     const own = map.masked[choice.row] === choice.word;
     for (const { measure, value, curve, sentence } of this.rows) {
       let x = measured(measure, map, frame, choice);
@@ -48,15 +49,14 @@ export class Cell {
     }
   }
 
-  fetch(choice, key) {
+  fetch(choice, cell) {
     const { map } = this;
-    const [query, looked] = [map.words[map.masked[choice.row]], map.words[choice.word]];
-    const where = map.masked[choice.row] === choice.word ? ["its own place"] : [wordElement(looked)];
-    this.title.replaceChildren("Query ", wordElement(query), ", key ", ...where, `, head ${map.head + 1}`);
+    const [query, key] = [named(map, map.masked[choice.row]), lookedAt(map, choice.row, choice.word)];
+    this.title.replaceChildren("Query ", ...query, ", key ", ...key, `, head ${map.head + 1}`);
     if (this.drawn !== null) this.series = null;
-    this.drawn = key;
+    this.drawn = cell;
     this.library.cell(map.run, map.sentence, map.head, choice.row, choice.word).then(
-      (series) => this.drawn === key && this.map === map && this.lines(series, choice),
+      (series) => this.drawn === cell && this.map === map && this.lines(series, choice),
       () => {}, // the map's own request tells what is wrong
     );
   }

@@ -1,8 +1,9 @@
 // Two maps side by side, and their difference: two runs, two steps or two heads. One cursor for all three.
 
-import { element, setText, wordElement } from "./element.js";
+import { element, setText } from "./element.js";
 import { HeadMap } from "./library.js";
 import { SentenceMap } from "./map.js";
+import { lookedAt, named } from "./naming.js";
 import { numberText, signedText, stepText, weightText } from "./numbers.js";
 import { nearestStep } from "./steps.js";
 
@@ -140,8 +141,8 @@ export class Compare {
     const i = row * map.columns + word;
     const of = ({ weights, evidence }) => `weight ${weightText(weights[i])}, evidence ${signedText(evidence[i])} nats`;
     const truth = `exact relevance, the truth for both: ${numberText(map.exact[i], 2)} nats.`;
-    const place = map.masked[row] === word ? "its own place" : wordElement(map.words[word]);
-    this.said.replaceChildren(wordElement(map.words[map.masked[row]]), " looking at ", place, `: in A ${of(frame)}; in B ${of(other)}; ${truth}`);
+    const [query, key] = [named(map, map.masked[row]), lookedAt(map, row, word)];
+    this.said.replaceChildren(...query, " looking at ", ...key, `: in A ${of(frame)}; in B ${of(other)}; ${truth}`);
   }
 
   repaint() {

@@ -37,7 +37,7 @@ export class SentenceMap {
   row(row) {
     const { words, masked, columns, relevant } = this.map;
     const cells = words.map((_, k) => {
-      const marks = [masked[row] === k ? "its own place" : "", relevant[row * columns + k] ? "relevant word" : ""];
+      const marks = [masked[row] === k ? "the masked place" : "", relevant[row * columns + k] ? "relevant word" : ""];
       const said = marks.filter(Boolean).join(", ");
       const classes = ["cell", masked[row] === k ? "own" : "", relevant[row * columns + k] ? "relevant" : ""].join(" ").trim();
       const text = document.createTextNode("");

@@ -2,6 +2,7 @@
 
 import { number, part } from "./arrays.js";
 import { element, setAttribute, setText, shape } from "./element.js";
+import { placeLabels } from "./labels.js";
 
 const SIZE = 400;
 const MARGIN = 34;
@@ -38,7 +39,7 @@ export class Plane {
   }
 
   point(kind, word, mark, onclick) {
-    const text = shape("text", { x: 8, y: kind === "key" ? 14 : -7, direction: "auto" }, word);
+    const text = shape("text", {}, word);
     return shape("g", { class: `point ${kind}`, onclick }, mark, text, shape("title", {}, `${kind} of ${word}`));
   }
 
@@ -49,6 +50,8 @@ export class Plane {
     const [query, key] = [places(data.queries), places(data.keys)];
     this.queries.forEach((node, i) => this.move(node, query(i), i === row));
     this.keys.forEach((node, k) => this.move(node, key(k), k === word));
+    const points = [...this.queries.map((node, i) => [node, query(i)]), ...this.keys.map((node, k) => [node, key(k)])];
+    placeLabels(points);
     const [from, to] = [query(row), key(word)];
     Object.entries({ x1: from[0], y1: from[1], x2: to[0], y2: to[1] }).forEach(([name, x]) => setAttribute(this.line, name, x.toFixed(1)));
     const share = Math.round(100 * number(data.share, frame.t));

@@ -24,8 +24,8 @@ export class Player {
     this.speed.addEventListener("change", () => store.set({ duration: Number(this.speed.value) }));
     this.ticks = element("div", { class: "ticks", "aria-hidden": "true" });
     const buttons = element("div", { class: "player-buttons" }, this.back, this.play, this.forward, this.said, this.status, this.speed);
-    this.node = element("div", { class: "player", "data-part": "player" }, buttons);
-    this.track = element("div", { class: "track" }, this.slider, this.ticks);
+    const track = element("div", { class: "track" }, this.slider, this.ticks);
+    this.node = element("div", { class: "player", "data-part": "player" }, buttons, track);
   }
 
   open(axis, status) {

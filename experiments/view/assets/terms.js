@@ -2,7 +2,8 @@
 
 import { part } from "./arrays.js";
 import { differenceColour } from "./colours.js";
-import { element, setAttribute, setText, wordElement } from "./element.js";
+import { element, setAttribute, setText } from "./element.js";
+import { lookedAt } from "./naming.js";
 import { numberText, signedText, weightText } from "./numbers.js";
 
 const HEADS = ["component", "query", "key", "query x key", "value", "weight x value"];
@@ -44,8 +45,7 @@ export class Terms {
       });
       [cells[2].style.backgroundColor, cells[2].style.color] = differenceColour(product / largest);
     });
-    const name = map.masked[row] === word ? "its own place" : wordElement(map.words[word]);
     const steps = [`the products add up to ${numberText(frame.dots[at])};`, `${map.run.scale}: score ${numberText(frame.scores[at])};`];
-    this.line.replaceChildren("For ", name, `: ${steps.join(" ")} softmax over the row: weight ${weightText(frame.weights[at])}.`);
+    this.line.replaceChildren("For ", ...lookedAt(map, row, word), `: ${steps.join(" ")} softmax over the row: weight ${weightText(frame.weights[at])}.`);
   }
 }

@@ -6,13 +6,12 @@ import { element, setText } from "./element.js";
 import { numberText } from "./numbers.js";
 
 export class TrainingCurves {
-  /** `track` is the player's slider, which stands above them on the same axis. */
-  constructor(track) {
+  constructor() {
     this.loss = new Curve({ label: "Loss over the steps of training" });
     this.excess = new Curve({ label: "Excess over the steps of training, logarithmic", log: true });
     [this.ofLoss, this.ofExcess, this.ofGroups] = [1, 2, 3].map(() => element("p", { class: "caption" }));
     const boxes = [this.ofLoss, this.loss.node, this.ofExcess, this.excess.node, this.ofGroups];
-    this.node = element("div", { class: "training-curves" }, track, element("div", { "data-part": "curves" }, ...boxes));
+    this.node = element("div", { class: "training-curves", "data-part": "curves" }, ...boxes);
   }
 
   /** `groups`: [{name, runs}], runs that differ by their seed only; the first is that of `run`, the second is compared with it. */
