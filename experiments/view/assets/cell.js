@@ -10,7 +10,11 @@ export class Cell {
     this.library = library;
     this.title = element("h2", {});
     this.rows = MEASURES.map((measure) => this.row(measure));
-    const table = element("table", { class: "measures", "aria-label": "Numbers of the chosen cell" }, element("tbody", {}, ...this.rows.map(({ node }) => node)));
+    const table = element(
+      "table",
+      { class: "measures", "aria-label": "Numbers of the chosen cell" },
+      element("tbody", {}, ...this.rows.map(({ node }) => node)),
+    );
     this.node = element("section", { class: "cell-panel", "data-part": "cell" }, this.title, table);
   }
 
@@ -19,7 +23,13 @@ export class Cell {
     const curve = new Curve({ label: `${measure.name} over training`, className: "spark" });
     const sentence = element("p", { class: "caption" });
     const head = element("th", { scope: "row" }, measure.name, sentence);
-    return { node: element("tr", {}, head, value, element("td", { class: "spark-cell" }, curve.node)), measure, value, curve, sentence };
+    return {
+      node: element("tr", {}, head, value, element("td", { class: "spark-cell" }, curve.node)),
+      measure,
+      value,
+      curve,
+      sentence,
+    };
   }
 
   open(map, axis) {
@@ -64,7 +74,8 @@ export class Cell {
   lines(series, choice) {
     this.series = series;
     for (const { measure, curve, value } of this.rows) {
-      const constant = measure.constant && new Float32Array(this.axis.recorded.length).fill(measure.constant(this.map, choice));
+      const constant =
+        measure.constant && new Float32Array(this.axis.recorded.length).fill(measure.constant(this.map, choice));
       const values = constant || series[measure.series]?.data;
       const shown = { ...this.axis, recorded: this.axis.recorded.slice(0, values?.length ?? 0) };
       curve.draw(shown, values ? [{ values, name: measure.name }] : [], { zero: measure.zero });

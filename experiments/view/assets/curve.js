@@ -9,7 +9,12 @@ export class Curve {
   /** `log`: the height is logarithmic, for values that fall over powers of ten. */
   constructor({ label, log = false, className = "" }) {
     this.log = log;
-    this.svg = shape("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": label });
+    this.svg = shape("svg", {
+      viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+      preserveAspectRatio: "none",
+      role: "img",
+      "aria-label": label,
+    });
     this.marker = element("div", { class: "marker" });
     this.dot = element("div", { class: "dot" });
     this.node = element("div", { class: `curve ${className}` }, this.svg, this.marker, this.dot);
@@ -22,7 +27,10 @@ export class Curve {
   draw(axis, lines, { bands = [], zero = false } = {}) {
     this.axis = axis;
     this.lines = lines;
-    this.range = this.rangeOf([...lines.map(({ values }) => values), ...bands.flatMap(({ low, high }) => [low, high])], zero);
+    this.range = this.rangeOf(
+      [...lines.map(({ values }) => values), ...bands.flatMap(({ low, high }) => [low, high])],
+      zero,
+    );
     const shapes = [...bands.map((band) => this.area(band)), ...lines.map((line) => this.path(line))];
     if (this.range && this.range[0] < 0 && this.range[1] > 0) {
       shapes.unshift(shape("path", { class: "zero", d: `M0 ${this.y(0)}H${WIDTH}` }));

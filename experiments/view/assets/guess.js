@@ -11,9 +11,25 @@ export class Guess {
     this.body = element("tbody");
     this.other = element("p", { class: "caption" });
     const heads = ["word", "exact", "guess", "bars"].map((name) => element("th", { scope: "col" }, name));
-    const table = element("table", { class: "guess", "aria-label": "Guess and exact answer" }, element("thead", {}, element("tr", {}, ...heads)), this.body);
-    const caption = element("p", { class: "caption" }, "Upper bar, filled: the exact answer, by the rules of the world. Lower bar, striped: the model's guess, from all heads.");
-    this.node = element("section", { class: "guess-panel", "data-part": "guess" }, this.title, caption, table, this.other);
+    const table = element(
+      "table",
+      { class: "guess", "aria-label": "Guess and exact answer" },
+      element("thead", {}, element("tr", {}, ...heads)),
+      this.body,
+    );
+    const caption = element(
+      "p",
+      { class: "caption" },
+      "Upper bar, filled: the exact answer, by the rules of the world. Lower bar, striped: the model's guess, from all heads.",
+    );
+    this.node = element(
+      "section",
+      { class: "guess-panel", "data-part": "guess" },
+      this.title,
+      caption,
+      table,
+      this.other,
+    );
   }
 
   open(map) {
@@ -30,9 +46,17 @@ export class Guess {
     this.lines = map.candidates[row].map((candidate, c) => {
       const [exactBar, guessBar] = [element("div", { class: "bar exact" }), element("div", { class: "bar guessed" })];
       exactBar.style.width = `${100 * exact[c]}%`;
-      const numbers = [element("td", { class: "number", "data-value": exact[c] }, percent(exact[c])), element("td", { class: "number" })];
+      const numbers = [
+        element("td", { class: "number", "data-value": exact[c] }, percent(exact[c])),
+        element("td", { class: "number" }),
+      ];
       const name = map.run.words[candidate];
-      const node = element("tr", {}, element("th", { scope: "row" }, wordElement(name, name === word ? { class: "right" } : {})), ...numbers);
+      const node = element(
+        "tr",
+        {},
+        element("th", { scope: "row" }, wordElement(name, name === word ? { class: "right" } : {})),
+        ...numbers,
+      );
       node.append(element("td", { class: "bars" }, exactBar, guessBar));
       return { node, number: numbers[1], bar: guessBar };
     });

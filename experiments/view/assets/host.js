@@ -60,8 +60,15 @@ export function addressWith(values) {
   const page = parentPage();
   const url = new URL((page ?? window).location.href);
   const prefix = page ? `p.${PLUGIN}.` : "";
-  const others = page ? url.hash.slice(1).split("&").filter((pair) => pair && !pair.startsWith(prefix)) : [];
-  const own = Object.entries(values).map(([name, value]) => `${prefix}${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
+  const others = page
+    ? url.hash
+        .slice(1)
+        .split("&")
+        .filter((pair) => pair && !pair.startsWith(prefix))
+    : [];
+  const own = Object.entries(values).map(
+    ([name, value]) => `${prefix}${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
+  );
   url.hash = [...others, ...own].join("&");
   return url.href;
 }

@@ -13,7 +13,11 @@ export class Ledger {
     this.title = element("h2", {});
     this.table = element("table", { class: "ledger" });
     this.said = element("p", { class: "caption" });
-    const frame = element("div", { class: "wide-frame", tabindex: 0, role: "region", "aria-label": "Attention in seven lines" }, this.table);
+    const frame = element(
+      "div",
+      { class: "wide-frame", tabindex: 0, role: "region", "aria-label": "Attention in seven lines" },
+      this.table,
+    );
     this.node = element("section", { class: "ledger-panel", "data-part": "ledger" }, this.title, frame, this.said);
   }
 
@@ -22,7 +26,9 @@ export class Ledger {
     this.rows = Array.from({ length: 7 }, (_, i) => this.row(i, map.columns));
     this.heads = map.words.map((word) => element("th", { scope: "col" }, wordElement(word)));
     const words = element("tr", { class: "words" }, element("td"), ...this.heads);
-    this.table.replaceChildren(element("tbody", {}, this.rows[0].node, this.rows[1].node, words, ...this.rows.slice(2).map(({ node }) => node)));
+    this.table.replaceChildren(
+      element("tbody", {}, this.rows[0].node, this.rows[1].node, words, ...this.rows.slice(2).map(({ node }) => node)),
+    );
   }
 
   row(i, columns) {
@@ -55,7 +61,12 @@ export class Ledger {
   vector(i, name, values, meaning) {
     const { cells } = this.rows[i];
     const whole = values.length <= cells.length;
-    this.line(i, name, meaning, cells.map((_, k) => (!whole && k === cells.length - 1 ? "..." : k < values.length ? numberText(values[k]) : "")));
+    this.line(
+      i,
+      name,
+      meaning,
+      cells.map((_, k) => (!whole && k === cells.length - 1 ? "..." : k < values.length ? numberText(values[k]) : "")),
+    );
   }
 
   numbers(i, name, values, meaning, text = (x) => numberText(x)) {
@@ -74,12 +85,18 @@ export class Ledger {
   sentence(frame, row, { query, key, dot, name }) {
     const { map } = this;
     const head = map.run.heads > 1 ? `, head ${map.head + 1}` : "";
-    this.title.replaceChildren("Attention in seven lines, for the masked word ", ...named(map, map.masked[row]), `${head}, step ${stepText(frame.step)}`);
+    this.title.replaceChildren(
+      "Attention in seven lines, for the masked word ",
+      ...named(map, map.masked[row]),
+      `${head}, step ${stepText(frame.step)}`,
+    );
     const products = [...query].slice(0, PRODUCTS).map((q, d) => `${numberText(q)} x ${numberText(key[d])}`);
     const more = query.length > PRODUCTS ? " + ..." : "";
     const sink = map.run.sink ? " and of the sink, which takes the rest of the weight" : "";
     this.said.replaceChildren(
-      "Line 3 for ", ...name(), ` is ${products.join(" + ")}${more} = ${numberText(dot)}; it is large where two vectors point the same way. `,
+      "Line 3 for ",
+      ...name(),
+      ` is ${products.join(" + ")}${more} = ${numberText(dot)}; it is large where two vectors point the same way. `,
       `Line 5: e to the power of line 4, divided by the sum of these${sink}. Line 7: each word's weight times its value, added up.`,
     );
   }

@@ -36,7 +36,20 @@ export function buildPage(root, store, library, act) {
   parts.legend = element("p", { class: "legend", "data-part": "map" }, ...legend());
   parts.below = element("div", { class: "compare-place" });
   const side = (name, ...nodes) => element("div", { class: name }, ...nodes.map((part) => part.node ?? part));
-  const left = side("left", parts.expect, parts.strip, parts.map, parts.legend, parts.player, parts.curves, parts.heads, parts.seeds, parts.words, parts.ledger, parts.guess);
+  const left = side(
+    "left",
+    parts.expect,
+    parts.strip,
+    parts.map,
+    parts.legend,
+    parts.player,
+    parts.curves,
+    parts.heads,
+    parts.seeds,
+    parts.words,
+    parts.ledger,
+    parts.guess,
+  );
   const right = side("right", parts.cell, parts.terms, parts.plane);
   parts.body = element("main", { class: "columns" }, left, right);
   parts.controls.node.prepend(element("h1", { class: "only-heard" }, "Attention"));
@@ -47,14 +60,19 @@ export function buildPage(root, store, library, act) {
 function legend() {
   const scale = element("span", { class: "scale", "aria-hidden": "true" });
   return [
-    "Rows: masked words. Columns: words that they look at. Weight 0 ", scale, " 1. ",
-    element("span", { class: "sample relevant" }, "framed"), ": relevant words, which by the rules of the world tell most about the masked word. ",
-    element("span", { class: "sample own" }, "dotted"), ": the masked place.",
+    "Rows: masked words. Columns: words that they look at. Weight 0 ",
+    scale,
+    " 1. ",
+    element("span", { class: "sample relevant" }, "framed"),
+    ": relevant words, which by the rules of the world tell most about the masked word. ",
+    element("span", { class: "sample own" }, "dotted"),
+    ": the masked place.",
   ];
 }
 
 /** Hides what the address asks to hide. */
 export function hideParts(root, names) {
   const hidden = new Set((names ?? "").split(","));
-  for (const node of root.querySelectorAll("[data-part]")) node.classList.toggle("hidden-part", hidden.has(node.dataset.part));
+  for (const node of root.querySelectorAll("[data-part]"))
+    node.classList.toggle("hidden-part", hidden.has(node.dataset.part));
 }

@@ -21,7 +21,9 @@ export function fetchSource(base) {
     } catch {
       throw new SourceError("TensorBoard does not answer. Is it still running?", 0);
     }
-    const body = await answer.json().catch(() => ({ error: `${path}: the answer cannot be read (status ${answer.status})` }));
+    const body = await answer
+      .json()
+      .catch(() => ({ error: `${path}: the answer cannot be read (status ${answer.status})` }));
     if (!answer.ok) throw new SourceError(body.error ?? `${path}: status ${answer.status}`, answer.status);
     return decoded(body);
   };

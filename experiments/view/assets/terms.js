@@ -14,8 +14,18 @@ export class Terms {
     this.body = element("tbody");
     const head = element("thead", {}, element("tr", {}, ...HEADS.map((name) => element("th", { scope: "col" }, name))));
     const table = element("table", { class: "terms", "aria-label": "The dot product, term by term" }, head, this.body);
-    const frame = element("div", { class: "terms-frame", tabindex: 0, role: "region", "aria-label": "Components, scrollable" }, table);
-    this.node = element("section", { "data-part": "terms" }, element("h2", {}, "The dot product, term by term"), this.line, frame);
+    const frame = element(
+      "div",
+      { class: "terms-frame", tabindex: 0, role: "region", "aria-label": "Components, scrollable" },
+      table,
+    );
+    this.node = element(
+      "section",
+      { "data-part": "terms" },
+      element("h2", {}, "The dot product, term by term"),
+      this.line,
+      frame,
+    );
   }
 
   open(map) {
@@ -45,7 +55,14 @@ export class Terms {
       });
       [cells[2].style.backgroundColor, cells[2].style.color] = differenceColour(product / largest);
     });
-    const steps = [`the products add up to ${numberText(frame.dots[at])};`, `${map.run.scale}: score ${numberText(frame.scores[at])};`];
-    this.line.replaceChildren("For ", ...lookedAt(map, row, word), `: ${steps.join(" ")} softmax over the row: weight ${weightText(frame.weights[at])}.`);
+    const steps = [
+      `the products add up to ${numberText(frame.dots[at])};`,
+      `${map.run.scale}: score ${numberText(frame.scores[at])};`,
+    ];
+    this.line.replaceChildren(
+      "For ",
+      ...lookedAt(map, row, word),
+      `: ${steps.join(" ")} softmax over the row: weight ${weightText(frame.weights[at])}.`,
+    );
   }
 }

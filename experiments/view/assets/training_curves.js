@@ -24,9 +24,16 @@ export class TrainingCurves {
     const draw = (curve, own, of) => {
       const summaries = new Map(recorded.map((group) => [group, summary(group.runs.map(of))]));
       const medians = extra.map((group) => ({
-        values: summaries.get(group).median, steps: longest(group.runs), className: group === first ? "median" : "other", name: group.name,
+        values: summaries.get(group).median,
+        steps: longest(group.runs),
+        className: group === first ? "median" : "other",
+        name: group.name,
       }));
-      const bands = many.map((group) => ({ ...summaries.get(group), steps: longest(group.runs), className: group === first ? "" : "other" }));
+      const bands = many.map((group) => ({
+        ...summaries.get(group),
+        steps: longest(group.runs),
+        className: group === first ? "" : "other",
+      }));
       curve.draw(axis, [...own, ...medians], { bands });
     };
     this.means = { trained: meanExcess(run, "trained"), held: meanExcess(run, "held_out") };
@@ -71,7 +78,11 @@ function meanExcess(run, kind) {
 /** Median, lowest and highest at each step, of the runs that are as far. */
 function summary(series) {
   const steps = Math.max(0, ...series.map((values) => values.length));
-  const of = (t) => series.map((values) => values[t]).filter(Number.isFinite).sort((a, b) => a - b);
+  const of = (t) =>
+    series
+      .map((values) => values[t])
+      .filter(Number.isFinite)
+      .sort((a, b) => a - b);
   const at = Array.from({ length: steps }, (_, t) => of(t));
   const middle = (x) => (x.length ? (x[(x.length - 1) >> 1] + x[x.length >> 1]) / 2 : NaN);
   return { median: at.map(middle), low: at.map((x) => x[0] ?? NaN), high: at.map((x) => x[x.length - 1] ?? NaN) };
