@@ -29,20 +29,15 @@ export class Compare {
       return { name, title, node: element("div", { class: "compare-map" }, title) };
     });
     this.said = element("p", { class: "compare-said" });
-    this.frame = element("div", { class: "compare-maps" }, ...this.places.map(({ node }) => node));
     const caption = element(
       "p",
       { class: "caption" },
       "A and B have the same colours. In the difference blue, with a minus, is less weight in B, orange, with a plus, is more.",
     );
-    this.node = element(
-      "section",
-      { class: "compare", "aria-label": "Compare", "data-part": "compare", hidden: true },
-      choice,
-      this.frame,
-      caption,
-      this.said,
-    );
+    const texts = element("div", { class: "compare-texts" }, this.said, caption);
+    this.frame = element("div", { class: "compare-maps" }, ...this.places.map(({ node }) => node), texts);
+    const attributes = { class: "compare", "aria-label": "Compare", "data-part": "compare", hidden: true };
+    this.node = element("section", attributes, choice, this.frame);
   }
 
   /** Early against late, unless something else was chosen. */

@@ -96,7 +96,8 @@ export const MEASURES = [
     text: smallText,
     zero: true,
     sentence: () =>
-      "How the loss against the exact answer changes with this score. Where it is positive, the update lowers the score; where negative, it raises it.",
+      "How the loss of this row, against the exact answer, changes with this score. Where it is positive, this row makes " +
+      "the update lower the score; where negative, raise it. An update adds up many rows.",
     absent: "This run did not record it: it was made by an earlier version.",
   },
 ];
