@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from data.errors import InputError, require
 from data.grammar import CONTENT, Field, Template
 from data.reading import MOST_READINGS
-from data.vocabulary import PAD
+from data.vocabulary import MASK, PAD
 from data.world import Floats, World
 
 Ints = NDArray[np.int64]
@@ -56,7 +56,10 @@ def posterior(world: World, tokens_BL: ArrayLike, masked_B: ArrayLike, other_B: 
             joint[index] += sentence_probability(world, template, words)
     total_B = joint.sum(axis=tuple(range(1, joint.ndim)))
     if not (total_B > 0).all():
-        raise _cannot_say(world, tokens_BL[int(np.argmin(total_B > 0))])
+        row = int(np.argmin(total_B > 0))
+        visible_L = tokens_BL[row].copy()
+        visible_L[masked_BP[row]] = MASK
+        raise _cannot_say(world, visible_L[visible_L != PAD])
     return np.asarray(joint / total_B.reshape(-1, *[1] * masked_BP.shape[1]))
 
 
@@ -147,7 +150,34 @@ def _fitting_rows(world: World, template: Template, tokens_BL: Ints, masked_BP: 
 
 
 def _cannot_say(world: World, tokens: Sequence[int] | Ints) -> InputError:
-    sentence = " ".join(world.vocabulary.decode(int(token) for token in tokens))
+    words = world.vocabulary.decode(int(token) for token in tokens)
+    sentence = " ".join(words)
     shortest = min(map(str, world.templates), key=len)
     example = next((example for example in world.examples if example != sentence), shortest)
-    return InputError(f"the world '{world.name}' cannot say '{sentence}'; write a sentence of the form of '{example}'")
+    return InputError(
+        f"the world '{world.name}' cannot say '{sentence}'{_misfit(world, words, tokens)}; write a sentence of the form"
+        f" of '{example}'"
+    )
+
+
+def _misfit(world: World, words: Sequence[str], tokens: Sequence[int] | Ints) -> str:
+    """Where the sentence leaves all forms, and what may stand there: ": word 2, 'on', should be a word of subject"."""
+
+    def fitting(template: Template) -> int:
+        pairs = zip(template.fields, tokens, strict=False)
+        misfits = (i for i, (field, token) in enumerate(pairs) if token != MASK and not world.fits_W[field][token])
+        return next(misfits, min(len(template), len(tokens)))
+
+    reached = {template: fitting(template) for template in world.templates}
+    place = max(reached.values())
+    furthest = [template for template, count in reached.items() if count == place]
+    if any(len(template) == len(tokens) == place for template in furthest):
+        return ": these words do not go together"  # each fits its place: what agrees with another word does not
+    fields = [template.fields[place] for template in furthest if len(template) > place]
+    wanted = dict.fromkeys(f"'{field.slot}'" if field.is_word else f"a word of {field.slot}" for field in fields)
+    should = " or ".join(wanted)
+    if place == len(tokens):
+        return f": after word {place}, '{words[-1]}', {should} should follow"
+    if not fields:
+        return f": it should end before word {place + 1}, '{words[place]}'"
+    return f": word {place + 1}, '{words[place]}', should be {should}"

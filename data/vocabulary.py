@@ -104,4 +104,7 @@ class Vocabulary:
     def _unknown(self, part: str) -> InputError:
         word = unread(part, self._find)
         known = self.words[len(SPECIAL_WORDS) :]
-        return InputError(f"'{word}' is not a word of this world{stray_character(word)}{suggestion(word, known)}")
+        whole = "; write the whole sentence: its words are masked one after another" if part.startswith("[") else ""
+        return InputError(
+            f"'{word}' is not a word of this world{whole}{stray_character(word)}{suggestion(word, known)}"
+        )

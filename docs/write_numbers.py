@@ -16,6 +16,7 @@ A table (CSV) needs conditions that leave one row of it; what stands in braces a
 `str.format`. A test fails where a document and the results differ.
 """
 
+import argparse
 import csv
 import json
 import os
@@ -57,10 +58,14 @@ _RESULTS = ("summary.json", "arms.csv", "verdicts.csv", "claims.csv")
 
 def main(arguments: list[str]) -> None:
     """Take the results of the runs that are named, then write all documents."""
-    if arguments:
-        folder, *names = arguments
-        for name in names or RUNS:
-            take(name, Path(folder) / name)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=Path, help="where the runs lie, or are made")
+    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(RUNS)}; all by default")
+    options = parser.parse_args(arguments)
+    if unknown := set(options.names) - set(RUNS):
+        parser.error(f"{', '.join(sorted(unknown))}: no such run; known: {', '.join(RUNS)}")
+    for name in options.names or RUNS if options.folder else ():
+        take(name, options.folder / name)
     for path in DOCUMENTS:
         path.write_text(rewritten(path.read_text(encoding="utf-8")), encoding="utf-8")
 
@@ -109,14 +114,21 @@ def _number(text: str) -> float | str:
 
 
 def take(name: str, folder: Path) -> None:
-    """Keep the results of a run, which is made first if its folder is missing."""
+    """Keep the results of a run, which is made first if its folder is missing.
+
+    What a run prints has its name once the run has ended well, so that one that failed is not taken for a result.
+    """
     printed = folder / "printed.txt"
     if not folder.exists():
         folder.mkdir(parents=True)
-        with printed.open("w", encoding="utf-8") as out:
+        part = printed.with_suffix(".part")
+        with part.open("w", encoding="utf-8") as out:
             place = [] if name == "benchmark" else ["--run-dir", str(folder / "run")]
             command = [sys.executable, "-m", *shlex.split(f"experiments.{RUNS[name]}"), *place]
             subprocess.run(command, stdout=out, check=True, env={**os.environ, "COLUMNS": "80"})  # noqa: S603  # ours
+        part.rename(printed)
+    if not printed.is_file() or not printed.stat().st_size:
+        sys.exit(f"{folder}: holds no finished run; remove it, and the run is made anew")
     to = MEASURED / name
     to.mkdir(parents=True, exist_ok=True)
     text = printed.read_text(encoding="utf-8").replace(str(folder / "run"), f"runs/{name}-001")

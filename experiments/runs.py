@@ -1,4 +1,4 @@
-"""List all runs: status, age, excess, relation, and the config values in which they differ.
+"""List all runs: status, age, excess, weight on relevant words, and the config values in which they differ.
 
 python -m experiments.runs
 python -m experiments.runs --root runs --sort excess
@@ -23,9 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (by default those of the process); returns the exit code."""
     parser = OneLineParser(
         prog="python -m experiments.runs",
-        description="List all runs of a folder: status, age, updates, excess, relation, and the config values in which "
+        description="List all runs of a folder: status, age, updates, excess, weight, and the config values in which "
         "the runs differ. Excess is how far the model's probabilities for a masked word are from the exact ones (their "
-        "KL divergence) in nats, the natural unit of information; 0 is perfect. Relation is the attention weight on "
+        "KL divergence) in nats, the natural unit of information; 0 is perfect. Weight is that of attention on "
         "the relevant words. Of several seeds the median is shown.",
     )
     parser.add_argument(

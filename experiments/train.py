@@ -20,7 +20,7 @@ examples:
   python -m experiments.train --config toy.yaml
   python -m experiments.train --config toy.yaml --model.d_head 64 --model.scale none
   python -m experiments.train --seeds 10 --track.images 2
-  python -m experiments.train --probes "the dog sat on the mat ." --probes "the cat ate the fish ."
+  python -m experiments.train --probes "the dog sat on the mat ." --probes "the girl dined on the fish ."
   python -m experiments.train --resume
   python -m experiments.train --resume runs/toy-001 --train.steps 3000
 

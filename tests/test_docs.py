@@ -4,6 +4,7 @@ import ast
 import importlib
 import importlib.util
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -118,6 +119,34 @@ def test_no_number_breaks_its_paragraph(name):
     """In Markdown a line that begins with a comment is HTML: only whole blocks may stand so."""
     begins = re.findall(r"^ {0,3}<!--=([\w/.]+)", TEXTS[name], re.MULTILINE)
     assert all(file.endswith((".txt", ".md")) for file in begins), begins
+
+
+@pytest.mark.parametrize("left", [{}, {"printed.part": "begun"}, {"printed.txt": ""}])
+def test_a_run_that_failed_is_no_result(numbers, tmp_path, monkeypatch, left):
+    monkeypatch.setattr(numbers, "MEASURED", tmp_path / "measured")
+    (tmp_path / "toy").mkdir()
+    for name, text in left.items():
+        (tmp_path / "toy" / name).write_text(text, encoding="utf-8")
+    with pytest.raises(SystemExit, match="toy: holds no finished run"):
+        numbers.main([str(tmp_path), "toy"])
+    assert not (tmp_path / "measured").exists()
+
+
+def test_a_run_that_fails_is_not_named_finished(numbers, tmp_path, monkeypatch):
+    monkeypatch.setitem(numbers.RUNS, "toy", "train --config nowhere.yaml")
+    with pytest.raises(subprocess.CalledProcessError):
+        numbers.main([str(tmp_path), "toy"])
+    assert [path.name for path in (tmp_path / "toy").iterdir()] == ["printed.part"]
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["--help"], 0), (["folder", "toi"], 2)])
+def test_help_and_wrong_names_start_no_run(numbers, tmp_path, monkeypatch, capsys, arguments, code):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        numbers.main(arguments)
+    assert ended.value.code == code
+    assert "toy" in "".join(capsys.readouterr())
+    assert not list(tmp_path.iterdir())
 
 
 def test_wrong_numbers_are_replaced_and_lost_ones_named(numbers, tmp_path, monkeypatch):

@@ -176,7 +176,7 @@ def _write_maps(writer: EventWriter, run: Run, places: Places) -> None:
     table_NR = row_table(shared.probes.sentence_G)
     for step in pictured_steps(steps_T.tolist(), min(run.config.track.images, _PICTURED)):
         weights_GHK = results.weights_TRGHK[int(np.flatnonzero(steps_T == step)[0]), i]
-        pictures.write_maps(writer, step, by_sentence(weights_GHK, table_NR), f"seed {run.labels[SEED]}")
+        pictures.write_maps(writer, step, by_sentence(weights_GHK, table_NR), of=f"seed {run.labels[SEED]}")
 
 
 def _hparams(plan: Plan, run: Run, seed: int | None = None) -> HParams:

@@ -41,16 +41,26 @@ def table_width(shown: str) -> int:
     return cell_len(shown)
 
 
+_MOST_FORMS = 6
+"""So many forms of sentences are listed, the shortest."""
+
+
 def word_list(world: World) -> str:
-    """All words of a world, a line for each class of each slot: "subject (pet): cat dog rabbit"."""
+    """All words of a world, a line for each class of each slot, "subject (pet): cat dog rabbit"; and its sentences."""
     words = world.vocabulary.words
+    agreeing = {word: field.slot for field, fits in world.field_words.items() if field.of for word in fits}
 
     def group(number: int) -> tuple[str, str]:
-        slot = world.slot_of.get(number, "")
-        return slot or "other words", world.class_of.get(number, slot)
+        slot = world.slot_of.get(number) or agreeing.get(number, "other words")
+        return slot, world.class_of.get(number, slot)
 
     lines = []
     for (slot, of_class), numbers in groupby(range(MASK + 1, len(words)), group):
         named = f"{slot} ({of_class})" if of_class not in ("", slot) else slot
         lines.append(f"{named}: {' '.join(printable(words[number]) for number in numbers)}")
+    forms = sorted((printable(str(template)) for template in world.templates), key=len)
+    lines += ["", "Sentences have one of these forms:", *(f"  {form}" for form in forms[:_MOST_FORMS])]
+    if len(forms) > _MOST_FORMS:
+        lines.append(f"  ... and {len(forms) - _MOST_FORMS} longer ones")
+    lines += [f"for example: {printable(example)}" for example in list(world.examples)[:1]]
     return "\n".join(lines)

@@ -80,7 +80,8 @@ def watched_sentences(config: Config, world: World) -> Sentences:
     """
     masked = config.task.masked
     examples = [probe_tokens(world, sentence, masked, place) for sentence, place in world.examples.items()]
-    own = [masked_probe(world, sentence, masked, "probes: ") for sentence in config.probes]
+    place = "probes: " if len(config.probes) == 1 else "probes: sentence {}: "
+    own = [masked_probe(world, one, masked, place.format(n)) for n, one in enumerate(config.probes, start=1)]
     sentences = [(tokens, positions) for tokens, positions in [*examples, *own] if positions]
     require(
         sentences,

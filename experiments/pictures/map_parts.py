@@ -140,7 +140,7 @@ class Legend:
         """`darkest` is what the darkest colour means, `hatched` what a hatched line is; `notes` have no mark."""
         self._size, left, line = size, 0, 0
         self._items: list[tuple[int, int, str, list[str], int]] = []
-        marks = [("scale", darkest), ("frame", "relevant word"), ("dashes", "[MASK], the masked place")]
+        marks = [("scale", darkest), ("frame", "relevant word"), ("dashes", "[ ], the masked place")]
         marks += [("hatch", hatched)] if hatched else []
         for mark, text in [*marks, *(("", note) for note in notes)]:
             mark_width = round({"scale": 6.5, "": 0}.get(mark, 1.6) * size)

@@ -22,6 +22,8 @@ from model.config import ModelConfig
 Vector = NDArray[np.float32]
 MASKED = "[ ]"
 """How the masked place is shown."""
+LOG_SCALE = "attention/log_scale"
+"""The parameter of a learned scale."""
 _AT_A_STEP = ("step", "query", "key", "value", "dot_products", "scores", "weights", "weighted_values", "context")
 """What is read of the arrays that `record.npz` has at each step."""
 
@@ -63,11 +65,23 @@ class Ledger:
     """Whether a sink takes a part of the weights."""
     mlp: bool = False
     """Whether an MLP follows."""
+    qk_norm: bool = False
+    """Whether queries and keys are brought to one length."""
+    softcap: float = 0.0
+    """The bound of the scores; 0: none."""
 
     @property
     def strongest(self) -> int:
         """The position of the word with the largest weight."""
         return int(np.nanargmax(self.weights_K)) if np.isfinite(self.weights_K).any() else self.masked
+
+    def place(self, k: int) -> str:
+        """The place of the word at position k, " (word 5)", if this word occurs more than once; else nothing."""
+        return f" (word {k + 1})" if self.words.count(self.words[k]) > 1 else ""
+
+    def name(self, k: int, quote: str = "") -> str:
+        """What the word at position k is called in a sentence."""
+        return "the masked place" if k == self.masked else f"{quote}{self.words[k]}{quote}{self.place(k)}"
 
     def lines(self) -> list[Line]:
         """The seven lines; where they show the vector of one word, it is the word with the largest weight."""
@@ -75,7 +89,7 @@ class Ledger:
         unchanged = np.array_equal(self.scores_K, self.dot_products_K, equal_nan=True)
         larger = (np.abs(self.scores_K) > np.abs(self.dot_products_K)).any()
         scaled = "unchanged" if unchanged else "makes them larger" if larger else "makes them smaller"
-        word = "its own place" if j == self.masked else f'"{self.words[j]}"'
+        word = self.name(j, '"')
         return [
             Line("query", "what it looks for", vector=self.query_D),
             Line("key", f"what {word} is found by", vector=self.key_KD[j], word=j),
@@ -108,11 +122,35 @@ def ledger(saved: SavedRun, sentence: int = 0, row: int = 0, head: int = 0, t: i
     require(0 <= row < rows, f"masked word {row + 1}: this sentence has {rows}")
     require(-steps <= t < steps, f"recorded step {t}: this run has {steps}")
     now = {name: record[name][t] for name in _AT_A_STEP}
+    if saved.config.model.scale == "learned":
+        now[LOG_SCALE] = saved.all_params[LOG_SCALE][t]
     return row_ledger({**record, **now}, saved.config.model, sentence, row, head)
 
 
+def forming(saved: SavedRun, sentence: int = 0, row: int = 0, head: int = 0) -> list[Ledger]:
+    """Ledgers of the same at steps that tell how the weights came about; the arguments are those of `ledger`.
+
+    They are of the first recorded step, of the one at which the word that has the largest weight in the end had half of
+    it for the first time, and of the last.
+    """
+    last = ledger(saved, sentence, row, head)
+    weights_T = saved.record["weights"][:, sentence, row, head, last.strongest]
+    half = np.flatnonzero(weights_T >= weights_T[-1] / 2)[:1].tolist()  # none where the run diverged
+    steps = {0, *half, len(weights_T) - 1}
+    return [ledger(saved, sentence, row, head, t) for t in sorted(steps)]
+
+
 def row_ledger(arrays: Arrays, config: ModelConfig, sentence: int = 0, row: int = 0, head: int = 0) -> Ledger:
-    """The same, of the arrays at one step (`tracking.recorded_arrays`: the fixed ones and those of the step)."""
+    """The same, of the arrays at one step.
+
+    Args:
+      arrays: those of `tracking.recorded_arrays`, the fixed ones and those of the step; of a model that learns its
+        scale also the parameter LOG_SCALE.
+      config: the model's.
+      sentence: as in `ledger`.
+      row: as in `ledger`.
+      head: as in `ledger`.
+    """
     tokens = arrays["tokens"][sentence]
     words = tuple(arrays["words"][tokens[tokens != PAD]].tolist())
 
@@ -127,7 +165,7 @@ def row_ledger(arrays: Arrays, config: ModelConfig, sentence: int = 0, row: int 
         head=head,
         words=words,
         masked=int(arrays["row"][sentence][row]),
-        scale=scale_text(config),
+        scale=scale_text(config, arrays.get(LOG_SCALE)),
         query_D=at("query"),
         key_KD=at("key"),
         dot_products_K=at("dot_products", of_words=True),
@@ -139,16 +177,18 @@ def row_ledger(arrays: Arrays, config: ModelConfig, sentence: int = 0, row: int 
         heads=config.heads,
         sink=config.sink != "none",
         mlp=config.d_mlp > 0,
+        qk_norm=config.qk_norm,
+        softcap=config.softcap,
     )
 
 
-def scale_text(config: ModelConfig) -> str:
-    """What is done to dot products before the softmax, in the signs of a formula."""
+def scale_text(config: ModelConfig, log_scale: Vector | None = None) -> str:
+    """What is done to dot products before the softmax, in the signs of a formula; `log_scale` if it is learned."""
     named = {
         "inverse_sqrt": f"/ sqrt({config.d_head})",
         "inverse": f"/ {config.d_head}",
         "none": "x 1, no scale",
-        "learned": "x learned scale",
+        "learned": "x learned scale" if log_scale is None else f"x {float(np.exp(log_scale)):.3g}, learned",
     }
     text = named[config.scale] if isinstance(config.scale, str) else f"x {config.scale:g}"
     return f"{text}, capped at {config.softcap:g}" if config.softcap else text

@@ -1,5 +1,7 @@
 """A ledger for people, on the terminal or in Markdown: seven lines, a column a word, and what each line means."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.text import Text
 
@@ -14,28 +16,35 @@ from experiments.reports.report import escaped
 _FIRST_OF_WORDS = 3
 """The first line that has a number for each word."""
 _SHOWN = 6
-"""So many components of a vector are shown in Markdown."""
+"""So many components of a vector are shown where words stand below each other."""
 _PRODUCTS = 3
 """So many products of a query's and a key's components are written out."""
 _UNBROKEN = "\u00a0"
 """A blank at which no line ends."""
-_LEAST_MEANING = 18
-"""Columns in which the meaning of a line can be read."""
 _LARGE = 1e5
 """From here on a number is written as 5e+24: a run that diverges has numbers of 25 digits."""
 
 
 def print_ledger(told: Ledger, others: str, console: Console) -> None:
-    """Print a ledger.
+    """Print a ledger: a column for each word, or, on a terminal on which these have no room, a row for each.
 
     Args:
       told: what one head computes.
       others: sentences on what becomes of it, after those on how the lines are computed.
       console: where to print.
     """
-    head = f", head {told.head + 1}" if told.heads > 1 else ""
-    masked = printable(told.words[told.masked])
-    console.print(Text(f"Attention in seven lines, for the masked word {masked}{head}", style="bold"))
+    console.print(Text(printable(f"Attention in seven lines, for the masked word {_whose(told)}"), style="bold"))
+    columns = _columns(told, console)
+    if not console.is_terminal or sum(column.width for column in columns) <= console.width:
+        print_table(console, columns, gap=0)
+    else:
+        _print_upright(told, console)
+    console.print()
+    console.print(Text(printable(f"{how_computed(told)} {others}"), "dim"))
+
+
+def _columns(told: Ledger, console: Console) -> list[TableColumn]:
+    """The ledger as a table: names, a column for each word, meanings."""
     words = [shown(console, MASKED if k == told.masked else word) for k, word in enumerate(told.words)]
     rows: list[tuple[str, list[Text], str]] = []
     for number, line in enumerate(told.lines(), start=1):
@@ -46,10 +55,44 @@ def print_ledger(told: Ledger, others: str, console: Console) -> None:
     none = Text()
     columns = [TableColumn(none, [Text(f"{name} ") for name in names], style="bold")]
     columns += [TableColumn(none, [row[k] + Text(" ") for row in cells], "right") for k in range(len(words))]
-    columns.append(TableColumn(none, [Text(f" {meaning}") for meaning in meanings], style="dim", least=_LEAST_MEANING))
-    print_table(console, columns, gap=0)
-    console.print()
-    console.print(Text(printable(f"{how_computed(told)} {others}"), "dim"))
+    return [*columns, TableColumn(none, [Text(f" {meaning}") for meaning in meanings], style="dim")]
+
+
+def _print_upright(told: Ledger, console: Console) -> None:
+    """The ledger with its words below each other: lines 3 to 5 are the columns of a table."""
+    of_words: list[tuple[int, Line]] = []
+    for number, line in enumerate(told.lines(), start=1):
+        name = Text.assemble((f"{number} {line.name}", "bold"), (f", {line.meaning}", "dim"))
+        if line.numbers is not None:
+            console.print(name)
+            of_words.append((number, line))
+            continue
+        if of_words:
+            _print_words(told, of_words, console)
+            of_words = []
+        console.print(name + Text(f": {_vector(line)}"))
+
+
+def _print_words(told: Ledger, of_words: list[tuple[int, Line]], console: Console) -> None:
+    words = [shown(console, MASKED if k == told.masked else word) for k, word in enumerate(told.words)]
+    columns = [TableColumn(Text(f"line {number}"), _cells(line, len(words)), "right") for number, line in of_words]
+    print_table(console, [TableColumn(Text(), [Text(word) for word in words], style="bold"), *columns])
+
+
+def print_forming(ledgers: Sequence[Ledger], console: Console) -> None:
+    """Print how the weights of a ledger came about in training: line 5 at each of the steps of `ledgers`."""
+    last = ledgers[-1]
+    console.print(Text("How line 5 was learned", style="bold"))
+    first = TableColumn(Text(), [Text(f"step {told.step:,} ") for told in ledgers], style="bold")
+    columns = [
+        TableColumn(
+            Text(shown(console, MASKED if k == last.masked else word) + " ", "dim"),
+            [weight_cell(float(told.weights_K[k])) + Text(" ") for told in ledgers],
+            "right",
+        )
+        for k, word in enumerate(last.words)
+    ]
+    print_table(console, [first, *columns], gap=0)
 
 
 def ledger_markdown(told: Ledger, follows: str) -> str:
@@ -57,10 +100,9 @@ def ledger_markdown(told: Ledger, follows: str) -> str:
 
     Here the words stand below each other, so that a long sentence needs no wide page.
     """
-    head = f", head {told.head + 1}" if told.heads > 1 else ""
     lines = [(f"**{number} {line.name}**", line) for number, line in enumerate(told.lines(), start=1)]
     vectors = [
-        f"* {name}, {escaped(line.meaning)}: {_UNBROKEN.join(_number(x) for x in _values(line)[:_SHOWN])}{_UNBROKEN}..."
+        f"* {name}, {escaped(line.meaning)}: {_vector(line).replace(' ', _UNBROKEN)}"
         for name, line in lines
         if line.numbers is None
     ]
@@ -74,7 +116,7 @@ def ledger_markdown(told: Ledger, follows: str) -> str:
         *([word, *cells] for word, *cells in zip(words, *numbers, strict=True)),
     ]
     table = [f"| {' | '.join(row)} |" for row in rows]
-    title = f"The masked word **{escaped(table_word(told.words[told.masked]))}**{head}, after {told.step:,} updates."
+    title = f"The masked word {_whose(told, markdown=True)}, after {told.step:,} updates."
     before = _FIRST_OF_WORDS - 1
     return "\n".join(
         [
@@ -96,11 +138,13 @@ def how_computed(told: Ledger) -> str:
     j = told.strongest
     products = [f"{_number(q)} x {_number(k)}" for q, k in zip(told.query_D, told.key_KD[j], strict=True)]
     more = " + ..." if len(products) > _PRODUCTS else ""
-    word = "its own place" if j == told.masked else printable(told.words[j])
+    word = printable(told.name(j))
     sink = " and of the sink, which takes the rest of the weight" if told.sink else ""
+    level = "Query and key were brought to length 1, the query times a learned number. " if told.qk_norm else ""
+    cap = f" Line 4 is capped: {told.softcap:g} tanh(x / {told.softcap:g})." if told.softcap else ""
     return (
-        f"Line 3 for {word} is {' + '.join(products[:_PRODUCTS])}{more} = {_number(told.dot_products_K[j])}, which is"
-        " large where two vectors point the same way. Line 5: e to the power of line 4, divided by the sum of"
+        f"{level}Line 3 for {word} is {' + '.join(products[:_PRODUCTS])}{more} = {_number(told.dot_products_K[j])}; it"
+        f" is large where two vectors point the same way.{cap} Line 5: e to the power of line 4, divided by the sum of"
         f" these{sink}. Line 7: each word's weight times its value, added up."
     )
 
@@ -130,7 +174,21 @@ def _cells(line: Line, count: int) -> list[Text]:
 
 
 def _number(x: float) -> str:
-    return f"{x:.1f}" if abs(x) < _LARGE else f"{x:.0e}"
+    text = f"{x:.1f}" if abs(x) < _LARGE else f"{x:.0e}"
+    return "0.0" if text == "-0.0" else text
+
+
+def _vector(line: Line) -> str:
+    """The first components of a line's vector."""
+    values = _values(line)
+    return " ".join(map(_number, values[:_SHOWN])) + (" ..." if len(values) > _SHOWN else "")
+
+
+def _whose(told: Ledger, markdown: bool = False) -> str:
+    """The masked word, and the head if there are several."""
+    word, head = told.words[told.masked], f", head {told.head + 1}" if told.heads > 1 else ""
+    name = f"**{escaped(table_word(word))}**" if markdown else word
+    return f"{name}{told.place(told.masked)}{head}"
 
 
 def _values(line: Line) -> list[float]:

@@ -1,4 +1,4 @@
-"""The table of all runs: status, age, excess, relation, and the config values in which they differ."""
+"""The table of all runs: status, age, excess, weight on relevant words, and the config values in which they differ."""
 
 import time
 from collections import Counter
@@ -20,7 +20,7 @@ from experiments.run_directory.saved_run import load_run
 _METRICS = {
     "excess": ("excess/trained/all", 4),
     "held out": ("excess/held_out/all", 4),
-    "relation": ("relation/weight/all", 2),
+    "weight": ("relation/weight/all", 2),
 }
 """The metric in each column of the table, and its digits after the point."""
 _LEAST_PROSE = 24
@@ -88,7 +88,7 @@ def print_runs(rows: Sequence[Row], console: Console) -> None:
         *(column(name, cells) for name, cells in metrics.items()),
     ]
     differences = [
-        ", ".join(f"{name} {value}" for name, value in row.config.items() if repr(value) != shared[name])
+        ", ".join(f"{name} {_written(value)}" for name, value in row.config.items() if repr(value) != shared[name])
         for row in rows
     ]
     if any(differences):
@@ -100,6 +100,13 @@ def _shared(values: Sequence[Value]) -> str | None:
     """The value that more than half of the runs have, as `repr` writes it; None where there is none."""
     value, count = Counter(map(repr, values)).most_common(1)[0]
     return value if 2 * count > len(values) else None
+
+
+def _written(value: Value) -> str:
+    """A value as a config has it: true, and words without brackets."""
+    return (
+        str(value).lower() if isinstance(value, bool) else " ".join(value) if isinstance(value, tuple) else str(value)
+    )
 
 
 def _age(seconds: float) -> str:

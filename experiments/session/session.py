@@ -20,7 +20,7 @@ from experiments.measuring.experiment import Experiment, MakeTrainer, prepare
 from experiments.measuring.measurement import EvaluationData, Measurement
 from experiments.measuring.metrics import mean_excess
 from experiments.pictures.missing_fonts import missing_fonts
-from experiments.replay.ledger import ledger
+from experiments.replay.ledger import forming
 from experiments.run_directory.files import cannot_write, write_text
 from experiments.run_directory.folders import (
     ROOT,
@@ -198,8 +198,8 @@ class _Session:
         tracker.finish(last)
         config = self._experiment.config
         first_run = run_folders(self._folder, config.seed, config.seeds)[0]
-        told = ledger(load_run(first_run), self._experiment.told)
-        report(self._experiment, first, last, told, self._folder, console)
+        ledgers = forming(load_run(first_run), self._experiment.told)
+        report(self._experiment, first, last, ledgers, self._folder, console)
         for seed, at in diverged.items():
             say(
                 console,

@@ -3,6 +3,7 @@
 Words come from users: they are shown as text, never as markup, and without control characters.
 """
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import Measurement
 from experiments.measuring.metrics import RowResult, excess_metrics, mean_excess, relation_metrics, row_results
 from experiments.replay.ledger import Ledger
-from experiments.replay.ledger_table import print_ledger, what_follows
+from experiments.replay.ledger_table import print_forming, print_ledger, what_follows
 from experiments.run_directory.folders import quoted, run_folders
 from experiments.tracking.tracker import has_events
 from experiments.training.trainer import Progress, Record
@@ -31,6 +32,8 @@ _LEAST_BAR = 72
 """Columns in which the last record stands beside the progress; a narrower terminal gets steps, speed and time alone."""
 _MOST_HEADS = 8
 """Of a model with more heads the table shows the mean alone."""
+_WHOLE = 10
+"""From so many updates a second on, whole numbers tell enough."""
 _LEAST_NOTE = 13
 """Columns that a note beside a figure needs to be readable."""
 
@@ -70,7 +73,8 @@ class TrainingBar:
     def move(self, progress: Progress) -> None:
         """Show how far the training has come, and how fast it is."""
         speed = progress.time.rate * self._experiment.config.seeds
-        self._show(progress.step, "speed", f"{speed:,.0f} updates/s")
+        shown = f"{speed:,.0f}" if speed >= _WHOLE else f"{speed:.2g}"
+        self._show(progress.step, "speed", f"{shown} updates/s")
 
     def record(self, record: Record[Measurement]) -> None:
         """Show a record: the loss of the runs that have not diverged, and the excess of all; step 0 has no loss."""
@@ -90,13 +94,13 @@ def report(
     experiment: Experiment,
     first: Record[Measurement],
     last: Record[Measurement],
-    told: Ledger,
+    ledgers: Sequence[Ledger],
     folder: Path,
     console: Console,
 ) -> None:
     """Print the result: sentences word by word, a ledger, the figures of the runs, and where everything lies.
 
-    `told` is the ledger of the first row of the sentence `experiment.told`.
+    `ledgers` are of the first row of the sentence `experiment.told`, the last one of the trained model.
     """
     seed = f", seed {experiment.config.seed}" if experiment.config.seeds > 1 else ""
     console.print()
@@ -107,7 +111,10 @@ def report(
     for sentence in sorted({0, *range(count - len(experiment.config.probes), count)}):  # the config's own come last
         print_attention([row for row in rows if row.sentence == sentence], console)
         console.print()
+    told = ledgers[-1]
     print_ledger(told, what_follows(told, next(row for row in rows if row.sentence == experiment.told)), console)
+    console.print()
+    print_forming(ledgers, console)
     console.print()
     _print_figures(experiment, first, last, console)
     console.print(Text(f"\n{_EXCESS}\n\n{_WEIGHT}", style="dim"))

@@ -25,7 +25,7 @@ class Refused(Exception):  # noqa: N818  it is an answer
 def number(request: Request, name: str) -> int:
     """A whole number of the address; raises Refused."""
     text = request.args.get(name, "")
-    if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
+    if not re.fullmatch(r"[0-9]{1,9}", text):
         raise Refused(400, f"{name}: must be a whole number from 0, not {text[:40]!r}")
     return int(text)
 

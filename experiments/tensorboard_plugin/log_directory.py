@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from data.errors import InputError, is_file, is_folder, printable, require
-from experiments.run_directory.folders import command_of
+from experiments.run_directory.folders import command_of, quoted
 
 MOST_DEPTH, MOST_FOLDERS, MOST_ENTRIES = 8, 5_000, 500_000
-"""How far is looked: levels below the log directory, folders, and entries listed at one look."""
+"""How far is looked: levels below the log directory, and how many folders and entries of them in all."""
 _LIMITED = (
     f"more than {MOST_FOLDERS:,} folders or {MOST_ENTRIES:,} files lie here, and not all were looked into; start"
     " TensorBoard closer to the runs"
@@ -26,7 +26,7 @@ _SETTLED = 2e9
 """Nanoseconds after which a folder's modification time tells of every change in it; some systems count seconds."""
 _MOST_NOTES = 5
 """Notes of one kind."""
-_NUMBERS = re.compile(r"([0-9]{1,18})", re.ASCII)
+_NUMBERS = re.compile(r"([0-9]{1,18})")
 _PARTS = "record-parts"
 _OF_A_RUN = ("config.yaml", "record.npz", _PARTS)
 
@@ -68,7 +68,7 @@ class LogDirectory:
     """A local folder with runs in it."""
 
     def __init__(self, path: str) -> None:
-        self.root = Path(os.path.realpath(path))
+        self.root = Path(os.path.realpath(os.path.expanduser(path)))  # noqa: PTH111  as TensorBoard does
         self._known: dict[str, _Folder] = {}
         self._lock = threading.Lock()
         self._found = Found()
@@ -95,38 +95,35 @@ class LogDirectory:
 
     def _look(self) -> Found:
         before, self._known, look = self._known, {}, _Look()
-        limited = []
         waiting = deque([("", 0)])
-        while waiting:
+        while waiting and len(self._known) < MOST_FOLDERS and look.entries <= MOST_ENTRIES:
             name, depth = waiting.popleft()
-            if len(self._known) >= MOST_FOLDERS or look.entries > MOST_ENTRIES:
-                limited = [_LIMITED]
-                break
-            folder = self._listed(name, before.get(name), look)
+            folder = self._listed(name, before.get(name))
             if folder is None:
                 continue
             self._known[name] = folder
+            look.entries += folder.entries
             if not self._is_run(name, folder, look) and depth < MOST_DEPTH:
                 waiting.extend((f"{name}/{inside}".lstrip("/"), depth + 1) for inside in folder.inside)
+        limited = [_LIMITED] if waiting or look.entries > MOST_ENTRIES else []
         notes = [*limited, *_first(look.not_read), *_first(look.ablations)]
         if not is_folder(self.root):
             notes.append(f"{self.root}: there is no such folder yet")
         elif not look.runs:
-            notes.append(f"no run lies below {self.root} yet; make one:  catmat train --config toy.yaml")
+            command = f"catmat train --config toy.yaml --run-dir {quoted(self.root / 'toy-001')}"
+            notes.append(f"no run lies below {self.root} yet; make one:  {command}")
         return Found(tuple(sorted(look.runs, key=in_order)), tuple(map(printable, notes)))
 
-    def _listed(self, name: str, before: _Folder | None, look: _Look) -> _Folder | None:
+    def _listed(self, name: str, before: _Folder | None) -> _Folder | None:
         """What a folder holds now; None if it cannot be listed."""
         path = self._path(name)
         try:
             changed = os.stat(path, follow_symlinks=False).st_mtime_ns  # noqa: PTH116  thousands of times
             if before is not None and before.settled and before.changed == changed:
                 return before
-            folder = self._list(path, changed)
+            return self._list(path, changed)
         except OSError:
             return None
-        look.entries += folder.entries
-        return folder
 
     def _is_run(self, name: str, folder: _Folder, look: _Look) -> bool:
         """Whether a folder is a run; what is to be said of it is noted in `look`."""
@@ -151,6 +148,8 @@ class LogDirectory:
         with os.scandir(path) as entries:
             for entry in entries:
                 count += 1
+                if count > MOST_ENTRIES:
+                    break
                 if entry.is_file(follow_symlinks=False) and entry.name not in _OF_A_RUN:
                     continue  # foremost: a hundred thousand of them may lie here
                 if entry.name in _OF_A_RUN and (is_file(entry.path) or is_folder(entry.path)):

@@ -62,7 +62,7 @@ def load_listed(logs: LogDirectory, name: str) -> ListedRun:
     except OSError:
         raise VanishedError(f"{folder}: has no config.yaml; put back the one of its training") from None
     seed = config.seed
-    if whole != folder and (found := re.fullmatch(r"seed-([0-9]{1,10})", folder.name, re.ASCII)):
+    if whole != folder and (found := re.fullmatch(r"seed-([0-9]{1,10})", folder.name)):
         seed = int(found[1])
     steps = open_record(logs, name, "record").steps
     return ListedRun(name, config, seed, _status(logs, folder, whole), steps[-1] if steps else None)
@@ -83,16 +83,21 @@ def open_record(logs: LogDirectory, name: str, kind: str) -> StepReader:
 def _status(logs: LogDirectory, folder: Path, whole: Path) -> str:
     """The status of the run in `folder`, of the training in `whole`."""
     parts = folder / "record-parts"
-    grows = is_file(parts / "fixed.npz")
-    if grows and is_worked_in(whole, parts, whole / "checkpoints"):
+    grows, said = is_file(parts / "fixed.npz"), _said(logs, folder)
+    # Between the merge of its parts and its summary a training draws pictures.
+    if (grows or said is None) and is_worked_in(whole, parts, whole / "checkpoints"):
         return "running"
-    try:
-        logs.file(str(folder.relative_to(logs.root)), "summary.json")
-        said = read_summary(folder).get("status")
-    except InputError:
-        return "stopped"
     ended = ("interrupted",) if grows else ("finished", "interrupted", "diverged")
     return next((status for status in ended if status == said), "stopped")
+
+
+def _said(logs: LogDirectory, folder: Path) -> object:
+    """The status in a run's summary; None where none can be read."""
+    try:
+        with open_file(logs.file(str(folder.relative_to(logs.root)), "summary.json")):
+            return read_summary(folder).get("status")
+    except (OSError, InputError):
+        return None
 
 
 def differing(runs: list[ListedRun]) -> list[dict[str, Any]]:

@@ -82,9 +82,9 @@ class RunLog:
             self._write_tensors(self._events, step, arrays)
             if diagnostics:
                 self._write_histograms(self._events, step, arrays, params)
-            self._write_texts(self._events, record, arrays)
+            self._write_texts(self._events, record, {**params, **arrays})
             if pictured:
-                self._pictures.write_maps(self._events, step, arrays["weights"])
+                self._pictures.write_maps(self._events, step, arrays["weights"], self._experiment.told)
                 self._pictures.write_relevance(self._events, step, arrays["model_relevance"])
             self._events.flush()
         return scalars

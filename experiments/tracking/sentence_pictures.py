@@ -64,16 +64,28 @@ class SentencePictures:
         """The maps of one sentence, [heads, rows, words]."""
         return np.swapaxes(self.cut(sentence, weights_NRHK), 0, 1)
 
-    def write_maps(self, events: EventWriter, step: int, weights_NRHK: NDArray[np.floating], of: str = "") -> None:
+    def write_maps(
+        self,
+        events: EventWriter,
+        step: int,
+        weights_NRHK: NDArray[np.floating],
+        told: int | None = None,
+        of: str = "",
+    ) -> None:
         """Write the map of every sentence and head at a step.
 
-        `of` says in the title of a study's maps whose they are ("seed 3").
+        Args:
+          events: where to write.
+          step: the step.
+          weights_NRHK: attention in the rows of all sentences.
+          told: the sentence whose maps are shown first (`Experiment.told`); None in a study.
+          of: says in the title of a study's maps whose they are ("seed 3").
         """
         for n, _ in enumerate(self.labels):
             for head, weights in enumerate(self.maps(n, weights_NRHK)):
                 title = ", ".join(filter(None, [f"head {head + 1}", of, f"step {step:,}"]))
                 picture = self.pictures[n].png(weights, title)
-                events.image(step, map_tag(n, head, of_study=bool(of)), picture, _MAP)
+                events.image(step, map_tag(n, head, told), picture, _MAP)
 
     def write_relevance(self, events: EventWriter, step: int, model_relevance_NRK: NDArray[np.floating]) -> None:
         """Write the model relevance of every sentence at a step, and beside it the exact one, which stays as it is."""

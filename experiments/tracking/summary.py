@@ -13,6 +13,7 @@ from experiments.measuring.metrics import (
     relevant_in,
     row_results,
 )
+from experiments.replay.ledger import scale_text
 from experiments.reports.report import escaped
 from experiments.training.trainer import RunRecord
 
@@ -74,17 +75,23 @@ def summary(
 def run_page(experiment: Experiment, first: RunRecord[Measurement], last: RunRecord[Measurement]) -> str:
     """A run's page as Markdown: its numbers, and what its first sentence's masked words look at."""
     config = experiment.config
-    model = f"{config.model.heads} heads of {config.model.d_head} components, scale {config.model.scale}"
+    heads = "1 head" if config.model.heads == 1 else f"{config.model.heads} heads"
+    components = "1 component" if config.model.d_head == 1 else f"{config.model.d_head} components"
+    scaled = f"Dot products {scale_text(config.model)}"
+    rows = [row for row in row_results(experiment, last) if row.sentence == experiment.told]
+    sentence = " ".join(escaped(table_word(word)) for word in rows[0].words)
     lines = [
         f"## A run in the world '{escaped(experiment.world.name)}', seed {config.seed + last.run}, step {last.step:,}",
         "",
-        f"{model}, {config.train.steps:,} updates of {config.train.batch:,} sentences.",
+        f"{heads} of {components}; {config.train.steps:,} updates of {config.train.batch:,} sentences. {scaled}.",
         "",
         *_numbers(experiment, first, last),
         "",
-        f"### What each masked word of the first sentence looks at (mean of the heads; weights of {_SHOWN} and more)",
+        f"### What each masked word of this sentence looks at (mean of the heads; weights of {_SHOWN} and more)",
         "",
-        *(_row_text(row) for row in row_results(experiment, last) if row.sentence == 0),
+        sentence,
+        "",
+        *map(_row_text, rows),
     ]
     return "\n".join(lines)
 
@@ -109,7 +116,7 @@ def _numbers(experiment: Experiment, first: RunRecord[Measurement], last: RunRec
 
 def _row_text(row: RowResult) -> str:
     """A line for a masked word: no table, whose columns a narrow page would make narrower than their numbers."""
-    words = ["its own place" if k == row.masked else escaped(table_word(word)) for k, word in enumerate(row.words)]
+    words = ["the masked place" if k == row.masked else escaped(table_word(word)) for k, word in enumerate(row.words)]
     weights = row.weights_HK.mean(axis=0)
     looked_at = ", ".join(f"{word} {x:.2f}" for word, x in zip(words, weights, strict=True) if not x < _SHOWN)
     guess, exact = (f"{escaped(table_word(word))} {100 * chance:.0f} %" for word, chance in (row.guess, row.exact))

@@ -47,6 +47,9 @@ def tagged(metrics: Mapping[str, float], diagnostics: bool) -> dict[str, float]:
     return {metric_tag(name): value for name, value in metrics.items() if diagnostics or name in _ESSENTIAL}
 
 
-def map_tag(sentence: int, head: int, of_study: bool = False) -> str:
-    """The tag of a map, by the numbers of the watched sentence and of the head, from 0."""
-    return f"{MORE_MAPS if sentence or of_study else ATTENTION}/sentence-{sentence + 1}/head-{head + 1}"
+def map_tag(sentence: int, head: int, told: int | None) -> str:
+    """The tag of a map, by the numbers of the watched sentence and of the head, from 0.
+
+    The maps of the sentence `told` stand under the first heading; a study has none such.
+    """
+    return f"{ATTENTION if sentence == told else MORE_MAPS}/sentence-{sentence + 1}/head-{head + 1}"

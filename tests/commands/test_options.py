@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from refusals import assert_refused, refused
 
+from data.inference import read_sentence
+from data.world import load_world
 from data.yaml_file import parse_yaml
 from experiments.commands.options import config_parser, parse
 from experiments.config.loader import load_config, make_as
@@ -188,6 +190,13 @@ def test_a_new_name_is_told_of_options_that_there_are():
         parse(parser, ["--base.seeds", "3"])
     with refused("unknown option --base.nope", "known"):
         parse(parser, ["--base.nope", "3"])
+
+
+def test_the_sentences_of_the_help_can_be_said():
+    world = load_world("english")
+    probes = re.findall('--probes "(.*?)"', EPILOG)
+    assert all(read_sentence(world, probe) for probe in probes)
+    assert len(probes) == 2
 
 
 @pytest.mark.parametrize("width", [40, 60, 80])

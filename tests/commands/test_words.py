@@ -35,7 +35,11 @@ def test_a_word_in_a_table_is_isolated_and_measured(word, encoding, shown, width
 
 def test_all_words_of_a_world_are_printed_by_their_slots(capsys):
     assert train.main(["--words"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    words, forms = capsys.readouterr().out.split("\n\n")
+    lines = words.splitlines()
+    assert "determiner: the a" in lines
+    assert "\n  determiner subject adverb verb on determiner object .\n" in forms
+    assert f"... and {len(load_world('english').templates) - 6} longer ones" in forms
     listed = [word for line in lines for word in line.partition(": ")[2].split()]
     known = load_world("english").vocabulary.words
     assert sorted(listed) == sorted(known[MASK + 1 :])

@@ -2,13 +2,15 @@
 
 import math
 import random
+import re
 
 import numpy as np
 import pytest
 from refusals import refused
 from small_world import SMALL, Oracle, normalised, with_holes, world_from
 
-from data.inference import divergence, posterior, relevance, relevant_words, template_of
+from data.errors import InputError
+from data.inference import divergence, posterior, read_sentence, relevance, relevant_words, template_of
 from data.vocabulary import MASK
 from data.world import load_world
 
@@ -123,6 +125,24 @@ def test_what_the_world_cannot_say_is_refused(small, sentence):
         template_of(small, tokens)
     with refused("the world 'test'", sentence.removesuffix(" ."), "the cat sat on mat"):
         posterior(small, [tokens], [len(tokens) - 1])  # the full stop is masked, what is wrong stays visible
+
+
+@pytest.mark.parametrize(("sentence", "says"), [
+    ("cat sat on mat .", "word 1, 'cat', should be a word of determiner or 'so'"),
+    ("a girl sat on mat .", "these words do not go together"),
+    ("the cat sat mat .", "word 4, 'mat', should be a word of preposition"),
+    ("the cat sat on", "after word 4, 'on', a word of object should follow"),
+    ("the cat sat on mat . .", "it should end before word 7, '.'"),
+])  # fmt: skip
+def test_the_first_word_that_does_not_fit_is_named(small, sentence, says):
+    with pytest.raises(InputError, match=re.escape(f": {says}; ")):
+        template_of(small, small.vocabulary.encode(sentence))
+
+
+@pytest.mark.parametrize("masked", ["[ ]", "[MASK]", "[cat]"])
+def test_a_masked_word_cannot_be_typed(small, masked):
+    with pytest.raises(InputError, match="is not a word of this world; write the whole sentence: "):
+        read_sentence(small, f"the {masked} sat on mat .")
 
 
 def test_divergence_and_relevant_words():

@@ -10,7 +10,7 @@ from experiments.config.loader import load_config
 from experiments.config.schema import values_of
 from experiments.replay.run_table import Row, print_runs
 
-METRICS = {"excess": 0.0017, "held out": 0.0049, "relation": 1.0}
+METRICS = {"excess": 0.0017, "held out": 0.0049, "weight": 1.0}
 ROWS = [
     Row("toy-001", 3, "finished", values_of(load_config("toy.yaml", {})), 1000, METRICS),
     Row("gro\u00dfe-002", 300, "8 finished", values_of(load_config("toy.yaml", {"model.d_head": "64"})), 900, METRICS),
@@ -44,3 +44,11 @@ def test_what_most_runs_share_is_not_repeated():
     configs = [values_of(load_config("toy.yaml", given)) for given in ({}, {"seed": "7"}, {"model.d_head": "64"})]
     heads, *runs = lines([Row(f"toy-00{n}", 3, "finished", config) for n, config in enumerate(configs)])
     assert [run[heads.index("differs in") :] for run in runs] == ["", "seed 7", "model.d_head 64"]
+
+
+def test_values_are_written_as_in_a_config():
+    given = ({}, {"track.diagnostics": "true"}, {"probes": "['the dog sat on the mat .']"})
+    configs = [values_of(load_config("toy.yaml", of)) for of in given]
+    heads, *runs = lines([Row(f"toy-00{n}", 3, "finished", config) for n, config in enumerate(configs)])
+    shown = [run[heads.index("differs in") :] for run in runs]
+    assert shown == ["", "track.diagnostics true", "probes the dog sat on the mat ."]

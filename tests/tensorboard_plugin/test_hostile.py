@@ -187,7 +187,7 @@ def test_a_run_whose_folder_becomes_a_link_is_not_read(toy, tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without named pipes")
-@pytest.mark.parametrize("name", ["record.npz", "config.yaml", "params.npz", "record-parts/fixed.npz"])
+@pytest.mark.parametrize("name", ["record.npz", "config.yaml", "params.npz", "summary.json", "record-parts/fixed.npz"])
 def test_a_pipe_is_not_waited_for(toy, name):
     (toy / name).unlink(missing_ok=True)
     (toy / name).parent.mkdir(exist_ok=True)

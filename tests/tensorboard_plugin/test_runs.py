@@ -109,6 +109,11 @@ def test_a_run_whose_process_lives_is_running_however_long_it_is_silent(tmp_path
         long_ago(run.folder)
         assert listed(tmp_path)["toy"]["status"] == "running"
     assert listed(tmp_path)["toy"]["status"] == "stopped"
+    with run_lock(run.folder):
+        run.finish()
+        (run.folder / "summary.json").unlink()  # it is written last
+        assert listed(tmp_path)["toy"]["status"] == "running"
+    assert listed(tmp_path)["toy"]["status"] == "stopped"
 
 
 def test_an_empty_log_directory_and_one_that_is_not_there(tmp_path):
@@ -181,6 +186,26 @@ def test_too_many_folders_are_said_to_be_too_many(tmp_path, monkeypatch):
     assert "not all were looked into" in answer["notes"][0]
 
 
+def test_too_many_files_are_said_to_be_too_many(tmp_path, monkeypatch):
+    monkeypatch.setattr(log_directory, "MOST_ENTRIES", 50)
+    (tmp_path / "other").mkdir()
+    for i in range(100):
+        (tmp_path / "other" / f"file-{i}").touch()
+    MadeRun(tmp_path / "a-run").add(0)
+    tab = Tab(tmp_path)
+    long_ago(tmp_path)
+    for _ in range(2):  # the second time from what is known
+        answer = tab.get("runs")
+        assert [run["name"] for run in answer["runs"]] == ["a-run"]
+        assert "not all were looked into" in answer["notes"][0]
+
+
+def test_the_users_own_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    MadeRun(tmp_path / "runs" / "toy").add(0)
+    assert Tab("~/runs").names() == ["toy"]
+
+
 def test_a_folder_that_has_not_changed_is_not_listed_again(tmp_path, monkeypatch):
     for i in range(10):
         (tmp_path / f"other-{i}").mkdir()
@@ -198,6 +223,15 @@ def test_a_folder_that_has_not_changed_is_not_listed_again(tmp_path, monkeypatch
     assert plugin.is_active()
     assert [Path(path).name for path in calls] == ["other-3", "new"]
     assert run.record.parts()
+
+
+def test_a_change_within_the_tick_of_the_clock_is_seen(tmp_path):
+    """Some systems keep modification times in whole seconds: the time is the same, and the folder is not."""
+    tab, status = Tab(tmp_path), tmp_path.stat()
+    assert tab.names() == []
+    MadeRun(tmp_path / "toy").add(0)
+    os.utime(tmp_path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert tab.names() == ["toy"]
 
 
 def test_names_in_the_order_of_people():

@@ -33,7 +33,7 @@ EXPECTED = {
     "text": ["1 how to read this", "they sum to 1.", "2 attention in seven lines", "query . key", "3 about this run"],
     "scalars": ["2 loss and excess/loss", "3 relevance/error of model relevance", "6 diagnostics", "7 gradients"],
     "projector": ["word embeddings", "Dimension: 8"],
-    "images": ["1 attention/sentence-1/head-1", "3 relevance/sentence-1/exact", "4 more maps", "5 film", "new/seed-6"],
+    "images": ["1 attention/sentence-4/head-1", "3 relevance/sentence-1/exact", "4 more maps", "5 film", "new/seed-6"],
     "histograms": ["6 diagnostics/scores", "7 gradients/parameters/query"],
     "hparams": ["seed", "2 loss and excess/loss", "new/seed-5", "new/seed-6"],
 }
@@ -209,6 +209,6 @@ def test_no_number_of_a_text_is_broken_on_a_narrow_page(address, browser):
 
 def test_every_step_of_a_picture_is_served(address):
     """Under TensorBoard's default flags none is dropped: the first and the last recorded steps are among them."""
-    url = f"{address}data/plugin/images/images?run=new%2Fseed-5&tag=1+attention%2Fsentence-1%2Fhead-1&sample=0"
+    url = f"{address}data/plugin/images/images?run=new%2Fseed-5&tag=1+attention%2Fsentence-4%2Fhead-1&sample=0"
     for step in (0, WHOLE.train.steps):
         wait_for(url, f'"step": {step}')

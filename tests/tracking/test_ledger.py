@@ -14,8 +14,8 @@ from tensorboard.util import tensor_util
 from data.errors import InputError
 from experiments.measuring.metrics import RowResult
 from experiments.replay.ledger import _AT_A_STEP as AT_A_STEP
-from experiments.replay.ledger import ledger, row_ledger, scale_text
-from experiments.replay.ledger_table import how_computed, ledger_markdown, print_ledger, what_follows
+from experiments.replay.ledger import LOG_SCALE, MASKED, forming, ledger, row_ledger, scale_text
+from experiments.replay.ledger_table import how_computed, ledger_markdown, print_forming, print_ledger, what_follows
 from experiments.run_directory import load_run
 from model.config import ModelConfig
 
@@ -33,6 +33,26 @@ def run(trained):
 @pytest.fixture
 def told(run):
     return ledger(run, **ROW)
+
+
+def test_how_the_weights_came_about_is_told_at_three_steps(run):
+    """First, last, and the first at which the word that is strongest in the end had half of its weight."""
+    weights_TNRHK = run.record["weights"].copy()
+    length = len(ledger(run, 1).words)
+    first, half, last = (np.full(length, share) for share in (0.07, 0.04, 0.01))
+    first[4], half[2], last[2] = 0.5, 0.45, 0.88
+    weights_TNRHK[:3, 1, 2, 1, :length], weights_TNRHK[4:, 1, 2, 1, :length] = first, last
+    weights_TNRHK[3, 1, 2, 1, :length] = half
+    run.record["weights"] = weights_TNRHK
+    ledgers = forming(run, 1, 2, 1)
+    assert [told.step for told in ledgers] == [STEPS[0], STEPS[3], STEPS[-1]]
+    console = Console(file=io.StringIO(), width=200)
+    print_forming(ledgers, console)
+    _, words, *rows = console.file.getvalue().splitlines()
+    shown = [MASKED if k == ledgers[0].masked else word for k, word in enumerate(ledgers[0].words)]
+    assert words.split() == " ".join(shown).split()
+    assert [numbers(row) for row in rows] == [[*first], [*half], [*last]]
+    assert [row.split("  ")[0] for row in rows] == [f"step {told.step:,}" for told in ledgers]
 
 
 def numbers(text):
@@ -83,6 +103,41 @@ def test_the_terminal_shows_these_numbers(told, width):
     assert prose.strip().endswith("And then?")
 
 
+@pytest.mark.parametrize("width", [40, 70])
+def test_where_columns_have_no_room_words_stand_below_each_other(told, width):
+    console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+    print_ledger(told, "", console)
+    lines = console.file.getvalue().split("\n\n")[0].splitlines()
+    text = " ".join(" ".join(lines).split())
+    for number, line in enumerate(told.lines(), start=1):
+        assert f"{number} {line.name}, {line.meaning}" in text
+        if line.numbers is None:
+            assert f"{line.meaning}: {' '.join(f'{x:.1f}' for x in line.vector)} " in f"{text} "
+    (header,) = (n for n, line in enumerate(lines) if line.split() == ["line", "3", "line", "4", "line", "5"])
+    table = [numbers(line) for line in lines[header + 1 : header + 1 + len(told.words)]]
+    of_words = [(told.dot_products_K, 1), (told.scores_K, 1), (told.weights_K, 2)]
+    assert table == [[float(f"{of[k]:.{places}f}") for of, places in of_words] for k in range(len(told.words))]
+
+
+def test_a_word_that_occurs_twice_is_named_with_its_place(told):
+    two = dataclasses.replace(told, words=("the", *told.words[1:4], "the", *told.words[5:]), masked=1)
+    assert [two.name(k) for k in (0, 1, 4)] == ["the (word 1)", "the masked place", "the (word 5)"]
+    assert two.name(2) == two.words[2]
+    weights_K = np.eye(len(two.words))[4].astype(np.float32)
+    assert dataclasses.replace(two, weights_K=weights_K).lines()[1].meaning == 'what "the" (word 5) is found by'
+    console = Console(file=io.StringIO(), width=200)
+    print_ledger(dataclasses.replace(two, masked=4), "", console)
+    assert console.file.getvalue().startswith("Attention in seven lines, for the masked word the (word 5), head 2\n")
+
+
+def test_a_learned_scale_is_the_parameter_of_that_step(run):
+    arrays = {**run.record, **{name: run.record[name][3] for name in AT_A_STEP}, LOG_SCALE: np.log(np.float32(0.207))}
+    assert row_ledger(arrays, ModelConfig(scale="learned")).scale == "x 0.207, learned"
+    learned = dataclasses.replace(run, config=dataclasses.replace(run.config, model=ModelConfig(scale="learned")))
+    learned.__dict__["all_params"] = {LOG_SCALE: np.log(np.asarray([1.0, 2.0, 4.0, 8.0, 16.0, 32.0], np.float32))}
+    assert [ledger(learned, t=t).scale for t in (0, 3)] == ["x 1, learned", "x 8, learned"]
+
+
 def test_tensorboard_shows_the_same_at_every_recorded_step(run):
     """The Markdown of the first masked word, as the text page has it, with its sentences on the guess."""
     (path,) = run.folder.glob("events.out.tfevents.*")
@@ -123,6 +178,8 @@ def test_the_scale_is_named(setting, text):
 @pytest.mark.parametrize(("setting", "says"), [
     ({}, ("the weights, sum 1", "the sum of these. ", "place; the guess")),
     ({"sink": True}, ("the weights", "and of the sink", "place; the guess")),
+    ({"qk_norm": True}, ("the weights, sum 1", "brought to length 1, ", "place; the guess")),
+    ({"softcap": 20.0}, ("the weights, sum 1", "Line 4 is capped: 20 tanh(x / 20).", "place; the guess")),
     ({"mlp": True}, ("the weights, sum 1", "the sum of these. ", "place; the MLP adds its own part, and the guess")),
 ])  # fmt: skip
 def test_what_stands_beside_attention_is_named(told, setting, says):

@@ -1,5 +1,6 @@
 """The numbers of `summary.json` under their stable names, whatever the words of the world are."""
 
+import dataclasses
 import re
 from html import unescape
 
@@ -12,7 +13,7 @@ from tensorboard.plugin_util import markdown_to_safe_html
 from experiments.measuring.experiment import prepare
 from experiments.measuring.metrics import RowResult, relation_metrics
 from experiments.tracking import tags
-from experiments.tracking.summary import HOW_TO_READ, _row_text, summary
+from experiments.tracking.summary import HOW_TO_READ, _row_text, run_page, summary
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled", "traced_once")
 
@@ -30,7 +31,7 @@ def test_a_word_from_right_to_left_keeps_its_number_beside_it():
     """Else a browser draws `32` into the run of an Arabic word: "32 گربه %"."""
     row = RowResult(0, 0, ("گربه",), np.ones((1, 1)), ("گربه", 0.32), ("cat", 0.5))
     isolated = "&#8296;گربه&#8297;"
-    expected = f"* **{isolated}** looks at its own place 1.00. Guess: {isolated} 32 %; exact: cat 50 %."
+    expected = f"* **{isolated}** looks at the masked place 1.00. Guess: {isolated} 32 %; exact: cat 50 %."
     assert _row_text(row) == expected
 
 
@@ -39,6 +40,18 @@ def test_a_masked_word_looks_at_words_of_some_weight_in_the_mean_of_the_heads():
     row = RowResult(0, 1, ("the", "cat", "s_t_", "."), weights_HK, ("cat", 0.7), ("cat", 0.6))
     html = unescape(markdown_to_safe_html(_row_text(row)))
     assert "<strong>cat</strong> looks at s_t_ 0.93, . 0.05. Guess: cat 70 %; exact: cat 60 %." in html
+
+
+def test_the_page_of_a_run_is_of_its_own_sentence():
+    """The sentence that the seven lines and attention.png are of."""
+    experiment, trainer = prepare(
+        dataclasses.replace(small_config(), probes=("the girl slept on roof .",)), world_from(SMALL)
+    )
+    first, last = (record.of(0) for record in trainer.run(experiment.data))
+    page = run_page(experiment, first, last)
+    assert "\nthe girl slept on roof .\n" in page
+    assert re.findall(r"^\* \*\*(.*?)\*\* looks at", page, re.MULTILINE) == ["girl", "slept", "roof"]
+    assert "Dot products / sqrt(" in page
 
 
 def test_how_to_read_is_short_names_every_heading_and_keeps_its_numbers():

@@ -38,14 +38,16 @@ def added(model, params, term, output):
     return (term / size * params.get("output_norm/scale", 1.0)) @ params["unembed/kernel"].astype(np.float64)
 
 
-def test_evidence_is_what_its_definition_says(made, assert_close):
+@pytest.mark.parametrize("size", [1.0, 1e-3], ids=["", "as small as at the start"])
+def test_evidence_is_what_its_definition_says(made, assert_close, size):
     model, params, record = made
     targets = [SENTENCES[0][0][place] for place in SENTENCES[0][1]]
-    found = evidence(readout(model, params), record["weighted_values"], record["output"], against(targets, CANDIDATES))
+    output = record["output"] * size
+    found = evidence(readout(model, params), record["weighted_values"], output, against(targets, CANDIDATES))
     expected = np.zeros((2, 3, model.heads, PLACES))
     for s, r, h, k in np.ndindex(*expected.shape):
         value = record["weights"][s, r, h, k].astype(np.float64) * record["value"][s, r, k, h]
-        logits = added(model, params[s], value @ params[s]["attention/output/kernel"][h], record["output"][s, r])
+        logits = added(model, params[s], value @ params[s]["attention/output/kernel"][h], output[s, r])
         expected[s, r, h, k] = logits[targets[r]] - np.mean([logits[word] for word in CANDIDATES[r]])
     assert_close(found, expected, 1e-6)
 
