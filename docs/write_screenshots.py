@@ -1,6 +1,6 @@
 """Write the pictures of TensorBoard's tab "Attention" in README and docs/tab.md, from real runs.
 
-    python docs/write_screenshots.py runs               trains what is missing in runs (minutes), then takes the pictures
+    python docs/write_screenshots.py runs        trains what is missing in runs (minutes), then takes the pictures
 
 Needs catmat installed (`pip install -e '.[test]'`), Chromium and its driver. Look at each picture before you commit it.
 """
@@ -47,12 +47,12 @@ def main(root: Path) -> None:
     for name, options in RUNS.items():
         if not (root / name).exists():
             command = ["-m", "experiments.train", *options.split(), "--run-dir", str(root / name)]
-            subprocess.run([sys.executable, *command], check=True, cwd=DOCS.parent)
+            subprocess.run([sys.executable, *command], check=True, cwd=DOCS.parent)  # noqa: S603  our own
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(root), "--port", str(port)]
-    server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(command, stderr=subprocess.DEVNULL)  # noqa: S603  our own
     try:
         photograph(f"http://127.0.0.1:{port}/")
     finally:
@@ -62,7 +62,7 @@ def main(root: Path) -> None:
 
 def photograph(address: str) -> None:
     """Take all pictures of the tab at `address`."""
-    wait_for(lambda: urllib.request.urlopen(address, timeout=5).status == 200)
+    wait_for(lambda: urllib.request.urlopen(address, timeout=5).status == 200)  # noqa: S310  our own
     with tempfile.TemporaryDirectory() as profile:
         options = webdriver.ChromeOptions()
         options.binary_location = shutil.which("chromium") or ""
