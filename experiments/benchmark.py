@@ -1,11 +1,13 @@
-"""Measure speed: the command from start to prompt, updates a second with masked rows or all, and a part of an ablation.
+"""Measure speed: the command from start to prompt, the attention tab, updates a second, and a part of an ablation.
 
 python -m experiments.benchmark
 python -m experiments.benchmark --repeats 5 --updates 300
 """
 
 import argparse
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 from data.errors import require
 from experiments.ablation.config import load_ablation
@@ -34,12 +36,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         require(getattr(options, name) >= 1, f"--{name}: must be at least 1, not {getattr(options, name)}")
     config, ablation = load_config(options.config, {}), load_ablation(options.ablation, {})
     # Imported late: --help and a mistake in what was given are answered without loading JAX.
+    from experiments.run_directory.folders import run_folders
     from experiments.speed.command_times import command_times, machine, show
+    from experiments.speed.tab_times import show_tab_times
     from experiments.speed.update_speed import show_sweep_speed, show_update_speed
 
     show(machine())
     show("")
-    command_times(options.config, options.repeats)
+    with tempfile.TemporaryDirectory() as folder:
+        whole = command_times(options.config, options.repeats, Path(folder))
+        show_tab_times(run_folders(whole, config.seed, config.seeds)[0], Path(folder))
     show_update_speed(config, options.updates, options.repeats)
     show_sweep_speed(ablation, options.updates, options.repeats)
     return 0

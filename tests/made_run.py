@@ -44,11 +44,13 @@ def made_params(model, rng):
     shapes |= {f"{norm}/{part}": (m,) for norm in norms for part in parts}
     if f:
         shapes |= {"mlp_in/kernel": (m, f), "mlp_in/bias": (f,), "mlp_out/kernel": (f, m), "mlp_out/bias": (m,)}
+    if model.scale == "learned":
+        shapes["attention/log_scale"] = ()
     if model.qk_norm:
         shapes["attention/gain"] = (h,)
     if model.sink == "learned":
         shapes["attention/sink"] = (h,)
-    return {name: rng.normal(0.1, 0.7, shape).astype(np.float32) for name, shape in shapes.items()}
+    return {name: np.float32(rng.normal(0.1, 0.7, shape)) for name, shape in shapes.items()}
 
 
 def fixed_arrays(rng):

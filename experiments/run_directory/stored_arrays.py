@@ -89,10 +89,10 @@ class StoredArrays:
             self._stored[name] = self._locate(file, self._members[name])
         return self._stored[name]
 
-    @staticmethod
-    def _locate(file: BinaryIO, member: zipfile.ZipInfo) -> _Stored | None:
+    def _locate(self, file: BinaryIO, member: zipfile.ZipInfo) -> _Stored | None:
         if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
-            require(member.file_size <= _MOST_BYTES, f"{file.name}: {member.filename} is too large to be unpacked")
+            small = member.file_size <= _MOST_BYTES
+            require(small, f"{self.path}: {member.filename} is too large to be unpacked; store it uncompressed")
             return None
         file.seek(member.header_offset)
         start = file.read(_LOCAL_HEADER)
@@ -154,7 +154,7 @@ _known = functools.lru_cache(maxsize=4096)(StoredArrays)
 
 def identity(status: os.stat_result) -> tuple[int, ...]:
     """What changes when a file is replaced or written to."""
-    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 @contextmanager

@@ -6,7 +6,6 @@ import re
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -34,36 +33,32 @@ def machine() -> str:
     )
 
 
-def command_times(config: str, repeats: int) -> None:
-    """Seconds from command to prompt, first with an empty compilation cache, then with a filled one."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
-        environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": f"{folder}/xla", "PYTHONPATH": path}
-        seconds, training = [], []
-        for number in range(1 + repeats):
-            began = time.perf_counter()
-            done = subprocess.run(  # noqa: S603
-                [
-                    sys.executable,
-                    "-m",
-                    "catmat_command",
-                    "train",
-                    "--config",
-                    config,
-                    "--run-dir",
-                    f"{folder}/{number}",
-                ],
-                env=environment,
-                check=False,
-                capture_output=True,
-                text=True,
-            )
-            seconds.append(time.perf_counter() - began)
-            require(
-                done.returncode == 0,
-                done.stderr.strip().removeprefix("error: ") or f"{config}: was not trained to its end",
-            )
-            training += [float(found) for found in re.findall(r"Training +([\d.]+) s", done.stdout)]
+def command_times(config: str, repeats: int, folder: Path) -> Path:
+    """Print seconds from command to prompt, first with an empty compilation cache, then with a filled one.
+
+    Args:
+      config: the config that is trained.
+      repeats: how often with a filled cache.
+      folder: an empty folder for what is written.
+
+    Returns:
+      The folder of the last training.
+    """
+    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": f"{folder}/xla", "PYTHONPATH": path}
+    seconds, training = [], []
+    for number in range(1 + repeats):
+        command = ["-m", "catmat_command", "train", "--config", config, "--run-dir", f"{folder}/{number}"]
+        began = time.perf_counter()
+        done = subprocess.run(  # noqa: S603
+            [sys.executable, *command], env=environment, check=False, capture_output=True, text=True
+        )
+        seconds.append(time.perf_counter() - began)
+        require(
+            done.returncode == 0,
+            done.stderr.strip().removeprefix("error: ") or f"{config}: was not trained to its end",
+        )
+        training += [float(found) for found in re.findall(r"Training +([\d.]+) s", done.stdout)]
     show("command to prompt")
     show(f"  first time, nothing compiled yet   {seconds[0]:6.1f} s  (training {training[0]:.1f} s)")
     later, trained = statistics.median(seconds[1:]), statistics.median(training[1:])
@@ -75,3 +70,4 @@ def command_times(config: str, repeats: int) -> None:
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
         show(f"  peak memory                        {peak / 1e6:6.0f} MB")
     show("")
+    return folder / str(repeats)

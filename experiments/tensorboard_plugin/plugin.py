@@ -189,7 +189,7 @@ def serve_asset(request: Request) -> Response:
     """One of the view's modules or styles; only names that stand in its folder."""
     name = request.path.rpartition("/")[2]
     known = {path.name: path for path in ASSETS.iterdir() if path.suffix in _TYPES} if ASSETS.is_dir() else {}
-    if name not in known:
-        return Response("no such file", 404, content_type="text/plain")
     kept = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+    if name not in known:
+        return Response("no such file", 404, kept, content_type="text/plain")
     return Response(known[name].read_bytes(), 200, kept, content_type=f"{_TYPES[known[name].suffix]}; charset=utf-8")

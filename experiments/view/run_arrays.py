@@ -18,6 +18,7 @@ from model.config import ModelConfig
 
 LEAST_CHANCE, MOST_CANDIDATES = 0.001, 12
 """Which words are candidates for a masked word: those with more exact probability, and at most so many."""
+_LOG_SCALE = "attention/log_scale"
 Array = NDArray[Any]
 
 
@@ -142,13 +143,8 @@ class RunArrays:
         sentence, config = self.sentences[n], self.config
         shape = len(sentence.masked), config.heads, len(sentence.tokens)
         found = np.full((len(steps), *shape), np.nan)
-        if self._params is None:
-            return found
-        numbers = {step: number for number, step in enumerate(self._params.steps)}
-        known = [i for i, t in enumerate(steps) if self.record.steps[t] in numbers]
+        known, params = self._parameters(Readout.names(config.norm), steps)
         if known:
-            at_steps = [numbers[self.record.steps[steps[i]]] for i in known]
-            params = {name: self._params.at(name, at_steps) for name in Readout.names(config.norm)}
             of_record = [steps[i] for i in known]
             weighted = self.of_sentence("weighted_values", n, of_record, (config.heads, None, config.d_head))
             output = self.of_sentence("output", n, of_record, (config.d_model,))
@@ -156,3 +152,22 @@ class RunArrays:
             readout = Readout.of(config.norm, params)
             found[known] = evidence(readout, weighted[:, :, :, : shape[2]], output, toward)
         return found
+
+    def learned_scale(self) -> Array | None:
+        """The factor of the dot products [T], where it is learned; nan at a step without parameters."""
+        if self.config.scale != "learned":
+            return None
+        found = np.full(self.count, np.nan)
+        known, params = self._parameters([_LOG_SCALE], range(self.count))
+        if known:
+            found[known] = np.exp(params[_LOG_SCALE].astype(np.float64))
+        return found
+
+    def _parameters(self, names: Sequence[str], steps: Sequence[int]) -> tuple[list[int], dict[str, Array]]:
+        """Which of the steps have parameters (they are written just after the record), and these parameters there."""
+        numbers = {} if self._params is None else {step: number for number, step in enumerate(self._params.steps)}
+        known = [i for i, t in enumerate(steps) if self.record.steps[t] in numbers]
+        if self._params is None or not known:
+            return [], {}
+        there = [numbers[self.record.steps[steps[i]]] for i in known]
+        return known, {name: self._params.at(name, there) for name in names}

@@ -118,6 +118,16 @@ def test_a_header_that_claims_more_than_there_is(tmp_path):
         stored_arrays(path).pieces("a", [(8,)])
 
 
+def test_what_would_unpack_to_too_much(tmp_path, monkeypatch):
+    """A small file may stand for any size."""
+    path = tmp_path / "file.npz"
+    np.savez_compressed(path, a=np.zeros(100_000))
+    assert path.stat().st_size < 2_000
+    monkeypatch.setattr("experiments.run_directory.stored_arrays._MOST_BYTES", 500_000)
+    with refused(str(path), "too large"):
+        stored_arrays(path).array("a")
+
+
 def test_steps_of_one_file_and_of_parts_are_the_same(tmp_path):
     run = MadeRun(tmp_path / "run").add(0, 1, 5)
     growing = open_steps(run.folder, "record")

@@ -41,6 +41,8 @@ def test_the_command_prints_every_figure(tmp_path, monkeypatch, capsys):
     for label in ("first time, nothing compiled yet", "afterwards", "peak memory", "masked rows only, as trained"):
         assert float(re.search(re.escape(label) + number, shown)[1].replace(",", "")) > 0, shown
     assert re.search(r"every row computed\s+[0-9,]+\s+1\.0 x", shown), shown
+    for label in ("a look at 100,000 files of others", "100 runs listed", "128 maps of 2,000"):
+        assert re.search(rf"{label} +[\d.]+ s, then [\d.]+ s", shown), shown
     for label in ("d_head 2", "all"):
         assert re.search(rf"{label} +as one ensemble +[\d.]+ s +one after the other +[\d.]+ s +[\d.]+ x", shown), shown
 

@@ -42,6 +42,7 @@ def test_the_run(tab, arrays):
     assert run["steps"] == 100
     assert (run["seed"], run["status"], run["heads"], run["d_head"]) == (3, "finished", 2, 3)
     assert run["scale"] == "/ sqrt(3)"
+    assert (run["learned_scale"], run["qk_norm"]) == (None, False)
     assert (run["softcap"], run["sink"], run["mlp"], run["norm"]) == (None, False, True, "layer")
     assert run["words"] == WORDS
     assert run["excess_groups"] == ["trained/subject", "held_out/subject"]
@@ -209,6 +210,20 @@ def test_a_model_of_another_make(tmp_path):
     assert (run["softcap"], run["sink"], run["mlp"], run["norm"]) == (2.0, True, False, "rms")
     assert run["scale"] == "x 1, no scale, capped at 2"
     assert not unpack(tab.get("plane", run="run", sentence=0, head=0)["queries"])[..., 1].any()  # one component
+
+
+def test_a_learned_scale_at_each_step(tmp_path):
+    run = MadeRun(
+        tmp_path / "run", made_config(ModelConfig(d_model=4, heads=1, d_head=2, scale="learned", qk_norm=True))
+    )
+    run.add(0, 1, 5).finish()
+    told = Tab(tmp_path).get("run", run="run")
+    record, params = run.arrays()
+    np.testing.assert_allclose(unpack(told["learned_scale"]), np.exp(params["attention/log_scale"]), rtol=1e-6)
+    ratio = record["scores"][:, 0, 0, 0, 0] / record["dot_products"][:, 0, 0, 0, 0]
+    np.testing.assert_allclose(unpack(told["learned_scale"]), ratio, rtol=1e-5)
+    assert told["qk_norm"] is True
+    assert told["scale"] == "x learned scale"
 
 
 def test_64_words(tmp_path, monkeypatch):

@@ -63,7 +63,7 @@ NAMES = ["", ".", "..", "../secret", "toy/../../secret", "/etc", "toy/", "/toy",
 NAMES += [
     "..\\x",
     "%2e%2e/secret",
-    "x" * 70_000,
+    "x" * 3_000,
     "\ud800",
     "<b>",
     "toy\n",
@@ -231,6 +231,7 @@ def test_static_files(tmp_path, monkeypatch):
                  "notes.txt", "TAB.JS", "assets", "none.js", "x" * 9000):  # fmt: skip
         answer = client.get(f"/data/plugin/catmat/static/{name}")
         assert (answer.status_code, answer.get_data()) == (404, b"no such file"), name
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"  # TensorBoard warns of an answer without it
 
 
 def test_a_record_cut_short_at_any_place(toy):
@@ -250,7 +251,7 @@ def test_any_other_damage_of_a_record(toy, name):
         headers = [info.header_offset for info in archive.infolist()]
         start = archive.start_dir
     rng, tab, statuses = random.Random(0), Tab(toy.parent), set()
-    for _ in range(60):
+    for _ in range(25):
         damaged = bytearray(content)
         for _ in range(rng.choice([1, 2, 30])):
             near = rng.choice([rng.choice(headers) + rng.randrange(190), rng.randrange(start, len(content))])
