@@ -249,6 +249,9 @@ def test_the_address_keeps_the_state_and_hides_parts(tab):
     tab.driver.refresh()
     tab.enter()
     assert state() == [before[0], "step 10", "raw"]
+    tab.js("parent.location.hash = '#catmat&p.catmat.run=a/seed-1&p.catmat.step=0'")  # a link is pasted over it
+    wait_until(lambda: state()[1:] == ["step 0", "a/seed-1"])
+    assert tab.js("return document.querySelector('.ledger-panel').checkVisibility()")
     tab.open(run="nowhere/../x", sentence=99, step="late")
     assert "nowhere/../x, which is not here" in tab.text(".notices")
     assert "sentence 99; there are 2" in tab.text(".notices")

@@ -45,11 +45,25 @@ function plain(text) {
   }
 }
 
+/** Calls `changed(values)` when a person puts other values into the address, a link pasted over it for example. */
+export function watchAddress(changed) {
+  const page = parentPage() ?? window;
+  page.addEventListener("hashchange", () => {
+    const values = readAddress();
+    const said = JSON.stringify(Object.entries(values).sort());
+    if (said !== written && Object.keys(values).length) changed(values);
+    written = said;
+  });
+}
+
+let written = null; // what the address holds of ours
+
 /** Puts values into the address; TensorBoard has no message for it, but its page lies on the same origin. */
 export function writeAddress(values) {
   try {
     const page = parentPage() ?? window;
     page.history.replaceState(page.history.state, "", addressWith(values));
+    written = JSON.stringify(Object.entries(readAddress()).sort());
   } catch {
     // the address stays as it was: "Copy link" still gives the right one
   }

@@ -4,7 +4,7 @@ import { part } from "./arrays.js";
 import { weightColour } from "./colours.js";
 import { element, setText, wordElement } from "./element.js";
 import { lookedAt, named } from "./naming.js";
-import { numberText, stepText, weightText } from "./numbers.js";
+import { numberText, scaleText, stepText, weightText } from "./numbers.js";
 
 const PRODUCTS = 3; // so many products of components are written out
 
@@ -50,7 +50,7 @@ export class Ledger {
     this.vector(0, "query", query, ["what it looks for"]);
     this.vector(1, "key", key, ["what ", ...name(), " is found by"]);
     this.numbers(2, "query . key", dots, ["large where both match"]);
-    this.numbers(3, map.run.scale, scores, [scaled(dots, scores)]);
+    this.numbers(3, scaleText(map.run, frame.t), scores, [scaled(dots, scores)]);
     this.numbers(4, "softmax", weights, [map.run.sink ? "the weights" : "the weights, sum 1"], weightText);
     this.vector(5, "value", part(piece.value, s, best).data, ["what ", ...name(), " brings"]);
     this.vector(6, "sum", part(piece.context, s).data, ["of weight x value"]);

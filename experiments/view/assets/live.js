@@ -23,7 +23,7 @@ export class Live {
     try {
       const { runs, notes } = await view.source.runs();
       view.page.notices.tell("lost", "");
-      view.page.notices.tell("notes", notes.join(" "));
+      view.page.notices.tellAll("note", notes);
       view.list(runs);
       await this.compareWith(runs);
       this.waiting = false;

@@ -164,7 +164,8 @@ export class SentenceMap {
 
   arrow(event) {
     const { rows, columns } = this.map;
-    const [row, column] = [this.map.rowAt(this.marked), this.marked % columns];
+    const { index } = event.target.closest("td.cell"); // keys may come faster than drawings
+    const [row, column] = [this.map.rowAt(index), index % columns];
     const goals = {
       ArrowRight: [row, column + 1],
       ArrowLeft: [row, column - 1],

@@ -72,7 +72,8 @@ export const MEASURES = [
     of: "dots",
     text: (x) => numberText(x),
     zero: true,
-    sentence: () => "Large where query and key point the same way; written out term by term below.",
+    sentence: ({ run }) =>
+      `Large where query and key point the same way; term by term below.${run.qk_norm ? " QK-norm: both have a fixed length." : ""}`,
   },
   {
     name: "score",

@@ -4,7 +4,7 @@ import { part } from "./arrays.js";
 import { differenceColour } from "./colours.js";
 import { element, setAttribute, setText } from "./element.js";
 import { lookedAt } from "./naming.js";
-import { numberText, signedText, weightText } from "./numbers.js";
+import { numberText, scaleText, signedText, weightText } from "./numbers.js";
 
 const HEADS = ["component", "query", "key", "query x key", "value", "weight x value"];
 
@@ -57,7 +57,7 @@ export class Terms {
     });
     const steps = [
       `the products add up to ${numberText(frame.dots[at])};`,
-      `${map.run.scale}: score ${numberText(frame.scores[at])};`,
+      `${scaleText(map.run, frame.t)}: score ${numberText(frame.scores[at])};`,
     ];
     this.line.replaceChildren(
       "For ",

@@ -78,6 +78,14 @@ export class View {
     await this.live.look();
   }
 
+  /** Another address: what it says holds, and nothing of what was chosen before. */
+  visit(wish) {
+    this.wish = wish;
+    hideParts(this.root, wish.hide);
+    Object.assign(this.state, { run: null, compare: "", hide: wish.hide ?? "", playing: false });
+    if (this.runs) this.begin(this.runs);
+  }
+
   /** Opens the run that the address asks for, or one that trains now, or the first. */
   begin(runs) {
     const names = runs.filter(({ error }) => !error).map(({ name }) => name);
