@@ -1,4 +1,7 @@
-"""Run folders written from arrays, without a training: random numbers in the shapes of a record, and any words."""
+"""Run folders written from arrays, without a training: any words, and random numbers in the shapes of a record.
+
+`made_run` has a real forward pass, of a few words.
+"""
 
 import dataclasses
 

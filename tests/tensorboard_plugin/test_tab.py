@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 from selenium.webdriver.common.keys import Keys
 from tab_page import Tab, installed_in, listening, start_browser, tensorboard, wait_until
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from written_runs import HEADS, STEPS, WrittenRun, finished_run
 
 HOSTILE = [
@@ -43,7 +46,9 @@ def runs(tmp_path_factory):
         "hostile": finished_run(root / "hostile", [HOSTILE], STEPS[:2]),
         "large": finished_run(root / "large", [" ".join(f"w{k}" for k in range(64))], range(3), masked=range(64)),
     }
-    (root / "events.out.tfevents.1.of.others").write_bytes(b"")
+    others = EventFileWriter(str(root / "of others"))
+    others.add_event(Event(step=1, wall_time=1.0, summary=scalar_pb("their loss", 0.5)))
+    others.close()
     return root, made
 
 

@@ -5,7 +5,10 @@ import { nearestStep } from "./steps.js";
 const count = (text, most) =>
   /^\d{1,6}$/.test(text ?? "") && Number(text) >= 1 && Number(text) <= most ? Number(text) - 1 : null;
 
-/** The state that `wish` asks for in a run, and a line for each wish that cannot be met. Numbers in the address begin at 1. */
+/**
+ * The state that `wish` asks for in a run, and a line for each wish that cannot be met. Numbers in the address begin
+ * at 1.
+ */
 export function stateOf(wish, run) {
   const notes = [];
   const chosen = (name, most) => {
@@ -26,7 +29,10 @@ export function stateOf(wish, run) {
   return { state, notes };
 }
 
-/** What the address says of a state. The step is left out while the end is followed, as a link to a run that still trains. */
+/**
+ * What the address says of a state. The step is left out while the end is followed, as a link to a run that still
+ * trains.
+ */
 export function wishOf(state, run) {
   const wish = {
     run: state.run,

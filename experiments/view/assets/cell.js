@@ -1,4 +1,5 @@
-// The chosen cell: one masked word looking at one word. Every number of it, with a sentence, and its way through the training.
+// The chosen cell: one masked word looking at one word. Every number of it, with a sentence, and its way through the
+// training.
 
 import { Curve } from "./curve.js";
 import { element, setAttribute, setText } from "./element.js";

@@ -64,5 +64,6 @@ function withInk(colour) {
     return x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4;
   });
   const light = 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  return [`rgb(${colour.join(" ")})`, light > 0.1791 ? "#000000" : "#ffffff", colour]; // where black and white read equally well
+  const ink = light > 0.1791 ? "#000000" : "#ffffff"; // at .1791 black and white read equally well
+  return [`rgb(${colour.join(" ")})`, ink, colour];
 }

@@ -32,7 +32,7 @@ export class Compare {
     const caption = element(
       "p",
       { class: "caption" },
-      "A and B have the same colours. In the difference blue, with a minus, is less weight in B, orange, with a plus, is more.",
+      "A and B have the same colours. Difference: blue, with a minus: less weight in B; orange, with a plus: more.",
     );
     const texts = element("div", { class: "compare-texts" }, this.said, caption);
     this.frame = element("div", { class: "compare-maps" }, ...this.places.map(({ node }) => node), texts);

@@ -1,4 +1,5 @@
-// A line over the steps of training, drawn in percent of its box, so that it fits any width; the present step is marked.
+// A line over the steps of training, drawn in percent of its box, so that it fits any width; the present step is
+// marked.
 
 import { element, shape } from "./element.js";
 
@@ -21,7 +22,8 @@ export class Curve {
   }
 
   /**
-   * `lines`: [{values, name, className, steps}], steps those of the values if not the axis's; `bands`: [{low, high, className, steps}];
+   * `lines`: [{values, name, className, steps}], steps those of the values if not the axis's; `bands`: [{low, high,
+   * className, steps}];
    * `zero`: 0 is always in sight. The dot is on the first line.
    */
   draw(axis, lines, { bands = [], zero = false } = {}) {

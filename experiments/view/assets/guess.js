@@ -20,7 +20,7 @@ export class Guess {
     const caption = element(
       "p",
       { class: "caption" },
-      "Upper bar, filled: the exact answer, by the rules of the world. Lower bar, striped: the model's guess, from all heads.",
+      "Filled: the exact answer, by the rules of the world. Striped: the model's guess, from all heads.",
     );
     this.node = element(
       "section",

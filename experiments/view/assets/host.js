@@ -1,5 +1,7 @@
-// The page around this one. Inside TensorBoard, whose pages have the same origin: its address and theme; elsewhere the browser's.
-// TensorBoard has a message that reads the address (GetURLPluginData), but none that writes it, and its answer comes late.
+// The page around this one. Inside TensorBoard, whose pages have the same origin: its address and theme; elsewhere the
+// browser's.
+// TensorBoard has a message that reads the address (GetURLPluginData), but none that writes it, and its answer comes
+// late.
 
 const PLUGIN = "catmat";
 

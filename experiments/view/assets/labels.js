@@ -1,4 +1,5 @@
-// Labels beside points, where they touch nothing: of four places the first that is free; else the label waits for the pointer.
+// Labels beside points, where they touch nothing: of four places the first that is free; else the label waits for the
+// pointer.
 
 import { setAttribute } from "./element.js";
 

@@ -1,4 +1,5 @@
-// Attention in seven lines, for the chosen row at the present step: as the terminal and TensorBoard's text page print them.
+// Attention in seven lines, for the chosen row at the present step: as the terminal and TensorBoard's text page print
+// them.
 
 import { part } from "./arrays.js";
 import { weightColour } from "./colours.js";
@@ -97,7 +98,8 @@ export class Ledger {
       "Line 3 for ",
       ...name(),
       ` is ${products.join(" + ")}${more} = ${numberText(dot)}; it is large where two vectors point the same way. `,
-      `Line 5: e to the power of line 4, divided by the sum of these${sink}. Line 7: each word's weight times its value, added up.`,
+      `Line 5: e to the power of line 4, divided by the sum of these${sink}. `,
+      "Line 7: each word's weight times its value, added up.",
     );
   }
 }

@@ -1,4 +1,5 @@
-// While a run trains, its new steps appear. Nothing is asked while nobody can see it: a hidden page or frame draws no frames.
+// While a run trains, its new steps appear. Nothing is asked while nobody can see it: a hidden page or frame draws no
+// frames.
 
 import { openGroups } from "./groups.js";
 

@@ -5,7 +5,9 @@ import { numberText, signedText, smallText, weightText } from "./numbers.js";
 const nats = (x) => `${signedText(x)} nats`;
 const exact = (map, { row, word }) => map.exact[row * map.columns + word];
 
-/** name; series of `cell`; number in a frame; text; sentence. Where a series is given by `constant`, it never changes. */
+/**
+ * name; series of `cell`; number in a frame; text; sentence. Where a series is given by `constant`, it never changes.
+ */
 export const MEASURES = [
   {
     name: "weight",
@@ -13,8 +15,10 @@ export const MEASURES = [
     of: "weights",
     text: weightText,
     zero: true,
-    sentence: ({ run }) =>
-      `Softmax of the scores: the share of this word's value that the head takes. ${run.sink ? "A sink takes the rest of the row." : "A row sums to 1."}`,
+    sentence: ({ run }) => {
+      const rest = run.sink ? "A sink takes the rest of the row." : "A row sums to 1.";
+      return `Softmax of the scores: the share of this word's value that the head takes. ${rest}`;
+    },
   },
   {
     name: "evidence, this head",
@@ -22,8 +26,10 @@ export const MEASURES = [
     of: "evidence",
     text: nats,
     zero: true,
-    sentence: ({ run }) =>
-      `What this word's weighted value adds to the masked word's logit, less the mean over the candidates below.${run.mlp ? " The direct path only: the MLP's part is not in it." : ""}`,
+    sentence: ({ run }) => {
+      const path = run.mlp ? " The direct path only: the MLP's part is not in it." : "";
+      return `What this word's weighted value adds to the masked word's logit, less the candidates' mean.${path}`;
+    },
   },
   {
     name: "evidence, all heads",
@@ -39,7 +45,7 @@ export const MEASURES = [
     text: (x) => `${numberText(x, 2)} nats`,
     zero: true,
     sentence: () =>
-      "The truth: how much the exact answer changes without this word, by the rules of the world. The same at every step.",
+      "The truth, by the rules of the world: how much the exact answer changes without this word. Always the same.",
   },
   {
     name: "model relevance",
@@ -72,8 +78,10 @@ export const MEASURES = [
     of: "dots",
     text: (x) => numberText(x),
     zero: true,
-    sentence: ({ run }) =>
-      `Large where query and key point the same way; term by term below.${run.qk_norm ? " QK-norm: both have a fixed length." : ""}`,
+    sentence: ({ run }) => {
+      const length = run.qk_norm ? " QK-norm: both have a fixed length." : "";
+      return `Large where query and key point the same way; term by term below.${length}`;
+    },
   },
   {
     name: "score",
@@ -97,8 +105,8 @@ export const MEASURES = [
     text: smallText,
     zero: true,
     sentence: () =>
-      "How the loss of this row, against the exact answer, changes with this score. Where it is positive, this row makes " +
-      "the update lower the score; where negative, raise it. An update adds up many rows.",
+      "How this row's loss against the exact answer changes with the score. Where it is positive, the row makes the " +
+      "update lower the score; where negative, raise it. An update adds up many rows.",
     absent: "This run did not record it: it was made by an earlier version.",
   },
 ];

@@ -1,9 +1,11 @@
-// Queries and keys of the sentence as points in one plane, which is the same at every step: the points move, the axes do not.
+// Queries and keys of the sentence as points in one plane, which is the same at every step: the points move, the axes
+// do not.
 
 import { number, part } from "./arrays.js";
 import { element, setAttribute, setText, shape } from "./element.js";
 import { placeLabels } from "./labels.js";
 
+const PLANE = "The plane is the same at all steps: the two directions that tell most at the last.";
 const SIZE = 400;
 const MARGIN = 34;
 
@@ -20,7 +22,7 @@ export class Plane {
     const caption = element(
       "p",
       { class: "caption" },
-      "Diamonds: queries of the masked words. Circles: keys of the words. Words are found by keys that lie in the direction of a query.",
+      "Diamonds: queries of the masked words. Circles: keys. A query finds the words whose keys lie in its direction.",
     );
     this.node = element(
       "section",
@@ -87,7 +89,7 @@ export class Plane {
     const share = Math.round(100 * number(data.share, frame.t));
     setText(
       this.said,
-      `The plane is the same at all steps: the two directions that tell most at the last. It holds ${share} % of the squares of these vectors now, so lengths and angles are true only as far as that.`,
+      `${PLANE} It holds ${share} % of the squares of these vectors now; lengths and angles are true as far as that.`,
     );
   }
 

@@ -52,7 +52,8 @@ export class RowSentences {
     parts.push(
       ". By the rules of the world ",
       ...own(telling[0]),
-      ` tells most (${numberText(of(map.exact)[telling[0]], 2)} nats); cutting it from this head costs ${signedText(of(frame.cut)[telling[0]])} nats.`,
+      ` tells most (${numberText(of(map.exact)[telling[0]], 2)} nats); `,
+      `cutting it from this head costs ${signedText(of(frame.cut)[telling[0]])} nats.`,
     );
     return parts;
   }

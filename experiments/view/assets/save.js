@@ -74,7 +74,8 @@ const COLUMNS = {
 };
 
 /**
- * A line for each cell. Words stand behind their place in the sentence, "6 mat": that tells two equal words apart, and no
+ * A line for each cell. Words stand behind their place in the sentence, "6 mat": that tells two equal words apart,
+ * and no
  * cell begins with a sign that a spreadsheet would take for a formula.
  */
 export function cellsCsv(map, frame) {

@@ -1,4 +1,5 @@
-// Where data come from. A source has six methods, each answers with a promise of decoded JSON; the page knows nothing else
+// Where data come from. A source has six methods, each answers with a promise of decoded JSON; the page knows nothing
+// else
 // of it, so a page that carries its data inside has a source of its own.
 
 import { decoded } from "./arrays.js";

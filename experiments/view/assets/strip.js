@@ -1,4 +1,5 @@
-// The sentence, its words coloured by the weights of one row; under each word its weight, and beside that evidence and truth.
+// The sentence, its words coloured by the weights of one row; under each word its weight, and beside that evidence and
+// truth.
 
 import { weightColour } from "./colours.js";
 import { element, setText, wordElement } from "./element.js";

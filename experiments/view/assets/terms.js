@@ -1,4 +1,5 @@
-// query . key written out: component times component, the products added up; and what the word's value brings, times its weight.
+// query . key written out: component times component, the products added up; and what the word's value brings, times
+// its weight.
 
 import { part } from "./arrays.js";
 import { differenceColour } from "./colours.js";

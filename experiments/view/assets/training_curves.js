@@ -1,4 +1,5 @@
-// Loss and excess over the training, on the slider's axis; of several seeds their median, and a band from lowest to highest.
+// Loss and excess over the training, on the slider's axis; of several seeds their median, and a band from lowest to
+// highest.
 
 import { part } from "./arrays.js";
 import { Curve } from "./curve.js";
@@ -14,7 +15,10 @@ export class TrainingCurves {
     this.node = element("div", { class: "training-curves", "data-part": "curves" }, ...boxes);
   }
 
-  /** `groups`: [{name, runs}], runs that differ by their seed only; the first is that of `run`, the second is compared with it. */
+  /**
+   * `groups`: [{name, runs}], runs that differ by their seed only; the first is that of `run`, the second is compared
+   * with it.
+   */
   open(run, axis, groups) {
     this.run = run;
     const recorded = groups.map(({ name, runs }) => ({ name, runs: runs.filter((one) => one.recorded.length > 0) }));

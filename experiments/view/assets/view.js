@@ -13,27 +13,12 @@ import { buildPage, hideParts } from "./page.js";
 import { stepAxis } from "./steps.js";
 import { createStore } from "./store.js";
 
-const START = {
-  run: null,
-  sentence: 0,
-  head: 0,
-  row: 0,
-  word: 0,
-  t: 0,
-  lookRow: null,
-  playing: false,
-  duration: 8,
-  follow: true,
-  compare: "",
-  hide: "",
-};
-
 export class View {
   /** `address` has write(values); `source` is where data come from. */
   constructor(root, source, address) {
     Object.assign(this, { root, source, address });
     this.library = new Library(source);
-    this.store = createStore({ ...START });
+    this.store = createStore();
     this.page = buildPage(root, this.store, this.library, this.actions());
     this.page.cell.ready = this.page.plane.ready = () => this.schedule();
     this.compare = new Compare(this);
