@@ -16,6 +16,8 @@ from experiments.tensorboard_plugin import log_directory
 from experiments.tensorboard_plugin.log_directory import in_order
 from experiments.view.run_arrays import RunArrays
 
+ROOT = Path(__file__).parents[2]
+
 
 def listed(root):
     return {run["name"]: run for run in Tab(root).get("runs")["runs"]}
@@ -267,7 +269,7 @@ for route, app in plugin.get_plugin_apps().items():
 heavy = {{"jax", "jaxlib", "flax", "optax", "matplotlib", "orbax", "scipy", "tensorflow"}} & set(sys.modules)
 assert not heavy, heavy
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
