@@ -164,6 +164,9 @@ def test_a_run_that_is_being_written_grows(tab, runs):
     tab.open(run="growing")
     assert "training now" in tab.text(".player")
     run.add(3)
+    tab.js(
+        "document.querySelectorAll('td.cell')[3].focus()"
+    )  # its lines come with a step that the page has not seen yet
     wait_until(lambda: tab.text(".player .step") == "step 3")
     tab.settle()
     np.testing.assert_array_equal(tab.cells(), weights(run, 2))

@@ -78,8 +78,7 @@ export class Cell {
       const constant =
         measure.constant && new Float32Array(this.axis.recorded.length).fill(measure.constant(this.map, choice));
       const values = constant || series[measure.series]?.data;
-      const shown = { ...this.axis, recorded: this.axis.recorded.slice(0, values?.length ?? 0) };
-      curve.draw(shown, values ? [{ values, name: measure.name }] : [], { zero: measure.zero });
+      curve.draw(this.axis, values ? [{ values, name: measure.name }] : [], { zero: measure.zero });
       if (!measure.of && values) value.removeAttribute("data-value");
     }
     this.ready?.();

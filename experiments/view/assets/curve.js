@@ -63,10 +63,11 @@ export class Curve {
     return `${(this.axis.place(steps[t]) * WIDTH).toFixed(1)} ${this.y(values[t]).toFixed(1)}`;
   }
 
-  path({ values, name, className = "", steps }) {
+  path({ values, name, className = "", steps = this.axis.recorded }) {
     let line = "";
     let drawing = false;
-    for (let t = 0; t < values.length && this.range; t++) {
+    const count = Math.min(values.length, steps.length); // of a run that grows either may be ahead
+    for (let t = 0; t < count && this.range; t++) {
       const here = Number.isFinite(values[t]);
       if (here) line += `${drawing ? "L" : "M"}${this.point(values, t, steps)}`;
       drawing = here;
@@ -75,7 +76,7 @@ export class Curve {
   }
 
   area({ low, high, steps, className = "" }) {
-    const there = [...low.keys()].filter((t) => Number.isFinite(low[t]) && Number.isFinite(high[t]));
+    const there = [...low.keys()].filter((t) => t < steps.length && Number.isFinite(low[t]) && Number.isFinite(high[t]));
     const up = there.map((t) => this.point(high, t, steps));
     const back = there.reverse().map((t) => this.point(low, t, steps));
     return shape("path", { class: `band ${className}`, d: up.length ? `M${[...up, ...back].join("L")}Z` : "" });
@@ -83,7 +84,7 @@ export class Curve {
 
   /** Marks recorded step number t. */
   mark(t) {
-    if (!this.axis) return;
+    if (!this.axis || t >= this.axis.recorded.length) return;
     const left = `${this.axis.place(this.axis.recorded[t]) * 100}%`;
     const value = this.lines[0]?.values[t];
     this.marker.style.left = left;
