@@ -45,7 +45,7 @@ export const MEASURES = [
     text: (x) => `${numberText(x, 2)} nats`,
     zero: true,
     sentence: () =>
-      "The truth, by the rules of the world: how much the exact answer changes without this word. Always the same.",
+      "The truth, by the rules of the world: how much the exact answer changes without this word, at any step.",
   },
   {
     name: "model relevance",

@@ -50,7 +50,7 @@ export class RowSentences {
     parts.push(")");
     if (second !== undefined) parts.push(", then at ", ...own(second), ` (${weightText(of(frame.weights)[second])})`);
     parts.push(
-      ". By the rules of the world ",
+      ". By the rules of the world, ",
       ...own(telling[0]),
       ` tells most (${numberText(of(map.exact)[telling[0]], 2)} nats); `,
       `cutting it from this head costs ${signedText(of(frame.cut)[telling[0]])} nats.`,
