@@ -103,8 +103,8 @@ class Tab:
     def __init__(self, driver, address):
         self.driver, self.address = driver, address
 
-    def open(self, **wish):
-        """Load the tab with values in the page's address, and wait for the map.
+    def open(self, *, ready=True, **wish):
+        """Load the tab with values in the page's address, and wait for the map, if one will be `ready`.
 
         Of TensorBoard's own page, which takes seconds, only the first time.
         """
@@ -116,7 +116,12 @@ class Tab:
         else:
             listening(self.address)
             self.driver.get(address)
-        return self.enter()
+        if ready:
+            return self.enter()
+        self.driver.switch_to.default_content()
+        self.driver.switch_to.frame(self._frame())
+        wait_until(lambda: self.js("return document.querySelector('.catmat .notices') !== null"))
+        return self
 
     def _frame(self):
         frames = "return [...document.querySelectorAll('iframe')].find((frame) => frame.src.includes('catmat'))"
@@ -175,11 +180,11 @@ class Tab:
             for one in key[:-1]:
                 held.key_up(one)
             held.perform()
-        self.settle()
+        if self.js("return document.querySelector('.map') !== null"):
+            self.settle()
 
     def button(self, name):
         self.js("[...document.querySelectorAll('button')].find((b) => b.textContent === arguments[0]).click()", name)
-        self.settle()
 
     def errors(self):
         """Errors in the console since the last look; TensorBoard asks for fonts that are not behind its prefix."""

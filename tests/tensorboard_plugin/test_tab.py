@@ -185,6 +185,20 @@ def test_a_run_that_is_being_written_grows(tab, runs):
     assert all("status of 404" in message for message in tab.errors())  # requests, no exceptions
 
 
+def test_a_run_without_a_step_is_shown_with_its_first(tab, runs):
+    root = runs[0]
+    run = WrittenRun(root / "young")
+    tab.open(run="young", ready=False)
+    wait_until(lambda: "no step is recorded yet" in tab.text(".notices"))
+    tab.button("Compare")
+    tab.press("c", " ")
+    run.add(0)
+    tab.enter()
+    np.testing.assert_array_equal(tab.cells(), weights(run, 0))
+    assert "no step" not in tab.text(".notices")
+    shutil.rmtree(root / "young")
+
+
 def test_a_run_that_is_begun_anew_is_read_again(tab, runs):
     root = runs[0]
     WrittenRun(root / "resumed").add(0, 1, 3)

@@ -42,7 +42,8 @@ export class Compare {
 
   /** Early against late, unless something else was chosen. */
   toggle() {
-    const { store, run } = this.view;
+    const { store, run, map } = this.view;
+    if (!map) return;
     store.set({ compare: store.state.compare ? "" : `step:${run.recorded[0]}` });
   }
 

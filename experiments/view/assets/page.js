@@ -51,7 +51,7 @@ export function buildPage(root, store, library, act) {
     parts.guess,
   );
   const right = side("right", parts.cell, parts.terms, parts.plane);
-  parts.body = element("main", { class: "columns" }, left, right);
+  parts.body = element("main", { class: "columns", hidden: true }, left, right);
   parts.controls.node.prepend(element("h1", { class: "only-heard" }, "Attention"));
   root.replaceChildren(parts.controls.node, parts.notices.node, parts.below, parts.body);
   return parts;

@@ -80,8 +80,10 @@ export class View {
     this.page.notices.tell("run", missing ? `The address asks for run ${wished}, which is not here.` : "");
     const training = runs.find(({ status, step }) => status === "running" && step !== null);
     const chosen = missing || wished === undefined ? (training?.name ?? names[0] ?? null) : wished;
-    this.page.body.hidden = chosen === null;
-    this.page.notices.tell("empty", chosen === null ? "No run of catmat can be read here yet." : "");
+    if (chosen === null) this.page.body.hidden = true; // what has no map yet is hidden, too, see `build`
+    this.page.controls.node.hidden = chosen === null;
+    const told = chosen !== null || this.page.notices.node.childElementCount;
+    this.page.notices.tell("empty", told ? "" : "No run of catmat can be read here yet.");
     this.store.set({ run: chosen });
   }
 
