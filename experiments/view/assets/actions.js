@@ -5,14 +5,18 @@ import { element } from "./element.js";
 import { cellsCsv, download, fileName, mapPicture } from "./save.js";
 
 export function actionButtons(view) {
-  const button = (text, act, attributes = {}) => element("button", { type: "button", onclick: act, ...attributes }, text);
+  const button = (text, act, attributes = {}) =>
+    element("button", { type: "button", onclick: act, ...attributes }, text);
   const saved = (kind, type, text) => () => {
     const frame = view.map?.frame(view.state.t);
     if (frame) download(fileName(view.map, frame, kind), text(view.map, frame), type);
   };
   return [
     button("Compare", () => view.compare.toggle()),
-    button("Save SVG", saved("svg", "image/svg+xml", (map, frame) => new XMLSerializer().serializeToString(mapPicture(map, frame)))),
+    button(
+      "Save SVG",
+      saved("svg", "image/svg+xml", (map, frame) => new XMLSerializer().serializeToString(mapPicture(map, frame))),
+    ),
     button("Save CSV", saved("csv", "text/csv", cellsCsv)),
     button("Copy link", () => copyLink(view)),
     button("?", () => view.keys.dialog.showModal(), { "aria-label": "Keys", title: "Keys" }),

@@ -2,14 +2,19 @@
 
 import { nearestStep } from "./steps.js";
 
-const count = (text, most) => (/^\d{1,6}$/.test(text ?? "") && Number(text) >= 1 && Number(text) <= most ? Number(text) - 1 : null);
+const count = (text, most) =>
+  /^\d{1,6}$/.test(text ?? "") && Number(text) >= 1 && Number(text) <= most ? Number(text) - 1 : null;
 
-/** The state that `wish` asks for in a run, and a line for each wish that cannot be met. Numbers in the address begin at 1. */
+/**
+ * The state that `wish` asks for in a run, and a line for each wish that cannot be met. Numbers in the address begin
+ * at 1.
+ */
 export function stateOf(wish, run) {
   const notes = [];
   const chosen = (name, most) => {
     const number = count(wish[name], most);
-    if (number === null && wish[name] !== undefined) notes.push(`The address asks for ${name} ${wish[name]}; there are ${most}, numbered from 1.`);
+    if (number === null && wish[name] !== undefined)
+      notes.push(`The address asks for ${name} ${wish[name]}; there are ${most}, numbered from 1.`);
     return number;
   };
   const sentence = chosen("sentence", run.sentences.length) ?? 0;
@@ -24,9 +29,18 @@ export function stateOf(wish, run) {
   return { state, notes };
 }
 
-/** What the address says of a state. The step is left out while the end is followed, as a link to a run that still trains. */
+/**
+ * What the address says of a state. The step is left out while the end is followed, as a link to a run that still
+ * trains.
+ */
 export function wishOf(state, run) {
-  const wish = { run: state.run, sentence: state.sentence + 1, head: state.head + 1, row: state.row + 1, word: state.word + 1 };
+  const wish = {
+    run: state.run,
+    sentence: state.sentence + 1,
+    head: state.head + 1,
+    row: state.row + 1,
+    word: state.word + 1,
+  };
   if (!state.follow) wish.step = run.recorded[state.t];
   if (state.compare) wish.compare = state.compare;
   if (state.hide) wish.hide = state.hide;

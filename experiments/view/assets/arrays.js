@@ -1,4 +1,5 @@
-// Arrays of float32 as the server sends them: {shape, float32: base64}. Letters: S steps, R masked words, K words, D components.
+// Arrays of float32 as the server sends them: {shape, float32: base64}. Letters: S steps, R masked words, K words, D
+// components.
 
 /** The same JSON with every array decoded to {shape, data: Float32Array}. */
 export function decoded(value) {

@@ -1,15 +1,21 @@
-// The chosen cell: one masked word looking at one word. Every number of it, with a sentence, and its way through the training.
+// The chosen cell: one masked word looking at one word. Every number of it, with a sentence, and its way through the
+// training.
 
 import { Curve } from "./curve.js";
-import { element, setAttribute, setText, wordElement } from "./element.js";
+import { element, setAttribute, setText } from "./element.js";
 import { MEASURES, measured } from "./measures.js";
+import { lookedAt, named } from "./naming.js";
 
 export class Cell {
   constructor(library) {
     this.library = library;
     this.title = element("h2", {});
     this.rows = MEASURES.map((measure) => this.row(measure));
-    const table = element("table", { class: "measures", "aria-label": "Numbers of the chosen cell" }, element("tbody", {}, ...this.rows.map(({ node }) => node)));
+    const table = element(
+      "table",
+      { class: "measures", "aria-label": "Numbers of the chosen cell" },
+      element("tbody", {}, ...this.rows.map(({ node }) => node)),
+    );
     this.node = element("section", { class: "cell-panel", "data-part": "cell" }, this.title, table);
   }
 
@@ -18,7 +24,13 @@ export class Cell {
     const curve = new Curve({ label: `${measure.name} over training`, className: "spark" });
     const sentence = element("p", { class: "caption" });
     const head = element("th", { scope: "row" }, measure.name, sentence);
-    return { node: element("tr", {}, head, value, element("td", { class: "spark-cell" }, curve.node)), measure, value, curve, sentence };
+    return {
+      node: element("tr", {}, head, value, element("td", { class: "spark-cell" }, curve.node)),
+      measure,
+      value,
+      curve,
+      sentence,
+    };
   }
 
   open(map, axis) {
@@ -34,8 +46,8 @@ export class Cell {
 
   draw(frame, choice) {
     const { map } = this;
-    const key = `${choice.row} ${choice.word}`;
-    if (this.drawn !== key) this.fetch(choice, key);
+    const cell = `${choice.row} ${choice.word}`;
+    if (this.drawn !== cell) this.fetch(choice, cell);
     const own = map.masked[choice.row] === choice.word;
     for (const { measure, value, curve, sentence } of this.rows) {
       let x = measured(measure, map, frame, choice);
@@ -48,15 +60,14 @@ export class Cell {
     }
   }
 
-  fetch(choice, key) {
+  fetch(choice, cell) {
     const { map } = this;
-    const [query, looked] = [map.words[map.masked[choice.row]], map.words[choice.word]];
-    const where = map.masked[choice.row] === choice.word ? ["its own place"] : [wordElement(looked)];
-    this.title.replaceChildren("Query ", wordElement(query), ", key ", ...where, `, head ${map.head + 1}`);
+    const [query, key] = [named(map, map.masked[choice.row]), lookedAt(map, choice.row, choice.word)];
+    this.title.replaceChildren("Query ", ...query, ", key ", ...key, `, head ${map.head + 1}`);
     if (this.drawn !== null) this.series = null;
-    this.drawn = key;
+    this.drawn = cell;
     this.library.cell(map.run, map.sentence, map.head, choice.row, choice.word).then(
-      (series) => this.drawn === key && this.map === map && this.lines(series, choice),
+      (series) => this.drawn === cell && this.map === map && this.lines(series, choice),
       () => {}, // the map's own request tells what is wrong
     );
   }
@@ -64,10 +75,10 @@ export class Cell {
   lines(series, choice) {
     this.series = series;
     for (const { measure, curve, value } of this.rows) {
-      const constant = measure.constant && new Float32Array(this.axis.recorded.length).fill(measure.constant(this.map, choice));
+      const constant =
+        measure.constant && new Float32Array(this.axis.recorded.length).fill(measure.constant(this.map, choice));
       const values = constant || series[measure.series]?.data;
-      const shown = { ...this.axis, recorded: this.axis.recorded.slice(0, values?.length ?? 0) };
-      curve.draw(shown, values ? [{ values, name: measure.name }] : [], { zero: measure.zero });
+      curve.draw(this.axis, values ? [{ values, name: measure.name }] : [], { zero: measure.zero });
       if (!measure.of && values) value.removeAttribute("data-value");
     }
     this.ready?.();

@@ -1,4 +1,5 @@
-// A series of steps, kept in pieces: those at hand answer at once, the others are asked for, the next one before it is needed.
+// A series of steps, kept in pieces: those at hand answer at once, the others are asked for, the next one before it is
+// needed.
 
 const MOST = 128; // steps in an answer, at most
 const FLOATS = 150_000; // in an answer, about: so one takes some 10 ms to come and decode
@@ -18,7 +19,10 @@ export class Chunks {
     this.pending = new Map();
   }
 
-  /** While a run trains it grows. The last piece is asked for again: it was cut short, and its last step may have lacked something. */
+  /**
+   * While a run trains it grows. The last piece is asked for again: it was cut short, and its last step may have
+   * lacked something.
+   */
   grow(count) {
     this.pieces.delete(Math.floor((this.count - 1) / this.size));
     this.count = count;

@@ -3,10 +3,21 @@
 // Differences: blue below 0, orange above, which people with any common colour blindness tell apart.
 
 const SCALES = {
-  light: { weight: ["#ffffff", "#a9cdf0", "#3b82c8", "#08306b"], low: ["#ffffff", "#8cbce8", "#0b4f93"], high: ["#ffffff", "#f5b56b", "#8f3d00"] },
-  dark: { weight: ["#14181d", "#123f6d", "#3d8fd6", "#d6ebff"], low: ["#14181d", "#1d5d9b", "#9fd0ff"], high: ["#14181d", "#a5560f", "#ffca8f"] },
+  light: {
+    weight: ["#ffffff", "#a9cdf0", "#3b82c8", "#08306b"],
+    low: ["#ffffff", "#8cbce8", "#0b4f93"],
+    high: ["#ffffff", "#f5b56b", "#8f3d00"],
+  },
+  dark: {
+    weight: ["#14181d", "#123f6d", "#3d8fd6", "#d6ebff"],
+    low: ["#14181d", "#1d5d9b", "#9fd0ff"],
+    high: ["#14181d", "#a5560f", "#ffca8f"],
+  },
 };
-const RELEVANCE = { light: ["#ffffff", "#cdb7e9", "#8559c2", "#3f1779"], dark: ["#14181d", "#452a70", "#9a70d8", "#ecdcff"] };
+const RELEVANCE = {
+  light: ["#ffffff", "#cdb7e9", "#8559c2", "#3f1779"],
+  dark: ["#14181d", "#452a70", "#9a70d8", "#ecdcff"],
+};
 const STEPS = 100;
 
 let theme = "light";
@@ -53,5 +64,6 @@ function withInk(colour) {
     return x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4;
   });
   const light = 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  return [`rgb(${colour.join(" ")})`, light > 0.1791 ? "#000000" : "#ffffff", colour]; // where black and white read equally well
+  const ink = light > 0.1791 ? "#000000" : "#ffffff"; // at .1791 black and white read equally well
+  return [`rgb(${colour.join(" ")})`, ink, colour];
 }

@@ -1,8 +1,9 @@
 // Two maps side by side, and their difference: two runs, two steps or two heads. One cursor for all three.
 
-import { element, setText, wordElement } from "./element.js";
+import { element, setText } from "./element.js";
 import { HeadMap } from "./library.js";
 import { SentenceMap } from "./map.js";
+import { lookedAt, named } from "./naming.js";
 import { numberText, signedText, stepText, weightText } from "./numbers.js";
 import { nearestStep } from "./steps.js";
 
@@ -12,22 +13,37 @@ export class Compare {
     this.with = element("select", { "aria-label": "Compare with" });
     this.with.addEventListener("change", () => view.store.set({ compare: this.with.value }));
     this.step = element("input", { type: "range", min: 0, step: 1, "aria-label": "Step of B" });
-    this.step.addEventListener("input", () => view.store.set({ compare: `step:${view.run.recorded[this.step.value]}` }));
+    this.step.addEventListener("input", () =>
+      view.store.set({ compare: `step:${view.run.recorded[this.step.value]}` }),
+    );
     const close = element("button", { type: "button", onclick: () => view.store.set({ compare: "" }) }, "Close");
-    const choice = element("div", { class: "compare-choice" }, element("label", {}, "A, as chosen above, against B: ", this.with), this.step, close);
+    const choice = element(
+      "div",
+      { class: "compare-choice" },
+      element("label", {}, "A, as chosen above, against B: ", this.with),
+      this.step,
+      close,
+    );
     this.places = ["A", "B", "B \u2212 A"].map((name) => {
-      const title = element("h3", {});
+      const title = element("h2", {});
       return { name, title, node: element("div", { class: "compare-map" }, title) };
     });
     this.said = element("p", { class: "compare-said" });
-    this.frame = element("div", { class: "compare-maps" }, ...this.places.map(({ node }) => node));
-    const caption = element("p", { class: "caption" }, "A and B have the same colours. In the difference blue, with a minus, is less weight in B, orange, with a plus, is more.");
-    this.node = element("section", { class: "compare", "aria-label": "Compare", "data-part": "compare", hidden: true }, choice, this.frame, caption, this.said);
+    const caption = element(
+      "p",
+      { class: "caption" },
+      "A and B have the same colours. Difference: blue, with a minus: less weight in B; orange, with a plus: more.",
+    );
+    const texts = element("div", { class: "compare-texts" }, this.said, caption);
+    this.frame = element("div", { class: "compare-maps" }, ...this.places.map(({ node }) => node), texts);
+    const attributes = { class: "compare", "aria-label": "Compare", "data-part": "compare", hidden: true };
+    this.node = element("section", attributes, choice, this.frame);
   }
 
   /** Early against late, unless something else was chosen. */
   toggle() {
-    const { store, run } = this.view;
+    const { store, run, map } = this.view;
+    if (!map) return;
     store.set({ compare: store.state.compare ? "" : `step:${run.recorded[0]}` });
   }
 
@@ -41,13 +57,20 @@ export class Compare {
     const option = (value, text) => element("option", { value }, text);
     const heads = Array.from({ length: run.heads }, (_, head) => head).filter((head) => head !== state.head);
     const others = runs.filter(({ name, error }) => name !== run.name && !error);
-    this.stepOption = option(state.compare.startsWith("step:") ? state.compare : `step:${run.recorded[0]}`, "another step");
+    this.stepOption = option(
+      state.compare.startsWith("step:") ? state.compare : `step:${run.recorded[0]}`,
+      "another step",
+    );
     const groups = [
       ["Steps", [this.stepOption]],
       ["Heads", heads.map((head) => option(`head:${head + 1}`, `head ${head + 1}`))],
       ["Runs", others.map(({ name }) => option(`run:${name}`, name))],
     ];
-    this.with.replaceChildren(...groups.filter(([, options]) => options.length).map(([label, options]) => element("optgroup", { label }, ...options)));
+    this.with.replaceChildren(
+      ...groups
+        .filter(([, options]) => options.length)
+        .map(([label, options]) => element("optgroup", { label }, ...options)),
+    );
     this.step.max = run.recorded.length - 1;
   }
 
@@ -60,15 +83,26 @@ export class Compare {
       return { map, t: () => t, label: `step ${stepText(run.recorded[t])}` };
     }
     if (kind === "head" && Number(value) >= 1 && Number(value) <= run.heads) {
-      return { map: new HeadMap(library, run, map.sentence, Number(value) - 1), t: (step) => nearestStep(run.recorded, step), label: `head ${value}` };
+      return {
+        map: new HeadMap(library, run, map.sentence, Number(value) - 1),
+        t: (step) => nearestStep(run.recorded, step),
+        label: `head ${value}`,
+      };
     }
     if (kind !== "run") throw new Error(`There is nothing to compare with under "${compare}".`);
     const other = await library.run(value);
     const words = JSON.stringify(map.words);
-    const sentence = other.sentences.findIndex((one) => JSON.stringify(one.words) === words && String(one.masked) === String(map.masked));
-    if (sentence < 0 || !other.recorded.length) throw new Error(`${value} does not watch this sentence, so it cannot be compared.`);
+    const sentence = other.sentences.findIndex(
+      (one) => JSON.stringify(one.words) === words && String(one.masked) === String(map.masked),
+    );
+    if (sentence < 0 || !other.recorded.length)
+      throw new Error(`${value} does not watch this sentence, so it cannot be compared.`);
     if (map.head >= other.heads) throw new Error(`${value} has ${other.heads} heads: choose one that both runs have.`);
-    return { map: new HeadMap(library, other, sentence, map.head), t: (step) => nearestStep(other.recorded, step), label: value };
+    return {
+      map: new HeadMap(library, other, sentence, map.head),
+      t: (step) => nearestStep(other.recorded, step),
+      label: value,
+    };
   }
 
   draw(frame, state) {
@@ -122,7 +156,10 @@ export class Compare {
     const t = b.t(frame.step);
     const other = b.map.frame(t);
     if (!other) {
-      b.map.load(t).then(() => this.view.schedule(), (error) => this.view.page.notices.tell("compare", error.message));
+      b.map.load(t).then(
+        () => this.view.schedule(),
+        (error) => this.view.page.notices.tell("compare", error.message),
+      );
       return;
     }
     b.map.prefetch(t);
@@ -140,8 +177,8 @@ export class Compare {
     const i = row * map.columns + word;
     const of = ({ weights, evidence }) => `weight ${weightText(weights[i])}, evidence ${signedText(evidence[i])} nats`;
     const truth = `exact relevance, the truth for both: ${numberText(map.exact[i], 2)} nats.`;
-    const place = map.masked[row] === word ? "its own place" : wordElement(map.words[word]);
-    this.said.replaceChildren(wordElement(map.words[map.masked[row]]), " looking at ", place, `: in A ${of(frame)}; in B ${of(other)}; ${truth}`);
+    const [query, key] = [named(map, map.masked[row]), lookedAt(map, row, word)];
+    this.said.replaceChildren(...query, " looking at ", ...key, `: in A ${of(frame)}; in B ${of(other)}; ${truth}`);
   }
 
   repaint() {

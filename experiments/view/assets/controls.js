@@ -25,8 +25,12 @@ export class Controls {
     const groups = new Map();
     for (const run of runs) groups.set(run.group ?? run.name, [...(groups.get(run.group ?? run.name) ?? []), run]);
     const nodes = [...groups.values()].map((members) => {
-      const options = members.map((run) => element("option", { value: run.name, disabled: Boolean(run.error) }, runLabel(run)));
-      const title = Object.entries(members[0].options ?? {}).map(([name, value]) => `${name} ${value}`).join(", ");
+      const options = members.map((run) =>
+        element("option", { value: run.name, disabled: Boolean(run.error) }, runLabel(run)),
+      );
+      const title = Object.entries(members[0].options ?? {})
+        .map(([name, value]) => `${name} ${value}`)
+        .join(", ");
       return groups.size > 1 || title ? element("optgroup", { label: title || members[0].name }, ...options) : options;
     });
     this.run.replaceChildren(...nodes.flat());

@@ -1,4 +1,5 @@
-// A line over the steps of training, drawn in percent of its box, so that it fits any width; the present step is marked.
+// A line over the steps of training, drawn in percent of its box, so that it fits any width; the present step is
+// marked.
 
 import { element, shape } from "./element.js";
 
@@ -9,20 +10,29 @@ export class Curve {
   /** `log`: the height is logarithmic, for values that fall over powers of ten. */
   constructor({ label, log = false, className = "" }) {
     this.log = log;
-    this.svg = shape("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": label });
+    this.svg = shape("svg", {
+      viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+      preserveAspectRatio: "none",
+      role: "img",
+      "aria-label": label,
+    });
     this.marker = element("div", { class: "marker" });
     this.dot = element("div", { class: "dot" });
     this.node = element("div", { class: `curve ${className}` }, this.svg, this.marker, this.dot);
   }
 
   /**
-   * `lines`: [{values, name, className, steps}], steps those of the values if not the axis's; `bands`: [{low, high, className, steps}];
+   * `lines`: [{values, name, className, steps}], steps those of the values if not the axis's; `bands`: [{low, high,
+   * className, steps}];
    * `zero`: 0 is always in sight. The dot is on the first line.
    */
   draw(axis, lines, { bands = [], zero = false } = {}) {
     this.axis = axis;
     this.lines = lines;
-    this.range = this.rangeOf([...lines.map(({ values }) => values), ...bands.flatMap(({ low, high }) => [low, high])], zero);
+    this.range = this.rangeOf(
+      [...lines.map(({ values }) => values), ...bands.flatMap(({ low, high }) => [low, high])],
+      zero,
+    );
     const shapes = [...bands.map((band) => this.area(band)), ...lines.map((line) => this.path(line))];
     if (this.range && this.range[0] < 0 && this.range[1] > 0) {
       shapes.unshift(shape("path", { class: "zero", d: `M0 ${this.y(0)}H${WIDTH}` }));
@@ -53,10 +63,11 @@ export class Curve {
     return `${(this.axis.place(steps[t]) * WIDTH).toFixed(1)} ${this.y(values[t]).toFixed(1)}`;
   }
 
-  path({ values, name, className = "", steps }) {
+  path({ values, name, className = "", steps = this.axis.recorded }) {
     let line = "";
     let drawing = false;
-    for (let t = 0; t < values.length && this.range; t++) {
+    const count = Math.min(values.length, steps.length); // of a run that grows either may be ahead
+    for (let t = 0; t < count && this.range; t++) {
       const here = Number.isFinite(values[t]);
       if (here) line += `${drawing ? "L" : "M"}${this.point(values, t, steps)}`;
       drawing = here;
@@ -65,7 +76,7 @@ export class Curve {
   }
 
   area({ low, high, steps, className = "" }) {
-    const there = [...low.keys()].filter((t) => Number.isFinite(low[t]) && Number.isFinite(high[t]));
+    const there = [...low.keys()].filter((t) => t < steps.length && Number.isFinite(low[t]) && Number.isFinite(high[t]));
     const up = there.map((t) => this.point(high, t, steps));
     const back = there.reverse().map((t) => this.point(low, t, steps));
     return shape("path", { class: `band ${className}`, d: up.length ? `M${[...up, ...back].join("L")}Z` : "" });
@@ -73,7 +84,7 @@ export class Curve {
 
   /** Marks recorded step number t. */
   mark(t) {
-    if (!this.axis) return;
+    if (!this.axis || t >= this.axis.recorded.length) return;
     const left = `${this.axis.place(this.axis.recorded[t]) * 100}%`;
     const value = this.lines[0]?.values[t];
     this.marker.style.left = left;

@@ -2,7 +2,10 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** element("td", {class: "cell", onclick: f, hidden: false}, "text", child): on... are listeners, true and false are flags. */
+/**
+ * element("td", {class: "cell", onclick: f, hidden: false}, "text", child): on... are listeners, true and false are
+ * flags.
+ */
 export function element(name, attributes = {}, ...children) {
   return filled(document.createElement(name), attributes, children);
 }

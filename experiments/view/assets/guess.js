@@ -1,6 +1,7 @@
 // The guess against the exact answer for the masked word of the chosen row: two bars a candidate.
 
 import { element, setAttribute, setText, wordElement } from "./element.js";
+import { named } from "./naming.js";
 
 const percent = (x) => (x > 0 && x < 0.001 ? "< .1 %" : `${(100 * x).toFixed(1)} %`);
 
@@ -9,10 +10,26 @@ export class Guess {
     this.title = element("h2", {});
     this.body = element("tbody");
     this.other = element("p", { class: "caption" });
-    const heads = ["word", "exact", "guess", ""].map((name) => element("th", { scope: "col" }, name));
-    const table = element("table", { class: "guess", "aria-label": "Guess and exact answer" }, element("thead", {}, element("tr", {}, ...heads)), this.body);
-    const caption = element("p", { class: "caption" }, "Upper bar, filled: the exact answer, by the rules of the world. Lower bar, striped: the model's guess, from all heads.");
-    this.node = element("section", { "data-part": "guess" }, this.title, caption, table, this.other);
+    const heads = ["word", "exact", "guess", "bars"].map((name) => element("th", { scope: "col" }, name));
+    const table = element(
+      "table",
+      { class: "guess", "aria-label": "Guess and exact answer" },
+      element("thead", {}, element("tr", {}, ...heads)),
+      this.body,
+    );
+    const caption = element(
+      "p",
+      { class: "caption" },
+      "Filled: the exact answer, by the rules of the world. Striped: the model's guess, from all heads.",
+    );
+    this.node = element(
+      "section",
+      { class: "guess-panel", "data-part": "guess" },
+      this.title,
+      caption,
+      table,
+      this.other,
+    );
   }
 
   open(map) {
@@ -24,14 +41,22 @@ export class Guess {
     const { map } = this;
     this.row = row;
     const word = map.words[map.masked[row]];
-    this.title.replaceChildren("The guess for the masked word ", wordElement(word));
+    this.title.replaceChildren("The guess for the masked word ", ...named(map, map.masked[row]));
     const exact = map.answers[row].data;
     this.lines = map.candidates[row].map((candidate, c) => {
       const [exactBar, guessBar] = [element("div", { class: "bar exact" }), element("div", { class: "bar guessed" })];
       exactBar.style.width = `${100 * exact[c]}%`;
-      const numbers = [element("td", { class: "number", "data-value": exact[c] }, percent(exact[c])), element("td", { class: "number" })];
+      const numbers = [
+        element("td", { class: "number", "data-value": exact[c] }, percent(exact[c])),
+        element("td", { class: "number" }),
+      ];
       const name = map.run.words[candidate];
-      const node = element("tr", {}, element("th", { scope: "row" }, wordElement(name, name === word ? { class: "right" } : {})), ...numbers);
+      const node = element(
+        "tr",
+        {},
+        element("th", { scope: "row" }, wordElement(name, name === word ? { class: "right" } : {})),
+        ...numbers,
+      );
       node.append(element("td", { class: "bars" }, exactBar, guessBar));
       return { node, number: numbers[1], bar: guessBar };
     });

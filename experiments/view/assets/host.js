@@ -1,5 +1,7 @@
-// The page around this one. Inside TensorBoard, whose pages have the same origin: its address and theme; elsewhere the browser's.
-// TensorBoard has a message that reads the address (GetURLPluginData), but none that writes it, and its answer comes late.
+// The page around this one. Inside TensorBoard, whose pages have the same origin: its address and theme; elsewhere the
+// browser's.
+// TensorBoard has a message that reads the address (GetURLPluginData), but none that writes it, and its answer comes
+// late.
 
 const PLUGIN = "catmat";
 
@@ -45,11 +47,25 @@ function plain(text) {
   }
 }
 
+/** Calls `changed(values)` when a person puts other values into the address, a link pasted over it for example. */
+export function watchAddress(changed) {
+  const page = parentPage() ?? window;
+  page.addEventListener("hashchange", () => {
+    const values = readAddress();
+    const said = JSON.stringify(Object.entries(values).sort());
+    if (said !== written && Object.keys(values).length) changed(values);
+    written = said;
+  });
+}
+
+let written = null; // what the address holds of ours
+
 /** Puts values into the address; TensorBoard has no message for it, but its page lies on the same origin. */
 export function writeAddress(values) {
   try {
     const page = parentPage() ?? window;
     page.history.replaceState(page.history.state, "", addressWith(values));
+    written = JSON.stringify(Object.entries(readAddress()).sort());
   } catch {
     // the address stays as it was: "Copy link" still gives the right one
   }
@@ -60,8 +76,15 @@ export function addressWith(values) {
   const page = parentPage();
   const url = new URL((page ?? window).location.href);
   const prefix = page ? `p.${PLUGIN}.` : "";
-  const others = page ? url.hash.slice(1).split("&").filter((pair) => pair && !pair.startsWith(prefix)) : [];
-  const own = Object.entries(values).map(([name, value]) => `${prefix}${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
+  const others = page
+    ? url.hash
+        .slice(1)
+        .split("&")
+        .filter((pair) => pair && !pair.startsWith(prefix))
+    : [];
+  const own = Object.entries(values).map(
+    ([name, value]) => `${prefix}${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
+  );
   url.hash = [...others, ...own].join("&");
   return url.href;
 }

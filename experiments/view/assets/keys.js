@@ -17,10 +17,18 @@ const LIST = [
 export class Keys {
   constructor(view) {
     this.view = view;
-    const rows = LIST.map(([key, meaning]) => element("tr", {}, element("th", { scope: "row" }, element("kbd", {}, key)), element("td", {}, meaning)));
+    const rows = LIST.map(([key, meaning]) =>
+      element("tr", {}, element("th", { scope: "row" }, element("kbd", {}, key)), element("td", {}, meaning)),
+    );
     const close = element("button", { type: "button", onclick: () => this.dialog.close() }, "Close");
     const title = element("h2", { id: "keys-title" }, "Keys");
-    this.dialog = element("dialog", { "aria-labelledby": "keys-title" }, title, element("table", {}, element("tbody", {}, ...rows)), close);
+    this.dialog = element(
+      "dialog",
+      { "aria-labelledby": "keys-title" },
+      title,
+      element("table", {}, element("tbody", {}, ...rows)),
+      close,
+    );
     document.addEventListener("keydown", (event) => this.key(event));
   }
 
@@ -39,7 +47,8 @@ export class Keys {
     const { run, state, store } = view;
     const around = (value, count) => (value + count) % count;
     const head = (by) => store.set({ head: around(state.head + by, run.heads) });
-    const sentence = (by) => store.set({ sentence: around(state.sentence + by, run.sentences.length), row: 0, word: -1 });
+    const sentence = (by) =>
+      store.set({ sentence: around(state.sentence + by, run.sentences.length), row: 0, word: -1 });
     return {
       " ": () => view.page.player.toggle(),
       ",": () => view.page.player.by(-1),

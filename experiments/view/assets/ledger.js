@@ -1,9 +1,11 @@
-// Attention in seven lines, for the chosen row at the present step: as the terminal and TensorBoard's text page print them.
+// Attention in seven lines, for the chosen row at the present step: as the terminal and TensorBoard's text page print
+// them.
 
 import { part } from "./arrays.js";
 import { weightColour } from "./colours.js";
 import { element, setText, wordElement } from "./element.js";
-import { numberText, stepText, weightText } from "./numbers.js";
+import { lookedAt, named } from "./naming.js";
+import { numberText, scaleText, stepText, weightText } from "./numbers.js";
 
 const PRODUCTS = 3; // so many products of components are written out
 
@@ -12,7 +14,11 @@ export class Ledger {
     this.title = element("h2", {});
     this.table = element("table", { class: "ledger" });
     this.said = element("p", { class: "caption" });
-    const frame = element("div", { class: "wide-frame", tabindex: 0, role: "region", "aria-label": "Attention in seven lines" }, this.table);
+    const frame = element(
+      "div",
+      { class: "wide-frame", tabindex: 0, role: "region", "aria-label": "Attention in seven lines" },
+      this.table,
+    );
     this.node = element("section", { class: "ledger-panel", "data-part": "ledger" }, this.title, frame, this.said);
   }
 
@@ -20,15 +26,16 @@ export class Ledger {
     this.map = map;
     this.rows = Array.from({ length: 7 }, (_, i) => this.row(i, map.columns));
     this.heads = map.words.map((word) => element("th", { scope: "col" }, wordElement(word)));
-    const words = element("tr", { class: "words" }, element("td"), ...this.heads, element("td"));
-    this.table.replaceChildren(element("tbody", {}, this.rows[0].node, this.rows[1].node, words, ...this.rows.slice(2).map(({ node }) => node)));
+    const words = element("tr", { class: "words" }, element("td"), ...this.heads);
+    this.table.replaceChildren(
+      element("tbody", {}, this.rows[0].node, this.rows[1].node, words, ...this.rows.slice(2).map(({ node }) => node)),
+    );
   }
 
   row(i, columns) {
-    const name = element("th", { scope: "row" });
+    const [name, meaning] = [element("span"), element("span", { class: "meaning" })];
     const cells = Array.from({ length: columns }, () => element("td", { class: "number" }));
-    const meaning = element("td", { class: "meaning" });
-    return { node: element("tr", {}, name, ...cells, meaning), name, cells, meaning };
+    return { node: element("tr", {}, element("th", { scope: "row" }, name, meaning), ...cells), name, cells, meaning };
   }
 
   draw(frame, { row }, vectors) {
@@ -40,23 +47,27 @@ export class Ledger {
     const best = strongest(weights, map.masked[row]);
     const query = part(piece.query, s).data;
     const key = part(piece.key, s, best).data;
-    const own = best === map.masked[row];
-    const named = () => (own ? ["its own place"] : ["\u201c", wordElement(map.words[best]), "\u201d"]);
+    const name = () => lookedAt(map, row, best);
     this.vector(0, "query", query, ["what it looks for"]);
-    this.vector(1, "key", key, ["what ", ...named(), " is found by"]);
+    this.vector(1, "key", key, ["what ", ...name(), " is found by"]);
     this.numbers(2, "query . key", dots, ["large where both match"]);
-    this.numbers(3, map.run.scale, scores, [scaled(dots, scores)]);
+    this.numbers(3, scaleText(map.run, frame.t), scores, [scaled(dots, scores)]);
     this.numbers(4, "softmax", weights, [map.run.sink ? "the weights" : "the weights, sum 1"], weightText);
-    this.vector(5, "value", part(piece.value, s, best).data, ["what ", ...named(), " brings"]);
+    this.vector(5, "value", part(piece.value, s, best).data, ["what ", ...name(), " brings"]);
     this.vector(6, "sum", part(piece.context, s).data, ["of weight x value"]);
     this.heads.forEach((head, k) => setText(head.firstChild, k === map.masked[row] ? "[ ]" : map.words[k]));
-    this.sentence(frame, row, { query, key, dot: dots[best], named });
+    this.sentence(frame, row, { query, key, dot: dots[best], name });
   }
 
   vector(i, name, values, meaning) {
     const { cells } = this.rows[i];
     const whole = values.length <= cells.length;
-    this.line(i, name, meaning, cells.map((_, k) => (!whole && k === cells.length - 1 ? "..." : k < values.length ? numberText(values[k]) : "")));
+    this.line(
+      i,
+      name,
+      meaning,
+      cells.map((_, k) => (!whole && k === cells.length - 1 ? "..." : k < values.length ? numberText(values[k]) : "")),
+    );
   }
 
   numbers(i, name, values, meaning, text = (x) => numberText(x)) {
@@ -72,16 +83,23 @@ export class Ledger {
     row.meaning.replaceChildren(...meaning);
   }
 
-  sentence(frame, row, { query, key, dot, named }) {
+  sentence(frame, row, { query, key, dot, name }) {
     const { map } = this;
     const head = map.run.heads > 1 ? `, head ${map.head + 1}` : "";
-    this.title.replaceChildren("Attention in seven lines, for the masked word ", wordElement(map.words[map.masked[row]]), `${head}, step ${stepText(frame.step)}`);
+    this.title.replaceChildren(
+      "Attention in seven lines, for the masked word ",
+      ...named(map, map.masked[row]),
+      `${head}, step ${stepText(frame.step)}`,
+    );
     const products = [...query].slice(0, PRODUCTS).map((q, d) => `${numberText(q)} x ${numberText(key[d])}`);
     const more = query.length > PRODUCTS ? " + ..." : "";
     const sink = map.run.sink ? " and of the sink, which takes the rest of the weight" : "";
     this.said.replaceChildren(
-      "Line 3 for ", ...named(), ` is ${products.join(" + ")}${more} = ${numberText(dot)}, which is large where two vectors point the same way. `,
-      `Line 5: e to the power of line 4, divided by the sum of these${sink}. Line 7: each word's weight times its value, added up.`,
+      "Line 3 for ",
+      ...name(),
+      ` is ${products.join(" + ")}${more} = ${numberText(dot)}; it is large where two vectors point the same way. `,
+      `Line 5: e to the power of line 4, divided by the sum of these${sink}. `,
+      "Line 7: each word's weight times its value, added up.",
     );
   }
 }

@@ -95,7 +95,9 @@ export class HeadMap {
     Object.assign(this, { words, masked, exact: exact.data, candidates, answers });
     this.rows = masked.length;
     this.columns = words.length;
-    this.relevant = [...exact.data].map((x, i) => x > 0 && x >= RELEVANT * Math.max(...this.rowOf(exact.data, this.rowAt(i))));
+    this.relevant = [...exact.data].map(
+      (x, i) => x > 0 && x >= RELEVANT * Math.max(...this.rowOf(exact.data, this.rowAt(i))),
+    );
     this.ofHead = library.head(run, sentence, head);
     this.ofSentence = library.sentence(run, sentence);
   }

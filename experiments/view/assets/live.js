@@ -1,4 +1,7 @@
-// While a run trains, its new steps appear. Nothing is asked while nobody can see it: a hidden page or frame draws no frames.
+// While a run trains, its new steps appear. Nothing is asked while nobody can see it: a hidden page or frame draws no
+// frames.
+
+import { openGroups } from "./groups.js";
 
 const EVERY = 2000; // milliseconds
 
@@ -21,7 +24,7 @@ export class Live {
     try {
       const { runs, notes } = await view.source.runs();
       view.page.notices.tell("lost", "");
-      view.page.notices.tell("notes", notes.join(" "));
+      view.page.notices.tellAll("note", notes);
       view.list(runs);
       await this.compareWith(runs);
       this.waiting = false;
@@ -44,11 +47,33 @@ export class Live {
     const last = shown.recorded[shown.recorded.length - 1];
     if (now.step === last && now.status === shown.status) return;
     const fresh = await view.source.run(shown.name);
-    if (view.run === shown) view.grown(fresh);
+    if (view.run === shown) grown(view, fresh);
   }
 }
 
+/** The shown run has more steps, or another state. */
+function grown(view, fresh) {
+  const { page, run, map, state } = view;
+  if (!continues(run, fresh)) {
+    view.library.forget(run.name);
+    view.openRun(run.name);
+    page.notices.tell("anew", `${run.name} was begun anew, or goes on from an earlier step: it is read again.`);
+    return;
+  }
+  view.library.renew(fresh);
+  view.run = fresh;
+  for (const one of [map, ...page.heads.maps]) one.run = fresh;
+  view.measureAxis();
+  page.player.open(view.axis, fresh.status);
+  page.cell.grow(view.axis);
+  page.plane.open(map);
+  openGroups(view, true);
+  view.compare.fill();
+  if (state.follow) view.store.set({ t: fresh.recorded.length - 1 });
+  view.schedule();
+}
+
 /** Whether `fresh` is the same run, some steps later. */
-export function continues(old, fresh) {
+function continues(old, fresh) {
   return old.recorded.length <= fresh.recorded.length && old.recorded.every((step, t) => step === fresh.recorded[t]);
 }

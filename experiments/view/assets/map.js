@@ -20,10 +20,20 @@ export class SentenceMap {
     this.texts = [];
     this.shown = [];
     this.colours = [];
-    const head = element("tr", { role: "row" }, element("td", { class: "corner", role: "gridcell" }), ...map.words.map((word, k) => this.header(word, k)));
+    const head = element(
+      "tr",
+      { role: "row" },
+      element("td", { class: "corner", role: "gridcell" }),
+      ...map.words.map((word, k) => this.header(word, k)),
+    );
     const rows = map.masked.map((_, row) => this.row(row));
     const attributes = { role: "grid", "aria-label": label, class: map.columns > MANY ? "map many" : "map" };
-    this.table = element("table", attributes, element("thead", { role: "rowgroup" }, head), element("tbody", { role: "rowgroup" }, ...rows));
+    this.table = element(
+      "table",
+      attributes,
+      element("thead", { role: "rowgroup" }, head),
+      element("tbody", { role: "rowgroup" }, ...rows),
+    );
     this.columnHeads = [...head.children].slice(1);
     this.rowHeads = rows.map((row) => row.firstChild);
     this.node = element("div", { class: "map-frame", style: `--columns: ${map.columns}` }, this.table);
@@ -37,17 +47,28 @@ export class SentenceMap {
   row(row) {
     const { words, masked, columns, relevant } = this.map;
     const cells = words.map((_, k) => {
-      const marks = [masked[row] === k ? "its own place" : "", relevant[row * columns + k] ? "relevant word" : ""];
+      const marks = [masked[row] === k ? "the masked place" : "", relevant[row * columns + k] ? "relevant word" : ""];
       const said = marks.filter(Boolean).join(", ");
-      const classes = ["cell", masked[row] === k ? "own" : "", relevant[row * columns + k] ? "relevant" : ""].join(" ").trim();
+      const classes = ["cell", masked[row] === k ? "own" : "", relevant[row * columns + k] ? "relevant" : ""]
+        .join(" ")
+        .trim();
       const text = document.createTextNode("");
-      const cell = element("td", { class: classes, role: "gridcell", tabindex: -1, "aria-description": said || null }, text);
+      const cell = element(
+        "td",
+        { class: classes, role: "gridcell", tabindex: -1, "aria-description": said || null },
+        text,
+      );
       cell.index = row * columns + k;
       this.cells.push(cell);
       this.texts.push(text);
       return cell;
     });
-    return element("tr", { role: "row" }, element("th", { scope: "row", role: "rowheader", "data-row": row }, wordElement(words[masked[row]])), ...cells);
+    return element(
+      "tr",
+      { role: "row" },
+      element("th", { scope: "row", role: "rowheader", "data-row": row }, wordElement(words[masked[row]])),
+      ...cells,
+    );
   }
 
   /** Shows values [R, K]: of a large map first what is in sight, the rest when there is time. */
@@ -62,8 +83,14 @@ export class SentenceMap {
   writeVisible() {
     const { scrollTop, scrollLeft, clientWidth, clientHeight } = this.node;
     const { offsetWidth: width, offsetHeight: height } = this.cells[0];
-    const range = (start, length, side, most) => [Math.floor(start / (side + GAP)), Math.min(most, Math.ceil((start + length) / (side + GAP)) + 1)];
-    this.write(...range(scrollTop, clientHeight, height, this.map.rows), ...range(scrollLeft, clientWidth, width, this.map.columns));
+    const range = (start, length, side, most) => [
+      Math.floor(start / (side + GAP)),
+      Math.min(most, Math.ceil((start + length) / (side + GAP)) + 1),
+    ];
+    this.write(
+      ...range(scrollTop, clientHeight, height, this.map.rows),
+      ...range(scrollLeft, clientWidth, width, this.map.columns),
+    );
   }
 
   /** Writes some rows and columns; only what changed is touched. */
@@ -129,13 +156,16 @@ export class SentenceMap {
       if (at(event)) at(event).focus();
       else if (head) this.choose(Number(head.dataset.row), null);
     });
-    this.node.addEventListener("scroll", () => this.values && this.map.columns > MANY && this.writeVisible(), { passive: true });
+    this.node.addEventListener("scroll", () => this.values && this.map.columns > MANY && this.writeVisible(), {
+      passive: true,
+    });
     this.table.addEventListener("keydown", (event) => this.arrow(event));
   }
 
   arrow(event) {
     const { rows, columns } = this.map;
-    const [row, column] = [this.map.rowAt(this.marked), this.marked % columns];
+    const { index } = event.target.closest("td.cell"); // keys may come faster than drawings
+    const [row, column] = [this.map.rowAt(index), index % columns];
     const goals = {
       ArrowRight: [row, column + 1],
       ArrowLeft: [row, column - 1],

@@ -10,7 +10,12 @@ export class SmallMap {
     this.canvas = element("canvas", { "aria-hidden": "true" });
     this.caption = element("span", {}, title);
     const name = choose ? "button" : "div";
-    this.node = element(name, { class: "small-map", ...(choose ? { type: "button", onclick: choose } : {}) }, this.canvas, this.caption);
+    this.node = element(
+      name,
+      { class: "small-map", ...(choose ? { type: "button", onclick: choose } : {}) },
+      this.canvas,
+      this.caption,
+    );
   }
 
   /** Values [R, K], a pixel each, which the page enlarges. */

@@ -6,16 +6,28 @@ export class Notices {
   constructor() {
     this.node = element("div", { class: "notices", role: "status", "aria-live": "polite" });
     this.lines = new Map();
+    this.texts = new Map();
+    this.counts = {};
   }
 
   /** Shows a line under a name; another one under the same name replaces it, an empty one removes it. */
   tell(name, text) {
-    if ((this.lines.get(name)?.textContent ?? "") === (text ?? "")) return;
+    if ((this.texts.get(name) ?? "") === (text ?? "")) return;
+    this.texts.set(name, text ?? "");
     this.lines.get(name)?.remove();
     this.lines.delete(name);
     if (!text) return;
-    const line = element("p", { class: "notice" }, text);
+    // What stands behind two blanks is a command.
+    const nodes = text.split(/ {2,}/).map((part, i) => (i ? element("code", {}, ` ${part}`) : part));
+    const line = element("p", { class: "notice" }, ...nodes);
     this.lines.set(name, line);
     this.node.append(line);
+  }
+
+  /** Several lines under one name. */
+  tellAll(name, texts) {
+    const count = Math.max(texts.length, this.counts[name] ?? 0);
+    for (let i = 0; i < count; i++) this.tell(`${name} ${i}`, texts[i]);
+    this.counts[name] = texts.length;
   }
 }

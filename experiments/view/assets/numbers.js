@@ -30,6 +30,11 @@ export function smallText(x) {
   return signs(`${x > 0 ? "+" : ""}${x.toExponential(1)}`);
 }
 
+/** What is done to the dot products at recorded step number t: "/ sqrt(16)", or "x 0.312, learned". */
+export function scaleText({ scale, learned_scale: learned }, t) {
+  return learned ? scale.replace("x learned scale", `x ${numberText(learned.data[t], 3)}, learned`) : scale;
+}
+
 export function stepText(step) {
   return step.toLocaleString("en");
 }

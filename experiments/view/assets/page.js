@@ -30,16 +30,29 @@ export function buildPage(root, store, library, act) {
     plane: new Plane(library, act),
     words: new RowSentences(),
   };
-  parts.curves = new TrainingCurves(parts.player.track);
+  parts.curves = new TrainingCurves();
   parts.expect = element("p", { class: "expect", "data-part": "expect" });
   parts.map = element("div", { class: "map-place", "data-part": "map" });
   parts.legend = element("p", { class: "legend", "data-part": "map" }, ...legend());
   parts.below = element("div", { class: "compare-place" });
   const side = (name, ...nodes) => element("div", { class: name }, ...nodes.map((part) => part.node ?? part));
-  const left = side("left", parts.expect, parts.strip, parts.map, parts.legend, parts.player, parts.curves, parts.heads, parts.seeds, parts.words);
-  const right = side("right", parts.cell, parts.terms, parts.guess);
-  const below = side("below", parts.ledger, parts.plane);
-  parts.body = element("main", { class: "columns" }, left, right, below);
+  const left = side(
+    "left",
+    parts.expect,
+    parts.strip,
+    parts.map,
+    parts.legend,
+    parts.player,
+    parts.curves,
+    parts.heads,
+    parts.seeds,
+    parts.words,
+    parts.ledger,
+    parts.guess,
+  );
+  const right = side("right", parts.cell, parts.terms, parts.plane);
+  parts.body = element("main", { class: "columns", hidden: true }, left, right);
+  parts.controls.node.prepend(element("h1", { class: "only-heard" }, "Attention"));
   root.replaceChildren(parts.controls.node, parts.notices.node, parts.below, parts.body);
   return parts;
 }
@@ -47,14 +60,19 @@ export function buildPage(root, store, library, act) {
 function legend() {
   const scale = element("span", { class: "scale", "aria-hidden": "true" });
   return [
-    "Rows: masked words. Columns: words that they look at. Weight 0 ", scale, " 1. ",
-    element("span", { class: "sample relevant" }, "framed"), ": relevant words, which by the rules of the world tell most about the masked word. ",
-    element("span", { class: "sample own" }, "dotted"), ": the masked word's own place.",
+    "Rows: masked words. Columns: words that they look at. Weight 0 ",
+    scale,
+    " 1. ",
+    element("span", { class: "sample relevant" }, "framed"),
+    ": relevant words, which by the rules of the world tell most about the masked word. ",
+    element("span", { class: "sample own" }, "dotted"),
+    ": the masked place.",
   ];
 }
 
 /** Hides what the address asks to hide. */
 export function hideParts(root, names) {
   const hidden = new Set((names ?? "").split(","));
-  for (const node of root.querySelectorAll("[data-part]")) node.classList.toggle("hidden-part", hidden.has(node.dataset.part));
+  for (const node of root.querySelectorAll("[data-part]"))
+    node.classList.toggle("hidden-part", hidden.has(node.dataset.part));
 }

@@ -1,18 +1,37 @@
-// Queries and keys of the sentence as points in one plane, which is the same at every step: the points move, the axes do not.
+// Queries and keys of the sentence as points in one plane, which is the same at every step: the points move, the axes
+// do not.
 
 import { number, part } from "./arrays.js";
 import { element, setAttribute, setText, shape } from "./element.js";
+import { placeLabels } from "./labels.js";
 
+const PLANE = "The plane is the same at all steps: the two directions that tell most at the last.";
 const SIZE = 400;
 const MARGIN = 34;
 
 export class Plane {
   constructor(library, { choose }) {
     Object.assign(this, { library, choose });
-    this.svg = shape("svg", { viewBox: `0 0 ${SIZE} ${SIZE}`, role: "img", "aria-label": "Queries and keys in one plane", class: "plane" });
+    this.svg = shape("svg", {
+      viewBox: `0 0 ${SIZE} ${SIZE}`,
+      role: "img",
+      "aria-label": "Queries and keys in one plane",
+      class: "plane",
+    });
     this.said = element("p", { class: "caption" });
-    const caption = element("p", { class: "caption" }, "Diamonds: queries of the masked words. Circles: keys of the words. Words are found by keys that lie in the direction of a query.");
-    this.node = element("section", { "data-part": "plane" }, element("h2", {}, "Queries and keys"), caption, this.svg, this.said);
+    const caption = element(
+      "p",
+      { class: "caption" },
+      "Diamonds: queries of the masked words. Circles: keys. A query finds the words whose keys lie in its direction.",
+    );
+    this.node = element(
+      "section",
+      { "data-part": "plane" },
+      element("h2", {}, "Queries and keys"),
+      caption,
+      this.svg,
+      this.said,
+    );
   }
 
   open(map) {
@@ -27,32 +46,51 @@ export class Plane {
   build(data) {
     const { map } = this;
     this.data = data;
-    const largest = (array) => array.data.reduce((most, x) => (Number.isFinite(x) ? Math.max(most, Math.abs(x)) : most), 0);
+    const largest = (array) =>
+      array.data.reduce((most, x) => (Number.isFinite(x) ? Math.max(most, Math.abs(x)) : most), 0);
     this.scale = (SIZE / 2 - MARGIN) / (Math.max(largest(data.queries), largest(data.keys)) || 1);
     const axis = (d) => shape("path", { class: "zero", d });
     this.line = shape("line", { class: "plane-line" });
-    this.keys = map.words.map((word, k) => this.point("key", word, shape("circle", { r: 5 }), () => this.choose(null, k)));
-    this.queries = map.masked.map((k, row) => this.point("query", map.words[k], shape("path", { d: "M0-7L7 0L0 7L-7 0Z" }), () => this.choose(row, null)));
-    this.svg.replaceChildren(axis(`M0 ${SIZE / 2}H${SIZE}`), axis(`M${SIZE / 2} 0V${SIZE}`), this.line, ...this.keys, ...this.queries);
+    this.keys = map.words.map((word, k) =>
+      this.point("key", word, shape("circle", { r: 5 }), () => this.choose(null, k)),
+    );
+    this.queries = map.masked.map((k, row) =>
+      this.point("query", map.words[k], shape("path", { d: "M0-7L7 0L0 7L-7 0Z" }), () => this.choose(row, null)),
+    );
+    this.svg.replaceChildren(
+      axis(`M0 ${SIZE / 2}H${SIZE}`),
+      axis(`M${SIZE / 2} 0V${SIZE}`),
+      this.line,
+      ...this.keys,
+      ...this.queries,
+    );
     this.ready?.();
   }
 
   point(kind, word, mark, onclick) {
-    const text = shape("text", { x: 8, y: kind === "key" ? 14 : -7, direction: "auto" }, word);
+    const text = shape("text", {}, word);
     return shape("g", { class: `point ${kind}`, onclick }, mark, text, shape("title", {}, `${kind} of ${word}`));
   }
 
   draw(frame, { row, word }) {
     const { data } = this;
     if (!data || frame.t >= data.queries.shape[0]) return;
-    const places = (array) => (i) => [...part(array, frame.t, i).data].map((x, axis) => SIZE / 2 + (axis ? -1 : 1) * this.scale * (x || 0));
+    const places = (array) => (i) =>
+      [...part(array, frame.t, i).data].map((x, axis) => SIZE / 2 + (axis ? -1 : 1) * this.scale * (x || 0));
     const [query, key] = [places(data.queries), places(data.keys)];
     this.queries.forEach((node, i) => this.move(node, query(i), i === row));
     this.keys.forEach((node, k) => this.move(node, key(k), k === word));
+    const points = [...this.queries.map((node, i) => [node, query(i)]), ...this.keys.map((node, k) => [node, key(k)])];
+    placeLabels(points);
     const [from, to] = [query(row), key(word)];
-    Object.entries({ x1: from[0], y1: from[1], x2: to[0], y2: to[1] }).forEach(([name, x]) => setAttribute(this.line, name, x.toFixed(1)));
+    Object.entries({ x1: from[0], y1: from[1], x2: to[0], y2: to[1] }).forEach(([name, x]) =>
+      setAttribute(this.line, name, x.toFixed(1)),
+    );
     const share = Math.round(100 * number(data.share, frame.t));
-    setText(this.said, `The plane is the same at all steps: the two directions that tell most at the last. It holds ${share} % of the squares of these vectors now, so lengths and angles are true only as far as that.`);
+    setText(
+      this.said,
+      `${PLANE} It holds ${share} % of the squares of these vectors now; lengths and angles are true as far as that.`,
+    );
   }
 
   move(node, [x, y], chosen) {

@@ -9,7 +9,8 @@ export class Player {
   /** `move(t)`: the person chose a step; `ready(t)`: whether a step can be drawn at once. */
   constructor(store, { move, ready }) {
     Object.assign(this, { store, move, ready });
-    const button = (label, text, act) => element("button", { type: "button", "aria-label": label, title: label, onclick: act }, text);
+    const button = (label, text, act) =>
+      element("button", { type: "button", "aria-label": label, title: label, onclick: act }, text);
     this.play = button("Play", "\u25b6", () => this.toggle());
     this.back = button("One step back", "\u2039", () => this.by(-1));
     this.forward = button("One step forward", "\u203a", () => this.by(1));
@@ -23,16 +24,32 @@ export class Player {
     this.speed = element("select", { "aria-label": "Speed" }, ...options);
     this.speed.addEventListener("change", () => store.set({ duration: Number(this.speed.value) }));
     this.ticks = element("div", { class: "ticks", "aria-hidden": "true" });
-    const buttons = element("div", { class: "player-buttons" }, this.back, this.play, this.forward, this.said, this.status, this.speed);
-    this.node = element("div", { class: "player", "data-part": "player" }, buttons);
-    this.track = element("div", { class: "track" }, this.slider, this.ticks);
+    const buttons = element(
+      "div",
+      { class: "player-buttons" },
+      this.back,
+      this.play,
+      this.forward,
+      this.said,
+      this.status,
+      this.speed,
+    );
+    const track = element("div", { class: "track" }, this.slider, this.ticks);
+    this.node = element("div", { class: "player", "data-part": "player" }, buttons, track);
   }
 
   open(axis, status) {
     this.axis = axis;
-    const ticks = axis.ticks().map((step) => element("span", { style: `left: ${axis.place(step) * 100}%` }, stepText(step)));
+    const ticks = axis
+      .ticks()
+      .map((step) => element("span", { style: `left: ${axis.place(step) * 100}%` }, stepText(step)));
     this.ticks.replaceChildren(...ticks);
-    const texts = { running: "training now", stopped: "stopped; --resume goes on with it", interrupted: "interrupted", diverged: "diverged" };
+    const texts = {
+      running: "training now",
+      stopped: "stopped; --resume goes on with it",
+      interrupted: "interrupted",
+      diverged: "diverged",
+    };
     setText(this.status, texts[status] ?? "");
   }
 
@@ -45,7 +62,11 @@ export class Player {
     this.speed.value = duration;
     this.show();
     const { recorded } = this.axis;
-    setAttribute(this.slider, "aria-valuetext", `step ${stepText(recorded[t])}, ${t + 1} of ${recorded.length} recorded`);
+    setAttribute(
+      this.slider,
+      "aria-valuetext",
+      `step ${stepText(recorded[t])}, ${t + 1} of ${recorded.length} recorded`,
+    );
     setText(this.said, `step ${stepText(recorded[t])}`);
     setAttribute(this.back, "aria-disabled", t === 0);
     setAttribute(this.forward, "aria-disabled", t === recorded.length - 1);
@@ -69,7 +90,16 @@ export class Player {
   }
 
   key(event) {
-    const moves = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10, Home: -Infinity, End: Infinity };
+    const moves = {
+      ArrowRight: 1,
+      ArrowUp: 1,
+      ArrowLeft: -1,
+      ArrowDown: -1,
+      PageUp: 10,
+      PageDown: -10,
+      Home: -Infinity,
+      End: Infinity,
+    };
     if (!(event.key in moves) || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     this.by(moves[event.key]);

@@ -1,4 +1,5 @@
-// Where data come from. A source has six methods, each answers with a promise of decoded JSON; the page knows nothing else
+// Where data come from. A source has six methods, each answers with a promise of decoded JSON; the page knows nothing
+// else
 // of it, so a page that carries its data inside has a source of its own.
 
 import { decoded } from "./arrays.js";
@@ -21,7 +22,9 @@ export function fetchSource(base) {
     } catch {
       throw new SourceError("TensorBoard does not answer. Is it still running?", 0);
     }
-    const body = await answer.json().catch(() => ({ error: `${path}: the answer cannot be read (status ${answer.status})` }));
+    const body = await answer
+      .json()
+      .catch(() => ({ error: `${path}: the answer cannot be read (status ${answer.status})` }));
     if (!answer.ok) throw new SourceError(body.error ?? `${path}: status ${answer.status}`, answer.status);
     return decoded(body);
   };

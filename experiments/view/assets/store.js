@@ -1,7 +1,24 @@
 // What the person chose, in one place. Everything that is shown follows from it and from the data.
 
+// In the order of the page; numbers begin at 0, `t` is the number of a recorded step.
+const START = {
+  run: null,
+  sentence: 0,
+  head: 0,
+  row: 0,
+  word: 0,
+  t: 0,
+  lookRow: null,
+  playing: false,
+  duration: 8,
+  follow: true,
+  compare: "",
+  hide: "",
+};
+
 /** {run, sentence, head, row, word, t, ...}; listeners get the set of names that changed. */
-export function createStore(state) {
+export function createStore() {
+  const state = { ...START };
   const listeners = [];
   return {
     state,

@@ -1,4 +1,5 @@
-// The sentence, its words coloured by the weights of one row; under each word its weight, and beside that evidence and truth.
+// The sentence, its words coloured by the weights of one row; under each word its weight, and beside that evidence and
+// truth.
 
 import { weightColour } from "./colours.js";
 import { element, setText, wordElement } from "./element.js";
@@ -30,7 +31,11 @@ export class Strip {
   word(word, k) {
     const row = this.map.masked.indexOf(k);
     const text = wordElement(word);
-    const token = element("button", { type: "button", class: "token", tabindex: -1, onclick: () => this.chooseWord(row, k) }, text);
+    const token = element(
+      "button",
+      { type: "button", class: "token", tabindex: -1, onclick: () => this.chooseWord(row, k) },
+      text,
+    );
     token.addEventListener("pointerenter", () => row >= 0 && this.look(row, null));
     token.addEventListener("pointerleave", () => this.look(null, null));
     if (row >= 0) token.classList.add("can-be-masked");
@@ -41,7 +46,9 @@ export class Strip {
   draw(frame, { row, word, lookRow }) {
     const { map } = this;
     const shown = lookRow ?? row;
-    const [weights, evidence, exact] = [frame.weights, frame.evidence, map.exact].map((values) => map.rowOf(values, shown));
+    const [weights, evidence, exact] = [frame.weights, frame.evidence, map.exact].map((values) =>
+      map.rowOf(values, shown),
+    );
     this.words.forEach(({ node, token, text, numbers }, k) => {
       const own = map.masked[shown] === k;
       setText(text, own ? `[ ${map.words[k]} ]` : map.words[k]);

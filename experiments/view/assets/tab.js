@@ -1,7 +1,7 @@
 // The entry of TensorBoard's tab: styles, theme, address, and the view over the server's data.
 
 import { element } from "./element.js";
-import { addressWith, readAddress, watchTheme, writeAddress } from "./host.js";
+import { addressWith, readAddress, watchAddress, watchTheme, writeAddress } from "./host.js";
 import { fetchSource } from "./source.js";
 import { View } from "./view.js";
 
@@ -20,5 +20,6 @@ export async function render() {
     document.documentElement.dataset.theme = theme;
     view.recolour(theme);
   });
+  watchAddress((wish) => view.visit(wish));
   await Promise.all([styled, view.start(readAddress())]);
 }

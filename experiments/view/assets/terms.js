@@ -1,11 +1,13 @@
-// query . key written out: component times component, the products added up; and what the word's value brings, times its weight.
+// query . key written out: component times component, the products added up; and what the word's value brings, times
+// its weight.
 
 import { part } from "./arrays.js";
 import { differenceColour } from "./colours.js";
-import { element, setAttribute, setText, wordElement } from "./element.js";
-import { numberText, signedText, weightText } from "./numbers.js";
+import { element, setAttribute, setText } from "./element.js";
+import { lookedAt } from "./naming.js";
+import { numberText, scaleText, signedText, weightText } from "./numbers.js";
 
-const HEADS = ["", "query", "key", "query x key", "value", "weight x value"];
+const HEADS = ["component", "query", "key", "query x key", "value", "weight x value"];
 
 export class Terms {
   constructor() {
@@ -13,8 +15,18 @@ export class Terms {
     this.body = element("tbody");
     const head = element("thead", {}, element("tr", {}, ...HEADS.map((name) => element("th", { scope: "col" }, name))));
     const table = element("table", { class: "terms", "aria-label": "The dot product, term by term" }, head, this.body);
-    const frame = element("div", { class: "terms-frame", tabindex: 0, role: "region", "aria-label": "Components, scrollable" }, table);
-    this.node = element("section", { "data-part": "terms" }, element("h2", {}, "The dot product, term by term"), this.line, frame);
+    const frame = element(
+      "div",
+      { class: "terms-frame", tabindex: 0, role: "region", "aria-label": "Components, scrollable" },
+      table,
+    );
+    this.node = element(
+      "section",
+      { "data-part": "terms" },
+      element("h2", {}, "The dot product, term by term"),
+      this.line,
+      frame,
+    );
   }
 
   open(map) {
@@ -44,8 +56,14 @@ export class Terms {
       });
       [cells[2].style.backgroundColor, cells[2].style.color] = differenceColour(product / largest);
     });
-    const name = map.masked[row] === word ? "its own place" : wordElement(map.words[word]);
-    const steps = [`the products add up to ${numberText(frame.dots[at])};`, `${map.run.scale}: score ${numberText(frame.scores[at])};`];
-    this.line.replaceChildren("For ", name, `: ${steps.join(" ")} softmax over the row: weight ${weightText(frame.weights[at])}.`);
+    const steps = [
+      `the products add up to ${numberText(frame.dots[at])};`,
+      `${scaleText(map.run, frame.t)}: score ${numberText(frame.scores[at])};`,
+    ];
+    this.line.replaceChildren(
+      "For ",
+      ...lookedAt(map, row, word),
+      `: ${steps.join(" ")} softmax over the row: weight ${weightText(frame.weights[at])}.`,
+    );
   }
 }

@@ -1,4 +1,5 @@
-// Loss and excess over the training, on the slider's axis; of several seeds their median, and a band from lowest to highest.
+// Loss and excess over the training, on the slider's axis; of several seeds their median, and a band from lowest to
+// highest.
 
 import { part } from "./arrays.js";
 import { Curve } from "./curve.js";
@@ -6,16 +7,18 @@ import { element, setText } from "./element.js";
 import { numberText } from "./numbers.js";
 
 export class TrainingCurves {
-  /** `track` is the player's slider, which stands above them on the same axis. */
-  constructor(track) {
+  constructor() {
     this.loss = new Curve({ label: "Loss over the steps of training" });
     this.excess = new Curve({ label: "Excess over the steps of training, logarithmic", log: true });
     [this.ofLoss, this.ofExcess, this.ofGroups] = [1, 2, 3].map(() => element("p", { class: "caption" }));
     const boxes = [this.ofLoss, this.loss.node, this.ofExcess, this.excess.node, this.ofGroups];
-    this.node = element("div", { class: "training-curves" }, track, element("div", { "data-part": "curves" }, ...boxes));
+    this.node = element("div", { class: "training-curves", "data-part": "curves" }, ...boxes);
   }
 
-  /** `groups`: [{name, runs}], runs that differ by their seed only; the first is that of `run`, the second is compared with it. */
+  /**
+   * `groups`: [{name, runs}], runs that differ by their seed only; the first is that of `run`, the second is compared
+   * with it.
+   */
   open(run, axis, groups) {
     this.run = run;
     const recorded = groups.map(({ name, runs }) => ({ name, runs: runs.filter((one) => one.recorded.length > 0) }));
@@ -25,9 +28,16 @@ export class TrainingCurves {
     const draw = (curve, own, of) => {
       const summaries = new Map(recorded.map((group) => [group, summary(group.runs.map(of))]));
       const medians = extra.map((group) => ({
-        values: summaries.get(group).median, steps: longest(group.runs), className: group === first ? "median" : "other", name: group.name,
+        values: summaries.get(group).median,
+        steps: longest(group.runs),
+        className: group === first ? "median" : "other",
+        name: group.name,
       }));
-      const bands = many.map((group) => ({ ...summaries.get(group), steps: longest(group.runs), className: group === first ? "" : "other" }));
+      const bands = many.map((group) => ({
+        ...summaries.get(group),
+        steps: longest(group.runs),
+        className: group === first ? "" : "other",
+      }));
       curve.draw(axis, [...own, ...medians], { bands });
     };
     this.means = { trained: meanExcess(run, "trained"), held: meanExcess(run, "held_out") };
@@ -72,7 +82,11 @@ function meanExcess(run, kind) {
 /** Median, lowest and highest at each step, of the runs that are as far. */
 function summary(series) {
   const steps = Math.max(0, ...series.map((values) => values.length));
-  const of = (t) => series.map((values) => values[t]).filter(Number.isFinite).sort((a, b) => a - b);
+  const of = (t) =>
+    series
+      .map((values) => values[t])
+      .filter(Number.isFinite)
+      .sort((a, b) => a - b);
   const at = Array.from({ length: steps }, (_, t) => of(t));
   const middle = (x) => (x.length ? (x[(x.length - 1) >> 1] + x[x.length >> 1]) / 2 : NaN);
   return { median: at.map(middle), low: at.map((x) => x[0] ?? NaN), high: at.map((x) => x[x.length - 1] ?? NaN) };

@@ -1,33 +1,27 @@
-// The view: follows the choices (store) and the data (library), and draws. At most one drawing a frame of the screen.
+// The view: the person's choices (store), what was read (library), and which run, sentence and head are open.
 
 import { actionButtons } from "./actions.js";
 import { stateOf, wishOf } from "./address.js";
 import { setColours } from "./colours.js";
 import { Compare } from "./compare.js";
-import { setText } from "./element.js";
+import { build, draw } from "./drawing.js";
+import { openGroups } from "./groups.js";
 import { Keys } from "./keys.js";
 import { HeadMap, Library } from "./library.js";
-import { Live, continues } from "./live.js";
-import { SentenceMap } from "./map.js";
-import { weightText } from "./numbers.js";
+import { Live } from "./live.js";
 import { buildPage, hideParts } from "./page.js";
 import { stepAxis } from "./steps.js";
 import { createStore } from "./store.js";
-
-const MOST_SEEDS = 24; // runs of a group that are read
-
-const START = { run: null, sentence: 0, head: 0, row: 0, word: 0, t: 0, lookRow: null, playing: false, duration: 8, follow: true, compare: "", hide: "" };
 
 export class View {
   /** `address` has write(values); `source` is where data come from. */
   constructor(root, source, address) {
     Object.assign(this, { root, source, address });
     this.library = new Library(source);
-    this.store = createStore({ ...START });
+    this.store = createStore();
     this.page = buildPage(root, this.store, this.library, this.actions());
     this.page.cell.ready = this.page.plane.ready = () => this.schedule();
     this.compare = new Compare(this);
-    this.listeners = [this.compare];
     this.page.below.append(this.compare.node);
     this.keys = new Keys(this);
     this.live = new Live(this);
@@ -69,6 +63,14 @@ export class View {
     await this.live.look();
   }
 
+  /** Another address: what it says holds, and nothing of what was chosen before. */
+  visit(wish) {
+    this.wish = wish;
+    hideParts(this.root, wish.hide);
+    Object.assign(this.state, { run: null, compare: "", hide: wish.hide ?? "", playing: false });
+    if (this.runs) this.begin(this.runs);
+  }
+
   /** Opens the run that the address asks for, or one that trains now, or the first. */
   begin(runs) {
     const names = runs.filter(({ error }) => !error).map(({ name }) => name);
@@ -78,8 +80,10 @@ export class View {
     this.page.notices.tell("run", missing ? `The address asks for run ${wished}, which is not here.` : "");
     const training = runs.find(({ status, step }) => status === "running" && step !== null);
     const chosen = missing || wished === undefined ? (training?.name ?? names[0] ?? null) : wished;
-    this.page.body.hidden = chosen === null;
-    this.page.notices.tell("empty", chosen === null ? "No run of catmat can be read here yet." : "");
+    if (chosen === null) this.page.body.hidden = true; // what has no map yet is hidden, too, see `build`
+    this.page.controls.node.hidden = chosen === null;
+    const told = chosen !== null || this.page.notices.node.childElementCount;
+    this.page.notices.tell("empty", told ? "" : "No run of catmat can be read here yet.");
     this.store.set({ run: chosen });
   }
 
@@ -87,28 +91,6 @@ export class View {
     if (JSON.stringify(runs) === JSON.stringify(this.runs)) return;
     this.runs = runs;
     this.page.controls.runs(runs);
-  }
-
-  /** The shown run has more steps, or another state. */
-  grown(fresh) {
-    const { page, run, map, state } = this;
-    if (!continues(run, fresh)) {
-      this.library.forget(run.name);
-      this.openRun(run.name);
-      page.notices.tell("anew", `${run.name} was begun anew, or goes on from an earlier step: it is read again.`);
-      return;
-    }
-    this.library.renew(fresh);
-    this.run = fresh;
-    for (const one of [map, ...page.heads.maps]) one.run = fresh;
-    this.measureAxis();
-    page.player.open(this.axis, fresh.status);
-    page.cell.grow(this.axis);
-    page.plane.open(map);
-    this.openGroups();
-    this.compare.fill();
-    if (state.follow) this.store.set({ t: fresh.recorded.length - 1 });
-    this.schedule();
   }
 
   /** While a run trains the axis reaches to its planned end, so that it does not move. */
@@ -124,7 +106,7 @@ export class View {
   follow(changed) {
     if (changed.has("run")) this.openRun(this.state.run);
     else if (changed.has("sentence") || changed.has("head")) this.openMap();
-    else if (changed.has("compare") && this.map) this.openGroups();
+    else if (changed.has("compare") && this.map) openGroups(this);
     else this.schedule();
   }
 
@@ -140,7 +122,10 @@ export class View {
     }
     if (this.state.run !== name) return;
     this.page.notices.tell("error", run.recorded.length ? "" : `${name}: no step is recorded yet.`);
-    if (!run.recorded.length) return;
+    if (!run.recorded.length) {
+      this.library.forget(name); // it is read again
+      return;
+    }
     const wish = this.wish ?? this.kept(run);
     this.wish = null;
     const { state, notes } = stateOf(wish, run);
@@ -154,7 +139,9 @@ export class View {
   /** Another run is opened at the same place as the one before, as far as it has it. */
   kept(run) {
     const { sentence, head, row, word, t, follow, hide } = this.state;
-    const same = this.run && JSON.stringify(this.run.sentences[sentence]?.words) === JSON.stringify(run.sentences[sentence]?.words);
+    const same =
+      this.run &&
+      JSON.stringify(this.run.sentences[sentence]?.words) === JSON.stringify(run.sentences[sentence]?.words);
     const wish = { head: Math.min(head, run.heads - 1) + 1, hide };
     if (same) Object.assign(wish, { sentence: sentence + 1, row: row + 1, word: word + 1 });
     if (!follow && this.run) wish.step = String(this.run.recorded[t]);
@@ -177,51 +164,8 @@ export class View {
     const row = Math.min(state.row, map.rows - 1);
     const chosen = state.word >= 0 && state.word < map.columns;
     this.store.set({ row, word: chosen ? state.word : strongest(map, row), lookRow: null });
-    this.build();
+    build(this);
     this.schedule();
-  }
-
-  build() {
-    const { page, map, run } = this;
-    page.body.hidden = false;
-    this.measureAxis();
-    const label = `Attention weights of head ${map.head + 1}`;
-    this.grid = new SentenceMap(map, label, this.actions());
-    page.map.replaceChildren(this.grid.node);
-    const maps = Array.from({ length: run.heads }, (_, head) => (head === map.head ? map : new HeadMap(this.library, run, map.sentence, head)));
-    page.heads.open(map, maps);
-    for (const name of ["strip", "terms", "guess", "ledger", "plane", "words"]) page[name].open(map);
-    page.cell.open(map, this.axis);
-    page.player.open(this.axis, run.status);
-    page.curves.open(run, this.axis, [{ name: run.name, runs: [run] }]);
-    page.seeds.open(map, []);
-    const share = weightText(1 / map.columns);
-    setText(
-      page.expect,
-      `What to expect: before training, nothing makes the head prefer a word, so each of the ${map.columns} gets about ${share}. Training should move the weight into the framed cells. A large weight alone proves nothing: compare it with the evidence and the truth below it.`,
-    );
-    for (const listener of this.listeners) listener.open?.(map);
-    this.openGroups();
-  }
-
-  /** Runs that differ from this one by their seed only, and those of the run that is compared; they may come later. */
-  async openGroups() {
-    const { map, run, axis } = this;
-    const other = this.runs.find(({ name }) => this.state.compare === `run:${name}`);
-    const names = [run.group, ...(other && other.group !== run.group ? [other.group] : [])];
-    const groups = await Promise.all(names.map((group) => this.groupRuns(group)));
-    if (this.map !== map) return;
-    this.page.curves.open(run, axis, groups);
-    this.page.seeds.open(map, groups[0].runs);
-    this.schedule();
-  }
-
-  async groupRuns(group) {
-    const members = this.runs.filter((one) => one.group === group && !one.error).slice(0, MOST_SEEDS);
-    const answers = await Promise.allSettled(members.map(({ name }) => this.library.run(name)));
-    const runs = answers.flatMap(({ status, value }) => (status === "fulfilled" && value.recorded.length ? [value] : []));
-    const options = Object.entries(members[0]?.options ?? {}).map(([name, value]) => `${name} ${value}`);
-    return { name: options.join(", ") || members[0]?.name, runs };
   }
 
   schedule() {
@@ -229,43 +173,8 @@ export class View {
     this.scheduled = true;
     requestAnimationFrame(() => {
       this.scheduled = false;
-      this.draw();
+      if (this.map.run === this.run) draw(this); // otherwise another run is on its way
     });
-  }
-
-  draw() {
-    const { page, map, state } = this;
-    const t = Math.min(state.t, this.run.recorded.length - 1);
-    page.controls.draw();
-    page.player.draw();
-    page.curves.draw(t);
-    const frame = map.frame(t);
-    page.body.classList.toggle("waiting", !frame);
-    if (!frame) return this.drawLater(map, t);
-    this.grid.update(frame.weights);
-    this.grid.mark(state.row, state.word, state.lookRow ?? state.row);
-    for (const name of ["strip", "heads", "seeds", "cell", "guess", "plane", "words"]) page[name].draw(frame, state);
-    this.drawVectors(frame);
-    for (const listener of this.listeners) listener.draw?.(frame, state);
-    map.prefetch(t);
-    this.remember();
-  }
-
-  drawLater(map, t) {
-    map.load(t).then(
-      () => this.map === map && this.schedule(),
-      (error) => this.map === map && this.page.notices.tell("error", error.message),
-    );
-  }
-
-  drawVectors(frame) {
-    const { page, map, state } = this;
-    const chunks = this.library.vectors(map.run, map.sentence, map.head, state.row);
-    const vectors = chunks.at(frame.t);
-    page.terms.draw(frame, state, vectors);
-    page.ledger.draw(frame, state, vectors);
-    if (vectors) chunks.prefetch(frame.t);
-    else chunks.load(frame.t).then(() => this.schedule(), () => {});
   }
 
   /** The address is written when things have come to rest: browsers count such writes. */

@@ -1,4 +1,7 @@
-"""Run folders written from arrays, without a training: random numbers in the shapes of a record, and any words."""
+"""Run folders written from arrays, without a training: any words, and random numbers in the shapes of a record.
+
+`made_run` has a real forward pass, of a few words.
+"""
 
 import dataclasses
 
@@ -31,7 +34,7 @@ class WrittenRun:
         config = Config(seed=seed, model=model)
         config = dataclasses.replace(config, train=dataclasses.replace(config.train, steps=max(STEPS)))
         (folder / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
-        self.fixed = self._fixed([text.split(" ") for text in sentences], masked)
+        self.fixed = self._fixed([_words(sentence) for sentence in sentences], masked)
         self._record, self._params = RecordFile(folder, "record"), RecordFile(folder, "params")
         self._record.begin(self.fixed)
         self._params.begin({})
@@ -104,3 +107,8 @@ def finished_run(folder, sentences=SENTENCES, steps=STEPS, **options):
     run = WrittenRun(folder, sentences, **options)
     run.add(*steps)
     return run.finish()
+
+
+def _words(sentence):
+    """A sentence is a text, or its words, which may hold blanks."""
+    return sentence.split(" ") if isinstance(sentence, str) else list(sentence)

@@ -1,0 +1,311 @@
+"""The tab "Attention" in TensorBoard and a real browser: every number is the one in the arrays of the run."""
+
+import csv
+import io
+import json
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+from selenium.webdriver.common.keys import Keys
+from tab_page import Tab, installed_in, listening, start_browser, tensorboard, wait_until
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
+from written_runs import HEADS, STEPS, WrittenRun, finished_run
+
+HOSTILE = [
+    "</script><img src=x onerror=alert(1)>", "<b>bold</b>", "&lt;i&gt;", "&amp;", '"quoted"', "'single'", "`tick`",
+    "${1+1}", "{{7*7}}", "=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("http://x")', "\\u003cscript\\u003e",
+    "javascript:alert(1)", "<svg/onload=alert(1)>", "--><!--", "]]>", "%3Cscript%3E", "a,b;c", "مرحبا", "שלום", "漢字",
+    "नमस्ते", "e\u0301", "\u202eabc", "\u200b", "w" * 120, "__proto__", "constructor", "null",
+]  # fmt: skip
+CHOSEN = """
+return [...document.querySelectorAll(".compare-map")].map((map) =>
+  [...map.querySelectorAll("td.cell")].findIndex((cell) => cell.classList.contains("chosen")));
+"""
+KEEP_SAVED = """
+window.saved = [];
+const make = URL.createObjectURL;
+URL.createObjectURL = (blob) => { blob.text().then((text) => saved.push(text)); return make.call(URL, blob); };
+"""
+NARROW, WIDE = (800, 1000), (1500, 1000)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """The runs that are shown, by their names below the log directory."""
+    root = tmp_path_factory.mktemp("runs of tests")
+    made = {
+        "a/seed-0": finished_run(root / "a" / "seed-0"),
+        "a/seed-1": finished_run(root / "a" / "seed-1", seed=1),
+        "raw": finished_run(root / "raw", scale="none"),
+        "hostile": finished_run(root / "hostile", [HOSTILE], STEPS[:2]),
+        "large": finished_run(root / "large", [" ".join(f"w{k}" for k in range(64))], range(3), masked=range(64)),
+    }
+    others = EventFileWriter(str(root / "of others"))
+    others.add_event(Event(step=1, wall_time=1.0, summary=scalar_pb("their loss", 0.5)))
+    others.close()
+    return root, made
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    return installed_in(tmp_path_factory.mktemp("installed") / "path")
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory):
+    driver = start_browser(tmp_path_factory.mktemp("profile"))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def server(runs, path):
+    with tensorboard(runs[0], path, "--load_fast=false") as address:
+        yield address
+
+
+@pytest.fixture
+def tab(driver, server):
+    """The tab; whatever a test does in it, the console must stay empty of errors."""
+    driver.set_window_size(*WIDE)
+    tab = Tab(driver, server)
+    yield tab
+    assert not tab.errors()
+
+
+def weights(run, t, head=0, sentence=0):
+    """What a map must show, [cells]."""
+    fixed = run.fixed
+    rows, words = (fixed["row"][sentence] >= 0).sum(), (fixed["tokens"][sentence] > 0).sum()
+    return run.steps[t]["weights"][sentence, :rows, head, :words].ravel()
+
+
+def test_the_tab_is_there_and_shows_the_first_run(tab, runs):
+    tab.open()
+    tab.driver.switch_to.default_content()
+    assert "Attention" in tab.js("return document.querySelector('.plugins').textContent")
+    tab.enter()
+    np.testing.assert_array_equal(tab.cells(), weights(runs[1]["a/seed-0"], -1))
+
+
+@pytest.mark.parametrize("head", range(HEADS))
+def test_the_slider_shows_exactly_what_was_recorded(tab, runs, head):
+    run = runs[1]["a/seed-0"]
+    tab.open(run="a/seed-0", head=head + 1)
+    for t, step in enumerate(STEPS):
+        tab.step_to(np.log1p(step) / np.log1p(STEPS[-1]))
+        assert tab.text(".player .step") == f"step {step}"
+        np.testing.assert_array_equal(tab.cells(), weights(run, t, head))
+
+
+def test_the_chosen_cell_shows_its_own_numbers(tab, runs):
+    run = runs[1]["a/seed-0"]
+    tab.open(run="a/seed-0", head=2, row=3, word=5, step=3)
+    now, at = run.steps[2], (0, 2, 1, 4)
+    one = {"weight": "weights", "score": "scores", "query . key": "dot_products", "gradient dL/ds": "score_gradient"}
+    for measure, name in one.items():
+        assert tab.number(measure) == now[name][at]
+    assert tab.number("cost of cutting, this head") == now["cut_cost"][at]
+    assert tab.number("cost of cutting, all heads") == now["cut_cost"][0, 2, HEADS, 4]
+    assert tab.number("model relevance") == now["model_relevance"][0, 2, 4]
+    assert tab.number("exact relevance") == run.fixed["exact_relevance"][0, 2, 4]
+    length = wait_until(
+        lambda: tab.js("return document.querySelector(\"[data-measure='weight x value']\").dataset.value")
+    )
+    np.testing.assert_allclose(float(length), np.linalg.norm(now["weighted_values"][at]), rtol=1e-6)
+    wait_until(lambda: tab.js("return document.querySelector('.terms tbody td[data-value]')"))
+    query, key = now["query"][0, 2, 1], now["key"][0, 2, 4, 1]
+    np.testing.assert_array_equal(tab.column(".terms", 1), query)
+    np.testing.assert_array_equal(tab.column(".terms", 2), key)
+    np.testing.assert_allclose(tab.column(".terms", 3), query * key, rtol=1e-6)
+    np.testing.assert_array_equal(tab.column(".terms", 5), now["weighted_values"][at])
+
+
+def test_play_runs_to_the_end(tab, runs):
+    tab.open(run="a/seed-0", step=0)
+    tab.js("const s = document.querySelector('.player select'); s.value = 4; s.dispatchEvent(new Event('change'))")
+    tab.js("window.focus()")
+    tab.press(" ")
+    seen = []
+
+    def ended():
+        seen.append(tab.text(".player .step"))
+        return seen[-1] == f"step {STEPS[-1]}" and tab.js("return document.querySelector('[aria-label=Play]') !== null")
+
+    wait_until(ended)
+    assert len(set(seen)) == len(STEPS)
+    np.testing.assert_array_equal(tab.cells(), weights(runs[1]["a/seed-0"], -1))
+
+
+def test_compare_shows_both_runs_and_their_difference(tab, runs):
+    tab.open(run="a/seed-0", step=10, compare="run:raw")
+    a, b = (weights(runs[1][name], 3) for name in ("a/seed-0", "raw"))
+    wait_until(lambda: len(tab.js("return document.querySelectorAll('.compare td.cell[data-value]')")) == 3 * len(a))
+    np.testing.assert_array_equal(tab.cells(".compare"), np.concatenate([a, b, b - a]))
+    tab.js("document.querySelectorAll('.compare-map')[1].querySelectorAll('td.cell')[9].focus()")
+    tab.settle()
+    assert tab.js(CHOSEN) == [9, 9, 9]
+    tab.open(run="a/seed-0", compare="step:0")
+    wait_until(lambda: tab.js("return document.querySelectorAll('.compare td.cell[data-value]').length"))
+    first, last = (weights(runs[1]["a/seed-0"], t) for t in (0, -1))
+    np.testing.assert_array_equal(tab.cells(".compare"), np.concatenate([last, first, first - last]))
+
+
+def test_a_run_that_is_being_written_grows(tab, runs):
+    root = runs[0]
+    run = WrittenRun(root / "growing", seed=9)
+    run.add(0, 1)
+    tab.open(run="growing")
+    assert "training now" in tab.text(".player")
+    run.add(3)
+    tab.js(
+        "document.querySelectorAll('td.cell')[3].focus()"
+    )  # its lines come with a step that the page has not seen yet
+    wait_until(lambda: tab.text(".player .step") == "step 3")
+    tab.settle()
+    np.testing.assert_array_equal(tab.cells(), weights(run, 2))
+    tab.step_to(0)
+    run.add(10)
+    wait_until(
+        lambda: "4 recorded" in tab.js("return document.querySelector('.track input').getAttribute('aria-valuetext')")
+    )
+    assert tab.text(".player .step") == "step 0"  # who moved away from the end stays there
+    run.finish()
+    wait_until(lambda: "training now" not in tab.text(".player"))
+    shutil.rmtree(root / "growing")
+    tab.js("dispatchEvent(new Event('focus'))")
+    wait_until(lambda: "no longer in the log directory" in tab.text(".notices"))
+    np.testing.assert_array_equal(tab.cells(), weights(run, 0))
+    assert all("status of 404" in message for message in tab.errors())  # requests, no exceptions
+
+
+def test_a_run_without_a_step_is_shown_with_its_first(tab, runs):
+    root = runs[0]
+    run = WrittenRun(root / "young")
+    tab.open(run="young", ready=False)
+    wait_until(lambda: "no step is recorded yet" in tab.text(".notices"))
+    tab.button("Compare")
+    tab.press("c", " ")
+    run.add(0)
+    tab.enter()
+    np.testing.assert_array_equal(tab.cells(), weights(run, 0))
+    assert "no step" not in tab.text(".notices")
+    shutil.rmtree(root / "young")
+
+
+def test_a_run_that_is_begun_anew_is_read_again(tab, runs):
+    root = runs[0]
+    WrittenRun(root / "resumed").add(0, 1, 3)
+    tab.open(run="resumed", step=1)
+    shutil.rmtree(root / "resumed")
+    again = WrittenRun(root / "resumed", seed=5)
+    again.add(0, 2)
+    wait_until(lambda: "begun anew" in tab.text(".notices"))
+    wait_until(lambda: tab.text(".player .step") in ("step 0", "step 2"))
+    tab.settle()
+    np.testing.assert_array_equal(tab.cells(), weights(again, int(tab.text(".player .step") == "step 2")))
+    shutil.rmtree(root / "resumed")
+
+
+def test_a_cell_is_read_with_the_keyboard_alone(tab, runs):
+    tab.open(run="a/seed-0")
+    for _ in range(30):
+        if tab.js("return document.activeElement.matches('td.cell')"):
+            break
+        tab.press(Keys.TAB)
+    tab.press(Keys.CONTROL + Keys.HOME, Keys.ARROW_DOWN, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    expected = weights(runs[1]["a/seed-0"], -1).reshape(3, 7)[1, 2]
+    assert np.float32(tab.js("return document.activeElement.dataset.value")) == expected == tab.number("weight")
+    tab.press(",")
+    assert tab.number("weight") == weights(runs[1]["a/seed-0"], -2).reshape(3, 7)[1, 2]
+    tab.press("?")
+    assert tab.js("return document.querySelector('dialog').open")
+    tab.press(Keys.ESCAPE)
+    assert not tab.js("return document.querySelector('dialog').open")
+
+
+def test_hostile_words_are_shown_as_text(tab, runs):
+    tab.open(run="hostile")
+    heads = tab.js("return [...document.querySelectorAll('.map thead th bdi')].map((word) => word.textContent)")
+    assert heads == HOSTILE
+    tab.button("Compare")
+    tab.js("document.querySelector('.in-words').open = true")
+    tab.settle()
+    names = set(tab.js("return [...document.querySelectorAll('.catmat *')].map((one) => one.localName)"))
+    assert not names & {"img", "script", "b", "iframe"}
+    tab.js(KEEP_SAVED)
+    tab.button("Save SVG")
+    tab.button("Save CSV")
+    wait_until(lambda: tab.js("return saved.length") == 2)
+    texts = tab.js("return saved")
+    picture, table = sorted(texts, key=lambda text: not text.startswith("<svg"))
+    assert HOSTILE[1] in [node.text for node in ET.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")]
+    rows = list(csv.DictReader(io.StringIO(table, newline="")))
+    assert {row["word"] for row in rows} == {f"{k + 1} {word}" for k, word in enumerate(HOSTILE)}
+    found = np.asarray([np.float32(row["weight"]) for row in rows])
+    np.testing.assert_array_equal(found, weights(runs[1]["hostile"], -1))
+
+
+def test_the_address_keeps_the_state_and_hides_parts(tab):
+    tab.open(run="raw", sentence=2, head=2, row=2, word=1, step=3, hide="ledger,actions")
+
+    def state():
+        return [
+            tab.text("h2"),
+            tab.text(".player .step"),
+            tab.js("return document.querySelector('[data-choice=run]').value"),
+        ]
+
+    before = state()
+    assert before[1:] == ["step 3", "raw"]
+    assert not tab.js("return document.querySelector('.ledger-panel').checkVisibility()")
+    tab.js("window.focus()")
+    tab.press(".")
+    wait_until(lambda: "p.catmat.step=10" in tab.js("return parent.location.hash"))
+    tab.driver.refresh()
+    tab.enter()
+    assert state() == [before[0], "step 10", "raw"]
+    tab.js("parent.location.hash = '#catmat&p.catmat.run=a/seed-1&p.catmat.step=0'")  # a link is pasted over it
+    wait_until(lambda: state()[1:] == ["step 0", "a/seed-1"])
+    assert tab.js("return document.querySelector('.ledger-panel').checkVisibility()")
+    tab.open(run="nowhere/../x", sentence=99, step="late")
+    assert "nowhere/../x, which is not here" in tab.text(".notices")
+    assert "sentence 99; there are 2" in tab.text(".notices")
+
+
+def test_the_theme_is_tensorboards_and_both_are_accessible(tab):
+    package = find_spec("axe_playwright_python")
+    axe = Path(package.origin).with_name("axe.min.js").read_text(encoding="utf-8") if package else pytest.skip("no axe")
+    for theme in ("light", "dark"):
+        tab.open(run="a/seed-0", compare="head:2")
+        tab.js("parent.document.body.classList.toggle('dark-mode', arguments[0])", theme == "dark")
+        wait_until(lambda now=theme: tab.js("return document.documentElement.dataset.theme") == now)
+        tab.js("document.querySelector('.in-words').open = true")
+        tab.js(axe)
+        check = "const done = arguments[0]; axe.run(document).then((r) => done(JSON.stringify(r.violations)))"
+        found = json.loads(tab.driver.execute_async_script(check))
+        assert not found, [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in found]
+
+
+def test_a_large_map_is_whole_and_a_narrow_page_fits(tab, runs):
+    tab.open(run="large", step=1)
+    expected = weights(runs[1]["large"], 1)
+    wait_until(lambda: len(tab.js("return document.querySelectorAll('td.cell[data-value]')")) == 64 * 64)
+    wait_until(lambda: np.array_equal(tab.cells(), expected))
+    for width in (NARROW, WIDE):
+        tab.driver.set_window_size(*width)
+        assert tab.js("return document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_behind_a_prefix_with_the_fast_loader(driver, runs, path):
+    with tensorboard(runs[0], path, "--load_fast=true", "--path_prefix=/some/where", prefix="/some/where") as address:
+        listening(address)
+        tab = Tab(driver, address).open(run="raw", head=2)
+        np.testing.assert_array_equal(tab.cells(), weights(runs[1]["raw"], -1, 1))
+        assert not tab.errors()
