@@ -30,8 +30,8 @@ export function setColours(name) {
 }
 
 /** [ground, ink, ground as three numbers] of a weight, 0 to 1. */
-export function weightColour(x) {
-  return entry("weight", SCALES[theme].weight, x);
+export function weightColour(x, of = theme) {
+  return entry(`weight ${of}`, SCALES[of].weight, x);
 }
 
 /** [ground, ink] of a relevance in nats; 1 nat or more is strongest. */

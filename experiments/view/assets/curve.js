@@ -76,7 +76,9 @@ export class Curve {
   }
 
   area({ low, high, steps, className = "" }) {
-    const there = [...low.keys()].filter((t) => t < steps.length && Number.isFinite(low[t]) && Number.isFinite(high[t]));
+    const there = [...low.keys()].filter(
+      (t) => t < steps.length && Number.isFinite(low[t]) && Number.isFinite(high[t]),
+    );
     const up = there.map((t) => this.point(high, t, steps));
     const back = there.reverse().map((t) => this.point(low, t, steps));
     return shape("path", { class: `band ${className}`, d: up.length ? `M${[...up, ...back].join("L")}Z` : "" });

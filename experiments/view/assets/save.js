@@ -7,55 +7,43 @@ import { stepText, weightText } from "./numbers.js";
 const [SIDE, ROW, LEFT, TOP] = [56, 36, 120, 74];
 const FONT = "system-ui, 'Noto Sans', 'Noto Sans CJK SC', 'Noto Sans Arabic', sans-serif";
 
-/** An SVG element: the map of a frame. Words are text nodes, which the serializer escapes. */
+const PAPER = { fill: "#ffffff" };
+const RELEVANT = { stroke: "#c1121f", "stroke-width": 3 };
+const PLAIN = { stroke: "#808a96", "stroke-width": 0.5 };
+const LEGEND = "Rows: masked words. Columns: words they look at. Red: relevant words, by the rules of the world.";
+
+function label(x, y, content, attributes = {}) {
+  return shape("text", { x, y, "text-anchor": "middle", "font-size": 13, ...attributes }, content);
+}
+
+/** An SVG element, for paper in either theme: the map of a frame. Words are text nodes, which the serializer escapes. */
 export function mapPicture(map, frame) {
   const [width, height] = [LEFT + map.columns * SIDE + 10, TOP + map.rows * ROW + 34];
-  const text = (x, y, content, attributes = {}) =>
-    shape("text", { x, y, "text-anchor": "middle", ...attributes }, content);
-  const title = `Attention weights, head ${map.head + 1}, step ${stepText(frame.step)}: ${map.words.join(" ")}`;
-  const columns = map.words.map((word, k) =>
-    text(LEFT + (k + 0.5) * SIDE, TOP - 10, shortened(word), { "font-size": 13 }),
-  );
+  const left = { "text-anchor": "start" };
+  const head = `Attention weights, head ${map.head + 1}, step ${stepText(frame.step)}`;
+  const columns = map.words.map((word, k) => label(LEFT + (k + 0.5) * SIDE, TOP - 10, shortened(word)));
   const rows = map.masked.map((k, row) =>
-    text(LEFT - 8, TOP + (row + 0.5) * ROW + 5, shortened(map.words[k], 14), { "text-anchor": "end", "font-size": 13 }),
+    label(LEFT - 8, TOP + (row + 0.5) * ROW + 5, shortened(map.words[k], 14), { "text-anchor": "end" }),
   );
-  const cells = [...frame.weights].flatMap((x, i) => {
-    const [left, top] = [LEFT + (i % map.columns) * SIDE, TOP + map.rowAt(i) * ROW];
-    const [ground, ink] = weightColour(x);
-    const frameOf = map.relevant[i]
-      ? { stroke: "#c1121f", "stroke-width": 3 }
-      : { stroke: "#808a96", "stroke-width": 0.5 };
-    const box = shape("rect", {
-      x: left + 2,
-      y: top + 2,
-      width: SIDE - 4,
-      height: ROW - 4,
-      rx: 3,
-      fill: ground,
-      ...frameOf,
-    });
-    return [box, text(left + SIDE / 2, top + ROW / 2 + 5, weightText(x), { fill: ink, "font-size": 13 })];
-  });
-  const head = `head ${map.head + 1}, step ${stepText(frame.step)}`;
-  const legend = "Rows: masked words. Columns: words they look at. Red: relevant words, by the rules of the world.";
   return shape(
     "svg",
-    {
-      xmlns: "http://www.w3.org/2000/svg",
-      viewBox: `0 0 ${width} ${height}`,
-      width,
-      height,
-      "font-family": FONT,
-      fill: "#1a1f26",
-    },
-    shape("title", {}, title),
-    shape("rect", { width, height, fill: "#ffffff" }),
-    text(10, 24, `Attention weights, ${head}`, { "text-anchor": "start", "font-size": 15 }),
+    { viewBox: `0 0 ${width} ${height}`, width, height, "font-family": FONT, fill: "#1a1f26" },
+    shape("title", {}, `${head}: ${map.words.join(" ")}`),
+    shape("rect", { width, height, ...PAPER }),
+    label(10, 24, head, { ...left, "font-size": 15 }),
     ...columns,
     ...rows,
-    ...cells,
-    text(10, height - 10, legend, { "text-anchor": "start", "font-size": 11, fill: "#55606d" }),
+    ...[...frame.weights].flatMap((x, i) => cellShapes(map, x, i)),
+    label(10, height - 10, LEGEND, { ...left, "font-size": 11, fill: "#55606d" }),
   );
+}
+
+function cellShapes(map, x, i) {
+  const [left, top] = [LEFT + (i % map.columns) * SIDE, TOP + map.rowAt(i) * ROW];
+  const [fill, ink] = weightColour(x, "light");
+  const place = { x: left + 2, y: top + 2, width: SIDE - 4, height: ROW - 4, rx: 3 };
+  const box = shape("rect", { ...place, fill, ...(map.relevant[i] ? RELEVANT : PLAIN) });
+  return [box, label(left + SIDE / 2, top + ROW / 2 + 5, weightText(x), { fill: ink })];
 }
 
 const shortened = (word, most = 8) =>
