@@ -28,6 +28,7 @@ Hatched: words that training never masks.
 contexts are never shown in training.
 * **3 relevance**: how much each word tells about the masked one, in nats, exactly and by the model's guesses.
 * **4 more maps**: of other sentences, and of studies. **5 film**: several steps in one picture.
+* The tab *Attention* (at the top) replays the training, with every number of the computation.
 * **6 diagnostics**, **7 gradients**: with `--track.diagnostics true`.
 
 The slider of a picture goes through the training. Set Smoothing to 0: few steps are recorded. In the Projector, \

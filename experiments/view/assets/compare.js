@@ -1,11 +1,13 @@
 // Two maps side by side, and their difference: two runs, two steps or two heads. One cursor for all three.
 
+import { runLabel } from "./controls.js";
 import { element, setText } from "./element.js";
 import { HeadMap } from "./library.js";
 import { SentenceMap } from "./map.js";
 import { lookedAt, named } from "./naming.js";
 import { numberText, signedText, stepText, weightText } from "./numbers.js";
 import { nearestStep } from "./steps.js";
+import { meanExcess } from "./training_curves.js";
 
 export class Compare {
   constructor(view) {
@@ -32,7 +34,8 @@ export class Compare {
     const caption = element(
       "p",
       { class: "caption" },
-      "A and B have the same colours. Difference: blue, with a minus: less weight in B; orange, with a plus: more.",
+      "A and B have the same colours. Difference: blue, with a minus: less weight in B; orange, with a plus: more. ",
+      "All parts below are of A.",
     );
     const texts = element("div", { class: "compare-texts" }, this.said, caption);
     this.frame = element("div", { class: "compare-maps" }, ...this.places.map(({ node }) => node), texts);
@@ -45,6 +48,7 @@ export class Compare {
     const { store, run, map } = this.view;
     if (!map) return;
     store.set({ compare: store.state.compare ? "" : `step:${run.recorded[0]}` });
+    requestAnimationFrame(() => this.node.scrollIntoView({ block: "nearest" }));
   }
 
   open() {
@@ -64,7 +68,7 @@ export class Compare {
     const groups = [
       ["Steps", [this.stepOption]],
       ["Heads", heads.map((head) => option(`head:${head + 1}`, `head ${head + 1}`))],
-      ["Runs", others.map(({ name }) => option(`run:${name}`, name))],
+      ["Runs", others.map((one) => option(`run:${one.name}`, runLabel(one)))],
     ];
     this.with.replaceChildren(
       ...groups
@@ -101,7 +105,8 @@ export class Compare {
     return {
       map: new HeadMap(library, other, sentence, map.head),
       t: (step) => nearestStep(other.recorded, step),
-      label: value,
+      label: runLabel(this.view.runs.find(({ name }) => name === value) ?? other),
+      run: other,
     };
   }
 
@@ -166,7 +171,7 @@ export class Compare {
     const difference = frame.weights.map((x, i) => other.weights[i] - x);
     [frame.weights, other.weights, difference].forEach((values, i) => this.maps[i].update(values));
     this.maps.forEach((map) => map.mark(state.row, state.word, state.lookRow ?? state.row));
-    const now = b.label.startsWith("step") ? "" : `, step ${stepText(other.step)}`;
+    const now = b.map === this.view.map ? "" : `, step ${stepText(other.step)}`;
     const names = [`A: head ${state.head + 1}, step ${stepText(frame.step)}`, `B: ${b.label}${now}`, "B \u2212 A"];
     this.places.forEach(({ title }, i) => setText(title, names[i]));
     this.say(frame, other, state);
@@ -178,7 +183,11 @@ export class Compare {
     const of = ({ weights, evidence }) => `weight ${weightText(weights[i])}, evidence ${signedText(evidence[i])} nats`;
     const truth = `exact relevance, the truth for both: ${numberText(map.exact[i], 2)} nats.`;
     const [query, key] = [named(map, map.masked[row]), lookedAt(map, row, word)];
-    this.said.replaceChildren(...query, " looking at ", ...key, `: in A ${of(frame)}; in B ${of(other)}; ${truth}`);
+    const excess = (run, t) => `${numberText(meanExcess(run, "trained")[t], 4)} nats`;
+    const { run } = this.b;
+    const runs = run ? ` Excess, trained contexts: A ${excess(map.run, frame.t)}, B ${excess(run, other.t)}.` : "";
+    const both = `: in A ${of(frame)}; in B ${of(other)}; ${truth}${runs}`;
+    this.said.replaceChildren(...query, " looking at ", ...key, both);
   }
 
   repaint() {

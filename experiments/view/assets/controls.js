@@ -51,9 +51,19 @@ export class Controls {
   }
 }
 
-/** A run's name, its seed and how far it is. */
-export function runLabel({ name, seed, status, step, error }) {
+const SETTINGS = 3; // so many are named in a label
+
+/** A run's name, what sets it apart, its seed and how far it is. */
+export function runLabel({ name, seed, status, step, error, options }) {
   if (error) return `${name} (cannot be read)`;
+  const settings = optionsText(options);
   const far = status === "finished" || step === null ? "" : `, ${status} at step ${stepText(step)}`;
-  return `${name}  (seed ${seed}${far})`;
+  return `${name}  (${settings ? `${settings}, ` : ""}seed ${seed}${far})`;
+}
+
+/** What sets a run apart from the others, as far as it is short: "d_head 64, scale none". */
+export function optionsText(options) {
+  const names = Object.entries(options ?? {});
+  const shown = names.slice(0, SETTINGS).map(([name, value]) => `${name.split(".").pop()} ${value}`);
+  return [...shown, ...(names.length > SETTINGS ? ["..."] : [])].join(", ");
 }

@@ -32,10 +32,13 @@ export function build(view) {
 }
 
 function expectation({ columns, run }) {
-  const start = run.sink ? "" : `, so each of the ${columns} gets about ${weightText(1 / columns)}`;
+  const mean = run.sink ? "" : `, ${weightText(1 / columns)} each on average`;
+  const unscaled = run.scale.includes("no scale") ? ": without a scale one word may get nearly all" : "";
+  const heads = run.heads > 1 ? "of all heads together " : "";
   return (
-    `What to expect: before training, nothing makes the head prefer a word${start}. Training should move the weight ` +
-    "into the framed cells. A large weight alone proves nothing: compare it with the evidence and the truth below it."
+    `What to expect: before training the weights are a matter of chance${mean}${unscaled}. Training moves the ` +
+    `weight ${heads}into the framed cells: press play, or stop midway, where it is still shared. A large weight ` +
+    "alone proves nothing: compare it with the evidence and the exact relevance below it."
   );
 }
 

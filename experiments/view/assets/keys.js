@@ -14,19 +14,30 @@ const LIST = [
   ["Tab, Shift + Tab", "to the next control, and back"],
 ];
 
+const WORDS = [
+  ["head", "one copy of the computation, with matrices of its own"],
+  ["logit", "a word's number before the last softmax: the larger, the more probable the word"],
+  ["candidates", "the words that may stand at the masked place, by the rules of the world"],
+  ["nats", "the unit of information: to learn how a fair coin fell is worth 0.69"],
+  ["rules of the world", "what the sentences were made by; they give the exact answer and the exact relevance"],
+  ["trained, held-out contexts", "combinations of words around the masked one that training shows, or never shows"],
+  ["seed", "the number that the random start and the sentences of a run came from"],
+];
+
 export class Keys {
   constructor(view) {
     this.view = view;
-    const rows = LIST.map(([key, meaning]) =>
-      element("tr", {}, element("th", { scope: "row" }, element("kbd", {}, key)), element("td", {}, meaning)),
-    );
+    const row = (name, meaning) => element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, meaning));
+    const table = (...rows) => element("table", {}, element("tbody", {}, ...rows));
     const close = element("button", { type: "button", onclick: () => this.dialog.close() }, "Close");
     const title = element("h2", { id: "keys-title" }, "Keys");
     this.dialog = element(
       "dialog",
       { "aria-labelledby": "keys-title" },
       title,
-      element("table", {}, element("tbody", {}, ...rows)),
+      table(...LIST.map(([key, meaning]) => row(element("kbd", {}, key), meaning))),
+      element("h2", {}, "Words"),
+      table(...WORDS.map(([word, meaning]) => row(word, meaning))),
       close,
     );
     document.addEventListener("keydown", (event) => this.key(event));

@@ -1,5 +1,5 @@
 // Attention in seven lines, for the chosen row at the present step: as the terminal and TensorBoard's text page print
-// them.
+// them, but with the key and the value of the chosen word.
 
 import { part } from "./arrays.js";
 import { weightColour } from "./colours.js";
@@ -38,25 +38,24 @@ export class Ledger {
     return { node: element("tr", {}, element("th", { scope: "row" }, name, meaning), ...cells), name, cells, meaning };
   }
 
-  draw(frame, { row }, vectors) {
+  draw(frame, { row, word }, vectors) {
     this.node.classList.toggle("waiting", !vectors);
     if (!vectors) return;
     const { map } = this;
     const { piece, s } = vectors;
     const [dots, scores, weights] = [frame.dots, frame.scores, frame.weights].map((values) => map.rowOf(values, row));
-    const best = strongest(weights, map.masked[row]);
     const query = part(piece.query, s).data;
-    const key = part(piece.key, s, best).data;
-    const name = () => lookedAt(map, row, best);
+    const key = part(piece.key, s, word).data;
+    const name = () => lookedAt(map, row, word);
     this.vector(0, "query", query, ["what it looks for"]);
     this.vector(1, "key", key, ["what ", ...name(), " is found by"]);
     this.numbers(2, "query . key", dots, ["large where both match"]);
     this.numbers(3, scaleText(map.run, frame.t), scores, [scaled(dots, scores)]);
     this.numbers(4, "softmax", weights, [map.run.sink ? "the weights" : "the weights, sum 1"], weightText);
-    this.vector(5, "value", part(piece.value, s, best).data, ["what ", ...name(), " brings"]);
+    this.vector(5, "value", part(piece.value, s, word).data, ["what ", ...name(), " brings"]);
     this.vector(6, "sum", part(piece.context, s).data, ["of weight x value"]);
     this.heads.forEach((head, k) => setText(head.firstChild, k === map.masked[row] ? "[ ]" : map.words[k]));
-    this.sentence(frame, row, { query, key, dot: dots[best], name });
+    this.sentence(frame, row, { query, key, dot: dots[word], name });
   }
 
   vector(i, name, values, meaning) {
@@ -102,14 +101,6 @@ export class Ledger {
       "Line 7: each word's weight times its value, added up.",
     );
   }
-}
-
-function strongest(weights, masked) {
-  let best = -1;
-  weights.forEach((x, k) => {
-    if (Number.isFinite(x) && (best < 0 || x > weights[best])) best = k;
-  });
-  return best < 0 ? masked : best;
 }
 
 function scaled(dots, scores) {

@@ -5,7 +5,8 @@ import { number, part } from "./arrays.js";
 import { element, setAttribute, setText, shape } from "./element.js";
 import { placeLabels } from "./labels.js";
 
-const PLANE = "The plane is the same at all steps: the two directions that tell most at the last.";
+const PLANE = "The plane is the same at all steps: the two directions that tell most at the last; the cross is 0.";
+const LITTLE = 50; // percent: below, angles in the plane say little
 const SIZE = 400;
 const MARGIN = 34;
 
@@ -22,7 +23,8 @@ export class Plane {
     const caption = element(
       "p",
       { class: "caption" },
-      "Diamonds: queries of the masked words. Circles: keys. A query finds the words whose keys lie in its direction.",
+      "Diamonds: queries of the masked words. Circles: keys; [ ] is that of the chosen masked place. A query finds ",
+      "the words whose keys lie in its direction.",
     );
     this.node = element(
       "section",
@@ -48,7 +50,7 @@ export class Plane {
     this.data = data;
     const largest = (array) =>
       array.data.reduce((most, x) => (Number.isFinite(x) ? Math.max(most, Math.abs(x)) : most), 0);
-    this.scale = (SIZE / 2 - MARGIN) / (Math.max(largest(data.queries), largest(data.keys)) || 1);
+    this.scale = (SIZE / 2 - MARGIN) / (Math.max(...[data.queries, data.keys, data.masked_keys].map(largest)) || 1);
     const axis = (d) => shape("path", { class: "zero", d });
     this.line = shape("line", { class: "plane-line" });
     this.keys = map.words.map((word, k) =>
@@ -77,7 +79,10 @@ export class Plane {
     if (!data || frame.t >= data.queries.shape[0]) return;
     const places = (array) => (i) =>
       [...part(array, frame.t, i).data].map((x, axis) => SIZE / 2 + (axis ? -1 : 1) * this.scale * (x || 0));
-    const [query, key] = [places(data.queries), places(data.keys)];
+    const [query, ownKey, keyOfWord] = [data.queries, data.masked_keys, data.keys].map(places);
+    const own = this.map.masked[row];
+    const key = (k) => (k === own ? ownKey(row) : keyOfWord(k)); // the query sees its own word masked
+    this.keys.forEach((node, k) => setText(node.querySelector("text"), k === own ? "[ ]" : this.map.words[k]));
     this.queries.forEach((node, i) => this.move(node, query(i), i === row));
     this.keys.forEach((node, k) => this.move(node, key(k), k === word));
     const points = [...this.queries.map((node, i) => [node, query(i)]), ...this.keys.map((node, k) => [node, key(k)])];
@@ -87,10 +92,8 @@ export class Plane {
       setAttribute(this.line, name, x.toFixed(1)),
     );
     const share = Math.round(100 * number(data.share, frame.t));
-    setText(
-      this.said,
-      `${PLANE} It holds ${share} % of the squares of these vectors now; lengths and angles are true as far as that.`,
-    );
+    const far = share < LITTLE ? "too little to read angles from" : "what is near here may be far in other directions";
+    setText(this.said, `${PLANE} It holds ${share} % of the squares of these vectors now: ${far}.`);
   }
 
   move(node, [x, y], chosen) {

@@ -30,7 +30,7 @@ export class Strip {
 
   word(word, k) {
     const row = this.map.masked.indexOf(k);
-    const text = wordElement(word);
+    const text = wordElement(word, { title: `${word}: ${row >= 0 ? "mask this word" : "look at this word"}` });
     const token = element(
       "button",
       { type: "button", class: "token", tabindex: -1, onclick: () => this.chooseWord(row, k) },

@@ -63,7 +63,8 @@ export class Terms {
     this.line.replaceChildren(
       "For ",
       ...lookedAt(map, row, word),
-      `: ${steps.join(" ")} softmax over the row: weight ${weightText(frame.weights[at])}.`,
+      `: ${steps.join(" ")} softmax: e to the power of ${numberText(frame.scores[at], 2)}, divided by the sum of the `,
+      `same over the row${map.run.sink ? " and the sink" : ""}: weight ${weightText(frame.weights[at])}.`,
     );
   }
 }

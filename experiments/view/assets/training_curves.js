@@ -63,7 +63,7 @@ export class TrainingCurves {
 }
 
 function legend({ name, runs }, own) {
-  const line = own ? "Dotted" : `Orange, ${name}`;
+  const line = own ? "Dotted" : `Orange, ${name}, trained contexts`;
   if (runs.length < 2) return `${line}: one run.`;
   return `${line}: median of ${runs.length} seeds, trained contexts; the band reaches from the lowest to the highest.`;
 }
@@ -71,7 +71,7 @@ function legend({ name, runs }, own) {
 const longest = (runs) => runs.map(({ recorded }) => recorded).reduce((a, b) => (b.length > a.length ? b : a));
 
 /** The mean over the slots of one kind of contexts, at each step. */
-function meanExcess(run, kind) {
+export function meanExcess(run, kind) {
   const groups = run.excess_groups.flatMap((name, g) => (name.startsWith(`${kind}/`) ? [g] : []));
   return run.recorded.map((_, t) => {
     const values = groups.map((g) => part(run.excess, t).data[g]).filter(Number.isFinite);
