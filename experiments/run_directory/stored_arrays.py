@@ -5,6 +5,7 @@ memory: a mapped file that somebody cuts short ends the process that looks at it
 """
 
 import functools
+import math
 import os
 import stat
 import struct
@@ -114,7 +115,7 @@ class StoredArrays:
     def _piece(file: BinaryIO, stored: _Stored, place: tuple[int, ...]) -> NDArray[Any]:
         depth = len(_inside(place, stored.shape))
         shape = stored.shape[depth:]
-        size = stored.dtype.itemsize * int(np.prod(shape, dtype=np.int64))
+        size = stored.dtype.itemsize * math.prod(shape)
         number = int(np.ravel_multi_index(place, stored.shape[:depth])) if depth else 0
         file.seek(stored.offset + number * size)
         raw = file.read(size)
