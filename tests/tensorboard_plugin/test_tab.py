@@ -170,10 +170,17 @@ def test_a_run_that_is_being_written_grows(tab, runs):
     wait_until(lambda: tab.text(".player .step") == "step 3")
     tab.settle()
     np.testing.assert_array_equal(tab.cells(), weights(run, 2))
+    for n in range(21):  # so many cells that their series push others out of what the page keeps
+        tab.js("document.querySelectorAll('td.cell')[arguments[0]].focus()", n)
+        tab.settle()
+    run.add(4)
+    wait_until(lambda: tab.text(".player .step") == "step 4")
+    tab.settle()
+    np.testing.assert_array_equal(tab.cells(), weights(run, 3))
     tab.step_to(0)
     run.add(10)
     wait_until(
-        lambda: "4 recorded" in tab.js("return document.querySelector('.track input').getAttribute('aria-valuetext')")
+        lambda: "5 recorded" in tab.js("return document.querySelector('.track input').getAttribute('aria-valuetext')")
     )
     assert tab.text(".player .step") == "step 0"  # who moved away from the end stays there
     run.finish()
@@ -232,6 +239,31 @@ def test_a_cell_is_read_with_the_keyboard_alone(tab, runs):
     assert tab.js("return document.querySelector('dialog').open")
     tab.press(Keys.ESCAPE)
     assert not tab.js("return document.querySelector('dialog').open")
+
+
+def test_the_focus_stays_where_it_was(tab):
+    """Parts are built anew for another head, sentence or comparison."""
+    focused = "return document.activeElement.matches(arguments[0])"
+    tab.open(run="a/seed-0")
+    tab.js("document.querySelectorAll('td.cell')[9].focus()")
+    for key, place in [("h", ".map-place td.cell"), ("n", ".map-place td.cell"), ("c", ".compare td.cell"),
+                       ("h", ".compare td.cell"), ("c", ".actions button")]:  # fmt: skip
+        tab.press(key)
+        tab.settle()
+        wait_until(lambda place=place: tab.js(focused, place))
+    tab.js("document.querySelectorAll('[data-part=heads] button')[1].focus()")
+    tab.press(Keys.ENTER)
+    tab.settle()
+    assert tab.js(focused, "[data-part=heads] button")
+
+
+def test_what_is_wrong_with_a_run_is_said(tab, runs):
+    whole = finished_run(runs[0] / "cut")
+    (whole.folder / "record.npz").write_bytes(b"PK")
+    tab.open(run="raw")
+    tab.open(run="cut", ready=False)
+    wait_until(lambda: "record.npz" in tab.text(".notices"))
+    shutil.rmtree(whole.folder)
 
 
 def test_hostile_words_are_shown_as_text(tab, runs):

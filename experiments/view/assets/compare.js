@@ -2,6 +2,7 @@
 
 import { runLabel } from "./controls.js";
 import { element, setText } from "./element.js";
+import { keepFocus } from "./focus.js";
 import { HeadMap } from "./library.js";
 import { SentenceMap } from "./map.js";
 import { lookedAt, named } from "./naming.js";
@@ -76,6 +77,7 @@ export class Compare {
         .map(([label, options]) => element("optgroup", { label }, ...options)),
     );
     this.step.max = run.recorded.length - 1;
+    this.with.value = state.compare;
   }
 
   /** What is B: {map, t(step of A), label}; throws what cannot be compared. */
@@ -83,17 +85,21 @@ export class Compare {
     const { library, map, run } = this.view;
     const [kind, value] = [compare.slice(0, compare.indexOf(":")), compare.slice(compare.indexOf(":") + 1)];
     if (kind === "step") {
-      const t = nearestStep(run.recorded, Number(value) || 0);
+      if (!/^\d{1,9}$/.test(value)) throw new Error(`The address compares with step ${value}, which is no number.`);
+      const t = nearestStep(run.recorded, Number(value));
       return { map, t: () => t, label: `step ${stepText(run.recorded[t])}` };
     }
-    if (kind === "head" && Number(value) >= 1 && Number(value) <= run.heads) {
+    if (compare === `head:${map.head + 1}` || compare === `run:${run.name}`)
+      throw new Error("This is A itself: choose something else to compare it with.");
+    if (kind === "head" && /^\d{1,4}$/.test(value) && Number(value) >= 1 && Number(value) <= run.heads) {
       return {
         map: new HeadMap(library, run, map.sentence, Number(value) - 1),
         t: (step) => nearestStep(run.recorded, step),
         label: `head ${value}`,
       };
     }
-    if (kind !== "run") throw new Error(`There is nothing to compare with under "${compare}".`);
+    if (kind !== "run" || !this.view.runs.some(({ name, error }) => name === value && !error))
+      throw new Error(`There is nothing to compare with under "${compare}".`);
     const other = await library.run(value);
     const words = JSON.stringify(map.words);
     const sentence = other.sentences.findIndex(
@@ -112,8 +118,12 @@ export class Compare {
 
   draw(frame, state) {
     const on = Boolean(state.compare) && !this.view.hidden("compare");
+    const { page } = this.view;
+    const left = !on && this.node.contains(document.activeElement);
+    this.entered ||= on && this.node.hidden && page.map.contains(document.activeElement);
     this.node.hidden = !on;
     this.view.root.classList.toggle("comparing", on);
+    if (left) page.controls.actions.querySelector("button").focus();
     if (!on) {
       this.shown = null;
       return;
@@ -134,7 +144,7 @@ export class Compare {
       const b = await this.other(compare);
       if (this.shown !== compare) return;
       this.b = b;
-      if (!stays) this.build();
+      if (!stays) keepFocus(view.root, () => this.build());
       view.page.notices.tell("compare", "");
     } catch (error) {
       this.b = null;
@@ -171,6 +181,8 @@ export class Compare {
     const difference = frame.weights.map((x, i) => other.weights[i] - x);
     [frame.weights, other.weights, difference].forEach((values, i) => this.maps[i].update(values));
     this.maps.forEach((map) => map.mark(state.row, state.word, state.lookRow ?? state.row));
+    if (this.entered) this.maps[0].focus(); // from the large map, which gave way
+    this.entered = false;
     const now = b.map === this.view.map ? "" : `, step ${stepText(other.step)}`;
     const names = [`A: head ${state.head + 1}, step ${stepText(frame.step)}`, `B: ${b.label}${now}`, "B \u2212 A"];
     this.places.forEach(({ title }, i) => setText(title, names[i]));

@@ -26,7 +26,7 @@ export class Controls {
     for (const run of runs) groups.set(run.group ?? run.name, [...(groups.get(run.group ?? run.name) ?? []), run]);
     const nodes = [...groups.values()].map((members) => {
       const options = members.map((run) =>
-        element("option", { value: run.name, disabled: Boolean(run.error) }, runLabel(run)),
+        element("option", { value: run.name, disabled: Boolean(run.error), title: run.error }, runLabel(run)),
       );
       const title = Object.entries(members[0].options ?? {})
         .map(([name, value]) => `${name} ${value}`)

@@ -1,5 +1,7 @@
 // Runs that differ by their seed only: their curves as median and band, and a small map each.
 
+import { keepFocus } from "./focus.js";
+
 const MOST = 24; // runs of a group that are read
 
 /**
@@ -13,7 +15,7 @@ export async function openGroups(view, again = false) {
   const groups = await Promise.all(names.map((group) => readGroup(view, group, again)));
   if (view.map !== map || view.run !== run) return;
   page.curves.open(run, axis, groups);
-  page.seeds.open(map, groups[0].runs);
+  keepFocus(view.root, () => page.seeds.open(map, groups[0].runs));
   view.schedule();
 }
 

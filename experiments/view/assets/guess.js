@@ -3,7 +3,7 @@
 import { element, setAttribute, setText, wordElement } from "./element.js";
 import { named } from "./naming.js";
 
-const percent = (x) => (x > 0 && x < 0.001 ? "< .1 %" : `${(100 * x).toFixed(1)} %`);
+const percent = (x) => (Number.isNaN(x) ? "nan" : x > 0 && x < 0.001 ? "< .1 %" : `${(100 * x).toFixed(1)} %`);
 
 export class Guess {
   constructor() {

@@ -98,8 +98,14 @@ export class HeadMap {
     this.relevant = [...exact.data].map(
       (x, i) => x > 0 && x >= RELEVANT * Math.max(...this.rowOf(exact.data, this.rowAt(i))),
     );
-    this.ofHead = library.head(run, sentence, head);
-    this.ofSentence = library.sentence(run, sentence);
+    this.renew(run);
+  }
+
+  /** The run has grown; what the library dropped meanwhile is asked for again. */
+  renew(run) {
+    this.run = run;
+    this.ofHead = this.library.head(run, this.sentence, this.head);
+    this.ofSentence = this.library.sentence(run, this.sentence);
   }
 
   rowAt(i) {

@@ -1,9 +1,10 @@
-// While a run trains, its new steps appear. Nothing is asked while nobody can see it: a hidden page or frame draws no
-// frames.
+// While a run trains, its new steps appear; a training that begins later is noticed. Nothing is asked while nobody can
+// see it: a hidden page or frame draws no frames.
 
 import { openGroups } from "./groups.js";
 
 const EVERY = 2000; // milliseconds
+const SELDOM = 10_000; // while nothing trains: a training may begin
 
 export class Live {
   constructor(view) {
@@ -28,7 +29,7 @@ export class Live {
       view.list(runs);
       await this.compareWith(runs);
       this.waiting = false;
-      if (runs.some(({ status }) => status === "running") || !view.run) this.soon();
+      this.soon(runs.some(({ status }) => status === "running") || !view.run ? EVERY : SELDOM);
     } catch (error) {
       this.waiting = false;
       view.page.notices.tell("lost", error.message);
@@ -62,13 +63,13 @@ function grown(view, fresh) {
   }
   view.library.renew(fresh);
   view.run = fresh;
-  for (const one of [map, ...page.heads.maps]) one.run = fresh;
+  for (const one of new Set([map, ...page.heads.maps])) one.renew(fresh);
   view.measureAxis();
   page.player.open(view.axis, fresh.status);
   page.cell.grow(view.axis);
   page.plane.open(map);
   openGroups(view, true);
-  view.compare.fill();
+  view.compare.open();
   if (state.follow) view.store.set({ t: fresh.recorded.length - 1 });
   view.schedule();
 }

@@ -22,7 +22,10 @@ export class Player {
     this.status = element("span", { class: "status" });
     const options = DURATIONS.map((seconds) => element("option", { value: seconds }, `whole training in ${seconds} s`));
     this.speed = element("select", { "aria-label": "Speed" }, ...options);
-    this.speed.addEventListener("change", () => store.set({ duration: Number(this.speed.value) }));
+    this.speed.addEventListener("change", () => {
+      this.begin = null; // from here on at the new speed
+      store.set({ duration: Number(this.speed.value) });
+    });
     this.ticks = element("div", { class: "ticks", "aria-hidden": "true" });
     const buttons = element(
       "div",

@@ -54,7 +54,8 @@ export class TrainingCurves {
     this.loss.mark(t);
     this.excess.mark(t);
     const loss = this.run.loss.data[t];
-    const now = Number.isNaN(loss) ? "Loss: none before the first update" : `Loss ${numberText(loss, 3)} nats`;
+    const none = t === 0 && Number.isNaN(loss);
+    const now = none ? "Loss: none before the first update" : `Loss ${numberText(loss, 3)} nats`;
     setText(this.ofLoss, `${now}; what a guess cost, on average since the record before.`);
     const [trained, held] = [this.means.trained, this.means.held].map((values) => numberText(values[t], 3));
     const meaning = "how far the guesses are from the exact answers; 0 is perfect, the height is logarithmic.";

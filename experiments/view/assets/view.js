@@ -5,6 +5,7 @@ import { stateOf, wishOf } from "./address.js";
 import { setColours } from "./colours.js";
 import { Compare } from "./compare.js";
 import { build, draw } from "./drawing.js";
+import { keepFocus } from "./focus.js";
 import { openGroups } from "./groups.js";
 import { Keys } from "./keys.js";
 import { HeadMap, Library } from "./library.js";
@@ -76,8 +77,12 @@ export class View {
     const names = runs.filter(({ error }) => !error).map(({ name }) => name);
     const wished = this.wish?.run;
     if (this.state.run !== null && names.includes(this.state.run)) return this.openRun(this.state.run);
+    if (this.state.run) return; // what was chosen cannot be read: that is said, and nothing else is chosen instead
     const missing = wished !== undefined && !names.includes(wished);
-    this.page.notices.tell("run", missing ? `The address asks for run ${wished}, which is not here.` : "");
+    const absent = `The address asks for run ${wished}, which is not here.`;
+    this.page.notices.tell("run", missing ? (runs.find(({ name }) => name === wished)?.error ?? absent) : "");
+    const errors = runs.filter(({ error }) => error).map(({ name, error }) => `${name}: ${error}`);
+    this.page.notices.tellAll("unreadable", names.length ? [] : errors);
     const training = runs.find(({ status, step }) => status === "running" && step !== null);
     const chosen = missing || wished === undefined ? (training?.name ?? names[0] ?? null) : wished;
     if (chosen === null) this.page.body.hidden = true; // what has no map yet is hidden, too, see `build`
@@ -164,7 +169,7 @@ export class View {
     const row = Math.min(state.row, map.rows - 1);
     const chosen = state.word >= 0 && state.word < map.columns;
     this.store.set({ row, word: chosen ? state.word : strongest(map, row), lookRow: null });
-    build(this);
+    keepFocus(this.root, () => build(this));
     this.schedule();
   }
 
