@@ -82,6 +82,7 @@ class AttentionPlugin(base_plugin.TBPlugin):
                 "step": run.last,
                 "steps": run.config.train.steps,
                 "group": run.group,
+                "identity": run.identity,
                 "options": options,
                 "error": None,
             }
@@ -125,6 +126,7 @@ class AttentionPlugin(base_plugin.TBPlugin):
             "seed": run.seed,
             "status": run.status,
             "group": run.group,
+            "identity": run.identity,
             "steps": run.config.train.steps,
             "scale": scale_text(run.config.model),
             **view.run(),

@@ -31,6 +31,8 @@ class ListedRun:
     status: str
     last: int | None
     """The last recorded step."""
+    identity: str
+    """Another one where the folder holds another run by now."""
 
     @property
     def values(self) -> dict[str, Value]:
@@ -58,14 +60,16 @@ def load_listed(logs: LogDirectory, name: str) -> ListedRun:
     )
     path = logs.file(str(whole.relative_to(logs.root)), "config.yaml")
     try:
-        config = _config(path, *identity(path.lstat()))
+        found = identity(path.lstat())
+        config = _config(path, *found)
     except OSError:
         raise VanishedError(f"{folder}: has no config.yaml; put back the one of its training") from None
     seed = config.seed
-    if whole != folder and (found := re.fullmatch(r"seed-([0-9]{1,10})", folder.name)):
-        seed = int(found[1])
+    if whole != folder and (numbered := re.fullmatch(r"seed-([0-9]{1,10})", folder.name)):
+        seed = int(numbered[1])
     steps = open_record(logs, name, "record").steps
-    return ListedRun(name, config, seed, _status(logs, folder, whole), steps[-1] if steps else None)
+    return ListedRun(name, config, seed, _status(logs, folder, whole), steps[-1] if steps else None,
+                     "-".join(map(str, found)))  # fmt: skip
 
 
 @lru_cache(maxsize=4096)

@@ -206,17 +206,27 @@ def test_a_run_without_a_step_is_shown_with_its_first(tab, runs):
     shutil.rmtree(root / "young")
 
 
-def test_a_run_that_is_begun_anew_is_read_again(tab, runs):
+def test_bands_join_runs_by_step(tab):
+    tab.open(run="a/seed-0")
+    code = """
+    const [url, done] = arguments, runs = [{recorded: [0, 1, 3], x: [1, 2, 3]}, {recorded: [0, 3], x: [5, 7]}];
+    import(url).then(({ summary }) => done(summary(runs, (run) => run.x)));
+    """
+    found = tab.driver.execute_async_script(code, f"{tab.address}data/plugin/catmat/static/training_curves.js")
+    assert found == {"median": [3, 2, 5], "low": [1, 2, 3], "high": [5, 2, 7]}
+
+
+@pytest.mark.parametrize("steps", [(0, 2), (0, 1, 3)])
+def test_a_run_that_is_begun_anew_is_read_again(tab, runs, steps):
     root = runs[0]
     WrittenRun(root / "resumed").add(0, 1, 3)
     tab.open(run="resumed", step=1)
     shutil.rmtree(root / "resumed")
     again = WrittenRun(root / "resumed", seed=5)
-    again.add(0, 2)
+    again.add(*steps)
     wait_until(lambda: "begun anew" in tab.text(".notices"))
-    wait_until(lambda: tab.text(".player .step") in ("step 0", "step 2"))
-    tab.settle()
-    np.testing.assert_array_equal(tab.cells(), weights(again, int(tab.text(".player .step") == "step 2")))
+    expected = {f"step {step}": weights(again, t) for t, step in enumerate(steps)}
+    wait_until(lambda: np.array_equal(tab.cells(), expected.get(tab.text(".player .step"))))
     shutil.rmtree(root / "resumed")
 
 

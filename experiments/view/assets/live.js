@@ -45,6 +45,7 @@ export class Live {
     const gone = `${shown.name} is no longer in the log directory; what was loaded of it is still shown.`;
     view.page.notices.tell("gone", !now ? gone : (now.error ?? ""));
     if (!now || now.error) return;
+    if (now.identity !== shown.identity) return anew(view, shown);
     const last = shown.recorded[shown.recorded.length - 1];
     if (now.step === last && now.status === shown.status) return;
     const fresh = await view.source.run(shown.name);
@@ -55,12 +56,7 @@ export class Live {
 /** The shown run has more steps, or another state. */
 function grown(view, fresh) {
   const { page, run, map, state } = view;
-  if (!continues(run, fresh)) {
-    view.library.forget(run.name);
-    view.openRun(run.name);
-    page.notices.tell("anew", `${run.name} was begun anew, or goes on from an earlier step: it is read again.`);
-    return;
-  }
+  if (!continues(run, fresh)) return anew(view, run);
   view.library.renew(fresh);
   view.run = fresh;
   for (const one of new Set([map, ...page.heads.maps])) one.renew(fresh);
@@ -72,6 +68,12 @@ function grown(view, fresh) {
   view.compare.open();
   if (state.follow) view.store.set({ t: fresh.recorded.length - 1 });
   view.schedule();
+}
+
+function anew(view, { name }) {
+  view.library.forget(name);
+  view.openRun(name);
+  view.page.notices.tell("anew", `${name} was begun anew, or goes on from an earlier step: it is read again.`);
 }
 
 /** Whether `fresh` is the same run, some steps later. */

@@ -26,7 +26,7 @@ export class TrainingCurves {
     const many = recorded.filter(({ runs }) => runs.length > 1);
     const extra = [...(first.runs.length > 1 ? [first] : []), ...(second?.runs.length ? [second] : [])];
     const draw = (curve, own, of) => {
-      const summaries = new Map(recorded.map((group) => [group, summary(group.runs.map(of))]));
+      const summaries = new Map(recorded.map((group) => [group, summary(group.runs, of)]));
       const medians = extra.map((group) => ({
         values: summaries.get(group).median,
         steps: longest(group.runs),
@@ -80,15 +80,14 @@ export function meanExcess(run, kind) {
   });
 }
 
-/** Median, lowest and highest at each step, of the runs that are as far. */
-function summary(series) {
-  const steps = Math.max(0, ...series.map((values) => values.length));
-  const of = (t) =>
-    series
-      .map((values) => values[t])
-      .filter(Number.isFinite)
-      .sort((a, b) => a - b);
-  const at = Array.from({ length: steps }, (_, t) => of(t));
+/** Median, lowest and highest at each step of the longest run, of the runs that recorded it. */
+export function summary(runs, of) {
+  const series = runs.map((run) => {
+    const values = of(run);
+    return new Map(run.recorded.map((step, t) => [step, values[t]]));
+  });
+  const numbers = (step) => series.map((values) => values.get(step)).filter(Number.isFinite);
+  const at = (runs.length ? longest(runs) : []).map((step) => numbers(step).sort((a, b) => a - b));
   const middle = (x) => (x.length ? (x[(x.length - 1) >> 1] + x[x.length >> 1]) / 2 : NaN);
   return { median: at.map(middle), low: at.map((x) => x[0] ?? NaN), high: at.map((x) => x[x.length - 1] ?? NaN) };
 }
