@@ -27,7 +27,9 @@ class AttentionLoader(base_plugin.TBLoader):
         try:
             from experiments.tensorboard_plugin.plugin import AttentionPlugin  # noqa: PLC0415  may be another's
 
-            return AttentionPlugin(context)
+            plugin = AttentionPlugin(context)
+            plugin.look_ahead()
+            return plugin
         except (Exception, SystemExit) as error:  # another's package may do anything when it is imported
             said = " ".join(f"{type(error).__name__}: {error}".split())
             tb_logging.get_logger().warning(

@@ -6,17 +6,16 @@ Needs catmat installed (`pip install -e '.[test]'`), Chromium and its driver. Lo
 """
 
 import io
-import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
-from selenium import webdriver
+
+from experiments.speed.browser_times import browser, tensorboard
 
 DOCS = Path(__file__).parent
 RUNS = {
@@ -34,7 +33,6 @@ PICTURES = {
 """The address of each picture, the size of the window, and whether it is dark."""
 COLOURS = 192
 """So many are enough for these pages; a picture then takes a third of the bytes."""
-FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
 FRAME = "return [...document.querySelectorAll('iframe')].find((frame) => frame.src.includes('catmat'))"
 READY = """
 return Boolean(document.querySelector('td.cell[data-value]')) && !document.querySelector('.waiting')
@@ -48,41 +46,22 @@ def main(root: Path) -> None:
         if not (root / name).exists():
             command = ["-m", "experiments.train", *options.split(), "--run-dir", str(root / name)]
             subprocess.run([sys.executable, *command], check=True, cwd=DOCS.parent)  # noqa: S603  our own
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(root), "--port", str(port)]
-    server = subprocess.Popen(command, stderr=subprocess.DEVNULL)  # noqa: S603  our own
-    try:
-        photograph(f"http://127.0.0.1:{port}/")
-    finally:
-        server.terminate()
-        server.wait()
+    with tensorboard(root) as address, tempfile.TemporaryDirectory() as profile, browser(Path(profile)) as driver:
+        photograph(driver, address)
 
 
-def photograph(address: str) -> None:
+def photograph(driver: Any, address: str) -> None:
     """Take all pictures of the tab at `address`."""
-    wait_for(lambda: urllib.request.urlopen(address, timeout=5).status == 200)  # noqa: S310  our own
-    with tempfile.TemporaryDirectory() as profile:
-        options = webdriver.ChromeOptions()
-        options.binary_location = shutil.which("chromium") or ""
-        for flag in [*FLAGS.split(), f"--user-data-dir={profile}"]:
-            options.add_argument(flag)
-        driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
-        try:
-            for name, (values, size, dark) in PICTURES.items():
-                hashed = "".join(f"&p.catmat.{value}" for value in values.split("&"))
-                driver.get("about:blank")
-                driver.set_window_size(*size)
-                driver.get(f"{address}#catmat{hashed}")
-                driver.switch_to.frame(wait_for(lambda: driver.execute_script(FRAME)))
-                wait_for(lambda: driver.execute_script(READY))
-                mode = "parent.document.body.classList.toggle('dark-mode', arguments[0])"
-                driver.execute_script(mode, dark)
-                time.sleep(1)
-                save(driver.get_screenshot_as_png(), DOCS.parent / name)
-        finally:
-            driver.quit()
+    for name, (values, size, dark) in PICTURES.items():
+        hashed = "".join(f"&p.catmat.{value}" for value in values.split("&"))
+        driver.get("about:blank")
+        driver.set_window_size(*size)
+        driver.get(f"{address}#catmat{hashed}")
+        driver.switch_to.frame(wait_for(lambda: driver.execute_script(FRAME)))
+        wait_for(lambda: driver.execute_script(READY))
+        driver.execute_script("parent.document.body.classList.toggle('dark-mode', arguments[0])", dark)
+        time.sleep(1)
+        save(driver.get_screenshot_as_png(), DOCS.parent / name)
 
 
 def save(picture: bytes, path: Path) -> None:
@@ -96,11 +75,8 @@ def wait_for(condition, seconds: float = 60):  # noqa: ANN001, ANN201
     """What `condition()` gives, once it is true."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        try:
-            if found := condition():
-                return found
-        except OSError:
-            pass
+        if found := condition():
+            return found
         time.sleep(0.2)
     raise SystemExit("the page did not come; is catmat installed?")
 

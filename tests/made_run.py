@@ -10,6 +10,7 @@ from experiments.config.loader import to_yaml
 from experiments.config.schema import Config, TrainConfig
 from experiments.run_directory.arrays import RecordFile, write_npz
 from experiments.run_directory.files import write_summary, write_text
+from experiments.run_directory.saved_run import nested
 from model.config import ModelConfig
 
 WORDS = [
@@ -137,17 +138,6 @@ class MadeRun:
         """All of record.npz by NumPy alone, and of params.npz."""
         with np.load(self.folder / "record.npz") as record, np.load(self.folder / "params.npz") as params:
             return dict(record), dict(params)
-
-
-def nested(params):
-    tree = {}
-    for name, array in params.items():
-        *parents, leaf = name.split("/")
-        inner = tree
-        for parent in parents:
-            inner = inner.setdefault(parent, {})
-        inner[leaf] = array
-    return tree
 
 
 def rewritten(path, **changes):

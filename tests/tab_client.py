@@ -6,13 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 from werkzeug.test import Client
 
-from catmat_tensorboard import AttentionLoader
+from experiments.tensorboard_plugin.plugin import AttentionPlugin
 
 
 def plugin_of(logdir, **flags):
-    plugin = AttentionLoader().load(SimpleNamespace(logdir=str(logdir), flags=SimpleNamespace(**flags)))
-    assert plugin is not None
-    return plugin
+    return AttentionPlugin(SimpleNamespace(logdir=str(logdir), flags=SimpleNamespace(**flags)))
 
 
 class Tab:

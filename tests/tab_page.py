@@ -17,9 +17,6 @@ import pytest
 webdriver = pytest.importorskip("selenium.webdriver")
 ROOT = Path(__file__).parents[1]
 CHROMIUM = shutil.which("chromium")
-FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-FLAGS += " --disable-component-update --disable-sync --window-size=1500,1000"
-
 
 RELOAD = """
 for (let timer = setTimeout(() => {}); timer > 0; timer--) clearTimeout(timer); // one of them writes the address
@@ -49,8 +46,8 @@ def installed_in(folder):
 
 
 @contextmanager
-def tensorboard(logdir, path, *flags, prefix=""):
-    """The address of TensorBoard over `logdir`, with the plugin that `path` tells of."""
+def tensorboard(logdir, path=ROOT, *flags, prefix=""):
+    """The address of TensorBoard over `logdir`, with the plugin that `path` tells of; it may not listen yet."""
     need_chromium()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -74,16 +71,6 @@ def wait_until(condition, seconds=30):
         assert time.monotonic() < until, "waited in vain"
         time.sleep(0.05)
     return found
-
-
-def start_browser(profile):
-    need_chromium()
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in [*FLAGS.split(), f"--user-data-dir={profile}"]:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    return webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
 
 
 def listening(address):

@@ -60,14 +60,19 @@ class SavedRun:
     def params(self, t: int = -1) -> dict[str, Any]:
         """The parameters at recorded step number `t` (the last by default), nested as the model takes them."""
         arrays = {name: array[t] for name, array in self.all_params.items() if name not in ("version", "step")}
-        nested: dict[str, Any] = {}
-        for name, array in arrays.items():
-            *parents, leaf = name.split("/")
-            inner = nested
-            for parent in parents:
-                inner = inner.setdefault(parent, {})
-            inner[leaf] = array
-        return nested
+        return nested(arrays)
+
+
+def nested(arrays: Arrays) -> dict[str, Any]:
+    """Parameters by their paths, `attention/query/kernel`, as dicts in dicts."""
+    tree: dict[str, Any] = {}
+    for name, array in arrays.items():
+        *parents, leaf = name.split("/")
+        inner = tree
+        for parent in parents:
+            inner = inner.setdefault(parent, {})
+        inner[leaf] = array
+    return tree
 
 
 def load_run(path: str | Path) -> SavedRun:

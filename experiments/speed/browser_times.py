@@ -24,7 +24,8 @@ from experiments.speed.command_times import show
 _MOVES = 40
 _LOOK = 2.0
 """Seconds in which a person looks, and the page fetches what is not needed at once."""
-_FLAGS = "--headless=new --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-sync"
+_FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+_FLAGS += " --disable-component-update --disable-sync --window-size=1500,1000"
 _FIRST_MAP = """
 const done = arguments[0];
 const frame = [...document.querySelectorAll("iframe")].find((one) => one.src.includes("catmat"));
@@ -67,7 +68,8 @@ def show_browser_times(logs: Path, runs: dict[str, str], profile: Path, repeats:
     if missing or find_spec("selenium") is None:
         show(f"  not measured, for want of {' and '.join(missing) or 'selenium'}")
     else:
-        with _browser(profile) as driver, _tensorboard(logs) as address:
+        with browser(profile) as driver, tensorboard(logs) as address:
+            driver.set_script_timeout(60)
             for name, called in runs.items():
                 first, moves = _timed(driver, f"{address}#catmat&p.catmat.run={name}", repeats)
                 show(f"  {f'first map, {called}':<34} {first:6.0f} ms")
@@ -77,7 +79,8 @@ def show_browser_times(logs: Path, runs: dict[str, str], profile: Path, repeats:
 
 
 @contextmanager
-def _tensorboard(logs: Path) -> Iterator[str]:
+def tensorboard(logs: Path) -> Iterator[str]:
+    """The address of a TensorBoard over `logs`, once it answers."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -103,15 +106,16 @@ def _wait_for(address: str) -> None:
 
 
 @contextmanager
-def _browser(profile: Path) -> Iterator[Any]:
+def browser(profile: Path) -> Iterator[Any]:
+    """Chromium without a window, which keeps its console's messages; `profile` is a new folder."""
     from selenium import webdriver  # noqa: PLC0415  comes with the extra `test`
 
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium") or ""
-    for flag in [*_FLAGS.split(), "--window-size=1500,1000", f"--user-data-dir={profile}"]:
+    for flag in [*_FLAGS.split(), f"--user-data-dir={profile}"]:
         options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
-    driver.set_script_timeout(60)
     try:
         yield driver
     finally:

@@ -1,5 +1,6 @@
 """The plugin `catmat`: its routes, and whether its tab is shown."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,11 @@ class AttentionPlugin(base_plugin.TBPlugin):
             self._logs = local_folder(context.logdir or "")
         except InputError as error:
             self._note = str(error)
+
+    def look_ahead(self) -> None:
+        """Look for runs while TensorBoard starts, so that its first question is answered at once."""
+        if self._logs is not None:
+            threading.Thread(target=self._logs.look, daemon=True).start()
 
     def get_plugin_apps(self) -> dict[str, App]:
         """The WSGI applications by their routes."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import require
+from data.inference import relevant_words
 from data.vocabulary import PAD
 from experiments.view.evidence import Readout, against, evidence
 from model.config import ModelConfig
@@ -109,6 +110,20 @@ class RunArrays:
             for order, exact_V in zip(orders, exact_RV, strict=False)
         ]
         return Sentence(tokens_K[tokens_K != PAD].tolist(), masked, candidates)
+
+    def relevant(self, n: int) -> NDArray[np.bool_]:
+        """The relevant words of each row of sentence `n`, [R, K]."""
+        sentence, relevance_RK = self.sentences[n], self.record.fixed("exact_relevance")[n]
+        return relevant_words(relevance_RK[: len(sentence.masked), : len(sentence.tokens)].astype(np.float64))
+
+    def mean_excess(self, kind: str) -> NDArray[np.float64]:
+        """Excess at each step [T], mean over the slots, of the contexts of one kind; nan where there are none."""
+        groups = self.record.fixed("excess_groups").tolist()
+        excess_TG = self.of_steps("excess", range(self.count), (len(groups),)).astype(np.float64)
+        columns = [g for g, name in enumerate(groups) if name.startswith(f"{kind}/")]
+        known_TG = np.isfinite(excess_TG[:, columns])
+        total_T = np.where(known_TG, excess_TG[:, columns], 0.0).sum(axis=1)
+        return np.divide(total_T, known_TG.sum(axis=1), out=np.full(self.count, np.nan), where=known_TG.any(axis=1))
 
     def of_sentence(self, name: str, n: int, steps: Sequence[int], shape: tuple[int | None, ...]) -> Array:
         """An array of a sentence's own rows [S, R, ...]; `shape` is that of a row, None for the places of words."""

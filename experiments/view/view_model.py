@@ -37,6 +37,7 @@ class ViewModel:
             "d_head": config.d_head,
             "learned_scale": None if (scale_T := self.arrays.learned_scale()) is None else packed(scale_T),
             "softcap": config.softcap or None,
+            "mean_excess": {kind: packed(self.arrays.mean_excess(kind)) for kind in ("trained", "held_out")},
             "qk_norm": config.qk_norm,
             "sink": config.sink != "none",
             "mlp": config.d_mlp > 0,
@@ -47,6 +48,7 @@ class ViewModel:
                 {
                     "words": [self.arrays.words[token] for token in sentence.tokens],
                     "masked": sentence.masked,
+                    "relevant": [np.flatnonzero(row_K).tolist() for row_K in self.arrays.relevant(n)],
                     "exact_relevance": packed(relevance_NRK[n, : len(sentence.masked), : len(sentence.tokens)]),
                     "candidates": sentence.candidates,
                     "exact": [packed(exact_NRV[n, r, words]) for r, words in enumerate(sentence.candidates)],

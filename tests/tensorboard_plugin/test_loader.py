@@ -6,9 +6,11 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from made_run import MadeRun
+from tab_page import wait_until
 from tensorboard import program
 from tensorboard.backend import application
 from tensorboard.plugins.base_plugin import TBLoader
@@ -38,6 +40,13 @@ def test_what_pyproject_names_is_there():
     assert issubclass(getattr(catmat_tensorboard, name), TBLoader)
     assert module in told["tool"]["setuptools"]["py-modules"]
     assert "view/assets/*" in told["tool"]["setuptools"]["package-data"]["experiments"]
+
+
+def test_runs_are_looked_for_while_tensorboard_starts(tmp_path):
+    """So that the first question is answered at once, also beside many files of others."""
+    MadeRun(tmp_path / "toy").add(0)
+    plugin = catmat_tensorboard.AttentionLoader().load(SimpleNamespace(logdir=str(tmp_path)))
+    wait_until(lambda: plugin._logs._found.runs == ("toy",))
 
 
 def started(*path):

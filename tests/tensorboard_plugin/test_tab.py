@@ -11,11 +11,13 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 from selenium.webdriver.common.keys import Keys
-from tab_page import Tab, installed_in, listening, start_browser, tensorboard, wait_until
+from tab_page import Tab, installed_in, listening, need_chromium, tensorboard, wait_until
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from written_runs import HEADS, STEPS, WrittenRun, finished_run
+
+from experiments.speed.browser_times import browser
 
 HOSTILE = [
     "</script><img src=x onerror=alert(1)>", "<b>bold</b>", "&lt;i&gt;", "&amp;", '"quoted"', "'single'", "`tick`",
@@ -59,9 +61,9 @@ def path(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory):
-    driver = start_browser(tmp_path_factory.mktemp("profile"))
-    yield driver
-    driver.quit()
+    need_chromium()
+    with browser(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
 
 
 @pytest.fixture(scope="module")
@@ -204,6 +206,14 @@ def test_a_run_without_a_step_is_shown_with_its_first(tab, runs):
     np.testing.assert_array_equal(tab.cells(), weights(run, 0))
     assert "no step" not in tab.text(".notices")
     shutil.rmtree(root / "young")
+
+
+def test_a_link_can_hide_comparing(tab):
+    tab.open(run="raw", hide="compare")
+    assert not tab.js("return document.querySelector('.actions button').checkVisibility()")
+    tab.press("c")
+    tab.settle()
+    assert "compare" not in tab.js("return parent.location.hash").replace("hide=compare", "")
 
 
 def test_bands_join_runs_by_step(tab):

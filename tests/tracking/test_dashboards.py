@@ -5,27 +5,20 @@ runs as a study may add, beside ten trainings.
 """
 
 import json
-import os
 import shutil
-import socket
-import subprocess
-import sys
 import time
 import urllib.request
-from contextlib import contextmanager
 
 import pytest
 from small_training import WHOLE
+from tab_page import need_chromium, tensorboard
 
 from data.yaml_file import parse_yaml
 from experiments.ablation.config import AblationConfig
 from experiments.ablation.session import ablate
 from experiments.config.loader import make_as
+from experiments.speed import browser_times
 
-webdriver = pytest.importorskip("selenium.webdriver")
-CHROMIUM = shutil.which("chromium")
-FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-FLAGS += " --disable-component-update --disable-sync --window-size=1400,1000"
 # What each dashboard must show of the two runs (in any of its shadow roots).
 EXPECTED = {
     # In an order in which neighbours share no text: what is still shown of the one before is not what is waited for.
@@ -81,32 +74,9 @@ return collect(document.body).replace(/\\s+/g, ' ');
 """
 
 
-def need_chromium():
-    if CHROMIUM is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("no chromium: .ci/run installs it")
-        pytest.skip("no chromium on this machine")
-
-
-@contextmanager
-def serving(folder):
-    """The address of TensorBoard, which may not listen yet."""
-    need_chromium()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder), "--port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
 @pytest.fixture(scope="module")
 def server(trained):
-    with serving(trained.folder.parent) as address:
+    with tensorboard(trained.folder.parent) as address:
         yield address
 
 
@@ -127,7 +97,7 @@ def crowd(trained, tmp_path_factory, quick_compiler, trace_cache, browser):  # n
         shutil.copytree(root / "study-1", root / f"study-{number}")
     for number in range(10):  # what a training of one seed leaves is what one of several leaves in its folder
         shutil.copytree(trained.folder / "seed-6", root / f"train-{number}")
-    with serving(root) as address:
+    with tensorboard(root) as address:
         wait_for(f"{address}data/runs", '"train-9"')
         yield address
 
@@ -148,14 +118,8 @@ def wait_for(url, content, seconds=60):
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
     need_chromium()
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in [*FLAGS.split(), f"--user-data-dir={tmp_path_factory.mktemp('profile')}"]:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
-    yield driver
-    driver.quit()
+    with browser_times.browser(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
 
 
 @pytest.mark.parametrize("dashboard", EXPECTED)

@@ -1,5 +1,6 @@
 """record.npz against an independent oracle: every number again, in float64 NumPy, from params.npz and the sentences."""
 
+import base64
 import io
 import math
 import re
@@ -23,7 +24,10 @@ from experiments.measuring.excess import make_evaluation_set
 from experiments.pictures.attention_map import MapPicture
 from experiments.pictures.canvas import BLUES, palette, shade
 from experiments.run_directory.saved_run import load_run
+from experiments.run_directory.step_reader import open_steps
 from experiments.tracking.sentence_pictures import SentencePictures
+from experiments.view.run_arrays import RunArrays
+from experiments.view.view_model import ViewModel
 
 TOLERANCE = 1e-5
 
@@ -61,6 +65,20 @@ def rows_of(record):
 
 
 WORD_AXIS = {"embedding": 0, "key": 0, "value": 0, "dot_products": 1, "scores": 1, "weights": 1, "weighted_values": 1}
+
+
+def test_pages_show_the_mean_excess_of_the_summary_and_its_relevant_words(trained):
+    """One formula each: the server tells them, the pages compute neither."""
+    run = load_run(trained.folder / "seed-6")
+    view = ViewModel(RunArrays(open_steps(run.folder, "record"), None, run.config.model)).run()
+    for kind in ("trained", "held_out"):
+        values = np.frombuffer(base64.b64decode(view["mean_excess"][kind]["float32"]), "<f4")
+        assert len(values) == len(run.record["step"])
+        assert values[-1] == pytest.approx(run.summary[f"excess/{kind}/all"], rel=1e-6)
+    labels = SentencePictures(run.record).labels
+    assert [sentence["relevant"] for sentence in view["sentences"]] == [
+        [np.flatnonzero(row).tolist() for row in of.relevant] for of in labels
+    ]
 
 
 def test_every_field_of_the_forward_pass(run, assert_close):

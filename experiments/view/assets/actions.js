@@ -12,7 +12,7 @@ export function actionButtons(view) {
     if (frame) download(fileName(view.map, frame, kind), text(view.map, frame), type);
   };
   return [
-    button("Compare", () => view.compare.toggle()),
+    button("Compare", () => view.compare.toggle(), { "data-part": "compare" }),
     button(
       "Save SVG",
       saved("svg", "image/svg+xml", (map, frame) => new XMLSerializer().serializeToString(mapPicture(map, frame))),

@@ -47,7 +47,7 @@ export class Compare {
   /** Early against late, unless something else was chosen. */
   toggle() {
     const { store, run, map } = this.view;
-    if (!map) return;
+    if (!map || this.view.hidden("compare")) return;
     store.set({ compare: store.state.compare ? "" : `step:${run.recorded[0]}` });
     requestAnimationFrame(() => this.node.scrollIntoView({ block: "nearest" }));
   }

@@ -36,7 +36,7 @@ function expectation({ columns, run }) {
   const unscaled = run.scale.includes("no scale") ? ": without a scale one word may get nearly all" : "";
   const heads = run.heads > 1 ? "of all heads together " : "";
   return (
-    `What to expect: before training the weights are a matter of chance${mean}${unscaled}. Training moves the ` +
+    `What to expect: before training the weights are a matter of chance${mean}${unscaled}. Training should move the ` +
     `weight ${heads}into the framed cells: press play, or stop midway, where it is still shared. A large weight ` +
     "alone proves nothing: compare it with the evidence and the exact relevance below it."
   );

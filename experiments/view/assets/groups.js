@@ -20,7 +20,9 @@ export async function openGroups(view, again = false) {
 }
 
 async function readGroup(view, group, again) {
-  const members = view.runs.filter((one) => one.group === group && !one.error).slice(0, MOST);
+  const whole = view.runs.filter((one) => one.group === group && !one.error);
+  const shown = (one) => (one.name === view.run.name ? 0 : 1); // the shown run is always among them
+  const members = whole.toSorted((a, b) => shown(a) - shown(b)).slice(0, MOST);
   const read = async ({ name, status }) => {
     if (name === view.run.name) return view.run;
     if (again && status === "running") view.library.renew(await view.source.run(name));
@@ -29,5 +31,5 @@ async function readGroup(view, group, again) {
   const answers = await Promise.allSettled(members.map(read));
   const runs = answers.flatMap(({ status, value }) => (status === "fulfilled" && value.recorded.length ? [value] : []));
   const options = Object.entries(members[0]?.options ?? {}).map(([name, value]) => `${name} ${value}`);
-  return { name: options.join(", ") || members[0]?.name, runs };
+  return { name: options.join(", ") || members[0]?.name, runs, of: whole.length };
 }

@@ -85,19 +85,15 @@ export class Library {
   }
 }
 
-const RELEVANT = 0.2; // of the largest exact relevance of the row: glossary, "relevant words"
-
 /** One sentence of a run, and one head of it: what its map is made of. */
 export class HeadMap {
   constructor(library, run, sentence, head) {
     Object.assign(this, { library, run, sentence, head });
-    const { words, masked, exact_relevance: exact, candidates, exact: answers } = run.sentences[sentence];
+    const { words, masked, relevant, exact_relevance: exact, candidates, exact: answers } = run.sentences[sentence];
     Object.assign(this, { words, masked, exact: exact.data, candidates, answers });
     this.rows = masked.length;
     this.columns = words.length;
-    this.relevant = [...exact.data].map(
-      (x, i) => x > 0 && x >= RELEVANT * Math.max(...this.rowOf(exact.data, this.rowAt(i))),
-    );
+    this.relevant = relevant.flatMap((places) => words.map((_, k) => places.includes(k)));
     this.renew(run);
   }
 

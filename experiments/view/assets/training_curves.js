@@ -1,7 +1,6 @@
 // Loss and excess over the training, on the slider's axis; of several seeds their median, and a band from lowest to
 // highest.
 
-import { part } from "./arrays.js";
 import { Curve } from "./curve.js";
 import { element, setText } from "./element.js";
 import { numberText } from "./numbers.js";
@@ -21,7 +20,7 @@ export class TrainingCurves {
    */
   open(run, axis, groups) {
     this.run = run;
-    const recorded = groups.map(({ name, runs }) => ({ name, runs: runs.filter((one) => one.recorded.length > 0) }));
+    const recorded = groups.map(({ runs, ...rest }) => ({ ...rest, runs: runs.filter((one) => one.recorded.length > 0) }));
     const [first, second] = recorded;
     const many = recorded.filter(({ runs }) => runs.length > 1);
     const extra = [...(first.runs.length > 1 ? [first] : []), ...(second?.runs.length ? [second] : [])];
@@ -63,22 +62,17 @@ export class TrainingCurves {
   }
 }
 
-function legend({ name, runs }, own) {
+function legend({ name, runs, of }, own) {
   const line = own ? "Dotted" : `Orange, ${name}, trained contexts`;
   if (runs.length < 2) return `${line}: one run.`;
-  return `${line}: median of ${runs.length} seeds, trained contexts; the band reaches from the lowest to the highest.`;
+  const seeds = of > runs.length ? `${runs.length} of ${of} seeds` : `${runs.length} seeds`;
+  return `${line}: median of ${seeds}, trained contexts; the band reaches from the lowest to the highest.`;
 }
 
 const longest = (runs) => runs.map(({ recorded }) => recorded).reduce((a, b) => (b.length > a.length ? b : a));
 
 /** The mean over the slots of one kind of contexts, at each step. */
-export function meanExcess(run, kind) {
-  const groups = run.excess_groups.flatMap((name, g) => (name.startsWith(`${kind}/`) ? [g] : []));
-  return run.recorded.map((_, t) => {
-    const values = groups.map((g) => part(run.excess, t).data[g]).filter(Number.isFinite);
-    return values.length ? values.reduce((a, b) => a + b, 0) / values.length : NaN;
-  });
-}
+export const meanExcess = (run, kind) => run.mean_excess[kind].data;
 
 /** Median, lowest and highest at each step of the longest run, of the runs that recorded it. */
 export function summary(runs, of) {
