@@ -34,6 +34,8 @@ window.saved = [];
 const make = URL.createObjectURL;
 URL.createObjectURL = (blob) => { blob.text().then((text) => saved.push(text)); return make.call(URL, blob); };
 """
+HEBREW = "החתול ישב על השטיח ."
+LEFT_SIDES = "return [...document.querySelectorAll(arguments[0])].map((node) => node.getBoundingClientRect().left)"
 NARROW, WIDE = (800, 1000), (1500, 1000)
 
 
@@ -46,6 +48,7 @@ def runs(tmp_path_factory):
         "a/seed-1": finished_run(root / "a" / "seed-1", seed=1),
         "raw": finished_run(root / "raw", scale="none"),
         "hostile": finished_run(root / "hostile", [HOSTILE], STEPS[:2]),
+        "hebrew": finished_run(root / "hebrew", [HEBREW]),
         "large": finished_run(root / "large", [" ".join(f"w{k}" for k in range(64))], range(3), masked=range(64)),
     }
     others = EventFileWriter(str(root / "of others"))
@@ -259,6 +262,26 @@ def test_a_cell_is_read_with_the_keyboard_alone(tab, runs):
     assert tab.js("return document.querySelector('dialog').open")
     tab.press(Keys.ESCAPE)
     assert not tab.js("return document.querySelector('dialog').open")
+
+
+def test_words_run_from_right_to_left_where_their_language_does(tab, runs):
+    selectors = (".strip-word:not(.labels)", ".map thead th", ".map tbody tr:first-child td")
+    tab.open(run="raw")
+    assert all(left == sorted(left) for left in (tab.js(LEFT_SIDES, one) for one in selectors))
+    tab.open(run="hebrew")
+    expected = weights(runs[1]["hebrew"], -1)
+    np.testing.assert_array_equal(tab.cells(), expected)
+    assert all(left == sorted(left)[::-1] and len(left) == 5 for left in (tab.js(LEFT_SIDES, s) for s in selectors))
+    tab.js("document.querySelectorAll('td.cell')[1].focus()")
+    tab.press(Keys.ARROW_LEFT)  # towards the end of the sentence
+    assert tab.number("weight") == expected[2]
+    tab.js(KEEP_SAVED)
+    tab.button("Save SVG")
+    wait_until(lambda: tab.js("return saved.length") == 1)
+    texts = list(ET.fromstring(tab.js("return saved")[0]).iter("{http://www.w3.org/2000/svg}text"))
+    columns = [float(text.get("x")) for text in texts if text.get("y") == "64"]
+    assert len(columns) == 5
+    assert columns == sorted(columns)[::-1]
 
 
 def test_the_focus_stays_where_it_was(tab):

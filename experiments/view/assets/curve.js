@@ -1,15 +1,17 @@
 // A line over the steps of training, drawn in percent of its box, so that it fits any width; the present step is
 // marked.
 
-import { element, shape } from "./element.js";
+import { element, setText, shape } from "./element.js";
+import { numberText } from "./numbers.js";
 
 const HEIGHT = 100;
 const WIDTH = 1000;
 
 export class Curve {
-  /** `log`: the height is logarithmic, for values that fall over powers of ten. */
-  constructor({ label, log = false, className = "" }) {
+  /** `log`: the height is logarithmic, for values that fall over powers of ten; `ends`: its ends bear their numbers. */
+  constructor({ label, log = false, ends = false, className = "" }) {
     this.log = log;
+    this.ends = ends ? ["highest", "lowest"].map((name) => element("span", { class: `end ${name}` })) : [];
     this.svg = shape("svg", {
       viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
       preserveAspectRatio: "none",
@@ -18,7 +20,7 @@ export class Curve {
     });
     this.marker = element("div", { class: "marker" });
     this.dot = element("div", { class: "dot" });
-    this.node = element("div", { class: `curve ${className}` }, this.svg, this.marker, this.dot);
+    this.node = element("div", { class: `curve ${className}` }, this.svg, this.marker, this.dot, ...this.ends);
   }
 
   /**
@@ -38,6 +40,7 @@ export class Curve {
       shapes.unshift(shape("path", { class: "zero", d: `M0 ${this.y(0)}H${WIDTH}` }));
     }
     this.svg.replaceChildren(...shapes);
+    this.ends.forEach((end, i) => setText(end, this.range ? numberText(this.range[1 - i], 3) : ""));
   }
 
   rangeOf(series, zero) {

@@ -2,6 +2,7 @@
 
 import { part } from "./arrays.js";
 import { Chunks, chunkSize } from "./chunks.js";
+import { directionOf } from "./direction.js";
 
 const SERIES = 24; // series kept at once: heads of a few sentences and runs
 const VECTOR_STEPS = 32; // steps in an answer with vectors, at most
@@ -91,6 +92,7 @@ export class HeadMap {
     Object.assign(this, { library, run, sentence, head });
     const { words, masked, relevant, exact_relevance: exact, candidates, exact: answers } = run.sentences[sentence];
     Object.assign(this, { words, masked, exact: exact.data, candidates, answers });
+    this.direction = directionOf(words);
     this.rows = masked.length;
     this.columns = words.length;
     this.relevant = relevant.flatMap((places) => words.map((_, k) => places.includes(k)));

@@ -27,7 +27,8 @@ export class SentenceMap {
       ...map.words.map((word, k) => this.header(word, k)),
     );
     const rows = map.masked.map((_, row) => this.row(row));
-    const attributes = { role: "grid", "aria-label": label, class: map.columns > MANY ? "map many" : "map" };
+    const kindOfMap = map.columns > MANY ? "map many" : "map";
+    const attributes = { role: "grid", "aria-label": label, class: kindOfMap, dir: map.direction };
     this.table = element(
       "table",
       attributes,
@@ -36,7 +37,7 @@ export class SentenceMap {
     );
     this.columnHeads = [...head.children].slice(1);
     this.rowHeads = rows.map((row) => row.firstChild);
-    this.node = element("div", { class: "map-frame", style: `--columns: ${map.columns}` }, this.table);
+    this.node = element("div", { class: "map-frame", dir: map.direction, style: `--columns: ${map.columns}` }, this.table);
     this.listen();
   }
 
@@ -89,7 +90,7 @@ export class SentenceMap {
     ];
     this.write(
       ...range(scrollTop, clientHeight, height, this.map.rows),
-      ...range(scrollLeft, clientWidth, width, this.map.columns),
+      ...range(Math.abs(scrollLeft), clientWidth, width, this.map.columns),
     );
   }
 
@@ -166,9 +167,10 @@ export class SentenceMap {
     const { rows, columns } = this.map;
     const { index } = event.target.closest("td.cell"); // keys may come faster than drawings
     const [row, column] = [this.map.rowAt(index), index % columns];
+    const right = this.map.direction === "rtl" ? -1 : 1; // to the next word, or to the one before
     const goals = {
-      ArrowRight: [row, column + 1],
-      ArrowLeft: [row, column - 1],
+      ArrowRight: [row, column + right],
+      ArrowLeft: [row, column - right],
       ArrowDown: [row + 1, column],
       ArrowUp: [row - 1, column],
       Home: [event.ctrlKey ? 0 : row, 0],

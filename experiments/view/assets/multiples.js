@@ -71,6 +71,7 @@ export class Heads extends Maps {
 
   open(map, maps) {
     this.map = map;
+    this.node.classList.toggle("rtl", map.direction === "rtl");
     this.maps = maps;
     this.small = maps.map((_, head) => new SmallMap(`head ${head + 1}`, () => this.chooseHead(head)));
     this.truth = new SmallMap("exact relevance");
@@ -93,6 +94,7 @@ export class Seeds extends Maps {
 
   open(map, runs) {
     const words = JSON.stringify(map.words);
+    this.node.classList.toggle("rtl", map.direction === "rtl");
     const same = runs.filter(({ sentences }) => JSON.stringify(sentences[map.sentence]?.words) === words);
     this.maps = same.length > 1 ? same.map((run) => new HeadMap(this.library, run, map.sentence, map.head)) : [];
     this.small = this.maps.map(({ run }) => new SmallMap(`seed ${run.seed}`, () => this.chooseRun(run.name)));

@@ -21,9 +21,10 @@ export function mapPicture(map, frame) {
   const [width, height] = [LEFT + map.columns * SIDE + 10, TOP + map.rows * ROW + 34];
   const left = { "text-anchor": "start" };
   const head = `Attention weights, head ${map.head + 1}, step ${stepText(frame.step)}`;
-  const columns = map.words.map((word, k) => label(LEFT + (k + 0.5) * SIDE, TOP - 10, shortened(word)));
+  const columns = map.words.map((word, k) => label(columnLeft(map, k) + SIDE / 2, TOP - 10, shortened(word)));
+  const beside = map.direction === "rtl" ? [width - LEFT + 8, left] : [LEFT - 8, { "text-anchor": "end" }];
   const rows = map.masked.map((k, row) =>
-    label(LEFT - 8, TOP + (row + 0.5) * ROW + 5, shortened(map.words[k], 14), { "text-anchor": "end" }),
+    label(beside[0], TOP + (row + 0.5) * ROW + 5, shortened(map.words[k], 14), beside[1]),
   );
   return shape(
     "svg",
@@ -38,8 +39,13 @@ export function mapPicture(map, frame) {
   );
 }
 
+/** Where the column of word k begins: of a language that is written from right to left the first is the last. */
+function columnLeft(map, k) {
+  return map.direction === "rtl" ? 10 + (map.columns - 1 - k) * SIDE : LEFT + k * SIDE;
+}
+
 function cellShapes(map, x, i) {
-  const [left, top] = [LEFT + (i % map.columns) * SIDE, TOP + map.rowAt(i) * ROW];
+  const [left, top] = [columnLeft(map, i % map.columns), TOP + map.rowAt(i) * ROW];
   const [fill, ink] = weightColour(x, "light");
   const place = { x: left + 2, y: top + 2, width: SIDE - 4, height: ROW - 4, rx: 3 };
   const box = shape("rect", { ...place, fill, ...(map.relevant[i] ? RELEVANT : PLAIN) });

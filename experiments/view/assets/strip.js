@@ -24,6 +24,7 @@ export class Strip {
     const labels = element("div", { class: "strip-word labels" }, element("span", { class: "token" }, "the sentence"));
     labels.append(...LINES.map(([name, title]) => element("span", { title }, name)));
     this.words = map.words.map((word, k) => this.word(word, k));
+    this.node.dir = map.direction;
     this.node.classList.toggle("long", map.columns > LONG);
     this.node.replaceChildren(labels, ...this.words.map(({ node }) => node));
   }

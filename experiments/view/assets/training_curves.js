@@ -7,8 +7,12 @@ import { numberText } from "./numbers.js";
 
 export class TrainingCurves {
   constructor() {
-    this.loss = new Curve({ label: "Loss over the steps of training" });
-    this.excess = new Curve({ label: "Excess over the steps of training, logarithmic", log: true });
+    this.loss = new Curve({ label: "Loss over the steps of training", ends: true });
+    this.excess = new Curve({
+      label: "Excess over the steps of training, logarithmic",
+      log: true,
+      ends: true,
+    });
     [this.ofLoss, this.ofExcess, this.ofGroups] = [1, 2, 3].map(() => element("p", { class: "caption" }));
     const boxes = [this.ofLoss, this.loss.node, this.ofExcess, this.excess.node, this.ofGroups];
     this.node = element("div", { class: "training-curves", "data-part": "curves" }, ...boxes);
