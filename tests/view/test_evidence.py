@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from made_run import MODEL, PLACES, SENTENCES, made_params, nested, step_arrays, variant
 
-from experiments.view.evidence import Readout, against, evidence
+from experiments.view.evidence import Readout, against, evidence, logit_terms
 
 CANDIDATES = [[4, 2, 9], [3], [10, 4]]
 MODELS = {
@@ -64,3 +64,19 @@ def test_the_terms_of_all_words_and_the_rest_are_the_logits(made):
             if model.norm == "layer":
                 rest += params[s]["output_norm/bias"] @ params[s]["unembed/kernel"][:, word]
             assert by_words[s, r] + rest == pytest.approx(record["logits"][s, r, word], abs=1e-5)
+
+
+def test_the_logits_are_taken_apart_word_by_word(made, assert_close):
+    model, params, record = made
+    for s, of_step in enumerate(params):
+        places = SENTENCES[0][1]
+        place_RM = np.stack([record["embedding"][s, r, place] for r, place in enumerate(places)])
+        now = {name: record[name][s] for name in ("weighted_values", "mlp", "output")}
+        terms = logit_terms(model.norm, of_step, weighted_RHKD=now["weighted_values"], place_RM=place_RM,
+                            mlp_RM=now["mlp"], output_RM=now["output"])  # fmt: skip
+        assert_close(terms.logits_RV, record["logits"][s], 1e-5)
+        r, h, k = 1, 0, 2
+        value = now["weighted_values"][r, h, k] @ of_step["attention/output/kernel"][h]
+        assert_close(terms.words_RHKV[r, h, k], added(model, of_step, value, now["output"][r]), 1e-6)
+        assert_close(terms.place_RV[r], added(model, of_step, place_RM[r], now["output"][r]), 1e-6)
+        assert_close(terms.mlp_RV[r], added(model, of_step, now["mlp"][r], now["output"][r]), 1e-6)
