@@ -23,9 +23,9 @@ ROWS = [
     {"studies"},
     {"session", "ablation", "gradient_study", "paper_results"},
     {"speed"},
-    {"train", "ablate", "gradients", "papers", "film", "runs", "check_scale", "benchmark"},  # the commands
+    {"train", "ablate", "gradients", "papers", "film", "runs", "explain", "check_scale", "benchmark"},  # the commands
 ]
-MOST_FILES = 12
+MOST_FILES = 13
 """Python files in `experiments/` itself: its commands and `scale_check.py`."""
 LEVEL = {name: level for level, row in enumerate(ROWS) for name in row}
 
