@@ -76,7 +76,7 @@ def print_worth(told: Explanation, console: Console) -> None:
     weights = (
         [(f"head {h + 1}", row_K) for h, row_K in enumerate(heads_HK)] if few else [("weight", heads_HK.mean(axis=0))]
     )
-    numbers = [(name, [weight_cell(float(x)) for x in row_K]) for name, row_K in weights]
+    numbers = [(name, [Text() + weight_cell(float(x)) for x in row_K]) for name, row_K in weights]
     numbers.append(("evidence", [Text(_signed(x)) for x in evidence_K]))
     if told.exact is not None:
         for name, cost_K in zip(("cut", "zeroed"), told.exact.cut_cost_LAK[:, -1], strict=True):

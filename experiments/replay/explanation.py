@@ -106,9 +106,9 @@ class Explanation:
 
     @cached_property
     def rivals(self) -> list[int]:
-        """The guess and the candidates, the most probable first."""
-        best = int(self.guess_V.argmax())
-        return sorted({best, *self.candidates}, key=lambda word: (-self.guess_V[word], word))
+        """The guess, the masked word, and the other candidates, the more probable first."""
+        first = dict.fromkeys([int(self.guess_V.argmax()), self.question.tokens[self.question.masked]])
+        return [*first, *sorted({*self.candidates} - {*first}, key=lambda word: (-self.guess_V[word], word))]
 
     def against_candidates(self, added_V: Floats) -> Floats:
         """What is added to logits [..., V], less its mean over the candidates: a term in all alike changes no guess."""

@@ -129,8 +129,8 @@ class Pages:
             ("query . key", [*map(Text, dots), Text()]),
             (told.scale, [*(Text(number_text(x)) for x in every), Text()]),
             ("e^(score - max)", [Text(_power(x)) for x in [*powers, powers.sum()]]),
-            ("weight", [*(weight_cell(float(x)) for x in weights_K), Text(f"{weights_K.sum():.2f} ")]),
-            (self._told.other_scale, [*(weight_cell(float(x)) for x in others), Text(f"{others.sum():.2f} ")]),
+            ("weight", [*(Text() + weight_cell(float(x)) for x in weights_K), Text(f"{weights_K.sum():.2f} ")]),
+            (self._told.other_scale, [*(Text() + weight_cell(float(x)) for x in others), Text(f"{others.sum():.2f} ")]),
         ]
         columns = [TableColumn(Text(), [*names, Text("sum")], style="bold")]
         columns += [TableColumn(Text(name, "dim"), cells, "right") for name, cells in numbers]
