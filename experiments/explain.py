@@ -3,6 +3,7 @@
 python -m experiments.explain "the cat sat on the mat"
 """
 
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,18 +20,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     pictures = {f".{kind}": Path(name) for kind in ("svg", "png") if (name := getattr(options, kind)) is not None}
     for path in pictures.values():
         require(not is_taken(path), f"{path}: is there already, and nothing is overwritten; name another file")
+    require(options.sentence or options.lesson is not None, 'a sentence is missing, such as "the cat sat on the mat"')
     # Imported late, so that errors in the options need not load JAX.
-    from experiments.replay.asked import boxes, explain_sentence
-    from experiments.replay.explanation_files import explanation_csv, explanation_json
-    from experiments.replay.explanation_pages import print_explanation
     from experiments.training import runtime
 
     runtime.prepare()
+    return _explain(options, pictures) if options.lesson is None else _lesson(options)
+
+
+def _explain(options: argparse.Namespace, pictures: dict[str, Path]) -> int:
+    """Explain a sentence."""
+    from experiments.replay.asked import boxes, explain_sentence
+    from experiments.replay.explanation_files import explanation_csv, explanation_json
+    from experiments.replay.explanation_pages import print_explanation
+
     told, notes = explain_sentence(options.sentence, options.run, options.step, options.mask)
     heads = told.config.heads
     require(1 <= options.head <= heads, f"--head {options.head}: this model has {heads}; name one from 1 to {heads}")
-    for note in notes + (boxes(told) if pictures else []):
-        print(printable(note), file=sys.stderr)  # noqa: T201 - apart from what scripts read
+    _note(notes + (boxes(told) if pictures else []))
     if pictures:
         from experiments.replay.explanation_picture import explanation_figure
         from experiments.reports.plots import figure_files
@@ -46,6 +53,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _lesson(options: argparse.Namespace) -> int:
+    """Give a lesson about a run."""
+    from rich.console import Console
+
+    from experiments.lessons.lesson import lesson_material, lesson_of
+    from experiments.lessons.terminal import give_lesson
+    from experiments.lessons.texts import load_texts
+
+    texts = load_texts(options.language)
+    material, notes = lesson_material(options.sentence, options.run, options.mask)
+    _note(notes)
+    give_lesson(lesson_of(options.lesson, material, texts), material, texts, Console(highlight=False))
+    return 0
+
+
+def _note(notes: Sequence[str]) -> None:
+    for note in notes:
+        print(printable(note), file=sys.stderr)  # noqa: T201 - apart from what scripts read
+
+
 def _parser() -> OneLineParser:
     names = "\n  ".join(f"{name}: {meaning}" for name, meaning in FIELDS.items())
     parser = OneLineParser(
@@ -57,7 +84,7 @@ def _parser() -> OneLineParser:
         formatter_class=ProseHelp,
         allow_abbrev=False,
     )
-    parser.add_argument("sentence", help="a sentence of the words of the run's world")
+    parser.add_argument("sentence", nargs="?", help="a sentence of the words of the run's world")
     parser.add_argument(
         "--run", metavar="RUN", help="the run, by its folder or its name in runs/ (default: the newest)"
     )
@@ -74,6 +101,10 @@ def _parser() -> OneLineParser:
     form.add_argument("--csv", action="store_true", help="print a line for each head and word instead")
     parser.add_argument("--svg", metavar="FILE", help="write a picture of weights, evidence and guess as SVG")
     parser.add_argument("--png", metavar="FILE", help="the same as PNG")
+    parser.add_argument(
+        "--lesson", type=int, metavar="N", help="give lesson 1 to 7 about attention, with the numbers of the run"
+    )
+    parser.add_argument("--language", default="en", metavar="CODE", help="of the lessons (default: en)")
     return parser
 
 

@@ -19,7 +19,7 @@ ROWS = [
     {"training", "run_directory"},
     {"measuring", "reports", "commands"},
     {"replay"},
-    {"tracking", "tensorboard_plugin"},
+    {"tracking", "tensorboard_plugin", "lessons"},
     {"studies"},
     {"session", "ablation", "gradient_study", "paper_results"},
     {"speed"},

@@ -1,7 +1,7 @@
 """A sentence explained by the run that a person names: the run, the recorded step, the question."""
 
 from data.errors import require
-from data.world import load_world
+from data.world import World, load_world
 from experiments.pictures.missing_fonts import missing_fonts
 from experiments.replay.explanation import Explanation, explain
 from experiments.replay.question import read_question
@@ -24,8 +24,7 @@ def explain_sentence(
     Raises:
       InputError: there is no such run, or it cannot answer this.
     """
-    saved, notes = chosen_run(run)
-    world = load_world(saved.config.world)
+    saved, world, notes = chosen_run(run)
     recorded = recorded_steps(saved, world)
     t = len(recorded) - 1
     if step is not None:
@@ -38,14 +37,16 @@ def explain_sentence(
     return told, [*notes, *question.notes]
 
 
-def chosen_run(run: str | None) -> tuple[SavedRun, list[str]]:
-    """The run that is named, or the newest; of several seeds the first, which is then said."""
-    saved = load_run(newest_run(option="--run") if run is None else run_folder(run))
-    if not saved.runs:
-        return saved, []
-    first = next(iter(saved.runs.values()))
-    others = f"{saved.folder} holds {len(saved.runs)} seeds; {first.folder.name} is explained (--run {first.folder})"
-    return first, [others]
+def chosen_run(run: str | None) -> tuple[SavedRun, World, list[str]]:
+    """The run that is named, or the newest, and its world; of several seeds the first, which is then said."""
+    saved, notes = load_run(newest_run(option="--run") if run is None else run_folder(run)), []
+    if saved.runs:
+        first = next(iter(saved.runs.values()))
+        notes = [
+            f"{saved.folder} holds {len(saved.runs)} seeds; {first.folder.name} is explained (--run {first.folder})"
+        ]
+        saved = first
+    return saved, load_world(saved.config.world), notes
 
 
 def boxes(told: Explanation) -> list[str]:

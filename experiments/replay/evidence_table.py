@@ -67,28 +67,42 @@ def _terms(told: Explanation) -> list[tuple[str, Floats]]:
     return [*rows, ("biases", told.terms.bias_V), ("= logit", told.terms.logits_RV[0])]
 
 
-def print_worth(told: Explanation, console: Console) -> None:
+def print_worth(told: Explanation, console: Console, heading: str = "9 Worth") -> None:
     """Each word's weights beside what it is worth: evidence, cut costs, exact relevance."""
-    console.print(Text.assemble(("9 Worth", "bold"), ", is a large weight a large effect?"))
+    console.print(Text.assemble((heading, "bold"), ", is a large weight a large effect?"))
     evidence_K = told.evidence_HK.sum(axis=0)
-    heads_HK = told.row["weights"]
-    few = 1 < len(heads_HK) <= _MOST_HEADS
-    weights = (
-        [(f"head {h + 1}", row_K) for h, row_K in enumerate(heads_HK)] if few else [("weight", heads_HK.mean(axis=0))]
-    )
-    numbers = [(name, [Text() + weight_cell(float(x)) for x in row_K]) for name, row_K in weights]
+    numbers = _weight_columns(told)
     numbers.append(("evidence", [Text(_signed(x)) for x in evidence_K]))
     if told.exact is not None:
         for name, cost_K in zip(("cut", "zeroed"), told.exact.cut_cost_LAK[:, -1], strict=True):
             numbers.append((name, [Text(_signed(float(x))) for x in cost_K]))
         numbers.append(("relevance", [Text(f"{x:.2f}") for x in told.exact.relevance_K]))
+    _print_words(told, numbers, console)
+    for line in worth_sentences(told):
+        say_prose(console, line, "dim")
+
+
+def print_weights(told: Explanation, console: Console) -> None:
+    """Each word's weights alone."""
+    _print_words(told, _weight_columns(told), console)
+
+
+def _weight_columns(told: Explanation) -> list[tuple[str, list[Text]]]:
+    """The weights of the heads by their names, or their mean where there are many."""
+    heads_HK = told.row["weights"]
+    few = 1 < len(heads_HK) <= _MOST_HEADS
+    each = [(f"head {h + 1}", row_K) for h, row_K in enumerate(heads_HK)]
+    weights = each if few else [("weight", heads_HK.mean(axis=0))]
+    return [(name, [Text() + weight_cell(float(x)) for x in row_K]) for name, row_K in weights]
+
+
+def _print_words(told: Explanation, numbers: list[tuple[str, list[Text]]], console: Console) -> None:
+    """A row for each word of the sentence, with columns by their names."""
     words = [Text(shown(console, _placed(told, k)), "bold") for k in range(len(told.words))]
     words[told.question.masked] = Text(MASKED)
     columns = [TableColumn(Text(), words, style="bold")]
     columns += [TableColumn(Text(name, "dim"), cells, "right") for name, cells in numbers]
     print_table(console, columns)
-    for line in worth_sentences(told):
-        say_prose(console, line, "dim")
 
 
 def worth_sentences(told: Explanation) -> list[str]:

@@ -31,7 +31,7 @@ def print_explanation(told: Explanation, head: int, *, short: bool = False, whol
     """
     console = Console(highlight=False)
     if not short:
-        Pages(told, head, console, whole).print()
+        Pages(told, head, console, whole=whole).print()
         return
     ledger = told.ledger(head)
     print_ledger(ledger, what_follows(ledger, told.result), console)
@@ -42,9 +42,19 @@ def print_explanation(told: Explanation, head: int, *, short: bool = False, whol
 class Pages:
     """The steps of one head's computation for one masked word."""
 
-    def __init__(self, told: Explanation, head: int, console: Console, whole: bool = False) -> None:
-        """Pages about `told`; `whole`: every component of every vector, in as many lines as they need."""
-        self._told, self._head, self._console, self._whole = told, head, console, whole
+    def __init__(
+        self, told: Explanation, head: int, console: Console, *, whole: bool = False, numbered: bool = True
+    ) -> None:
+        """Pages about `told`.
+
+        Args:
+          told: the explanation.
+          head: the head whose computation is shown.
+          console: where to print.
+          whole: every component of every vector, in as many lines as they need.
+          numbered: the steps have numbers; else each names the head, for pages that stand alone.
+        """
+        self._told, self._head, self._console, self._whole, self._numbered = told, head, console, whole, numbered
         self._ledger = told.ledger(head)
         self._words = [
             Text(shown(console, MASKED if k == told.question.masked else word)) for k, word in enumerate(told.words)
@@ -189,7 +199,8 @@ class Pages:
         )
 
     def _begin(self, number: int, name: str, meaning: str) -> None:
-        self._console.print(Text.assemble((f"{number} {name}", "bold"), f", {meaning}"))
+        alone = f"{name}, head {self._head + 1}" if self._ledger.heads > 1 else name
+        self._console.print(Text.assemble((f"{number} {name}" if self._numbered else alone, "bold"), f", {meaning}"))
 
     def _say(self, line: str) -> None:
         say_prose(self._console, line, "dim")
