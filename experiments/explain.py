@@ -30,9 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _explain(options: argparse.Namespace, pictures: dict[str, Path]) -> int:
     """Explain a sentence."""
+    from rich.console import Console
+
     from experiments.replay.asked import boxes, explain_sentence
     from experiments.replay.explanation_files import explanation_csv, explanation_json
-    from experiments.replay.explanation_pages import print_explanation
+    from experiments.replay.explanation_text import print_explanation
 
     told, notes = explain_sentence(options.sentence, options.run, options.step, options.mask)
     heads = told.config.heads
@@ -49,7 +51,7 @@ def _explain(options: argparse.Namespace, pictures: dict[str, Path]) -> int:
     if options.json or options.csv:
         print(explanation_json(told) if options.json else explanation_csv(told), end="")  # noqa: T201
     else:
-        print_explanation(told, options.head - 1, short=options.short, whole=options.whole)
+        print_explanation(told, options.head - 1, Console(highlight=False), short=options.short, whole=options.whole)
     return 0
 
 

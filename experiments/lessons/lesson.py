@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from data.errors import require
 from data.world import World
 from experiments.lessons.ablations import scale_ablation
-from experiments.lessons.facts import COUNT, Facts, Material, facts_of
+from experiments.lessons.facts import COUNT, facts_of
+from experiments.lessons.material import Facts, Material
 from experiments.lessons.texts import Texts
 from experiments.replay.asked import chosen_run
-from experiments.replay.explanation import Explanation, explain
+from experiments.replay.explaining import explain
+from experiments.replay.explanation import Explanation
 from experiments.replay.question import Question, read_question
 from experiments.replay.saved_model import recorded_steps
 from experiments.run_directory.saved_run import SavedRun

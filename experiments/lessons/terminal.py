@@ -10,8 +10,9 @@ from rich.text import Text
 from catmat_command import as_called
 from data.errors import printable
 from experiments.commands.console import say_prose
-from experiments.lessons.facts import COUNT, Material
+from experiments.lessons.facts import COUNT
 from experiments.lessons.lesson import Lesson
+from experiments.lessons.material import Material
 from experiments.lessons.texts import Texts
 from experiments.replay.evidence_table import print_evidence, print_weights, print_worth
 from experiments.replay.explanation import Explanation

@@ -3,7 +3,8 @@
 from data.errors import require
 from data.world import World, load_world
 from experiments.pictures.missing_fonts import missing_fonts
-from experiments.replay.explanation import Explanation, explain
+from experiments.replay.explaining import explain
+from experiments.replay.explanation import Explanation
 from experiments.replay.question import read_question
 from experiments.replay.saved_model import recorded_steps
 from experiments.run_directory.folders import newest_run, run_folder

@@ -1,42 +1,20 @@
-"""An explanation on the terminal: each step of the computation with its numbers, and a sentence about it."""
+"""The steps of one head's computation on the terminal, each with its numbers and a sentence about it."""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
 
-from data.errors import printable
-from experiments.commands.console import NARROWEST, say_prose, shown
-from experiments.commands.tables import TableColumn, fitting, print_table, weight_cell
-from experiments.replay.evidence_table import print_evidence, print_worth
+from experiments.commands.console import say_prose, shown
+from experiments.commands.tables import TableColumn, print_table, weight_cell
 from experiments.replay.explanation import Explanation
 from experiments.replay.ledger import MASKED
-from experiments.replay.ledger_table import number_text, print_ledger, products_text, what_follows
+from experiments.replay.ledger_table import number_text, products_text
+from experiments.replay.vector_table import Rows, print_vectors
 
 _LOW = 0.01
 """Words with less weight are told together."""
-Rows = NDArray[np.floating]
-
-
-def print_explanation(told: Explanation, head: int, *, short: bool = False, whole: bool = False) -> None:
-    """Print an explanation.
-
-    Args:
-      told: the explanation.
-      head: the head whose computation is shown.
-      short: its seven lines and the evidence alone.
-      whole: every component of every vector, in as many lines as they need.
-    """
-    console = Console(highlight=False)
-    if not short:
-        Pages(told, head, console, whole=whole).print()
-        return
-    ledger = told.ledger(head)
-    print_ledger(ledger, what_follows(ledger, told.result), console)
-    console.print()
-    print_evidence(told, console, "Evidence")
 
 
 class Pages:
@@ -60,32 +38,9 @@ class Pages:
             Text(shown(console, MASKED if k == told.question.masked else word)) for k, word in enumerate(told.words)
         ]
 
-    def print(self) -> None:
-        """Print all of them."""
-        self.title()
-        pages: Sequence[Callable[[], None]] = (
-            self.query, self.keys, self.products, self.weights, self.values, self.context, self.residual,
-        )  # fmt: skip
-        for page in pages:
-            page()
-            self._console.print()
-        print_evidence(self._told, self._console)
-        self._console.print()
-        print_worth(self._told, self._console)
-
-    def title(self) -> None:
-        """What is explained."""
-        print_title(self._told, self._console)
-        heads = self._ledger.heads
-        if heads > 1:
-            others = "the other" if heads == 2 else f"one of the {heads - 1} others"
-            say_prose(
-                self._console,
-                f"Each of the {heads} heads computes steps 1 to 6 with matrices of its own. This is head"
-                f" {self._head + 1}; --head shows {others}.",
-                "dim",
-            )
-        self._console.print()
+    def steps(self) -> Sequence[Callable[[], None]]:
+        """What prints each of them, in order."""
+        return (self.query, self.keys, self.products, self.weights, self.values, self.context, self.residual)
 
     def query(self) -> None:
         place = self._told.question.masked + 1
@@ -206,28 +161,7 @@ class Pages:
         say_prose(self._console, line, "dim")
 
     def _vectors(self, names: Sequence[Text], values: Rows, beside: Sequence[TableColumn] = ()) -> None:
-        """A vector in each row, as many components as fit, or all."""
-        count = values.shape[1]
-        columns = [
-            TableColumn(Text(str(d + 1), "dim"), [Text(number_text(float(x))) for x in values[:, d]], "right")
-            for d in range(count)
-        ]
-        first = TableColumn(Text(), names, style="bold")
-        if not self._whole:
-            room = max(self._console.width, NARROWEST) - sum(column.width + 1 for column in (first, *beside)) + 1
-            columns = fitting(columns, room)
-        print_table(self._console, [first, *columns, *beside], gap=1)
-
-
-def print_title(told: Explanation, console: Console) -> None:
-    """The sentence, the run and the step."""
-    words = [MASKED if k == told.question.masked else word for k, word in enumerate(told.words)]
-    console.print(Text(printable(" ".join(words)), "bold"))
-    place = f", word {told.question.masked + 1}" if told.words.count(told.masked_word) > 1 else ""
-    say_prose(
-        console,
-        f"How {told.run}, after {told.step:,} updates, guesses the masked word ('{told.masked_word}'{place}).",
-    )
+        print_vectors(self._console, names, values, beside, self._whole)
 
 
 def _divided(scale: str) -> str:

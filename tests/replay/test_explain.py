@@ -114,7 +114,7 @@ def test_words_are_text(capsys, tmp_path):
         ([SENTENCE, "--step", "-1"], "--step: must be at least 0"),
         ([SENTENCE, "--json", "--csv"], "not allowed with argument"),
         (["the zebra sat"], "'zebra' is not a word of this world"),
-        ([], "the following arguments are required: sentence"),
+        ([], "a sentence is missing"),
     ],
 )
 def test_a_mistake_is_one_line(arguments, said):

@@ -14,11 +14,11 @@ from rich.console import Console
 from data.inference import posterior, relevance
 from data.vocabulary import MASK
 from experiments.replay.evidence_table import print_evidence, print_worth
-from experiments.replay.explanation import explain
+from experiments.replay.explaining import explain
 from experiments.replay.explanation_fields import FIELDS
 from experiments.replay.explanation_files import explanation_csv, explanation_json
-from experiments.replay.explanation_pages import Pages
 from experiments.replay.explanation_picture import explanation_figure
+from experiments.replay.explanation_text import print_explanation
 from experiments.replay.question import read_question
 from experiments.run_directory.saved_run import load_run
 
@@ -157,7 +157,7 @@ def numbers(lines, name, occurrence=0):
 def test_the_terminal_shows_these_numbers(asked):
     run, (told, _) = asked
     expected, head = oracle_row(run, told), 1
-    lines = printed(lambda console: Pages(told, head, console, whole=True).print())
+    lines = printed(lambda console: print_explanation(told, head, console, whole=True))
     tenth = {"rtol": 1e-4, "atol": 0.0501}
     np.testing.assert_allclose(numbers(lines, "query"), expected["query"][head], **tenth)
     keys, products, scores, values = (numbers(lines, "mat", i) for i in range(4))
