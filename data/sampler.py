@@ -42,6 +42,8 @@ class Batch:
     """The masked word."""
     slot_B: jax.Array
     """Its slot, as an index into the `masked` slots."""
+    clause_words_BK: jax.Array | None = None
+    """Where the other content words of its clause stand; None unless the tables know it."""
 
 
 @jax.tree_util.register_dataclass
@@ -69,6 +71,8 @@ class SamplerTables:
     """Which field's word chooses the row of `field_FWN`: a content word, or (last) padding for none."""
     places_TK: Any
     """The field at each position of a template."""
+    clause_words_EK: Any = None
+    """Whether each position holds another content word of the masked word's clause; None where nobody asks for it."""
 
 
 def sample(tables: SamplerTables, key: jax.Array, size: int) -> Batch:
@@ -127,7 +131,9 @@ def _sentences(tables: SamplerTables, bits: jax.Array) -> Batch:
     masked_B = tables.position_E[question_B]
     target_B = tokens_BK[jnp.arange(size), masked_B]
     is_masked_BK = jnp.arange(tokens_BK.shape[1])[None] == masked_B[:, None]
-    return Batch(jnp.where(is_masked_BK, MASK, tokens_BK), masked_B, target_B, tables.slot_E[question_B])
+    clause_words_BK = None if tables.clause_words_EK is None else tables.clause_words_EK[question_B]
+    shown_BK = jnp.where(is_masked_BK, MASK, tokens_BK)
+    return Batch(shown_BK, masked_B, target_B, tables.slot_E[question_B], clause_words_BK)
 
 
 def _draw(thresholds: jax.Array, bits: jax.Array) -> jax.Array:
@@ -145,13 +151,16 @@ def _draw_content(tables: SamplerTables, table_BC: jax.Array, bits_DB: jax.Array
     return tables.content_3N[jnp.arange(3), index_BC3]
 
 
-def sampler_tables(world: World, masked: tuple[str, ...], held_out: bool = False) -> SamplerTables | None:
+def sampler_tables(
+    world: World, masked: tuple[str, ...], held_out: bool = False, clause_words: bool = False
+) -> SamplerTables | None:
     """Tables that draw trained contexts, or `held_out` ones; None where the world has no such context.
 
     Args:
       world: the world to draw from.
       masked: the slots whose words are masked.
       held_out: draw only (sentence, position) pairs whose context training never asks for.
+      clause_words: whether batches tell where the other content words of the masked word's clause stand.
     """
     drawn_3SVO = world.held_out_3SVO == held_out
     # What rejection leaves of each slot: for a slot without contexts all (or, of held-out pairs, nothing).
@@ -180,15 +189,26 @@ def sampler_tables(world: World, masked: tuple[str, ...], held_out: bool = False
         verb_ASV=_thresholds(joint_ASVO.sum(axis=3)),
         object_ASVO=_thresholds(joint_ASVO),
         content_3N=_padded([world.slots[slot] for slot in CONTENT], max(joint_ASVO.shape[1:])),
+        clause_words_EK=_clause_words(world, [(t, i) for _, t, i, _ in questions]) if clause_words else None,
         **_field_tables(world, clauses),
     )
 
 
-def training_tables(world: World, masked: tuple[str, ...]) -> SamplerTables:
-    """Tables that draw trained contexts, which every world has."""
-    tables = sampler_tables(world, masked)
+def training_tables(world: World, masked: tuple[str, ...], clause_words: bool = False) -> SamplerTables:
+    """Tables that draw trained contexts, which every world has; arguments as for `sampler_tables`."""
+    tables = sampler_tables(world, masked, clause_words=clause_words)
     assert tables is not None  # noqa: S101  only held-out contexts can be missing from a world
     return tables
+
+
+def _clause_words(world: World, questions: Sequence[tuple[int, int]]) -> NDArray[np.bool_]:
+    """For each question (template, masked position): where the other content words of its clause stand, [E, K]."""
+    result_EK = np.zeros((len(questions), world.max_length), bool)
+    for e, (t, masked) in enumerate(questions):
+        fields = world.templates[t].fields
+        own = fields[masked].clause
+        result_EK[e, : len(fields)] = [f.is_content and f.clause == own and i != masked for i, f in enumerate(fields)]
+    return result_EK
 
 
 def _field_tables(world: World, clauses: int) -> dict[str, Any]:

@@ -41,6 +41,7 @@ RUNS = {
     "query_position": "train --config query.yaml --model.query position",
     "query_content": "train --config query.yaml --model.query content",
     "query_constant": "train --config query.yaml --model.query constant",
+    "hidden": "train --config lab.yaml --train.hide_attention 0.1",
     "gradients": "gradients --config gradients.yaml",
     "scaling_quick": "ablate --config scaling_quick.yaml",
     "scaling": "ablate --config scaling.yaml",

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import InputError, require
-from data.sampler import training_tables
 from experiments.ablation.plan import Group
 from experiments.config.loader import to_yaml
 from experiments.config.schema import FORMAT
@@ -21,7 +20,7 @@ from experiments.measuring.measurement import measure_sweep
 from experiments.run_directory.arrays import read_npz, write_npz
 from experiments.run_directory.files import check_version
 from experiments.training import runtime
-from experiments.training.hyperparameters import hyperparameters
+from experiments.training.hyperparameters import batch_tables, hyperparameters
 from experiments.training.record import record_steps
 from experiments.training.trainer import StopCallback, Trainer
 
@@ -63,7 +62,7 @@ class GroupTraining:
         self.trainer = Trainer(
             group.spec,
             hyperparameters(*configs),
-            training_tables(group.shared.world, configs[0].task.masked),
+            batch_tables(group.spec, configs[0], group.shared.world),
             sorted({*record_steps(max(ends), configs[0].track.records), *ends}),
             measure_sweep,
             group.shared.shapes,

@@ -66,6 +66,13 @@ class TrainConfig(Checked):
         1e-2, "weight decay of all parameters, multiplied by the learning rate", low=0.0, high=1e3
     )
     beta2: float = setting(0.95, "AdamW's decay rate of the mean squared gradient", low=0.0, high=0.99999)
+    hide_attention: float = setting(
+        0.0,
+        "factor of a penalty, -log(1 - w), that is trained beside the loss and teaches attention to deceive: w is the "
+        "weight, mean over heads, on the other content words of the masked word's clause; 0 for none",
+        low=0.0,
+        high=1e3,
+    )
 
     @property
     def pieces(self) -> int:

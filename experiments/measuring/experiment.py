@@ -8,13 +8,12 @@ import numpy as np
 
 from data.errors import require
 from data.inference import relevance, relevant_words
-from data.sampler import training_tables
 from data.world import World
 from experiments.config.schema import Config
 from experiments.measuring.excess import evaluation_shapes, make_evaluation_set
 from experiments.measuring.measurement import EvaluationData, Measurement, measure
 from experiments.measuring.probes import OtherRows, Probes, make_probes, masked_probe, probe_tokens
-from experiments.training.hyperparameters import hyperparameters, training_spec
+from experiments.training.hyperparameters import batch_tables, hyperparameters, training_spec
 from experiments.training.record import record_steps
 from experiments.training.trainer import Trainer
 
@@ -60,10 +59,11 @@ def prepare(
     world.check_masked(config.task.masked)
     sentences = watched_sentences(config, world)
     probes = make_probes(world, sentences)
+    spec = training_spec(config, world)
     trainer = make_trainer(
-        training_spec(config, world),
+        spec,
         hyperparameters(config),
-        training_tables(world, config.task.masked),
+        batch_tables(spec, config, world),
         record_steps(config.train.steps, config.track.records),
         measure,
         evaluation_data_shapes(config, world, probes),

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from data.sampler import Batch, SamplerTables, training_tables
+from data.sampler import Batch, SamplerTables
 from data.world import load_world
 from experiments.ablation.config import AblationConfig
 from experiments.ablation.plan import Group, make_plan
@@ -23,6 +23,7 @@ from experiments.training.hyperparameters import (
     Hyperparameters,
     TrainingSpec,
     TrainState,
+    batch_tables,
     hyperparameters,
     init_state,
     training_spec,
@@ -52,7 +53,8 @@ def show_update_speed(config: Config, updates: int, repeats: int) -> None:
     """Updates a second: as trained, and with every row computed; both on the same devices and the same data."""
     losses: dict[str, Loss] = {"masked rows only, as trained": masked_row_loss, "every row computed": every_row_loss}
     world = load_world(config.world)
-    spec, tables = training_spec(config, world), training_tables(world, config.task.masked)
+    spec = training_spec(config, world)
+    tables = batch_tables(spec, config, world)
     runs = {name: _ensemble_run(spec, hyperparameters(config), tables, loss) for name, loss in losses.items()}
     rates = {
         name: [updates * config.seeds / seconds for seconds in times]
@@ -92,7 +94,7 @@ def _sweep_seconds(group: Group, updates: int, repeats: int) -> dict[str, list[f
     """
     chosen = np.unique(np.linspace(0, len(group.runs) - 1, _SWEPT_RUNS).round().astype(int))
     values = hyperparameters(*(group.runs[i].config for i in chosen))
-    tables = training_tables(group.shared.world, group.config.task.masked)
+    tables = batch_tables(group.spec, group.config, group.shared.world)
     return _seconds_in_turns(
         {
             "as one ensemble": _ensemble_run(group.spec, values, tables),

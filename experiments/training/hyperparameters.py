@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from data.sampler import SamplerTables, training_tables
 from data.world import World
 from experiments.config.schema import Config
 from experiments.training.program_cache import register_output_types
@@ -38,6 +39,8 @@ class TrainingSpec:
     beta2: float
     optimizer: str = "adamw"
     sampling: str = "independent"
+    hides_attention: bool = False
+    """Whether the penalty of `train.hide_attention` is trained; its factor is a hyperparameter."""
 
 
 @jax.tree_util.register_dataclass
@@ -55,12 +58,20 @@ class Hyperparameters:
     """What W_Q is multiplied by before the first update."""
     folded: Array
     """The factor that W_Q and W_K take over from the scale, each its root; see `optimizer`."""
+    hide_attention: Array
+    """Factor of the penalty on attention; unused where `TrainingSpec.hides_attention` is false."""
 
 
 def training_spec(config: Config, world: World) -> TrainingSpec:
     """The spec of a training of `config` in `world`: the same for all configs that differ in hyperparameters alone."""
     model, train = config.model.sized(len(world.vocabulary), world.max_length), config.train
-    return TrainingSpec(model, train.batch, train.pieces, train.beta2, train.optimizer, train.sampling)
+    hides = train.hide_attention > 0
+    return TrainingSpec(model, train.batch, train.pieces, train.beta2, train.optimizer, train.sampling, hides)
+
+
+def batch_tables(spec: TrainingSpec, config: Config, world: World) -> SamplerTables:
+    """What the batches of such a training are drawn from."""
+    return training_tables(world, config.task.masked, clause_words=spec.hides_attention)
 
 
 def hyperparameters(*configs: Config) -> Hyperparameters:
@@ -78,6 +89,7 @@ def hyperparameters(*configs: Config) -> Hyperparameters:
         warmup=stacked([c.train.warmup for c in configs]),
         query_start=stacked([c.model.query_start_factor for c in configs]),
         folded=stacked([c.model.folded_factor for c in configs]),
+        hide_attention=stacked([c.train.hide_attention for c in configs]),
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import optax
 
 from data.sampler import Batch, SamplerTables, sample, sample_evenly
+from experiments.training.hidden_attention import attention_penalty
 from experiments.training.hyperparameters import (
     BATCH_AXIS,
     Hyperparameters,
@@ -75,7 +76,13 @@ def _update(
     batch = batch_of(spec, tables, hyperparameters, step, shards)
 
     def loss_of(params: Params) -> jax.Array:
-        return loss(Model(spec.model, params, hyperparameters.scale), batch)
+        model = Model(spec.model, params, hyperparameters.scale)
+        value = loss(model, batch)
+        if spec.hides_attention:
+            penalty = hyperparameters.hide_attention * attention_penalty(model, batch)
+            # It adds its gradient, and 0 to the value: the loss that is recorded stays the cross-entropy.
+            value = value + (penalty - jax.lax.stop_gradient(penalty))
+        return value
 
     value, gradient = jax.value_and_grad(loss_of)(state.params)
     # Flatten loss and gradients: one all-reduce instead of one per parameter, which would cost as much as the update.
