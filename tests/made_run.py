@@ -45,6 +45,8 @@ def made_params(model, rng):
     shapes |= {f"{norm}/{part}": (m,) for norm in norms for part in parts}
     if f:
         shapes |= {"mlp_in/kernel": (m, f), "mlp_in/bias": (f,), "mlp_out/kernel": (f, m), "mlp_out/bias": (m,)}
+    if model.query == "constant":
+        shapes["constant_query"] = (m,)
     if model.scale == "learned":
         shapes["attention/log_scale"] = ()
     if model.qk_norm:
