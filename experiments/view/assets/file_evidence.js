@@ -1,0 +1,63 @@
+// What each word says for the guess and its rivals: a table whose columns add up to the logits.
+
+import { differenceColour } from "./colours.js";
+import { element, wordElement } from "./element.js";
+import { numberText, signedText } from "./numbers.js";
+
+const STRONG = 4; // nats of the strongest colour, the same at every step
+
+export class FileEvidence {
+  constructor() {
+    this.table = element("table", { class: "evidence" });
+    this.node = element("div", { class: "wide-frame", tabindex: 0, role: "region", "aria-label": "Evidence, as a table" },
+      this.table);
+  }
+
+  draw({ place }, result, words, names) {
+    const columns = result.evidenceOf(result.rivals);
+    const head = columns.map(({ word }) =>
+      element("th", { scope: "col", class: word === result.best ? "best" : null }, wordElement(names[word])),
+    );
+    const rows = words.map((word, k) =>
+      line(
+        k === place ? "[ ? ], looked at" : wordElement(word),
+        columns.map(({ words: rows }) => rows.reduce((sum, row) => sum + row[k], 0)),
+        "word",
+      ),
+    );
+    const { d_mlp: mlp } = result.model.config;
+    const rest = [
+      line("[ ? ] itself", columns.map((column) => column.place), "word"),
+      ...(mlp ? [line("the MLP", columns.map((column) => column.mlp), "word")] : []),
+      line("biases", columns.map((column) => column.bias), "word"),
+      line(`average of these ${result.kin.length}`, columns.map(({ average }) => average), "average"),
+      line("sum: the logit", columns.map(({ logit }) => logit), "sum"),
+      shares("guess", columns.map(({ word }) => result.guess[word])),
+      ...(result.exact ? [shares("exact", columns.map(({ word }) => result.exact[word]))] : []),
+    ];
+    this.table.replaceChildren(
+      element("thead", {}, element("tr", {}, element("td"), ...head)),
+      element("tbody", {}, ...rows, ...rest),
+    );
+  }
+}
+
+function line(name, values, kind) {
+  const cells = values.map((x) => {
+    const cell = element("td", { class: "number", "data-value": x }, kind === "word" ? signedText(x) : numberText(x, 2));
+    if (kind === "word") [cell.style.backgroundColor, cell.style.color] = differenceColour(x / STRONG);
+    return cell;
+  });
+  return element("tr", { class: kind }, element("th", { scope: "row" }, name), ...cells);
+}
+
+function shares(name, values) {
+  const cells = values.map((x) => element("td", { class: "number", "data-value": x }, percent(x)));
+  return element("tr", { class: "share" }, element("th", { scope: "row" }, name), ...cells);
+}
+
+/** 66 %, or < 1 %. */
+export function percent(x) {
+  if (Number.isNaN(x)) return "nan";
+  return x > 0 && x < 0.005 ? "< 1 %" : `${Math.round(100 * x)} %`;
+}
