@@ -5,7 +5,7 @@ html = one_file(load_run("runs/toy-001"), world, tokens, masked=1)
 
 from collections.abc import Sequence
 
-from data.errors import require
+from data.errors import is_file, require
 from data.world import World
 from experiments.replay.ledger import scale_text
 from experiments.replay.saved_model import recorded_steps
@@ -35,8 +35,10 @@ def one_file(saved: SavedRun, world: World, tokens: Sequence[int], masked: int, 
     chosen = sorted(set(steps)) or pictured_steps(recorded, MOST_STEPS)
     arrays = {name: array for name, array in saved.all_params.items() if name not in ("version", "step")}
     of_step = {step: {name: array[t] for name, array in arrays.items()} for t, step in enumerate(recorded)}
+    folder = saved.folder
+    name = folder.name if is_file(folder / "config.yaml") else f"{folder.parent.name}/{folder.name}"
     model = PagedModel(
-        title=saved.folder.name,
+        title=f"Run {name}. {world.title}.",
         config=saved.config.model,
         scale_text=scale_text(saved.config.model),
         recorded=len(recorded),

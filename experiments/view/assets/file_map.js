@@ -51,8 +51,12 @@ export class FileMap {
 
   buttons(row, act) {
     return Array.from({ length: this.columns }, (_, k) => {
-      const button = element("button", { type: "button", class: "edge", tabindex: -1, onclick: () => act(k) });
+      const button = element("button", { type: "button", class: "edge", tabindex: -1 });
       button.addEventListener("focus", () => this.go(row, k));
+      button.addEventListener("click", () => {
+        this.go(row, k); // not every browser gives the focus to a button that is clicked
+        act(k);
+      });
       return button;
     });
   }

@@ -1,0 +1,276 @@
+"""The page that is one file, opened from disk in a browser: its numbers are the oracle's, and it needs nothing else."""
+
+import csv
+import io
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+from file_page import MASKED, Page, hostile_page, small_page
+from oracle import softmax
+from selenium.webdriver.common.keys import Keys
+from small_world import SMALL, world_from
+from tab_page import need_chromium, wait_until
+
+from data.inference import posterior, template_of
+from experiments.speed.browser_times import browser
+from experiments.view.script import one_script
+from experiments.view.world_table import world_table
+
+KEEP_SAVED = """
+window.saved = [];
+const make = URL.createObjectURL;
+URL.createObjectURL = (blob) => { blob.text().then((text) => saved.push(text)); return make.call(URL, blob); };
+"""
+EXACT = """
+const world = readWorld(decoded(arguments[0])), random = () => ((seed = (seed * 16807) % 2147483647) / 2147483647);
+let seed = 7;
+const found = Array.from({ length: 300 }, () => drawnSentence(world, random));
+return found.map(({ tokens, place }) => [tokens, place, exactAnswer(world, tokens, place)]);
+"""
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory):
+    need_chromium()
+    with browser(tmp_path_factory.mktemp("profile"), performance="ALL") as driver:
+        yield driver
+
+
+@pytest.fixture(scope="module")
+def made(driver, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pages")
+    return {
+        "small": Page(driver, small_page(), folder / "1.html"),
+        "hostile": Page(driver, hostile_page(), folder / "2.html"),
+    }
+
+
+@pytest.fixture
+def page(made):
+    """The page; whatever a test does in it, the console must stay empty of errors."""
+    yield made["small"].load()
+    assert not made["small"].errors()
+
+
+@pytest.fixture
+def hostile(made):
+    yield made["hostile"].load()
+    assert not made["hostile"].errors()
+
+
+def check(page, assert_close, tokens=None, masked=MASKED, head=0, **changes):
+    """Everything that is shown, against the oracle."""
+    paged = page.paged
+    tokens = paged.tokens if tokens is None else tokens
+    row = paged.row(tokens, masked, **changes)
+    assert_close(page.weights(), row["weights"], 1e-5)
+    exact, guess = posterior(paged.world, [tokens], [masked])[0], softmax(row["logits"])
+    words = [paged.world.vocabulary.number[name] for name in page.texts(".evidence thead th")]
+    table = dict(page.evidence()[len(tokens) :])
+    assert_close(table.pop("sum: the logit"), row["logits"][words], 1e-5)
+    assert_close(table.pop("guess"), guess[words], 1e-5)
+    assert_close(table.pop("exact"), exact[words], 1e-5)
+    of_words = np.stack([values for _, values in page.evidence()[: len(tokens)]])
+    assert_close(of_words, evidence(paged, row, words, tokens[masked], changes.get("t", -1)), 1e-5)
+    assert_close(of_words.sum(axis=0) + sum(table.values()), row["logits"][words], 1e-5)
+    bars = [paged.world.vocabulary.number[name] for name in page.texts(".guess tbody th")]
+    assert_close(page.numbers(".guess tbody td:nth-of-type(1)"), exact[bars], 1e-5)
+    assert_close(page.numbers(".guess tbody td:nth-of-type(2)"), guess[bars], 1e-5)
+    check_seven_lines(page, row, head)
+
+
+def check_seven_lines(page, row, head):
+    """To the digit that is written."""
+    looked = page.js(
+        "return [...document.querySelectorAll('.edges thead th')].findIndex((one) => one.matches('.marked'))"
+    )
+    of_word = [row["key"][looked, head], row["value"][looked, head]]
+    expected = [row["query"][head], of_word[0], row["dot_products"][head], row["scores"][head], row["weights"][head],
+                of_word[1], row["context"][head]]  # fmt: skip
+    code = """
+    const rows = [...document.querySelectorAll(".ledger tr:not(.words)")];
+    return rows.map((row) => [...row.cells].slice(1).map((cell) => cell.textContent));
+    """
+    for texts, values, most in zip(page.js(code), expected, (0.05,) * 4 + (0.005,) + (0.05,) * 2, strict=True):
+        shown = np.asarray([float(text.replace("\u2212", "-")) for text in texts if text not in ("", "...")])
+        assert len(shown) >= min(len(values), len(texts) - 1)
+        assert np.abs(shown - values[: len(shown)]).max() <= most + 1e-6
+
+
+def evidence(paged, row, words, target, t):
+    """By its definition: what each word's weighted value adds to the logits, less the average over its kind."""
+    params, output = paged.params[t], row["output"]
+    kind = next(list(numbers) for numbers in paged.world.slots.values() if target in numbers)
+    added = np.einsum("hkd,hdm->km", row["weighted_values"], np.float64(params["attention/output/kernel"]))
+    if paged.config.norm == "layer":
+        added, output = added - added.mean(axis=1, keepdims=True), output - output.mean()
+    size = np.sqrt((output**2).mean() + 1e-6)
+    logits = (added / size * params["output_norm/scale"]) @ np.float64(params["unembed/kernel"])
+    return logits[:, words] - logits[:, kind].mean(axis=1, keepdims=True)
+
+
+def test_every_stage_shows_what_the_oracle_computes(page, assert_close):
+    check(page, assert_close)
+    page.set("#step", 0)
+    check(page, assert_close, t=0)
+    page.click("[role=switch]")
+    check(page, assert_close, t=0, scale=1.0)
+    page.set("input[step=any]", 0.9)
+    low, high = np.log(3**-0.5 / 8), np.log(8)
+    changes = {"t": 0, "scale": float(np.exp(low + 0.9 * (high - low)))}
+    check(page, assert_close, **changes)
+    page.click("tbody tr:nth-child(2) td:nth-of-type(5) .edge")
+    check(page, assert_close, **changes, head=1, cut=[(1, 4)])
+    page.click(".all td:nth-of-type(8) .edge")
+    check(page, assert_close, **changes, head=1, cut=[(1, 4), (0, 7), (1, 7)])
+    page.button("as trained")
+    page.click("tbody tr:nth-child(2) td:nth-of-type(5) .edge")
+    check(page, assert_close, t=0, head=1, cut=[(0, 7), (1, 7)])
+    page.button("Undo all changes")
+    check(page, assert_close, head=1)
+
+
+def test_another_sentence_and_another_masked_word(page, assert_close):
+    number = page.paged.world.vocabulary.number
+    tokens = list(page.paged.tokens)
+    tokens[5], tokens[7] = number["slept"], number["roof"]
+    for k in (5, 7):
+        page.set(f".place:nth-child({k + 1}) select", tokens[k], "change")
+    check(page, assert_close, tokens)
+    page.click(".place:nth-child(6) input")
+    check(page, assert_close, tokens, masked=5)
+    page.js("document.querySelector('.place select').focus()")
+    page.click(".sentence-buttons button:nth-child(2)")  # remove "so"
+    check(page, assert_close, tokens[1:], masked=4)
+    page.click(".sentence-buttons button")
+    assert page.text(".sentence-said").endswith("the the old cat often [ ? ] on roof .")
+    assert "make no sentence" in page.text(".said-guess")
+    assert page.numbers(".edges tbody tr:first-child .edge").sum() == pytest.approx(1)
+    for _ in range(9):
+        page.click(".sentence-buttons button")
+    assert len(page.texts(".place")) == page.paged.world.max_length
+    assert page.js("return document.querySelector('.sentence-buttons button').disabled")
+    page.button("Another sentence of this world")
+    assert "make no sentence" not in page.text(".said-guess")
+
+
+def test_the_last_edge_of_a_head_stays(page):
+    for k in range(9):
+        page.click(f"tbody tr:first-child td:nth-of-type({k + 1}) .edge")
+    np.testing.assert_array_equal(page.weights()[0], [0] * 8 + [1])
+    assert "stays" in page.text(".said-map")
+
+
+def test_exact_answers_are_those_of_the_world(driver, assert_close):
+    """Of sentences that the page draws, every one of which the world can say."""
+    world = world_from(SMALL)
+    driver.get("about:blank")
+    table = json.loads(json.dumps(world_table(world)))
+    found = driver.execute_script(one_script("exact_answer.js") + one_script("file_draw.js") + EXACT, table)
+    lengths = set()
+    for tokens, place, answer in found:
+        template_of(world, tokens)
+        lengths.add(len(tokens))
+        assert_close(answer, posterior(world, [tokens], [place])[0], 1e-6)
+    assert len(lengths) > 4
+
+
+def test_the_keyboard_alone_is_enough(page, assert_close):
+    def to(selector):
+        for _ in range(40):
+            page.press(Keys.TAB)
+            if page.js("return document.activeElement.matches(arguments[0])", selector):
+                return
+        pytest.fail(f"{selector} is not reached")
+
+    to(".place:first-child select")
+    to(".place input:checked")
+    page.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_LEFT, Keys.ARROW_LEFT)
+    to("#step")
+    page.press(Keys.ARROW_LEFT)
+    to("[role=switch]")
+    page.press(" ")
+    to(".edge")
+    page.press(Keys.HOME, Keys.ARROW_DOWN, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ENTER)
+    check(page, assert_close, t=1, scale=1.0, head=1, cut=[(1, 2)])
+    page.press(Keys.ENTER)
+    check(page, assert_close, t=1, scale=1.0, head=1)
+
+
+def test_it_asks_nothing_of_any_network(page):
+    page.driver.get_log("performance")
+    page.load()
+    page.set("#step", 1)
+    messages = [json.loads(entry["message"])["message"] for entry in page.driver.get_log("performance")]
+    asked = [one["params"]["request"]["url"] for one in messages if one["method"] == "Network.requestWillBeSent"]
+    assert {url.partition(":")[0] for url in asked} <= {"file", "data", "about"}, asked
+    assert [url for url in asked if url.startswith("file:")] == [page.address]
+    assert page.js("return performance.getEntriesByType('resource').length") == 0
+
+
+def test_its_policy_lets_nothing_else_run(made):
+    page = made["small"].load()
+    page.js("const s = document.createElement('script'); s.textContent = 'window.ran = 1'; document.body.append(s)")
+    page.js("document.body.setAttribute('style', 'color: red')")
+    assert page.js("return window.ran === undefined && getComputedStyle(document.body).color !== 'rgb(255, 0, 0)'")
+    assert len([message for message in page.errors() if "Content Security Policy" in message]) == 2
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_it_is_accessible(page, theme):
+    package = find_spec("axe_playwright_python")
+    axe = Path(package.origin).with_name("axe.min.js").read_text(encoding="utf-8") if package else pytest.skip("no axe")
+    media = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    assert page.js("return document.documentElement.dataset.theme") == theme
+    page.click("tbody tr:first-child td:nth-of-type(5) .edge")
+    page.js(axe)
+    run = "const done = arguments[0]; axe.run(document).then((r) => done(JSON.stringify(r.violations)))"
+    found = json.loads(page.driver.execute_async_script(run))
+    assert not found, [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in found]
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+def test_it_fits_the_window(made, width):
+    page = made["hostile" if width == 400 else "small"].load()
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    assert page.js("return document.documentElement.scrollWidth <= innerWidth")
+    page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_hostile_words_are_text(hostile, assert_close):
+    words = hostile.paged.world.vocabulary.words
+    assert set(hostile.texts(".place:first-child option")) == set(words[2:])
+    check(hostile, assert_close, scale="learned")
+    hostile.click("tbody tr:nth-child(3) td:nth-of-type(3) .edge")
+    check(hostile, assert_close, head=2, cut=[(2, 2)], scale="learned")
+    hostile.js(KEEP_SAVED)
+    hostile.button("Save SVG")
+    hostile.button("Save CSV")
+    wait_until(lambda: hostile.js("return saved.length") == 2)
+    picture, table = sorted(hostile.js("return saved"), key=lambda text: not text.startswith("<svg"))
+    assert any("often" not in text for text in ET.fromstring(picture).itertext())
+    rows = list(csv.DictReader(io.StringIO(table, newline="")))
+    tokens = hostile.paged.tokens
+    named = {f"{k + 1} {'[MASK]' if k == MASKED else words[token]}" for k, token in enumerate(tokens)}
+    assert {row["word"] for row in rows} == named
+    assert_close([float(row["weight"]) for row in rows], hostile.weights().ravel(), 1e-12)
+    assert {row["word"] for row in rows if row["cut"] == "1"} == {f"3 {words[tokens[2]]}"}
+    names = set(hostile.js("return [...document.querySelectorAll('#page *')].map((one) => one.localName)"))
+    assert not names & {"img", "script", "b", "iframe"}
+    assert hostile.js("return document.scripts.length") == 2
+    assert hostile.text(".of-run") == "Run <b>1</b>"
+
+
+def test_the_source_is_small_and_plain(made):
+    for page in made.values():
+        html = page.paged.html()
+        assert len(html.encode()) < 1_000_000
+        assert html.isascii()  # no character that an editor would hide or turn round
+        assert html.count("<script") == html.count("</script>") == 2
+        assert "unsafe" not in html
