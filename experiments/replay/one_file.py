@@ -29,8 +29,8 @@ def one_file(saved: SavedRun, world: World, tokens: Sequence[int], masked: int, 
         is too large for a page.
     """
     recorded = recorded_steps(saved, world)
-    unknown = [step for step in steps if step not in recorded]
-    require(not unknown, f"step {unknown[:1]}: was not recorded; recorded are {', '.join(map(str, recorded))}")
+    for step in steps:
+        require(step in recorded, f"step {step}: was not recorded; recorded are {', '.join(map(str, recorded))}")
     require(len(steps) <= MOST_STEPS, f"{len(steps)} steps: a page has room for {MOST_STEPS}; name fewer")
     chosen = sorted(set(steps)) or pictured_steps(recorded, MOST_STEPS)
     arrays = {name: array for name, array in saved.all_params.items() if name not in ("version", "step")}

@@ -226,7 +226,7 @@ def test_it_is_accessible(page, theme):
     axe = Path(package.origin).with_name("axe.min.js").read_text(encoding="utf-8") if package else pytest.skip("no axe")
     media = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
     page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-    assert page.js("return document.documentElement.dataset.theme") == theme
+    wait_until(lambda: page.js("return document.documentElement.dataset.theme") == theme)
     page.click("tbody tr:first-child td:nth-of-type(5) .edge")
     page.js(axe)
     run = "const done = arguments[0]; axe.run(document).then((r) => done(JSON.stringify(r.violations)))"

@@ -15,8 +15,12 @@ export class FileControls {
     this.range = [Math.log(Math.min(1, ...trained) / REACH), Math.log(Math.max(1, ...trained) * REACH)];
     this.stepPanel();
     this.scalePanel();
-    this.node = element("section", { class: "file-controls", "data-part": "changes", "aria-label": "What to change" },
-      this.stepNode, this.scaleNode);
+    this.node = element(
+      "section",
+      { class: "file-controls", "data-part": "changes", "aria-label": "What to change" },
+      this.stepNode,
+      this.scaleNode,
+    );
   }
 
   stepPanel() {
@@ -27,22 +31,41 @@ export class FileControls {
     const ticks = element("div", { class: "marks", "aria-hidden": "true" });
     steps.forEach(({ step }, t) => ticks.append(mark(stepText(step), steps.length > 1 ? t / (steps.length - 1) : 0)));
     const label = element("label", { for: "step" }, "Step of the training");
-    this.stepNode = element("div", { class: "change", hidden: steps.length < 2 },
-      element("div", { class: "change-head" }, label, this.stepSaid), this.step, ticks);
+    this.stepNode = element(
+      "div",
+      { class: "change", hidden: steps.length < 2 },
+      element("div", { class: "change-head" }, label, this.stepSaid),
+      this.step,
+      ticks,
+    );
   }
 
   scalePanel() {
     this.on = element("input", { type: "checkbox", role: "switch" });
     this.on.addEventListener("change", () => this.act.scale(this.on.checked ? null : 1));
-    this.scale = element("input", { type: "range", min: 0, max: 1, step: "any", "aria-label": "Factor of the dot products" });
+    this.scale = element("input", {
+      type: "range",
+      min: 0,
+      max: 1,
+      step: "any",
+      "aria-label": "Factor of the dot products",
+    });
     this.scale.addEventListener("input", () => this.drag(Number(this.scale.value)));
     this.scaleSaid = element("output", {});
     this.marks = [mark("trained", 0), mark("1, off", 0)];
-    this.asTrained = element("button", { type: "button", class: "small", onclick: () => this.act.scale(null) }, "as trained");
+    this.asTrained = element(
+      "button",
+      { type: "button", class: "small", onclick: () => this.act.scale(null) },
+      "as trained",
+    );
     const label = element("label", {}, this.on, "Scaling");
-    this.scaleNode = element("div", { class: "change" },
+    this.scaleNode = element(
+      "div",
+      { class: "change" },
       element("div", { class: "change-head" }, label, this.scaleSaid, this.asTrained),
-      this.scale, element("div", { class: "marks", "aria-hidden": "true" }, ...this.marks));
+      this.scale,
+      element("div", { class: "marks", "aria-hidden": "true" }, ...this.marks),
+    );
   }
 
   place(factor) {

@@ -1,4 +1,5 @@
-// What the file brings: a model's parameters at some steps, the words of a world and, if it is small, its exact answers.
+// What the file brings: a model's parameters at some steps, the words of a world and, if the world is small, its exact
+// answers.
 
 import { decoded } from "./arrays.js";
 import { readWorld } from "./exact_answer.js";

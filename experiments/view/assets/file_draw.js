@@ -2,7 +2,13 @@
 
 /** {tokens, place}: a sentence, and one of its content words to mask; `random`: gives numbers from 0 to 1. */
 export function drawnSentence(world, random) {
-  const template = world.templates[drawn(world.templates.map(({ probability: p }) => p), random)];
+  const template =
+    world.templates[
+      drawn(
+        world.templates.map(({ probability: p }) => p),
+        random,
+      )
+    ];
   const [, verbs, objects] = world.content.shape;
   const contents = Array.from({ length: template.clauses }, () => {
     const i = drawn(world.content.data, random);
@@ -14,7 +20,9 @@ export function drawnSentence(world, random) {
   const tokens = template.fields.map((field) => {
     if (field.content !== undefined) return wordOf(field);
     if (field.of === undefined) return field.fits[Math.floor(random() * field.fits.length)];
-    const chances = field.fits.map((word) => world.forms[field.forms].get(`${contentOf(field.clause, field.of)} ${word}`) ?? 0);
+    const chances = field.fits.map(
+      (word) => world.forms[field.forms].get(`${contentOf(field.clause, field.of)} ${word}`) ?? 0,
+    );
     return field.fits[drawn(chances, random)];
   });
   const places = template.fields.map(({ content }, i) => (content === undefined ? -1 : i)).filter((i) => i >= 0);

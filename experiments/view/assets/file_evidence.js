@@ -5,12 +5,16 @@ import { element, wordElement } from "./element.js";
 import { numberText, signedText } from "./numbers.js";
 
 const STRONG = 4; // nats of the strongest colour, the same at every step
+const NOTHING = 0.005; // nats that are written as 0.00
 
 export class FileEvidence {
   constructor() {
     this.table = element("table", { class: "evidence" });
-    this.node = element("div", { class: "wide-frame", tabindex: 0, role: "region", "aria-label": "Evidence, as a table" },
-      this.table);
+    this.node = element(
+      "div",
+      { class: "wide-frame", tabindex: 0, role: "region", "aria-label": "Evidence, as a table" },
+      this.table,
+    );
   }
 
   draw({ place }, result, words, names) {
@@ -27,13 +31,47 @@ export class FileEvidence {
     );
     const { d_mlp: mlp } = result.model.config;
     const rest = [
-      line("[ ? ] itself", columns.map((column) => column.place), "word"),
-      ...(mlp ? [line("the MLP", columns.map((column) => column.mlp), "word")] : []),
-      line("biases", columns.map((column) => column.bias), "word"),
-      line(`average of these ${result.kin.length}`, columns.map(({ average }) => average), "average"),
-      line("sum: the logit", columns.map(({ logit }) => logit), "sum"),
-      shares("guess", columns.map(({ word }) => result.guess[word])),
-      ...(result.exact ? [shares("exact", columns.map(({ word }) => result.exact[word]))] : []),
+      line(
+        "[ ? ] itself",
+        columns.map((column) => column.place),
+        "word",
+      ),
+      ...(mlp
+        ? [
+            line(
+              "the MLP",
+              columns.map((column) => column.mlp),
+              "word",
+            ),
+          ]
+        : []),
+      line(
+        "biases",
+        columns.map((column) => column.bias),
+        "word",
+      ),
+      line(
+        `average of these ${result.kin.length}`,
+        columns.map(({ average }) => average),
+        "average",
+      ),
+      line(
+        "sum: the logit",
+        columns.map(({ logit }) => logit),
+        "sum",
+      ),
+      shares(
+        "guess",
+        columns.map(({ word }) => result.guess[word]),
+      ),
+      ...(result.exact
+        ? [
+            shares(
+              "exact",
+              columns.map(({ word }) => result.exact[word]),
+            ),
+          ]
+        : []),
     ];
     this.table.replaceChildren(
       element("thead", {}, element("tr", {}, element("td"), ...head)),
@@ -44,8 +82,10 @@ export class FileEvidence {
 
 function line(name, values, kind) {
   const cells = values.map((x) => {
-    const cell = element("td", { class: "number", "data-value": x }, kind === "word" ? signedText(x) : numberText(x, 2));
-    if (kind === "word") [cell.style.backgroundColor, cell.style.color] = differenceColour(x / STRONG);
+    const text = kind === "word" ? signedText(x) : numberText(x, 2);
+    const nothing = kind === "word" && Math.abs(x) < NOTHING;
+    const cell = element("td", { class: nothing ? "number nothing" : "number", "data-value": x }, text);
+    if (kind === "word" && !nothing) [cell.style.backgroundColor, cell.style.color] = differenceColour(x / STRONG);
     return cell;
   });
   return element("tr", { class: kind }, element("th", { scope: "row" }, name), ...cells);

@@ -1,14 +1,15 @@
 // The page's one row as the tab's own parts take it: the seven lines and the bars of the guess are theirs.
 
 import { directionOf } from "./direction.js";
-import { numberText } from "./numbers.js";
+import { numberText, scaleText } from "./numbers.js";
 
 /** A map of one row, for `Ledger` and `Guess`. */
 export function mapOf(data, choice, result) {
   const { tokens, place, head, factor } = choice;
   const { config } = data;
   const words = tokens.map((token) => data.words[token]);
-  const scale = factor === null ? data.scale_text : `x ${numberText(result.scale, 3)}`;
+  const changed = factor === 1 ? "x 1, no scale" : `x ${numberText(result.scale, 3)}`;
+  const scale = factor === null ? trainedText(data, result) : changed;
   return {
     words,
     head,
@@ -20,6 +21,12 @@ export function mapOf(data, choice, result) {
     candidates: [result.bars],
     answers: [result.exact && { data: result.bars.map((word) => result.exact[word]) }],
   };
+}
+
+/** "/ sqrt(16)", or "x 0.312, learned". */
+function trainedText({ config, scale_text: text }, { scale }) {
+  const learned = config.learned_scale && { data: [scale] };
+  return scaleText({ scale: text, learned_scale: learned }, 0);
 }
 
 /** The numbers of its head, as at one recorded step. */
@@ -45,6 +52,11 @@ export function vectorsOf({ head }, { out }) {
   const ofHead = (values) => rows(values.map((heads) => heads[head]));
   return {
     s: 0,
-    piece: { query: one(out.query[head]), key: ofHead(out.key), value: ofHead(out.value), context: one(out.context[head]) },
+    piece: {
+      query: one(out.query[head]),
+      key: ofHead(out.key),
+      value: ofHead(out.value),
+      context: one(out.context[head]),
+    },
   };
 }

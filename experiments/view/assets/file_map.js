@@ -7,6 +7,8 @@ import { element, setAttribute, setText, wordElement } from "./element.js";
 import { edge } from "./file_result.js";
 import { weightText } from "./numbers.js";
 
+export const LONG_SENTENCE = 9; // words; of a longer one the columns are narrow
+
 export class FileMap {
   /** `act`: {toggle(head, k), toggleAll(k), look(k), head(h)}; `heads`: how many. */
   constructor(heads, act) {
@@ -20,17 +22,20 @@ export class FileMap {
   build(columns) {
     this.columns = columns;
     this.words = Array.from({ length: columns }, (_, k) => {
-      const look = element("button", { type: "button", class: "column", tabindex: -1, onclick: () => this.act.look(k) });
+      const look = element("button", {
+        type: "button",
+        class: "column",
+        tabindex: -1,
+        onclick: () => this.act.look(k),
+      });
       return { node: element("th", { scope: "col" }, look), look };
     });
     const head = element("tr", {}, element("td"), ...this.words.map(({ node }) => node));
     this.rows = Array.from({ length: this.heads }, (_, h) => this.row(h));
     if (this.heads > 1) this.rows.push(this.allRow());
     this.cells = this.rows.map(({ cells }) => cells);
-    this.table.replaceChildren(
-      element("thead", {}, head),
-      element("tbody", {}, ...this.rows.map(({ node }) => node)),
-    );
+    this.table.classList.toggle("long", columns > LONG_SENTENCE);
+    this.table.replaceChildren(element("thead", {}, head), element("tbody", {}, ...this.rows.map(({ node }) => node)));
     this.at = [0, Math.min(this.at[1], columns - 1)];
     this.mark();
   }
@@ -83,7 +88,11 @@ export class FileMap {
     setText(button, cut ? "cut" : text);
     setAttribute(button, "data-value", weight);
     setAttribute(button, "aria-pressed", cut);
-    setAttribute(button, "aria-label", `head ${h + 1}, word ${k + 1}, ${words[k]}: ${cut ? "cut" : `weight ${text}, cut`}`);
+    setAttribute(
+      button,
+      "aria-label",
+      `head ${h + 1}, word ${k + 1}, ${words[k]}: ${cut ? "cut" : `weight ${text}, cut`}`,
+    );
     button.classList.toggle("cut", cut);
     [button.style.backgroundColor, button.style.color] = cut ? ["", ""] : weightColour(weight);
   }

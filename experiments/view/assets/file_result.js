@@ -14,11 +14,11 @@ const BARS = 10; // words of the bars
 export const edge = (head, k) => `${head} ${k}`;
 
 /**
- * `data`: what `readData` made; `choice`: {tokens, place, t, factor (null: the trained one), cuts: Set of edges}. Gives the
- * fields of the forward pass and:
- * guess, exact: probabilities [V], exact null where there is none; excess: KL(exact || guess) in nats; asTrained: {guess,
- * excess} without cuts and with the trained scale; kin: the words that the masked one is compared with; best: the most
- * probable guess; rivals, bars: the words that are shown; evidenceOf(words): what adds up to the logit of each of them.
+ * `data`: what `readData` made; `choice`: {tokens, place, t, factor (null: the trained one), cuts: Set of edges}. Gives
+ * `out`, the fields of the forward pass, and:
+ * guess, exact: probabilities [V], exact null where there is none; excess: KL(exact || guess) in nats; asTrained:
+ * {guess, excess} without cuts and with the trained scale; kin: the words that the masked one is compared with; best:
+ * the most probable guess; rivals, bars: the words that are shown; evidenceOf(words): what adds up to each one's logit.
  */
 export function resultOf(data, choice) {
   const { tokens, place, t, factor, cuts } = choice;
@@ -55,7 +55,7 @@ function kinOf(data, word) {
   return slot ? slot[1] : data.words.map((_, w) => w).slice(FIRST_WORD);
 }
 
-/** The most probable words first: by the exact answer, or by the finished model's guess, so that no slider moves them. */
+/** The most probable words first, by the exact answer or the finished model's guess: no slider moves them. */
 function orderOf(data, kin, exact, masked, place) {
   const { model } = data.steps[data.steps.length - 1];
   const by = exact ?? softmax(forward(model, masked, place).logits);
@@ -74,7 +74,7 @@ function shownWords(order, guess, word) {
   return { best, rivals: first(RIVALS), bars: first(BARS) };
 }
 
-/** For each of `words` {words: [H, K], place, mlp, bias}, above their average over its kind, and average: their sum is logit. */
+/** For each of `words` {words: [H, K], place, mlp, bias}, above their average over the kind, and that of the logits. */
 function evidenceOf(model, out, place, words, kin) {
   const all = kin.map((word) => logitTerms(model, out, place, word));
   const mean = (of) => all.reduce((sum, terms) => sum + of(terms), 0) / all.length;

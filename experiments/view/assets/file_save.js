@@ -37,18 +37,23 @@ export function picture(data, choice, result, said) {
   const names = choice.tokens.map((token, k) => (k === choice.place ? "[ ? ]" : data.words[token]));
   const lines = [
     ...out.weights.map((row, h) => [`head ${h + 1}`, row, (x) => weightColour(x, "light"), weightText]),
-    ...result.evidenceOf(rivals).map(({ word, words }) => [
-      `for ${shortened(data.words[word], 12)}`,
-      names.map((_, k) => words.reduce((sum, row) => sum + row[k], 0)),
-      (x) => differenceColour(x / STRONGEST, "light"),
-      signedText,
-    ]),
+    ...result
+      .evidenceOf(rivals)
+      .map(({ word, words }) => [
+        `for ${shortened(data.words[word], 12)}`,
+        names.map((_, k) => words.reduce((sum, row) => sum + row[k], 0)),
+        (x) => differenceColour(x / STRONGEST, "light"),
+        signedText,
+      ]),
   ];
   const top = (i) => ABOVE + i * LINE + (i >= out.weights.length ? LINE : 0);
   const [width, height] = [BESIDE + names.length * COLUMN + 12, top(lines.length) + 36];
   const title = `Attention weights and evidence, step ${stepText(result.step)}`;
   const left = { "text-anchor": "start" };
-  const evidence = label(10, top(out.weights.length) - 10, "Evidence in nats, all heads together", { ...left, "font-size": 12 });
+  const evidence = label(10, top(out.weights.length) - 10, "Evidence in nats, all heads together", {
+    ...left,
+    "font-size": 12,
+  });
   return shape(
     "svg",
     { viewBox: `0 0 ${width} ${height}`, width, height, "font-family": FONT, fill: "#1a1f26" },

@@ -17,7 +17,11 @@ export class FileSentence {
     this.insert = element("button", { type: "button", onclick: () => act.insert(this.at) });
     this.remove = element("button", { type: "button", onclick: () => act.remove(this.at) });
     this.said = element("p", { class: "said sentence-said" });
-    const another = element("button", { type: "button", onclick: () => act.another() }, "Another sentence of this world");
+    const another = element(
+      "button",
+      { type: "button", onclick: () => act.another() },
+      "Another sentence of this world",
+    );
     another.hidden = !data.world;
     const buttons = element("div", { class: "sentence-buttons" }, this.insert, this.remove, another);
     this.node = element("section", { "data-part": "sentence" }, this.line, buttons, this.said);

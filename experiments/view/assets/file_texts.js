@@ -11,23 +11,38 @@ export const HEADINGS = {
   guess: "The guess and the exact answer",
 };
 
-export const MEANINGS = {
-  map: "Each row sums to 1. Click a cell to cut that edge: the head cannot look at that word then, and shares its weight " +
-    "among the others. Click again to put it back.",
-  evidence: "Evidence in nats: what each word's value, times its weight, adds to the logit of each candidate, all heads " +
-    "together, above the average of the words of its kind. A column adds up to the logit, and softmax of the logits is the guess.",
+const MEANINGS = {
+  map:
+    "Click a cell to cut that edge: the head cannot look at that word then, and shares its " +
+    "weight among the others. Click again to put it back.",
+  evidence:
+    "Evidence in nats: what each word's value, times its weight, adds to the logit of each candidate, all heads " +
+    "together, above the average of the words of its kind. A column adds up to the logit, and softmax of the logits " +
+    "is the guess.",
   mlp: " With an MLP this is the direct path alone.",
 };
 
 const NOT_NUMBERS = "The model's numbers are not finite at this step: its training diverged.";
 
+/** Captions, for models of every kind. */
+export function meanings({ d_mlp: mlp, sink }) {
+  return {
+    map: `${sink === "none" ? "Each row sums to 1." : "Each row and its sink sum to 1."} ${MEANINGS.map}`,
+    evidence: MEANINGS.evidence + (mlp ? MEANINGS.mlp : ""),
+  };
+}
+
 export function lead(data) {
   const { steps, recorded, config } = data;
   const heads = config.heads === 1 ? "one head" : `${config.heads} heads`;
-  const kept = steps.length < recorded ? `${steps.length} of its ${recorded} recorded steps are in this file` : "All its recorded steps are in this file";
+  const kept =
+    steps.length < recorded
+      ? `${steps.length} of its ${recorded} recorded steps are in this file`
+      : "All its recorded steps are in this file";
+  const left = data.left_out ? `; ${data.left_out} more did not fit` : "";
   return [
-    `A transformer of one layer and ${heads} guesses a masked word. Change anything below: every number is computed anew, in `,
-    `this page, from the trained model's own parameters. ${kept}${data.left_out ? `; ${data.left_out} more did not fit` : ""}.`,
+    `A transformer of one layer and ${heads} guesses a masked word. Change anything below: every number is computed `,
+    `anew, in this page, from the trained model's own parameters. ${kept}${left}.`,
   ];
 }
 
@@ -39,7 +54,9 @@ export function mapSaid({ head, refused }, { out }, map) {
   const more = second !== undefined && weights[second] >= 0.005;
   const total = weights.reduce((a, b) => a + b);
   return [
-    `Head ${head + 1} looks most at `, ...lookedAt(map, 0, first), ` (${weightText(weights[first])})`,
+    `Head ${head + 1} looks most at `,
+    ...lookedAt(map, 0, first),
+    ` (${weightText(weights[first])})`,
     ...(more ? [", then at ", ...lookedAt(map, 0, second), ` (${weightText(weights[second])})`] : []),
     ...(map.run.sink ? [`; the sink takes ${weightText(1 - total)}`] : []),
     ". A weight says how much is taken, not what it means: that is in the evidence.",
@@ -51,7 +68,9 @@ export function scaleSentence({ head }, { out, scale, trained }) {
   const spread = Math.max(...scores) - Math.min(...scores);
   const most = Math.max(...out.weights[head]);
   const than = scale === trained ? "" : `, with ${numberText(scale / trained, 2)} times the trained factor`;
-  return [`The scores of head ${head + 1} span ${numberText(spread)}${than}; its largest weight is ${weightText(most)}.`];
+  return [
+    `The scores of head ${head + 1} span ${numberText(spread)}${than}; its largest weight is ${weightText(most)}.`,
+  ];
 }
 
 /** For the model's guess, the words that speak most for and against it. */
@@ -63,8 +82,11 @@ export function evidenceSaid({ place }, result, map, names) {
   const [best, worst] = [others[0], others[others.length - 1]];
   if (best === undefined) return ["No other word says anything."];
   return [
-    "For the guess ", wordElement(names[result.best]), " speaks most ",
-    ...lookedAt(map, 0, best), ` (${signedText(ofWord[best])} nats)`,
+    "For the guess ",
+    wordElement(names[result.best]),
+    " speaks most ",
+    ...lookedAt(map, 0, best),
+    ` (${signedText(ofWord[best])} nats)`,
     ...(ofWord[worst] < -0.05 ? [", against it ", ...lookedAt(map, 0, worst), ` (${signedText(ofWord[worst])})`] : []),
     ".",
   ];
@@ -78,8 +100,13 @@ export function guessSaid({ tokens, place }, result, data) {
   const right = exact.indexOf(Math.max(...exact));
   const changed = Math.abs(asTrained.excess - excess) > 5e-4;
   return [
-    ...says, "; the exact answer is ", wordElement(data.words[right]), `, ${percent(exact[right])}`,
-    ...(tokens[place] === right || tokens[place] === best ? [] : [" (hidden: ", wordElement(data.words[tokens[place]]), ")"]),
+    ...says,
+    "; the exact answer is ",
+    wordElement(data.words[right]),
+    `, ${percent(exact[right])}`,
+    ...(tokens[place] === right || tokens[place] === best
+      ? []
+      : [" (hidden: ", wordElement(data.words[tokens[place]]), ")"]),
     `. The guess is ${numberText(excess, 3)} nats from it`,
     changed ? `, ${numberText(asTrained.excess, 3)} without your changes to the attention.` : ".",
   ];

@@ -1,7 +1,7 @@
 // The model's forward pass, in float64: the one thing that the one-file page computes for itself, so that a sentence, a
 // scale or a cut that nobody recorded can be tried. For one masked place of one sentence, every field of
 // `ForwardOutput` (model/transformer.py) under its name without letters; a test holds them equal.
-// Letters: H heads, K words, D components of a head, M of the residual stream, F hidden units, V words of the vocabulary.
+// Letters: H heads, K words, D components of a head, M of the residual stream, F hidden units, V vocabulary.
 
 import { part } from "./arrays.js";
 
@@ -9,9 +9,9 @@ const LEAST_VARIANCE = 1e-6; // what flax's norms add under the root
 const LEAST_SQUARE = 1e-12; // what QK-norm adds under the root
 
 /**
- * `model`: {config, params: {path: {shape, data}}, scale}; `tokens`: word numbers, without padding; `place`: the position
- * whose word is guessed; `scale`: any factor for the dot products; `cut(head, k)`: whether that edge carries nothing, the
- * other weights then growing to fill its place. Where every edge of a head is cut and there is no sink, all is NaN.
+ * `model`: {config, params: {path: {shape, data}}, scale}; `tokens`: word numbers, without padding; `place`: the
+ * position whose word is guessed; `scale`: any factor for the dot products; `cut(head, k)`: whether that edge carries
+ * nothing; the other weights then grow to sum to 1. Where all of a head's edges are cut, without a sink, all is NaN.
  */
 export function forward(model, tokens, place, { scale = trainedScale(model), cut = () => false } = {}) {
   const { config, params } = model;
@@ -39,8 +39,20 @@ export function forward(model, tokens, place, { scale = trainedScale(model), cut
     params["unembed/bias"].data,
   ); // [V]
   return {
-    embedding, query, key, value, dot_products: dotProducts, scores, weights,
-    weighted_values: weighted, context, attention, residual, mlp, output, logits,
+    embedding,
+    query,
+    key,
+    value,
+    dot_products: dotProducts,
+    scores,
+    weights,
+    weighted_values: weighted,
+    context,
+    attention,
+    residual,
+    mlp,
+    output,
+    logits,
   };
 }
 
@@ -108,10 +120,7 @@ function normed({ config, params }, x, name) {
 
 function throughMlp(model, residual) {
   const { params } = model;
-  const hidden = sum(
-    times(normed(model, residual, "mlp_norm"), params["mlp_in/kernel"]),
-    params["mlp_in/bias"].data,
-  );
+  const hidden = sum(times(normed(model, residual, "mlp_norm"), params["mlp_in/kernel"]), params["mlp_in/bias"].data);
   const active = hidden.map((x) => Math.max(x, 0)); // [F]
   return sum(times(active, params["mlp_out/kernel"]), params["mlp_out/bias"].data);
 }

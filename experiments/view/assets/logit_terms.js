@@ -5,8 +5,8 @@ import { part } from "./arrays.js";
 import { dot } from "./forward.js";
 
 /**
- * What adds up to the logit of `word`: {words: [H, K], place, mlp, bias}. `words`: the weighted value of each word, which
- * is its evidence; `place`: the masked place's own vector; `mlp`: all that the MLP adds; `bias`: of the last norm and the
+ * What adds up to the logit of `word`: {words: [H, K], place, mlp, bias}. `words`: the weighted value of each word, its
+ * evidence; `place`: the masked place's own vector; `mlp`: all that the MLP adds; `bias`: of the last norm and the
  * unembedding. `out`: the fields of `forward` at `place`.
  */
 export function logitTerms(model, out, place, word) {
