@@ -7,7 +7,7 @@ import { element, setAttribute, setText, wordElement } from "./element.js";
 import { edge } from "./file_result.js";
 import { weightText } from "./numbers.js";
 
-export const LONG_SENTENCE = 9; // words; of a longer one the columns are narrow
+export const LONG_SENTENCE = 8; // words; of a longer one the columns are narrow
 
 export class FileMap {
   /** `act`: {toggle(head, k), toggleAll(k), look(k), head(h)}; `heads`: how many. */

@@ -46,7 +46,7 @@ export class FileSentence {
     this.remove.replaceChildren("Remove ", ...named());
     this.insert.disabled = tokens.length >= this.data.config.max_length;
     this.remove.disabled = tokens.length < 2;
-    this.said.replaceChildren("The model reads: ", ...wordsOf(words, place), ...this.limits(tokens.length));
+    this.said.replaceChildren("The model reads: ", sentenceRead(words, place), ...this.limits(tokens.length));
   }
 
   /** Where a place appears or vanishes, the list at the same place keeps the focus. */
@@ -76,7 +76,8 @@ export class FileSentence {
   }
 }
 
-/** Nodes for the sentence as the model reads it: "the [ ? ] sat". */
-export function wordsOf(words, place) {
-  return words.flatMap((word, k) => [k ? " " : "", k === place ? "[ ? ]" : wordElement(word)]);
+/** The sentence as the model reads it, "the [ ? ] sat", in its language's direction. */
+function sentenceRead(words, place) {
+  const parts = words.flatMap((word, k) => [k ? " " : "", k === place ? "[ ? ]" : wordElement(word)]);
+  return element("bdi", { dir: directionOf(words) }, ...parts);
 }
