@@ -45,7 +45,7 @@ export function resultOf(data, choice) {
     excess: excess(guess),
     asTrained: { guess: usualGuess, excess: excess(usualGuess) },
     ...shownWords(order, guess, tokens[place]),
-    evidenceOf: (words) => evidenceOf(model, out, place, words, kin),
+    evidenceOf: evidenceFor(kin, out, (word) => logitTerms(model, out, place, word)),
   };
 }
 
@@ -74,12 +74,12 @@ function shownWords(order, guess, word) {
   return { best, rivals: first(RIVALS), bars: first(BARS) };
 }
 
-/** For each of `words` {words: [H, K], place, mlp, bias}, above their average over the kind, and that of the logits. */
-function evidenceOf(model, out, place, words, kin) {
-  const all = kin.map((word) => logitTerms(model, out, place, word));
+/** Gives for words {words: [H, K], place, mlp, bias}, above their average over the kind, and that of the logits. */
+function evidenceFor(kin, out, termsOf) {
+  const all = kin.map(termsOf);
   const mean = (of) => all.reduce((sum, terms) => sum + of(terms), 0) / all.length;
-  return words.map((word) => {
-    const terms = logitTerms(model, out, place, word);
+  const oneWord = (word) => {
+    const terms = kin.includes(word) ? all[kin.indexOf(word)] : termsOf(word);
     const above = (of) => of(terms) - mean(of);
     return {
       word,
@@ -90,5 +90,6 @@ function evidenceOf(model, out, place, words, kin) {
       average: kin.reduce((sum, w) => sum + out.logits[w], 0) / kin.length,
       logit: out.logits[word],
     };
-  });
+  };
+  return (words) => words.map(oneWord);
 }
