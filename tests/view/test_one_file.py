@@ -235,16 +235,34 @@ def test_it_is_accessible(page, theme):
 
 
 @pytest.mark.parametrize("width", [400, 1400])
-def test_it_fits_the_window(made, width):
-    page = made["hostile" if width == 400 else "small"].load()
+def test_it_fits_the_window(hostile, width):
+    """With a word of 200 letters where it can be long: masked, looked at, guessed."""
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    assert page.js("return document.documentElement.scrollWidth <= innerWidth")
-    page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    hostile.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    long = hostile.paged.world.vocabulary.number["w" * 200]
+    for k in range(9):
+        hostile.set(f".place:nth-child({k + 1}) select", long, "change")
+        assert hostile.js("return document.documentElement.scrollWidth <= innerWidth"), k
+    hostile.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_paper_is_white_and_has_what_is_chosen(page):
+    page.click("tbody tr:first-child td:nth-of-type(5) .edge")
+    page.js("dispatchEvent(new Event('beforeprint'))")
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert page.js("return document.documentElement.dataset.theme") == "light"
+    seen = "return document.querySelector(arguments[0]).checkVisibility()"
+    assert not any(page.js(seen, one) for one in (".file-controls", ".actions", ".place select", ".all"))
+    assert all(page.js(seen, one) for one in (".place .on-paper", ".edge", ".evidence", ".guess", ".ledger"))
+    assert page.js("return document.querySelector('.said-state').innerText") == (
+        "Step 100; dot products x 0.58, as trained; cut: head 1 to often."
+    )
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    page.js("dispatchEvent(new Event('afterprint'))")
 
 
 def test_hostile_words_are_text(hostile, assert_close):
-    words = hostile.paged.world.vocabulary.words
+    words, tokens = hostile.paged.world.vocabulary.words, hostile.paged.tokens
     assert set(hostile.texts(".place:first-child option")) == set(words[2:])
     check(hostile, assert_close, scale="learned")
     hostile.click("tbody tr:nth-child(3) td:nth-of-type(3) .edge")
@@ -254,9 +272,9 @@ def test_hostile_words_are_text(hostile, assert_close):
     hostile.button("Save CSV")
     wait_until(lambda: hostile.js("return saved.length") == 2)
     picture, table = sorted(hostile.js("return saved"), key=lambda text: not text.startswith("<svg"))
-    assert any("often" not in text for text in ET.fromstring(picture).itertext())
+    drawn = list(ET.fromstring(picture).itertext())
+    assert {words[tokens[0]], "cut", "[ ? ]"} <= set(drawn)
     rows = list(csv.DictReader(io.StringIO(table, newline="")))
-    tokens = hostile.paged.tokens
     named = {f"{k + 1} {'[MASK]' if k == MASKED else words[token]}" for k, token in enumerate(tokens)}
     assert {row["word"] for row in rows} == named
     assert_close([float(row["weight"]) for row in rows], hostile.weights().ravel(), 1e-12)

@@ -36,14 +36,19 @@ export function picture(data, choice, result, said) {
   const { out, rivals } = result;
   const names = choice.tokens.map((token, k) => (k === choice.place ? "[ ? ]" : data.words[token]));
   const lines = [
-    ...out.weights.map((row, h) => [`head ${h + 1}`, row, (x) => weightColour(x, "light"), weightText]),
+    ...out.weights.map((row, h) => [
+      `head ${h + 1}`,
+      row,
+      (x) => weightColour(x, "light"),
+      (x, k) => (choice.cuts.has(edge(h, k)) ? "cut" : weightText(x)),
+    ]),
     ...result
       .evidenceOf(rivals)
       .map(({ word, words }) => [
         `for ${shortened(data.words[word], 12)}`,
         names.map((_, k) => words.reduce((sum, row) => sum + row[k], 0)),
         (x) => differenceColour(x / STRONGEST, "light"),
-        signedText,
+        (x) => signedText(x),
       ]),
   ];
   const top = (i) => ABOVE + i * LINE + (i >= out.weights.length ? LINE : 0);
@@ -72,7 +77,7 @@ function lineShapes(choice, [name, values, colour, text], top) {
     const centre = centreOf(choice, k, values.length);
     const [fill, ink] = colour(x);
     const place = { x: centre - COLUMN / 2 + 2, y: top + 2, width: COLUMN - 4, height: LINE - 4, rx: 3 };
-    return [shape("rect", { ...place, fill, ...PALE }), label(centre, top + LINE / 2 + 5, text(x), { fill: ink })];
+    return [shape("rect", { ...place, fill, ...PALE }), label(centre, top + LINE / 2 + 5, text(x, k), { fill: ink })];
   });
   return [label(BESIDE - 10, top + LINE / 2 + 5, name, { "text-anchor": "end" }), ...cells];
 }
