@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from data.errors import InputError
 from data.world import World
 from experiments.view.packing import packed
+from experiments.view.run_arrays import LEAST_CHANCE, MOST_CANDIDATES
 from experiments.view.script import ASSETS, one_script
 from experiments.view.world_table import world_table
 from model.config import ModelConfig
@@ -81,6 +82,8 @@ def explanation_page(model: PagedModel, world: World, tokens: Sequence[int], mas
         "scale": model.config.scale_factor,
         "scale_text": model.scale_text,
         "recorded": model.recorded,
+        "least_chance": LEAST_CHANCE,
+        "most_candidates": MOST_CANDIDATES,
         "words": list(world.vocabulary.words),
         "slots": [[slot, list(words)] for slot, words in world.slots.items()],
         "world": world_table(world),

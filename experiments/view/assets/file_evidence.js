@@ -30,9 +30,10 @@ export class FileEvidence {
       ),
     );
     const { d_mlp: mlp } = result.model.config;
+    const candidates = result.candidates.length;
     const rest = [
       line(
-        "[ ? ] itself",
+        "mask + place",
         columns.map((column) => column.place),
         "word",
       ),
@@ -51,12 +52,12 @@ export class FileEvidence {
         "word",
       ),
       line(
-        `average of these ${result.kin.length}`,
+        candidates === 1 ? "the candidate" : `average of ${candidates}`,
         columns.map(({ average }) => average),
         "average",
       ),
       line(
-        "sum: the logit",
+        "= logit",
         columns.map(({ logit }) => logit),
         "sum",
       ),

@@ -6,9 +6,7 @@ import { forward, softmax, trainedScale } from "./forward.js";
 import { logitTerms } from "./logit_terms.js";
 
 export const MASK = 1;
-const FIRST_WORD = 2; // 0 is padding, 1 the mask
 const RIVALS = 5; // words of the table of evidence
-const BARS = 10; // words of the bars
 
 /** A name for the edge from the masked place to word k in a head. */
 export const edge = (head, k) => `${head} ${k}`;
@@ -17,7 +15,7 @@ export const edge = (head, k) => `${head} ${k}`;
  * `data`: what `readData` made; `choice`: {tokens, place, t, factor (null: the trained one), cuts: Set of edges}. Gives
  * `out`, the fields of the forward pass, and:
  * guess, exact: probabilities [V], exact null where there is none; excess: KL(exact || guess) in nats; asTrained:
- * {guess, excess} without cuts and with the trained scale; kin: the words that the masked one is compared with; best:
+ * {guess, excess} without cuts and with the trained scale; candidates: the words that may stand there; best:
  * the most probable guess; rivals, bars: the words that are shown; evidenceOf(words): what adds up to each one's logit.
  */
 export function resultOf(data, choice) {
@@ -31,8 +29,7 @@ export function resultOf(data, choice) {
   const exact = data.world && exactAnswer(data.world, tokens, place);
   const [guess, usualGuess] = [out, usual].map(({ logits }) => softmax(logits));
   const excess = (chances) => (exact ? excessOf(exact, chances) : null);
-  const kin = kinOf(data, tokens[place]);
-  const order = orderOf(data, kin, exact, masked, place);
+  const candidates = candidatesOf(data, exact, masked, place);
   return {
     step,
     model,
@@ -41,45 +38,43 @@ export function resultOf(data, choice) {
     out,
     exact,
     guess,
-    kin,
+    candidates,
     excess: excess(guess),
     asTrained: { guess: usualGuess, excess: excess(usualGuess) },
-    ...shownWords(order, guess, tokens[place]),
-    evidenceOf: evidenceFor(kin, out, (word) => logitTerms(model, out, place, word)),
+    ...shownWords(candidates, guess, tokens[place]),
+    evidenceOf: evidenceFor(candidates, out, (word) => logitTerms(model, out, place, word)),
   };
 }
 
-/** The words of the masked word's kind: subjects for a subject; all words for one without a kind. */
-function kinOf(data, word) {
-  const slot = data.slots.find(([, words]) => words.includes(word));
-  return slot ? slot[1] : data.words.map((_, w) => w).slice(FIRST_WORD);
-}
-
-/** The most probable words first, by the exact answer or the finished model's guess: no slider moves them. */
-function orderOf(data, kin, exact, masked, place) {
+/**
+ * The words that may stand there, as in the tab and on the terminal (experiments/view/run_arrays.py): by the exact answer
+ * or else the finished model's guess, so that no slider changes them.
+ */
+function candidatesOf(data, exact, masked, place) {
   const { model } = data.steps[data.steps.length - 1];
-  const by = exact ?? softmax(forward(model, masked, place).logits);
-  const possible = exact ? exact.map((p, w) => (p > 0 ? w : -1)).filter((w) => w >= 0) : kin;
-  return [...possible].sort((a, b) => by[b] - by[a]);
+  const chances = exact ?? softmax(forward(model, masked, place).logits);
+  const order = [...chances.keys()].sort((a, b) => chances[b] - chances[a]).slice(0, data.most_candidates);
+  const possible = order.filter((word) => chances[word] > data.least_chance);
+  return possible.length ? possible : order.slice(0, 1);
 }
 
 /** The masked word, its rivals and the model's guess. */
-function shownWords(order, guess, word) {
+function shownWords(candidates, guess, word) {
   const best = guess.indexOf(Math.max(...guess));
   const first = (count) => {
-    const shown = order.slice(0, count);
+    const shown = candidates.slice(0, count);
     const more = [word, best].filter((w) => w >= 0 && !shown.includes(w));
     return [...new Set([...shown.slice(0, Math.max(1, count - more.length)), ...more])];
   };
-  return { best, rivals: first(RIVALS), bars: first(BARS) };
+  return { best, rivals: first(RIVALS), bars: first(candidates.length + 2) };
 }
 
-/** Gives for words {words: [H, K], place, mlp, bias}, above their average over the kind, and that of the logits. */
-function evidenceFor(kin, out, termsOf) {
-  const all = kin.map(termsOf);
+/** Gives for words {words: [H, K], place, mlp, bias}, above their average over the candidates; with that the logit. */
+function evidenceFor(candidates, out, termsOf) {
+  const all = candidates.map(termsOf);
   const mean = (of) => all.reduce((sum, terms) => sum + of(terms), 0) / all.length;
   const oneWord = (word) => {
-    const terms = kin.includes(word) ? all[kin.indexOf(word)] : termsOf(word);
+    const terms = candidates.includes(word) ? all[candidates.indexOf(word)] : termsOf(word);
     const above = (of) => of(terms) - mean(of);
     return {
       word,
@@ -87,7 +82,7 @@ function evidenceFor(kin, out, termsOf) {
       place: above((one) => one.place),
       mlp: above((one) => one.mlp),
       bias: above((one) => one.bias),
-      average: kin.reduce((sum, w) => sum + out.logits[w], 0) / kin.length,
+      average: candidates.reduce((sum, w) => sum + out.logits[w], 0) / candidates.length,
       logit: out.logits[word],
     };
   };

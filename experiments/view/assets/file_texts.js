@@ -17,7 +17,7 @@ const MEANINGS = {
     "weight among the others. Click again to put it back.",
   evidence:
     "Evidence in nats: what each word's value, times its weight, adds to the logit of each candidate, all heads " +
-    "together, above the average of the words of its kind. A column adds up to the logit, and softmax of the logits " +
+    "together, above the average of all candidates. A column adds up to the logit, and softmax of the logits " +
     "is the guess.",
   mlp: " With an MLP this is the direct path alone.",
 };
