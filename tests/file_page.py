@@ -11,6 +11,7 @@ from tab_page import Tab
 from data.vocabulary import MASK, Vocabulary
 from experiments.run_directory.saved_run import nested
 from experiments.view.page import PagedModel, explanation_page
+from experiments.view.page_lessons import PageLesson, PageLessons
 from model.config import ModelConfig
 
 SENTENCE = "so the old cat often sat on mat ."
@@ -20,6 +21,10 @@ HOSTILE = [
     "\u2067x", "\U0001f408\u200d\u2b1b", "w" * 200, "__proto__", "&amp;", "=1+1", "{{7*7}}", "${1}", "\\u003c",
     "\u05d7\u05ea\u05d5\u05dc", "\u0642\u0637\u0629",
 ]  # fmt: skip
+LESSONS = [
+    PageLesson("What it is", "Expect <b>this</b>.", "Which?", ("one </script>", "two"), (1,), "Two.", "Because."),
+    PageLesson("No question", "Expect.", "See.", (), (), "So it is.", "Because.", "Try it."),
+]
 
 
 class Paged:
@@ -33,7 +38,7 @@ class Paged:
 
     def html(self):
         model = PagedModel("Run <b>1</b>", self.config, "/ sqrt(3)", 7, list(zip(self.steps, self.params, strict=True)))
-        return explanation_page(model, self.world, self.tokens, MASKED)
+        return explanation_page(model, self.world, self.tokens, MASKED, PageLessons(LESSONS, {"right": "Yes: <i>"}))
 
     def row(self, tokens, masked, t=-1, scale=None, cut=()):
         """Every field of the forward pass, by the oracle."""

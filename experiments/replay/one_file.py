@@ -12,9 +12,19 @@ from experiments.replay.saved_model import recorded_steps
 from experiments.run_directory.saved_run import SavedRun
 from experiments.training.record import pictured_steps
 from experiments.view.page import MOST_STEPS, PagedModel, explanation_page
+from experiments.view.page_lessons import PageLessons
+
+_NO_LESSONS = PageLessons()
 
 
-def one_file(saved: SavedRun, world: World, tokens: Sequence[int], masked: int, steps: Sequence[int] = ()) -> str:
+def one_file(
+    saved: SavedRun,
+    world: World,
+    tokens: Sequence[int],
+    masked: int,
+    steps: Sequence[int] = (),
+    lessons: PageLessons = _NO_LESSONS,
+) -> str:
     """The page of a run, as HTML.
 
     Args:
@@ -23,6 +33,7 @@ def one_file(saved: SavedRun, world: World, tokens: Sequence[int], masked: int, 
       tokens: the sentence that the page begins with, as word numbers without padding.
       masked: the position that is masked in it.
       steps: recorded steps to put into the page; by default at most 8, spread over the recorded ones.
+      lessons: to predict and compare.
 
     Raises:
       InputError: the run's parameters cannot be read, a step was not recorded, more than 8 are asked for, or the model
@@ -44,4 +55,4 @@ def one_file(saved: SavedRun, world: World, tokens: Sequence[int], masked: int, 
         recorded=len(recorded),
         steps=[(step, of_step[step]) for step in chosen],
     )
-    return explanation_page(model, world, tokens, masked)
+    return explanation_page(model, world, tokens, masked, lessons)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from data.errors import InputError
 from data.world import World
 from experiments.view.packing import packed
+from experiments.view.page_lessons import PageLessons
 from experiments.view.run_arrays import LEAST_CHANCE, MOST_CANDIDATES
 from experiments.view.script import ASSETS, one_script
 from experiments.view.world_table import world_table
@@ -24,6 +25,7 @@ from model.config import ModelConfig
 MOST_BYTES = 1_000_000
 """A page is smaller than this; of a larger model it has fewer steps."""
 MOST_STEPS = 8
+_NO_LESSONS = PageLessons()
 _STYLES = ("page.css", "map.css", "parts.css", "file.css")
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -61,7 +63,9 @@ class PagedModel:
     """Some of them, in order, with the parameters by their paths."""
 
 
-def explanation_page(model: PagedModel, world: World, tokens: Sequence[int], masked: int) -> str:
+def explanation_page(
+    model: PagedModel, world: World, tokens: Sequence[int], masked: int, lessons: PageLessons = _NO_LESSONS
+) -> str:
     """The page, as HTML; every character of it is ASCII.
 
     Args:
@@ -69,6 +73,7 @@ def explanation_page(model: PagedModel, world: World, tokens: Sequence[int], mas
       world: where its words come from.
       tokens: the sentence that is shown first, without padding.
       masked: the position that is masked first.
+      lessons: to predict and compare.
 
     Raises:
       InputError: one step alone would make the page larger than `MOST_BYTES`.
@@ -89,6 +94,7 @@ def explanation_page(model: PagedModel, world: World, tokens: Sequence[int], mas
         "world": world_table(world),
         "tokens": [int(token) for token in tokens],
         "masked": int(masked),
+        **lessons.told(),
     }  # fmt: skip
     parts = {"style": style, "script": script, "style_digest": _digest(style), "script_digest": _digest(script)}
     steps = [as_json({"step": step, "params": {name: packed(array) for name, array in sorted(params.items())}})

@@ -212,6 +212,20 @@ def test_it_asks_nothing_of_any_network(page):
     assert page.js("return performance.getEntriesByType('resource').length") == 0
 
 
+def test_a_lesson_is_done_when_the_reader_has_predicted(page):
+    page.js("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+    assert "Two." not in page.text(".lessons")
+    page.button("one </script>")
+    assert "You predicted: one </script>. Compare. The answer is: two." in page.text(".lesson")
+    assert page.texts(".right-option") == ["two"]
+    assert "1 of 2 done" in page.text(".lessons summary")
+    page.button("two")
+    assert "Yes: <i>" in page.text(".lesson")
+    page.button("Show")
+    assert page.text(".lesson:last-child").endswith("So it is.Because.Try it.")
+    assert "2 of 2 done" in page.text(".lessons summary")
+
+
 def test_its_policy_lets_nothing_else_run(made):
     page = made["small"].load()
     page.js("const s = document.createElement('script'); s.textContent = 'window.ran = 1'; document.body.append(s)")
@@ -228,6 +242,8 @@ def test_it_is_accessible(page, theme):
     page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
     wait_until(lambda: page.js("return document.documentElement.dataset.theme") == theme)
     page.click("tbody tr:first-child td:nth-of-type(5) .edge")
+    page.js("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+    page.button("two")
     page.js(axe)
     run = "const done = arguments[0]; axe.run(document).then((r) => done(JSON.stringify(r.violations)))"
     found = json.loads(page.driver.execute_async_script(run))

@@ -7,6 +7,7 @@ import { FileControls, scaleSaid } from "./file_controls.js";
 import { firstChoice } from "./file_data.js";
 import { FileEvidence } from "./file_evidence.js";
 import { frameOf, mapOf, vectorsOf } from "./file_lines.js";
+import { FileLessons } from "./file_lessons.js";
 import { FileMap, LONG_SENTENCE } from "./file_map.js";
 import { resultOf } from "./file_result.js";
 import { picture, tableCsv } from "./file_save.js";
@@ -63,6 +64,7 @@ export class FilePage {
       "main",
       {},
       element("p", { class: "lead" }, ...lead(data)),
+      new FileLessons(data.lessons, data.lesson_texts).node,
       this.sentence.node,
       this.controls.node,
       said.state,

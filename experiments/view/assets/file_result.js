@@ -47,8 +47,8 @@ export function resultOf(data, choice) {
 }
 
 /**
- * The words that may stand there, as in the tab and on the terminal (experiments/view/run_arrays.py): by the exact answer
- * or else the finished model's guess, so that no slider changes them.
+ * The words that may stand there, as in the tab and on the terminal (experiments/view/run_arrays.py): by the exact
+ * answer or else the finished model's guess, so that no slider changes them.
  */
 function candidatesOf(data, exact, masked, place) {
   const { model } = data.steps[data.steps.length - 1];
