@@ -130,7 +130,7 @@ def test_every_stage_shows_what_the_oracle_computes(page, assert_close):
     page.button("as trained")
     page.click("tbody tr:nth-child(2) td:nth-of-type(5) .edge")
     check(page, assert_close, t=0, head=1, cut=[(0, 7), (1, 7)])
-    page.button("Undo all changes")
+    page.button("Undo changes to the model")
     check(page, assert_close, head=1)
 
 

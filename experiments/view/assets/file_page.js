@@ -34,7 +34,7 @@ export class FilePage {
     this.guess = new Guess();
     this.said = Object.fromEntries(SAID.map((name) => [name, element("p", { class: `said said-${name}` })]));
     this.said.guess.setAttribute("role", "status");
-    this.undo = button("Undo all changes", () => act.changes.reset());
+    this.undo = button("Undo changes to the model", () => act.changes.reset());
     root.replaceChildren(this.head(), this.main());
     this.lookAtStrongest();
   }

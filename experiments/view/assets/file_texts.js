@@ -37,7 +37,7 @@ export function lead(data) {
   const heads = config.heads === 1 ? "one head" : `${config.heads} heads`;
   const kept =
     steps.length < recorded
-      ? `${steps.length} of its ${recorded} recorded steps are in this file`
+      ? `${steps.length} of its ${recorded} recorded steps ${steps.length === 1 ? "is" : "are"} in this file`
       : "All its recorded steps are in this file";
   const left = data.left_out ? `; ${data.left_out} more did not fit` : "";
   return [
@@ -69,7 +69,8 @@ export function scaleSentence({ head }, { out, scale, trained }) {
   const most = Math.max(...out.weights[head]);
   const than = scale === trained ? "" : `, with ${numberText(scale / trained, 2)} times the trained factor`;
   return [
-    `The scores of head ${head + 1} span ${numberText(spread)}${than}; its largest weight is ${weightText(most)}.`,
+    `The scores of head ${head + 1} span ${numberText(spread)}${than}; its largest weight is ${weightText(most)}. `,
+    "The larger the scores, the more of the weight goes to one word.",
   ];
 }
 
@@ -107,7 +108,7 @@ export function guessSaid({ tokens, place }, result, data) {
     ...(tokens[place] === right || tokens[place] === best
       ? []
       : [" (hidden: ", wordElement(data.words[tokens[place]]), ")"]),
-    `. The guess is ${numberText(excess, 3)} nats from it`,
+    `. They are ${numberText(excess, 3)} nats apart (excess)`,
     changed ? `, ${numberText(asTrained.excess, 3)} without your changes to the attention.` : ".",
   ];
 }
