@@ -22,63 +22,41 @@ export class FileEvidence {
     const head = columns.map(({ word }) =>
       element("th", { scope: "col", class: word === result.best ? "best" : null }, wordElement(names[word])),
     );
-    const rows = words.map((word, k) =>
-      line(
-        k === place ? "[ ? ], looked at" : wordElement(word),
-        columns.map(({ words: rows }) => rows.reduce((sum, row) => sum + row[k], 0)),
-        "word",
-      ),
-    );
-    const { d_mlp: mlp } = result.model.config;
-    const candidates = result.candidates.length;
-    const rest = [
-      line(
-        "mask + place",
-        columns.map((column) => column.place),
-        "word",
-      ),
-      ...(mlp
-        ? [
-            line(
-              "the MLP",
-              columns.map((column) => column.mlp),
-              "word",
-            ),
-          ]
-        : []),
-      line(
-        "biases",
-        columns.map((column) => column.bias),
-        "word",
-      ),
-      line(
-        candidates === 1 ? "the candidate" : `average of ${candidates}`,
-        columns.map(({ average }) => average),
-        "average",
-      ),
-      line(
-        "= logit",
-        columns.map(({ logit }) => logit),
-        "sum",
-      ),
-      shares(
-        "guess",
-        columns.map(({ word }) => result.guess[word]),
-      ),
-      ...(result.exact
-        ? [
-            shares(
-              "exact",
-              columns.map(({ word }) => result.exact[word]),
-            ),
-          ]
-        : []),
-    ];
+    const rows = [...wordRows(place, words, columns), ...otherRows(result, columns), ...chanceRows(result)];
     this.table.replaceChildren(
       element("thead", {}, element("tr", {}, element("td"), ...head)),
-      element("tbody", {}, ...rows, ...rest),
+      element("tbody", {}, ...rows),
     );
   }
+}
+
+/** What each word adds, through all heads together. */
+function wordRows(place, words, columns) {
+  return words.map((word, k) => {
+    const name = k === place ? "[ ? ], looked at" : wordElement(word);
+    const ofColumn = ({ words: rows }) => rows.reduce((sum, row) => sum + row[k], 0);
+    return line(name, columns.map(ofColumn), "word");
+  });
+}
+
+/** The other terms of the logits, and what all add up to. */
+function otherRows({ model, candidates }, columns) {
+  const row = (name, field, kind = "word") => {
+    const values = columns.map((column) => column[field]);
+    return line(name, values, kind);
+  };
+  const average = candidates.length === 1 ? "the candidate" : `average of ${candidates.length}`;
+  const mlp = model.config.d_mlp ? [row("the MLP", "mlp")] : [];
+  const rows = [row("mask + place", "place"), ...mlp, row("biases", "bias")];
+  return [...rows, row(average, "average", "average"), row("= logit", "logit", "sum")];
+}
+
+function chanceRows({ rivals, guess, exact }) {
+  const row = (name, chances) => {
+    const values = rivals.map((word) => chances[word]);
+    return shares(name, values);
+  };
+  return [row("guess", guess), ...(exact ? [row("exact", exact)] : [])];
 }
 
 function line(name, values, kind) {
