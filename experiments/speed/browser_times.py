@@ -106,15 +106,18 @@ def _wait_for(address: str) -> None:
 
 
 @contextmanager
-def browser(profile: Path) -> Iterator[Any]:
-    """Chromium without a window, which keeps its console's messages; `profile` is a new folder."""
+def browser(profile: Path, **logs: str) -> Iterator[Any]:
+    """Chromium without a window, which keeps its console's messages; `profile` is a new folder.
+
+    Further `logs` may be kept: with performance="ALL" each request that a page makes.
+    """
     from selenium import webdriver  # noqa: PLC0415  comes with the extra `test`
 
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium") or ""
     for flag in [*_FLAGS.split(), f"--user-data-dir={profile}"]:
         options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", **logs})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
     try:
         yield driver

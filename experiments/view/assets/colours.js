@@ -40,8 +40,9 @@ export function relevanceColour(x) {
 }
 
 /** [ground, ink] of a difference, -1 to 1. */
-export function differenceColour(x) {
-  return x < 0 ? entry("low", SCALES[theme].low, -x) : entry("high", SCALES[theme].high, x);
+export function differenceColour(x, of = theme) {
+  const [name, size] = x < 0 ? ["low", -x] : ["high", x];
+  return entry(`${name} ${of}`, SCALES[of][name], size);
 }
 
 function entry(name, stops, x) {

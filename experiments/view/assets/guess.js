@@ -3,7 +3,7 @@
 import { element, setAttribute, setText, wordElement } from "./element.js";
 import { named } from "./naming.js";
 
-const percent = (x) => (Number.isNaN(x) ? "nan" : x > 0 && x < 0.001 ? "< .1 %" : `${(100 * x).toFixed(1)} %`);
+const chance = (x) => (Number.isNaN(x) ? "nan" : x > 0 && x < 0.001 ? "< .1 %" : `${(100 * x).toFixed(1)} %`);
 
 export class Guess {
   constructor() {
@@ -42,12 +42,13 @@ export class Guess {
     this.row = row;
     const word = map.words[map.masked[row]];
     this.title.replaceChildren("The guess for the masked word ", ...named(map, map.masked[row]));
-    const exact = map.answers[row].data;
+    const exact = map.answers[row]?.data; // none in a page that cannot compute it
     this.lines = map.candidates[row].map((candidate, c) => {
       const [exactBar, guessBar] = [element("div", { class: "bar exact" }), element("div", { class: "bar guessed" })];
-      exactBar.style.width = `${100 * exact[c]}%`;
+      exactBar.hidden = !exact;
+      exactBar.style.width = `${100 * (exact?.[c] ?? 0)}%`;
       const numbers = [
-        element("td", { class: "number", "data-value": exact[c] }, percent(exact[c])),
+        element("td", { class: "number", "data-value": exact?.[c] }, exact ? chance(exact[c]) : "\u2013"),
         element("td", { class: "number" }),
       ];
       const name = map.run.words[candidate];
@@ -67,7 +68,7 @@ export class Guess {
     if (this.row !== row) this.build(row);
     const chances = frame.guess[row];
     this.lines.forEach(({ number, bar }, c) => {
-      setText(number, percent(chances[c]));
+      setText(number, chance(chances[c]));
       setAttribute(number, "data-value", chances[c]);
       bar.style.width = `${100 * Math.max(0, chances[c] || 0)}%`;
     });
@@ -75,6 +76,6 @@ export class Guess {
     this.other.replaceChildren();
     if (other === null || other === undefined) return;
     const word = wordElement(this.map.run.words[other]);
-    this.other.append("The model's most probable word is another one: ", word, `, ${percent(frame.otherChance[row])}.`);
+    this.other.append("The model's most probable word is another one: ", word, `, ${chance(frame.otherChance[row])}.`);
   }
 }

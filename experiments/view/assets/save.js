@@ -5,14 +5,14 @@ import { element, shape } from "./element.js";
 import { stepText, weightText } from "./numbers.js";
 
 const [SIDE, ROW, LEFT, TOP] = [56, 36, 120, 74];
-const FONT = "system-ui, 'Noto Sans', 'Noto Sans CJK SC', 'Noto Sans Arabic', sans-serif";
+export const FONT = "system-ui, 'Noto Sans', 'Noto Sans CJK SC', 'Noto Sans Arabic', sans-serif";
 
-const PAPER = { fill: "#ffffff" };
+export const PAPER = { fill: "#ffffff" };
 const RELEVANT = { stroke: "#c1121f", "stroke-width": 3 };
 const PLAIN = { stroke: "#808a96", "stroke-width": 0.5 };
 const LEGEND = "Rows: masked words. Columns: words they look at. Red: relevant words, by the rules of the world.";
 
-function label(x, y, content, attributes = {}) {
+export function label(x, y, content, attributes = {}) {
   return shape("text", { x, y, "text-anchor": "middle", "font-size": 13, ...attributes }, content);
 }
 
@@ -52,7 +52,7 @@ function cellShapes(map, x, i) {
   return [box, label(left + SIDE / 2, top + ROW / 2 + 5, weightText(x), { fill: ink })];
 }
 
-const shortened = (word, most = 8) =>
+export const shortened = (word, most = 8) =>
   [...word].length > most ? `${[...word].slice(0, most - 1).join("")}\u2026` : word;
 
 const COLUMNS = {
@@ -88,7 +88,7 @@ export function cellsCsv(map, frame) {
   ].join("\r\n");
 }
 
-const quoted = (text) => `"${text.replaceAll('"', '""')}"`;
+export const quoted = (text) => `"${text.replaceAll('"', '""')}"`;
 
 /** Hands a text to the person as a file. */
 export function download(name, text, type) {

@@ -17,8 +17,8 @@ const START = {
 };
 
 /** {run, sentence, head, row, word, t, ...}; listeners get the set of names that changed. */
-export function createStore() {
-  const state = { ...START };
+export function createStore(start = START) {
+  const state = { ...start };
   const listeners = [];
   return {
     state,

@@ -1,0 +1,259 @@
+"""The page that is one file, opened from disk in a browser: its numbers are the oracle's, and it needs nothing else."""
+
+import csv
+import io
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+from file_page import MASKED, Page, hostile_page, small_page
+from selenium.webdriver.common.keys import Keys
+from shown_numbers import check
+from small_world import SMALL, world_from
+from tab_page import need_chromium, wait_until
+
+from data.inference import posterior, template_of
+from experiments.speed.browser_times import browser
+from experiments.view.script import one_script
+from experiments.view.world_table import world_table
+
+KEEP_SAVED = """
+window.saved = [];
+const make = URL.createObjectURL;
+URL.createObjectURL = (blob) => { blob.text().then((text) => saved.push(text)); return make.call(URL, blob); };
+"""
+EXACT = """
+const world = readWorld(decoded(arguments[0])), random = () => ((seed = (seed * 16807) % 2147483647) / 2147483647);
+let seed = 7;
+const found = Array.from({ length: 300 }, () => drawnSentence(world, random));
+return found.map(({ tokens, place }) => [tokens, place, exactAnswer(world, tokens, place)]);
+"""
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory):
+    need_chromium()
+    with browser(tmp_path_factory.mktemp("profile"), performance="ALL") as driver:
+        yield driver
+
+
+@pytest.fixture(scope="module")
+def made(driver, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pages")
+    return {
+        "small": Page(driver, small_page(), folder / "1.html"),
+        "hostile": Page(driver, hostile_page(), folder / "2.html"),
+    }
+
+
+@pytest.fixture
+def page(made):
+    """The page; whatever a test does in it, the console must stay empty of errors."""
+    yield made["small"].load()
+    assert not made["small"].errors()
+
+
+@pytest.fixture
+def hostile(made):
+    yield made["hostile"].load()
+    assert not made["hostile"].errors()
+
+
+def test_every_stage_shows_what_the_oracle_computes(page, assert_close):
+    check(page, assert_close)
+    page.set("#step", 0)
+    check(page, assert_close, t=0)
+    page.click("[role=switch]")
+    check(page, assert_close, t=0, scale=1.0)
+    page.set("input[step=any]", 0.9)
+    low, high = np.log(3**-0.5 / 8), np.log(8)
+    changes = {"t": 0, "scale": float(np.exp(low + 0.9 * (high - low)))}
+    check(page, assert_close, **changes)
+    page.click("tbody tr:nth-child(2) td:nth-of-type(5) .edge")
+    check(page, assert_close, **changes, head=1, cut=[(1, 4)])
+    page.click(".all td:nth-of-type(8) .edge")
+    check(page, assert_close, **changes, head=1, cut=[(1, 4), (0, 7), (1, 7)])
+    page.button("as trained")
+    page.click("tbody tr:nth-child(2) td:nth-of-type(5) .edge")
+    check(page, assert_close, t=0, head=1, cut=[(0, 7), (1, 7)])
+    page.button("Undo changes to the model")
+    check(page, assert_close, head=1)
+
+
+def test_another_sentence_and_another_masked_word(page, assert_close):
+    number = page.paged.world.vocabulary.number
+    tokens = list(page.paged.tokens)
+    tokens[5], tokens[7] = number["slept"], number["roof"]
+    for k in (5, 7):
+        page.set(f".place:nth-child({k + 1}) select", tokens[k], "change")
+    check(page, assert_close, tokens)
+    page.click(".place:nth-child(6) input")
+    check(page, assert_close, tokens, masked=5)
+    page.js("document.querySelector('.place select').focus()")
+    page.click(".sentence-buttons button:nth-child(2)")  # remove "so"
+    check(page, assert_close, tokens[1:], masked=4)
+    page.click(".sentence-buttons button")
+    assert page.text(".sentence-said").endswith("the the old cat often [ ? ] on roof .")
+    assert "make no sentence" in page.text(".said-guess")
+    assert page.numbers(".edges tbody tr:first-child .edge").sum() == pytest.approx(1)
+    for _ in range(9):
+        page.click(".sentence-buttons button")
+    assert len(page.texts(".place")) == page.paged.world.max_length
+    assert page.js("return document.querySelector('.sentence-buttons button').disabled")
+    page.button("Another sentence of this world")
+    assert "make no sentence" not in page.text(".said-guess")
+
+
+def test_the_last_edge_of_a_head_stays(page):
+    for k in range(9):
+        page.click(f"tbody tr:first-child td:nth-of-type({k + 1}) .edge")
+    np.testing.assert_array_equal(page.weights()[0], [0] * 8 + [1])
+    assert "stays" in page.text(".said-map")
+
+
+def test_exact_answers_are_those_of_the_world(driver, assert_close):
+    """Of sentences that the page draws, every one of which the world can say."""
+    world = world_from(SMALL)
+    driver.get("about:blank")
+    table = json.loads(json.dumps(world_table(world)))
+    found = driver.execute_script(one_script("exact_answer.js") + one_script("file_draw.js") + EXACT, table)
+    lengths = set()
+    for tokens, place, answer in found:
+        template_of(world, tokens)
+        lengths.add(len(tokens))
+        assert_close(answer, posterior(world, [tokens], [place])[0], 1e-6)
+    assert len(lengths) > 4
+
+
+def test_the_keyboard_alone_is_enough(page, assert_close):
+    def to(selector):
+        for _ in range(40):
+            page.press(Keys.TAB)
+            if page.js("return document.activeElement.matches(arguments[0])", selector):
+                return
+        pytest.fail(f"{selector} is not reached")
+
+    to(".place:first-child select")
+    to(".place input:checked")
+    page.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_LEFT, Keys.ARROW_LEFT)
+    to("#step")
+    page.press(Keys.ARROW_LEFT)
+    to("[role=switch]")
+    page.press(" ")
+    to(".edge")
+    page.press(Keys.HOME, Keys.ARROW_DOWN, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ENTER)
+    check(page, assert_close, t=1, scale=1.0, head=1, cut=[(1, 2)])
+    page.press(Keys.ENTER)
+    check(page, assert_close, t=1, scale=1.0, head=1)
+
+
+def test_it_asks_nothing_of_any_network(page):
+    page.driver.get_log("performance")
+    page.load()
+    page.set("#step", 1)
+    messages = [json.loads(entry["message"])["message"] for entry in page.driver.get_log("performance")]
+    asked = [one["params"]["request"]["url"] for one in messages if one["method"] == "Network.requestWillBeSent"]
+    assert {url.partition(":")[0] for url in asked} <= {"file", "data", "about"}, asked
+    assert [url for url in asked if url.startswith("file:")] == [page.address]
+    assert page.js("return performance.getEntriesByType('resource').length") == 0
+
+
+def test_a_lesson_is_done_when_the_reader_has_predicted(page):
+    page.js("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+    assert "Two." not in page.text(".lessons")
+    page.button("one </script>")
+    assert "You predicted: one </script>. Compare. The answer is: two." in page.text(".lesson")
+    assert page.texts(".right-option") == ["two"]
+    assert "1 of 2 done" in page.text(".lessons summary")
+    page.button("two")
+    assert "Yes: <i>" in page.text(".lesson")
+    page.button("Show")
+    assert page.text(".lesson:last-child").endswith("So it is.Because.Try it.")
+    assert "2 of 2 done" in page.text(".lessons summary")
+
+
+def test_its_policy_lets_nothing_else_run(made):
+    page = made["small"].load()
+    page.js("const s = document.createElement('script'); s.textContent = 'window.ran = 1'; document.body.append(s)")
+    page.js("document.body.setAttribute('style', 'color: red')")
+    assert page.js("return window.ran === undefined && getComputedStyle(document.body).color !== 'rgb(255, 0, 0)'")
+    assert len([message for message in page.errors() if "Content Security Policy" in message]) == 2
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_it_is_accessible(page, theme):
+    package = find_spec("axe_playwright_python")
+    axe = Path(package.origin).with_name("axe.min.js").read_text(encoding="utf-8") if package else pytest.skip("no axe")
+    media = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    wait_until(lambda: page.js("return document.documentElement.dataset.theme") == theme)
+    page.click("tbody tr:first-child td:nth-of-type(5) .edge")
+    page.js("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+    page.button("two")
+    page.js(axe)
+    run = "const done = arguments[0]; axe.run(document).then((r) => done(JSON.stringify(r.violations)))"
+    found = json.loads(page.driver.execute_async_script(run))
+    assert not found, [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in found]
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+def test_it_fits_the_window(hostile, width):
+    """With a word of 200 letters where it can be long: masked, looked at, guessed."""
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    hostile.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    long = hostile.paged.world.vocabulary.number["w" * 200]
+    for k in range(9):
+        hostile.set(f".place:nth-child({k + 1}) select", long, "change")
+        assert hostile.js("return document.documentElement.scrollWidth <= innerWidth"), k
+    hostile.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_paper_is_white_and_has_what_is_chosen(page):
+    page.click("tbody tr:first-child td:nth-of-type(5) .edge")
+    page.js("dispatchEvent(new Event('beforeprint'))")
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert page.js("return document.documentElement.dataset.theme") == "light"
+    seen = "return document.querySelector(arguments[0]).checkVisibility()"
+    assert not any(page.js(seen, one) for one in (".file-controls", ".actions", ".place select", ".all"))
+    assert all(page.js(seen, one) for one in (".place .on-paper", ".edge", ".evidence", ".guess", ".ledger"))
+    assert page.js("return document.querySelector('.said-state').innerText") == (
+        "Step 100; dot products x 0.58, as trained; cut: head 1 to often."
+    )
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    page.js("dispatchEvent(new Event('afterprint'))")
+
+
+def test_hostile_words_are_text(hostile, assert_close):
+    words, tokens = hostile.paged.world.vocabulary.words, hostile.paged.tokens
+    assert set(hostile.texts(".place:first-child option")) == set(words[2:])
+    check(hostile, assert_close, scale="learned")
+    hostile.click("tbody tr:nth-child(3) td:nth-of-type(3) .edge")
+    check(hostile, assert_close, head=2, cut=[(2, 2)], scale="learned")
+    hostile.js(KEEP_SAVED)
+    hostile.button("Save SVG")
+    hostile.button("Save CSV")
+    wait_until(lambda: hostile.js("return saved.length") == 2)
+    picture, table = sorted(hostile.js("return saved"), key=lambda text: not text.startswith("<svg"))
+    drawn = list(ET.fromstring(picture).itertext())
+    assert {words[tokens[0]], "cut", "[ ? ]"} <= set(drawn)
+    rows = list(csv.DictReader(io.StringIO(table, newline="")))
+    named = {f"{k + 1} {'[MASK]' if k == MASKED else words[token]}" for k, token in enumerate(tokens)}
+    assert {row["word"] for row in rows} == named
+    assert_close([float(row["weight"]) for row in rows], hostile.weights().ravel(), 1e-12)
+    assert {row["word"] for row in rows if row["cut"] == "1"} == {f"3 {words[tokens[2]]}"}
+    names = set(hostile.js("return [...document.querySelectorAll('#page *')].map((one) => one.localName)"))
+    assert not names & {"img", "script", "b", "iframe"}
+    assert hostile.js("return document.scripts.length") == 2
+    assert hostile.text(".of-run") == "Run <b>1</b>"
+
+
+def test_the_source_is_small_and_plain(made):
+    for page in made.values():
+        html = page.paged.html()
+        assert len(html.encode()) < 1_000_000
+        assert html.isascii()  # no character that an editor would hide or turn round
+        assert html.count("<script") == html.count("</script>") == 2
+        assert "unsafe" not in html
