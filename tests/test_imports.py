@@ -20,7 +20,7 @@ ROWS = [
     {"measuring", "reports", "commands"},
     {"replay"},
     {"tracking", "tensorboard_plugin"},
-    {"studies"},
+    {"studies", "explaining"},
     {"session", "ablation", "gradient_study", "paper_results"},
     {"speed"},
     {"train", "ablate", "gradients", "papers", "film", "runs", "check_scale", "benchmark"},  # the commands
