@@ -4,19 +4,16 @@ print_agreement(measure_agreement(saved, world), Console())
 header, rows = agreement_table(found)          for a CSV file: a line for each cell
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from data.errors import printable
 from experiments.commands.console import say, say_prose, shown
 from experiments.commands.tables import TableColumn, print_table
 from experiments.explaining.agreement import LEAST, MEASURES, Agreement
 from experiments.explaining.disagreements import TIE, Disagreement, disagreements, various
-from experiments.explaining.drawn_rows import Done
+from experiments.explaining.printing import paragraph, two_digits
 from experiments.statistics.intervals import Interval
 
 _MISLED = {
@@ -31,18 +28,6 @@ _RESTS = 0.1
 _CELL_COLUMNS = ("weight", "cut_cost_renormalise", "cut_cost_zero", "change", "length", "evidence")
 
 
-@contextmanager
-def progress_bar(console: Console, what: str) -> Iterator[Done]:
-    """A bar on the terminal while something is measured; no bar where the output is no terminal.
-
-    with progress_bar(console, "agreement") as progress: measure_agreement(..., progress=progress)
-    """
-    columns = TextColumn("{task.description}"), BarColumn(24), TimeRemainingColumn(compact=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, of: bar.update(task, completed=done, total=of)
-
-
 def print_agreement(agreement: Agreement, console: Console, about: str = "") -> None:
     """Print how far the weights agree with everything else, and where they mislead.
 
@@ -54,8 +39,8 @@ def print_agreement(agreement: Agreement, console: Console, about: str = "") -> 
     rows = len(agreement.rows.masked_G)
     name = shown(console, agreement.run)
     where = f"{name}: {about}" if about else name
-    _paragraph(console, f"What does a weight mean? {where}, after {agreement.step:,} updates", "bold")
-    _paragraph(
+    paragraph(console, f"What does a weight mean? {where}, after {agreement.step:,} updates", "bold")
+    paragraph(
         console,
         f"{rows:,} masked words in fresh sentences, each beside every other word of its sentence. Kendall's tau says"
         " how alike two measures rank the words of a row: 1 in the same order, 0 no relation, -1 the opposite order."
@@ -84,16 +69,10 @@ def _print_taus(agreement: Agreement, console: Console) -> None:
     columns = [TableColumn(Text("agreement of the weight with"), [Text(MEASURES[name][0]) for name in taus])]
     for heading in ("trained", "untrained"):
         found: list[Interval] = [getattr(tau, heading) for tau in taus.values()]
-        columns.append(TableColumn(Text(heading), [Text(_two(one.estimate)) for one in found], "right"))
-        ends = [Text(f"{_two(one.low)} to {_two(one.high)}", "dim") for one in found]
+        columns.append(TableColumn(Text(heading), [Text(two_digits(one.estimate)) for one in found], "right"))
+        ends = [Text(f"{two_digits(one.low)} to {two_digits(one.high)}", "dim") for one in found]
         columns.append(TableColumn(Text("95 %"), ends, "right", joined=True))
     print_table(console, columns)
-
-
-def _two(value: float) -> str:
-    """A number with two digits after the point: .55, -.07, 1.32."""
-    text = f"{value:.2f}" if value == value else "none"
-    return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
 
 
 def _print_misleading(agreement: Agreement, measure: str, console: Console) -> None:
@@ -103,7 +82,7 @@ def _print_misleading(agreement: Agreement, measure: str, console: Console) -> N
     told += f" (untrained: {len(before.misled):,})."
     if now.tied:
         told += f" In {len(now.tied):,} more, two words share the largest weight, which cannot tell which matters more."
-    _paragraph(console, told, "bold")
+    paragraph(console, told, "bold")
     for one in various([*now.misled, *now.tied], agreement, EXAMPLES):
         say(console, f"  {sentence_of(agreement, one.row, console)}")
         say_prose(console, f"    {misled(agreement, one, measure, console)}")
@@ -111,10 +90,6 @@ def _print_misleading(agreement: Agreement, measure: str, console: Console) -> N
 
 def _share(found: Sequence[Disagreement], rows: int) -> str:
     return f"{len(found):,} of {rows:,} rows ({100 * len(found) / rows:.0f} %)"
-
-
-def _paragraph(console: Console, text: str, style: str = "") -> None:
-    console.print(Text(printable(text), style))
 
 
 def sentence_of(agreement: Agreement, row: int, console: Console) -> str:
@@ -136,13 +111,13 @@ def misled(agreement: Agreement, one: Disagreement, measure: str, console: Conso
 
     _, how = _MISLED[measure]
     first, most = named(one.weighted), named(one.most)
-    low, high = (f"{_two(value)} nats" for value in one.values)
+    low, high = (f"{two_digits(value)} nats" for value in one.values)
     if one.weights[0] - one.weights[1] < TIE:
-        begin = f"{first} and {most} share the largest weight, {_two(one.weights[0])}"
+        begin = f"{first} and {most} share the largest weight, {two_digits(one.weights[0])}"
     else:
-        begin = f"{first} has the largest weight, {_two(one.weights[0])}, {most} has {_two(one.weights[1])}"
+        begin = f"{first} has the largest weight, {two_digits(one.weights[0])}, {most} has {two_digits(one.weights[1])}"
     own = float(agreement.trained.weight_GAK[one.row, -1, agreement.rows.masked_G[one.row]])
-    rest = f" {_two(own)} of the weight lies on the masked place itself." if own >= _RESTS else ""
+    rest = f" {two_digits(own)} of the weight lies on the masked place itself." if own >= _RESTS else ""
     return f"{begin}; but {how.format(short(one.weighted), low, short(one.most), high)}.{rest}"
 
 
