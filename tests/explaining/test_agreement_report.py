@@ -73,14 +73,14 @@ def test_the_rows_that_mislead(made_agreement):
 
 
 def test_the_strongest_come_first_and_different_words_before_others(made_agreement):
-    made_agreement.trained.weight_GAK[1, -1] = [0.2, 0, 0.8, 0, 0]
+    made_agreement.trained.weight_GAK[1, -1] = [0.05, 0, 0.95, 0, 0]
     made_agreement.rows.tokens_GK[1, 1] = 2  # the same masked word as in row 0
     made_agreement.trained.weight_GAK[2, -1] = [0.3, 0.25, 0, 0, 0]
     found = disagreements(made_agreement, "cut").misled
-    assert [one.row for one in found] == [0, 1, 2]
+    assert [one.row for one in found] == [1, 0, 2]
     made_agreement.rows.tokens_GK[2, 3] = 4
-    assert [one.row for one in various(found, made_agreement, 3)] == [0, 2, 1]
-    assert [one.row for one in various(found, made_agreement, 1)] == [0]
+    assert [one.row for one in various(found, made_agreement, 3)] == [1, 2, 0]
+    assert [one.row for one in various(found, made_agreement, 1)] == [1]
 
 
 def test_what_misleads_is_told_with_its_numbers(made_agreement):
