@@ -187,14 +187,14 @@ class _NoSteps:
         raise KeyError(name)
 
 
-def row_taus(weight_GK: Floats, other_GK: Floats, cells_GK: NDArray[np.bool_]) -> Floats:
+def row_taus(weight_GK: Floats, other_GK: Floats, cells_GK: NDArray[np.bool_], least: float = LEAST) -> Floats:
     """Kendall's tau-b of each row [G] over its cells; nan where one of the two is the same for all words.
 
-    What is smaller than LEAST counts as 0.
+    What is smaller than `least` counts as 0.
     """
     from scipy.stats import kendalltau  # noqa: PLC0415  0.9 s
 
-    weight_GK, other_GK = (np.where(np.abs(values) < LEAST, 0.0, values) for values in (weight_GK, other_GK))
+    weight_GK, other_GK = (np.where(np.abs(values) < least, 0.0, values) for values in (weight_GK, other_GK))
     rows = zip(weight_GK, other_GK, cells_GK, strict=True)
     with np.errstate(invalid="ignore"):
         return np.asarray([kendalltau(weight_K[own], other_K[own]).statistic for weight_K, other_K, own in rows])

@@ -58,7 +58,7 @@ def assumptions(found: Circuits) -> str:
 def _print_table(
     console: Console, heading: str, rows: Sequence[tuple[str, Sequence[float], float]], last: str, heads: int
 ) -> None:
-    columns = [TableColumn(Text(heading), [Text(name) for name, _, _ in rows])]
+    columns = [TableColumn(Text(heading), [Text(shown(console, name)) for name, _, _ in rows])]
     for head in range(heads):
         cells = [Text(two_digits(values[head])) for _, values, _ in rows]
         columns.append(TableColumn(Text(f"head {head + 1}"), cells, "right"))

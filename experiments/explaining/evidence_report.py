@@ -16,6 +16,8 @@ from experiments.commands.tables import TableColumn, print_table
 from experiments.explaining.evidence_tables import EvidenceTables, Slots
 from experiments.explaining.printing import paragraph, two_digits
 
+_FOLLOWS = 0.98
+"""Below this r it is told how a good model can come to a low table."""
 _LARGE_MLP = 0.1
 """From this share on, it is told that evidence is the direct path alone."""
 
@@ -38,6 +40,30 @@ def print_evidence(trained: EvidenceTables, untrained: EvidenceTables, console: 
         "dim",
     )
     console.print()
+    _print_tables(trained, untrained, console)
+    tables = trained.tables
+    console.print()
+    lowest = min(tables, key=lambda pair: tables[pair].r)
+    paragraph(
+        console,
+        f"Median r {np.median([table.r for table in tables.values()]):.3f}. {furthest(trained, lowest, console)}",
+    )
+    if tables[lowest].r < _FOLLOWS:
+        paragraph(
+            console,
+            "A model need not take from a word what it can take from elsewhere: from another word that tells the same,"
+            " or from a head that rests on one place whenever the word is not one of those that it looks for.",
+            "dim",
+        )
+    if trained.mlp_share >= _LARGE_MLP:
+        paragraph(
+            console,
+            f"The MLP adds {trained.mlp_share:.2f} times as much to these logits as attention does. Evidence is"
+            " the direct path alone, so it need not follow the world here.",
+        )
+
+
+def _print_tables(trained: EvidenceTables, untrained: EvidenceTables, console: Console) -> None:
     tables = trained.tables
     before = [untrained.tables[pair] for pair in tables]
     columns = {
@@ -56,15 +82,6 @@ def print_evidence(trained: EvidenceTables, untrained: EvidenceTables, console: 
             ),
         ],
     )
-    console.print()
-    lowest = min(tables, key=lambda pair: tables[pair].r)
-    paragraph(console, f"Median r {np.median(columns['r']):.3f}. {furthest(trained, lowest, console)}")
-    if trained.mlp_share >= _LARGE_MLP:
-        paragraph(
-            console,
-            f"The MLP adds {trained.mlp_share:.2f} times as much to these logits as attention does. Evidence is"
-            " the direct path alone, so it need not follow the world here.",
-        )
 
 
 def furthest(found: EvidenceTables, pair: Slots, console: Console) -> str:
