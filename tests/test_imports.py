@@ -19,13 +19,14 @@ ROWS = [
     {"training", "run_directory"},
     {"measuring", "reports", "commands"},
     {"replay"},
-    {"tracking", "tensorboard_plugin"},
-    {"studies", "explaining"},
+    {"explaining"},
+    {"tracking", "tensorboard_plugin", "lessons"},
+    {"studies"},
     {"session", "ablation", "gradient_study", "paper_results"},
     {"speed"},
-    {"train", "ablate", "gradients", "papers", "film", "runs", "check_scale", "benchmark"},  # the commands
+    {"train", "ablate", "gradients", "papers", "film", "runs", "explain", "check_scale", "benchmark"},  # the commands
 ]
-MOST_FILES = 12
+MOST_FILES = 13
 """Python files in `experiments/` itself: its commands and `scale_check.py`."""
 LEVEL = {name: level for level, row in enumerate(ROWS) for name in row}
 

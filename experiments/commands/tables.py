@@ -79,6 +79,18 @@ def weight_cell(weight: float, masked: bool = False) -> Text:
     return Text(text, style=Style.parse(f"{ink} on rgb({red},{green},{blue})"))
 
 
+def fitting(columns: Sequence[TableColumn], room: int, dots: bool = True) -> list[TableColumn]:
+    """As many of the columns as fit into `room`, a blank before each, and then, with `dots`, an ellipsis."""
+    if sum(column.width + 1 for column in columns) <= room:
+        return list(columns)
+    count, left = 0, room - (len(CONTINUED) + 1) * dots
+    while left - columns[count].width - 1 >= 0:
+        left -= columns[count].width + 1
+        count += 1
+    rows = len(columns[0].cells)
+    return [*columns[: max(count, 1)], *([TableColumn(Text(), [Text(CONTINUED, "dim")] * rows)] if dots else [])]
+
+
 def _full(columns: Sequence[TableColumn], gap: int) -> int:
     return sum(column.width + gap for column in columns) - gap
 

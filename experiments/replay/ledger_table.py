@@ -107,7 +107,7 @@ def ledger_markdown(told: Ledger, follows: str) -> str:
         if line.numbers is None
     ]
     columns = [(name, line) for name, line in lines if line.numbers is not None]
-    numbers = [[f"{x:.2f}" if line.name == "softmax" else _number(x) for x in _values(line)] for _, line in columns]
+    numbers = [[f"{x:.2f}" if line.name == "softmax" else number_text(x) for x in _values(line)] for _, line in columns]
     words = [MASKED if k == told.masked else escaped(table_word(word)) for k, word in enumerate(told.words)]
     rows = [
         ["", *(name for name, _ in columns)],
@@ -136,17 +136,22 @@ def ledger_markdown(told: Ledger, follows: str) -> str:
 def how_computed(told: Ledger) -> str:
     """How the numbers of lines 3, 5 and 7 come about, with those of the word that has the largest weight."""
     j = told.strongest
-    products = [f"{_number(q)} x {_number(k)}" for q, k in zip(told.query_D, told.key_KD[j], strict=True)]
-    more = " + ..." if len(products) > _PRODUCTS else ""
     word = printable(told.name(j))
     sink = " and of the sink, which takes the rest of the weight" if told.sink else ""
     level = "Query and key were brought to length 1, the query times a learned number. " if told.qk_norm else ""
     cap = f" Line 4 is capped: {told.softcap:g} tanh(x / {told.softcap:g})." if told.softcap else ""
     return (
-        f"{level}Line 3 for {word} is {' + '.join(products[:_PRODUCTS])}{more} = {_number(told.dot_products_K[j])}; it"
+        f"{level}Line 3 for {word} is {products_text(told, j)}; it"
         f" is large where two vectors point the same way.{cap} Line 5: e to the power of line 4, divided by the sum of"
         f" these{sink}. Line 7: each word's weight times its value, added up."
     )
+
+
+def products_text(told: Ledger, k: int) -> str:
+    """The dot product of the query with the key of word `k`, its first products written out."""
+    products = [f"{number_text(q)} x {number_text(x)}" for q, x in zip(told.query_D, told.key_KD[k], strict=True)]
+    more = " + ..." if len(products) > _PRODUCTS else ""
+    return f"{' + '.join(products[:_PRODUCTS])}{more} = {number_text(told.dot_products_K[k])}"
 
 
 def what_follows(told: Ledger, row: RowResult) -> str:
@@ -167,13 +172,14 @@ def what_follows(told: Ledger, row: RowResult) -> str:
 def _cells(line: Line, count: int) -> list[Text]:
     """A number for each word, or the first components of a vector and an ellipsis."""
     if line.numbers is not None:
-        return [weight_cell(float(x)) if line.name == "softmax" else Text(_number(x)) for x in line.numbers]
-    whole = [_number(x) for x in _values(line)]
+        return [weight_cell(float(x)) if line.name == "softmax" else Text(number_text(x)) for x in line.numbers]
+    whole = [number_text(x) for x in _values(line)]
     cells = whole if len(whole) <= count else [*whole[: count - 1], "..."]
     return [Text(cell) for cell in [*cells, *[""] * (count - len(cells))]]
 
 
-def _number(x: float) -> str:
+def number_text(x: float) -> str:
+    """A number with one decimal; a huge one as 5e+24."""
     text = f"{x:.1f}" if abs(x) < _LARGE else f"{x:.0e}"
     return "0.0" if text == "-0.0" else text
 
@@ -181,7 +187,7 @@ def _number(x: float) -> str:
 def _vector(line: Line) -> str:
     """The first components of a line's vector."""
     values = _values(line)
-    return " ".join(map(_number, values[:_SHOWN])) + (" ..." if len(values) > _SHOWN else "")
+    return " ".join(map(number_text, values[:_SHOWN])) + (" ..." if len(values) > _SHOWN else "")
 
 
 def _whose(told: Ledger, markdown: bool = False) -> str:

@@ -41,6 +41,14 @@ Sharing = bool | Literal["none", "all", "row", "col"]
 
 def save_figure(folder: Path, name: str, figure: "Figure") -> bytes:
     """Save a figure as PNG and SVG; gives the PNG."""
+    pictures = figure_files(figure, name)
+    for ending, data in pictures.items():
+        (folder / f"{name}{ending}").write_bytes(data)
+    return pictures[".png"]
+
+
+def figure_files(figure: "Figure", name: str) -> dict[str, bytes]:
+    """A figure as `.png` and `.svg`; the same numbers and `name` give the same bytes."""
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -48,14 +56,13 @@ def save_figure(folder: Path, name: str, figure: "Figure") -> bytes:
     _choose_fonts(figure)
     # The canvases are printed directly: `Figure.savefig` draws twice for each file, to find the layout first.
     figure.set(dpi=_DPI, facecolor="white")
-    buffer = io.BytesIO()
-    with mpl.rc_context({"svg.hashsalt": name}), warnings.catch_warnings():  # the same numbers give the same file
+    png, svg = io.BytesIO(), io.BytesIO()
+    with mpl.rc_context({"svg.hashsalt": name}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # `missing_fonts` says it once
-        FigureCanvasAgg(figure).print_png(buffer)
+        FigureCanvasAgg(figure).print_png(png)
         figure.set_layout_engine("none")  # the places found once serve both: finding them takes longer than drawing
-        FigureCanvasSVG(figure).print_svg(folder / f"{name}.svg", metadata={"Date": None})
-    (folder / f"{name}.png").write_bytes(buffer.getvalue())
-    return buffer.getvalue()
+        FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})
+    return {".png": png.getvalue(), ".svg": svg.getvalue()}
 
 
 def _choose_fonts(figure: "Figure") -> None:

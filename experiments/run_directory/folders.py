@@ -185,14 +185,14 @@ def run_folder(name: str) -> Path:
     return ROOT / name if not is_folder(Path(name)) and is_folder(ROOT / name) else Path(name)
 
 
-def newest_run(root: Path = ROOT, command: str = "train") -> Path:
-    """The run of a command whose config was written last.
+def newest_run(root: Path = ROOT, command: str = "train", option: str = "--resume") -> Path:
+    """The run of a command whose config was written last; `option` is what names another.
 
     Raises:
       InputError: there is none.
     """
     configs = [path for path in root.glob("*/config.yaml") if command_of(path.parent) == command]
-    require(configs, f"--resume: no run of experiments.{command} in {root}; name the folder of one")
+    require(configs, f"{option}: no run of experiments.{command} in {root}; name the folder of one")
     return max(configs, key=lambda path: path.stat().st_mtime).parent
 
 

@@ -104,11 +104,7 @@ class RunArrays:
     @staticmethod
     def _sentence(tokens_K: Array, row_R: Array, exact_RV: Array) -> Sentence:
         masked = row_R[row_R >= 0].tolist()
-        orders = np.argsort(-exact_RV[: len(masked)], axis=1, kind="stable")
-        candidates = [
-            [int(word) for word in order[:MOST_CANDIDATES] if exact_V[word] > LEAST_CHANCE] or [int(order[0])]
-            for order, exact_V in zip(orders, exact_RV, strict=False)
-        ]
+        candidates = [candidates_of(exact_V) for exact_V in exact_RV[: len(masked)]]
         return Sentence(tokens_K[tokens_K != PAD].tolist(), masked, candidates)
 
     def relevant(self, n: int) -> NDArray[np.bool_]:
@@ -186,3 +182,9 @@ class RunArrays:
             return [], {}
         there = [numbers[self.record.steps[steps[i]]] for i in known]
         return known, {name: self._params.at(name, there) for name in names}
+
+
+def candidates_of(chance_V: Array) -> list[int]:
+    """The words that a masked word is told against, by their (exact) probabilities, the most probable first."""
+    order = np.argsort(-chance_V, kind="stable")[:MOST_CANDIDATES].tolist()
+    return [word for word in order if chance_V[word] > LEAST_CHANCE] or order[:1]

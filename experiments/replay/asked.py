@@ -1,0 +1,55 @@
+"""A sentence explained by the run that a person names: the run, the recorded step, the question."""
+
+from data.errors import require
+from data.world import World, load_world
+from experiments.pictures.missing_fonts import missing_fonts
+from experiments.replay.explanation import Explanation, explain
+from experiments.replay.question import read_question
+from experiments.replay.saved_model import recorded_steps
+from experiments.run_directory.folders import newest_run, run_folder
+from experiments.run_directory.saved_run import SavedRun, load_run
+
+
+def explain_sentence(
+    sentence: str, run: str | None = None, step: int | None = None, mask: str | None = None
+) -> tuple[Explanation, list[str]]:
+    """An explanation, and what a reader should know beside it, a line each.
+
+    Args:
+      sentence: as a person writes it.
+      run: a run's folder, or its name in `runs/`; by default the newest. Of several seeds, the first.
+      step: a step of the training; the nearest recorded one is explained. By default the last.
+      mask: as in `read_question`.
+
+    Raises:
+      InputError: there is no such run, or it cannot answer this.
+    """
+    saved, world, notes = chosen_run(run)
+    recorded = recorded_steps(saved, world)
+    t = len(recorded) - 1
+    if step is not None:
+        require(step >= 0, f"--step: must be at least 0, not {step}")
+        t = min(range(len(recorded)), key=lambda i: abs(recorded[i] - step))
+        if recorded[t] != step:
+            notes.append(f"step {step:,} was not recorded; the nearest that was, {recorded[t]:,}, is explained")
+    question = read_question(world, sentence, saved.config.task.masked, mask)
+    told = explain(saved, world, question, t)
+    return told, [*notes, *question.notes]
+
+
+def chosen_run(run: str | None) -> tuple[SavedRun, World, list[str]]:
+    """The run that is named, or the newest, and its world; of several seeds the first, which is then said."""
+    saved, notes = load_run(newest_run(option="--run") if run is None else run_folder(run)), []
+    if saved.runs:
+        first = next(iter(saved.runs.values()))
+        notes = [
+            f"{saved.folder} holds {len(saved.runs)} seeds; {first.folder.name} is explained (--run {first.folder})"
+        ]
+        saved = first
+    return saved, load_world(saved.config.world), notes
+
+
+def boxes(told: Explanation) -> list[str]:
+    """What pictures of it cannot show, in a line, if anything."""
+    words = [*told.words, *(told.vocabulary[word] for word in told.rivals)]
+    return [line] if (line := missing_fonts(words)) else []

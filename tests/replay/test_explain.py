@@ -1,0 +1,137 @@
+"""The command `python -m experiments.explain`: what it prints and writes, and what it refuses."""
+
+import json
+import os
+import re
+
+import pytest
+from asked_run import STEPS, AskedRun
+from small_world import SMALL
+
+from data.errors import InputError
+from experiments.explain import main
+from experiments.replay.explanation_fields import FIELDS
+
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+SENTENCE = "the cat sat on the mat"
+HOSTILE = "[red]=1+1[/]"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with `runs/`, of which the second run is the newer one."""
+    folder = tmp_path_factory.mktemp("explain")
+    for age, name in enumerate(["new", "old"]):
+        AskedRun(folder / "runs" / name, d_mlp=0)
+        os.utime(folder / "runs" / name / "config.yaml", (1e9 - age, 1e9 - age))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def here(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+
+
+def run(capsys, *arguments):
+    assert main(arguments) == 0
+    return capsys.readouterr()
+
+
+def test_the_newest_run_is_explained(capsys):
+    out, err = run(capsys, SENTENCE)
+    assert out.startswith("the [ ] sat on the mat .\nHow new, after 40 updates, guesses the masked word ('cat')")
+    for number, name in enumerate(["Query", "Keys", "query . key", "Weights", "Values", "Sum", "Added", "Evidence"]):
+        assert f"\n{number + 1} {name}, " in out
+    assert err == "'.' was added at the end of the sentence\n"
+
+
+def test_json_is_json_alone(capsys):
+    out, err = run(capsys, SENTENCE, "--json", "--run", "old", "--step", "3", "--mask", "mat")
+    found = json.loads(out)
+    assert (found["run"], found["step"], found["masked"]) == ("old", STEPS[0], 5)
+    assert "step 3 was not recorded; the nearest that was, 0, is explained" in err
+
+
+def test_csv_is_csv_alone(capsys):
+    out, _ = run(capsys, "the dog slept .", "--csv")
+    assert out.startswith('"head","masked_word","word"')
+
+
+def test_the_short_form_is_the_seven_lines_and_the_evidence(capsys):
+    out, _ = run(capsys, SENTENCE, "--short", "--head", "2")
+    assert out.startswith("Attention in seven lines, for the masked word cat, head 2\n1 query")
+    assert "\nEvidence, what each word says" in out
+    assert "\n2 Keys" not in out
+
+
+def test_every_component_is_there_if_asked_for(capsys, tmp_path):
+    AskedRun(tmp_path / "wide", d_head=40)
+    arguments = SENTENCE, "--run", str(tmp_path / "wide")
+    for options, there in (([], False), (["--whole"], True)):
+        keys = run(capsys, *arguments, *options)[0].split("2 Keys")[1].split("3 query")[0]
+        assert bool(re.search(r"\b40\b", keys)) == there
+
+
+def test_pictures_are_written_and_never_over_another_file(capsys, tmp_path):
+    svg, png = tmp_path / "a.svg", tmp_path / "a.png"
+    run(capsys, SENTENCE, "--short", "--svg", str(svg), "--png", str(png))
+    assert svg.read_text(encoding="utf-8").startswith("<?xml")
+    assert png.read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(InputError, match="nothing is overwritten"):
+        main([SENTENCE, "--png", str(png)])
+    with pytest.raises(InputError, match="cannot be written"):
+        main([SENTENCE, "--short", "--png", str(tmp_path / "no" / "a.png")])
+
+
+def test_of_several_seeds_the_first_is_explained_and_named(capsys, tmp_path):
+    AskedRun(tmp_path / "many" / "seed-0")
+    config = tmp_path / "many" / "seed-0" / "config.yaml"
+    text = config.read_text(encoding="utf-8")
+    config.unlink()
+    AskedRun(tmp_path / "other")
+    (tmp_path / "other").rename(tmp_path / "many" / "seed-1")
+    (tmp_path / "many" / "seed-1" / "config.yaml").unlink()
+    (tmp_path / "many" / "config.yaml").write_text(text.replace("seeds: 1", "seeds: 2"), encoding="utf-8")
+    _, err = run(capsys, SENTENCE, "--short", "--run", str(tmp_path / "many"))
+    assert "holds 2 seeds; seed-0 is explained" in err
+
+
+def test_words_are_text(capsys, tmp_path):
+    world = tmp_path / "hostile.yaml"
+    world.write_text(SMALL.replace("sat", json.dumps(HOSTILE)), encoding="utf-8")
+    AskedRun(tmp_path / "run", world=str(world))
+    out, _ = run(capsys, f"the cat {HOSTILE} on mat .", "--run", str(tmp_path / "run"))
+    assert out.startswith(f"the [ ] {HOSTILE} on mat .")
+    assert f"\n{HOSTILE} " in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([SENTENCE, "--run", "nowhere"], "no run lies here"),
+        ([SENTENCE, "--head", "4"], "this model has 3; name one from 1 to 3"),
+        ([SENTENCE, "--head", "0"], "this model has 3"),
+        ([SENTENCE, "--step", "-1"], "--step: must be at least 0"),
+        ([SENTENCE, "--json", "--csv"], "not allowed with argument"),
+        (["the zebra sat"], "'zebra' is not a word of this world"),
+        ([], "the following arguments are required: sentence"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments, said):
+    with pytest.raises(InputError) as error:
+        main(arguments)
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_without_a_run_the_command_says_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"--run: no run of experiments\.train in runs"):
+        main([SENTENCE])
+
+
+def test_help_lists_the_names_in_the_json(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    out = " ".join(capsys.readouterr().out.split())
+    assert all(f"{name}: {' '.join(meaning.split()[:3])}" in out for name, meaning in FIELDS.items())
