@@ -19,6 +19,7 @@ ROWS = [
     {"training", "run_directory"},
     {"measuring", "reports", "commands"},
     {"replay"},
+    {"explaining"},
     {"tracking", "tensorboard_plugin", "lessons"},
     {"studies"},
     {"session", "ablation", "gradient_study", "paper_results"},
