@@ -38,18 +38,22 @@ HEBREW = "החתול ישב על השטיח ."
 LEFT_SIDES = "return [...document.querySelectorAll(arguments[0])].map((node) => node.getBoundingClientRect().left)"
 NARROW, WIDE = (800, 1000), (1500, 1000)
 WIDE_HEBREW = " ".join(["שלום", "cat"] * 32)
+LOOK = "dispatchEvent(new Event('focus'))"
+"""The list of runs is asked for at once."""
 SLOWLY = """
 const ask = window.fetch;
 window.fetch = async (url, ...more) => {
   const answer = await ask(url, ...more);
-  if (/(sentence|head)[?]/.test(url)) await new Promise((done) => setTimeout(done, 4000));
+  if (/(sentence|head)[?]/.test(url)) await new Promise((done) => setTimeout(done, 2500));
   return answer;
 };
 """
 HEADS_OF_ROWS = """
 const frame = document.querySelector(".map-frame"), [from, down] = arguments;
 frame.scrollTo(from, down);
-const box = frame.getBoundingClientRect(), middle = [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
+const box = frame.getBoundingClientRect(), across = (box.left + box.right) / 2;
+const side = arguments[2] ? box.right - 1 : box.left + 1; // where the heads of rows are
+const beside = [...Array(Math.floor(frame.clientHeight / 3)).keys()].map((y) => [side, box.top + 3 * y]);
 const heads = [...frame.querySelectorAll("th[scope=row]")].map((head) => {
   const text = document.createRange();
   text.selectNodeContents(head.querySelector("bdi"));
@@ -58,8 +62,7 @@ const heads = [...frame.querySelectorAll("th[scope=row]")].map((head) => {
 return {
   frame: [box.left, box.right],
   heads,
-  edges: [[middle[0], box.top + 1], [arguments[2] ? box.right - 1 : box.left + 1, middle[1]]].map(
-    (place) => document.elementFromPoint(...place).closest("td.cell") === null),
+  through: [[across, box.top + 1], ...beside].filter((at) => document.elementFromPoint(...at)?.closest("td.cell")).length,
 };
 """
 
@@ -278,7 +281,7 @@ def test_whatever_is_shown_grows_and_nothing_moves(tab, runs):
     """A, B, and the seeds of a group, each alone; a place that was scrolled to stays in sight."""
     root, words = runs[0] / "seeds", [" ".join(f"w{k}" for k in range(64))]
     a, b = (WrittenRun(root / f"seed-{n}", words, seed=n, scale="inverse", masked=range(8)) for n in range(2))
-    a.add(0, 1)
+    a.add(0, 1, 3)
     b.add(0, 1)
     tab.open(run="seeds/seed-0", compare="run:seeds/seed-1")
     wait_until(lambda: len(tab.js("return document.querySelectorAll('.compare td.cell[data-value]')")) == 3 * 8 * 64)
@@ -293,23 +296,24 @@ def test_whatever_is_shown_grows_and_nothing_moves(tab, runs):
 
     def shows(t_a, t_b):
         expected = [weights(a, t_a), weights(b, t_b)]
+        tab.js(LOOK)
         wait_until(lambda: all(map(np.array_equal, shown(), expected)))
         assert tab.js(scrolled) == place
 
+    shows(2, 1)  # B at the step nearest to that of A
     b.add(3)
-    a.add(3)
     shows(2, 2)
-    a.finish()
-    b.add(10)
-    tab.step_to(1)
-    shows(2, 2)  # B at the step nearest to that of A
     wait_until(lambda: tab.js(seeds) != before)
+    a.add(10)
+    shows(3, 2)
     finished_run(root / "seed-2", words, seed=2, scale="inverse", masked=range(8))
+    tab.js(LOOK)
     wait_until(lambda: len(tab.js("return document.querySelectorAll('[data-part=seeds] button')")) == 3)
     assert "seed 2" in tab.text(".compare select")
     shutil.rmtree(root / "seed-1")
     b = WrittenRun(root / "seed-1", words, seed=77, scale="inverse", masked=range(8))
     b.add(0, 1, 3)
+    tab.js(LOOK)
     wait_until(lambda: np.array_equal(shown()[1], weights(b, 2)))
     shutil.rmtree(root)
     assert all("status of 404" in message for message in tab.errors())
@@ -323,6 +327,7 @@ def test_a_run_may_grow_while_a_sentence_is_on_its_way(tab, runs):
     tab.js("window.focus()")
     run.add(3)
     run.finish()
+    tab.js("setTimeout(() => dispatchEvent(new Event('focus')), 200)")  # after the key
     tab.js("document.querySelector('[data-choice=sentence]').focus()")
     tab.js("document.activeElement.blur()")
     tab.press("n", ",")
@@ -429,7 +434,7 @@ def test_heads_of_rows_stay_beside_their_cells(tab):
         tab.open(run=run)
         found = tab.js(HEADS_OF_ROWS, from_, 300, back)
         left, right = found["frame"]
-        assert found["edges"] == [True, True]  # nothing shows between the heads and the frame
+        assert found["through"] == 0  # no cell shows between the heads, or between them and the frame
         for head, text in found["heads"]:
             assert left - 4 <= head[0] < head[1] <= right + 4
             gap = text[0] - head[0] if back else head[1] - text[1]  # between the word and the cells
@@ -463,6 +468,9 @@ def test_the_focus_stays_where_it_was(tab):
     assert tab.js(focused, ".compare td.cell")
     tab.press("c")
     assert tab.js(focused, ".map-place td.cell")
+    tab.open(run="a/seed-0", hide="map")
+    tab.press("m")
+    assert tab.js(focused, ".player input")
 
 
 def test_a_notice_goes_with_what_it_is_about(tab):
