@@ -37,6 +37,35 @@ URL.createObjectURL = (blob) => { blob.text().then((text) => saved.push(text)); 
 HEBREW = "החתול ישב על השטיח ."
 LEFT_SIDES = "return [...document.querySelectorAll(arguments[0])].map((node) => node.getBoundingClientRect().left)"
 NARROW, WIDE = (800, 1000), (1500, 1000)
+WIDE_HEBREW = " ".join(["שלום", "cat"] * 32)
+LOOK = "dispatchEvent(new Event('focus'))"
+"""The list of runs is asked for at once."""
+SLOWLY = """
+const ask = window.fetch;
+window.fetch = async (url, ...more) => {
+  const answer = await ask(url, ...more);
+  if (/(sentence|head)[?]/.test(url)) await new Promise((done) => setTimeout(done, 2500));
+  return answer;
+};
+"""
+HEADS_OF_ROWS = """
+const frame = document.querySelector(".map-frame"), [from, down] = arguments;
+frame.scrollTo(from, down);
+const box = frame.getBoundingClientRect(), across = (box.left + box.right) / 2;
+const side = arguments[2] ? box.right - 1 : box.left + 1; // where the heads of rows are
+const beside = [...Array(Math.floor(frame.clientHeight / 3)).keys()].map((y) => [side, box.top + 3 * y]);
+const heads = [...frame.querySelectorAll("th[scope=row]")].map((head) => {
+  const text = document.createRange();
+  text.selectNodeContents(head.querySelector("bdi"));
+  return [head.getBoundingClientRect(), text.getBoundingClientRect()].map(({left, right}) => [left, right]);
+});
+return {
+  frame: [box.left, box.right],
+  heads,
+  through: [[across, box.top + 1], ...beside]
+    .filter((at) => document.elementFromPoint(...at)?.closest("td.cell")).length,
+};
+"""
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +78,7 @@ def runs(tmp_path_factory):
         "raw": finished_run(root / "raw", scale="none"),
         "hostile": finished_run(root / "hostile", [HOSTILE], STEPS[:2]),
         "hebrew": finished_run(root / "hebrew", [HEBREW]),
+        "wide hebrew": finished_run(root / "wide hebrew", [WIDE_HEBREW], range(2), masked=range(24)),
         "large": finished_run(root / "large", [" ".join(f"w{k}" for k in range(64))], range(3), masked=range(64)),
     }
     others = EventFileWriter(str(root / "of others"))
@@ -168,6 +198,8 @@ def test_a_run_that_is_being_written_grows(tab, runs):
     run.add(0, 1)
     tab.open(run="growing")
     assert "training now" in tab.text(".player")
+    config = run.folder / "config.yaml"
+    config.write_text(f"{config.read_text()}# resumed\n")  # as --resume does with other steps: it is the same training
     run.add(3)
     tab.js(
         "document.querySelectorAll('td.cell')[3].focus()"
@@ -175,6 +207,7 @@ def test_a_run_that_is_being_written_grows(tab, runs):
     wait_until(lambda: tab.text(".player .step") == "step 3")
     tab.settle()
     np.testing.assert_array_equal(tab.cells(), weights(run, 2))
+    assert "begun anew" not in tab.text(".notices")
     for n in range(21):  # so many cells that their series push others out of what the page keeps
         tab.js("document.querySelectorAll('td.cell')[arguments[0]].focus()", n)
         tab.settle()
@@ -190,6 +223,7 @@ def test_a_run_that_is_being_written_grows(tab, runs):
     assert tab.text(".player .step") == "step 0"  # who moved away from the end stays there
     run.finish()
     wait_until(lambda: "training now" not in tab.text(".player"))
+    tab.settle()
     shutil.rmtree(root / "growing")
     tab.js("dispatchEvent(new Event('focus'))")
     wait_until(lambda: "no longer in the log directory" in tab.text(".notices"))
@@ -241,6 +275,110 @@ def test_a_run_that_is_begun_anew_is_read_again(tab, runs, steps):
     expected = {f"step {step}": weights(again, t) for t, step in enumerate(steps)}
     wait_until(lambda: np.array_equal(tab.cells(), expected.get(tab.text(".player .step"))))
     shutil.rmtree(root / "resumed")
+    assert all("status of 404" in message for message in tab.errors())  # asked for while the folder was away
+
+
+def test_whatever_is_shown_grows_and_nothing_moves(tab, runs):
+    """A, B, and the seeds of a group, each alone; a place that was scrolled to stays in sight."""
+    root, words = runs[0] / "seeds", [" ".join(f"w{k}" for k in range(64))]
+    a, b = (WrittenRun(root / f"seed-{n}", words, seed=n, scale="inverse", masked=range(8)) for n in range(2))
+    a.add(0, 1, 3)
+    b.add(0, 1)
+    tab.open(run="seeds/seed-0", compare="run:seeds/seed-1")
+    wait_until(lambda: len(tab.js("return document.querySelectorAll('.compare td.cell[data-value]')")) == 3 * 8 * 64)
+    scrolled = "return document.querySelector('.compare .map-frame').scrollLeft"
+    tab.js("document.querySelector('.compare .map-frame').scrollTo(900, 0)")
+    assert (place := tab.js(scrolled)) > 300
+    seeds = "return document.querySelectorAll('[data-part=seeds] canvas')[1]?.toDataURL()"
+    before = wait_until(lambda: tab.js(seeds))
+
+    def shown():
+        return list(tab.cells(".compare").reshape(3, -1)[:2])
+
+    def shows(t_a, t_b):
+        expected = [weights(a, t_a), weights(b, t_b)]
+        tab.js(LOOK)
+        wait_until(lambda: all(map(np.array_equal, shown(), expected)))
+        assert tab.js(scrolled) == place
+
+    shows(2, 1)  # B at the step nearest to that of A
+    b.add(3)
+    shows(2, 2)
+    wait_until(lambda: tab.js(seeds) != before)
+    a.add(10)
+    shows(3, 2)
+    finished_run(root / "seed-2", words, seed=2, scale="inverse", masked=range(8))
+    tab.js(LOOK)
+    wait_until(lambda: len(tab.js("return document.querySelectorAll('[data-part=seeds] button')")) == 3)
+    assert "seed 2" in tab.text(".compare select")
+    shutil.rmtree(root / "seed-1")
+    b = WrittenRun(root / "seed-1", words, seed=77, scale="inverse", masked=range(8))
+    b.add(0, 1, 3)
+    tab.js(LOOK)
+    wait_until(lambda: np.array_equal(shown()[1], weights(b, 2)))
+    shutil.rmtree(root)
+    assert all("status of 404" in message for message in tab.errors())
+
+
+def test_a_run_may_grow_while_a_sentence_is_on_its_way(tab, runs):
+    run = WrittenRun(runs[0] / "slow", seed=5)
+    run.add(0, 1)
+    tab.open(run="slow")
+    tab.js(SLOWLY)
+    tab.js("window.focus()")
+    run.add(3)
+    run.finish()
+    tab.js("setTimeout(() => dispatchEvent(new Event('focus')), 200)")  # after the key
+    tab.js("document.querySelector('[data-choice=sentence]').focus()")
+    tab.js("document.activeElement.blur()")
+    tab.press("n", ",")
+    wait_until(lambda: tab.js("return document.querySelectorAll('.map-place td.cell').length") == 2 * 4)
+    tab.press(".", ".")
+    wait_until(lambda: tab.text(".player .step") == "step 3")
+    wait_until(lambda: np.array_equal(tab.cells(), weights(run, 2, sentence=1)))
+    shutil.rmtree(run.folder)
+
+
+def test_only_one_look_at_the_runs_is_under_way(tab):
+    tab.open(run="raw")
+    code = """
+    const [url, done] = arguments;
+    let count = 0;
+    const runs = () => new Promise((_, fail) => { count++; setTimeout(() => fail(new Error("x")), 300); });
+    const view = {source: {runs}, page: {notices: {tell() {}}}};
+    import(url).then(async ({ Live }) => {
+      const live = new Live(view), wait = (time) => new Promise((then) => setTimeout(then, time));
+      live.look();
+      await wait(50);
+      dispatchEvent(new Event("focus"));
+      dispatchEvent(new Event("focus"));
+      await wait(200);
+      const first = count;
+      await wait(300);
+      dispatchEvent(new Event("focus")); // after the look: nobody waits two seconds
+      await wait(150);
+      clearTimeout(live.timer);
+      done([first, count]);
+    });
+    """
+    url = f"{tab.address}data/plugin/catmat/static/live.js"
+    assert tab.driver.execute_async_script(code, url) == [1, 2]
+
+
+def test_a_training_that_has_diverged_is_shown(tab, runs):
+    run = WrittenRun(runs[0] / "diverged")
+    run.add(0)
+    lost = {name: np.full_like(array, np.nan) for name, array in run.steps[0].items()}
+    run._params.append(1, run._parameters(len(run.fixed["words"])))
+    run._record.append(1, lost)
+    run.finish()
+    tab.open(run="diverged", step=0, compare="step:1")
+    tab.js("document.querySelector('.in-words').open = true")
+    tab.step_to(1)
+    assert "diverged" in tab.text(".row-sentences")
+    assert tab.text(".player .step") == "step 1"
+    assert np.isnan(tab.cells(".compare")).all()
+    shutil.rmtree(run.folder)
 
 
 def test_a_cell_is_read_with_the_keyboard_alone(tab, runs):
@@ -282,6 +420,26 @@ def test_words_run_from_right_to_left_where_their_language_does(tab, runs):
     columns = [float(text.get("x")) for text in texts if text.get("y") == "64"]
     assert len(columns) == 5
     assert columns == sorted(columns)[::-1]
+    inside = """
+    document.body.insertAdjacentHTML("beforeend", saved[0]);
+    const picture = document.body.lastElementChild, width = picture.viewBox.baseVal.width;
+    const ends = [...picture.querySelectorAll("text")].map((text) => text.getBBox()).map(({x, width}) => x + width);
+    picture.remove();
+    return Math.max(...ends) < width;
+    """
+    assert tab.js(inside)  # the legend is longer than five columns
+
+
+def test_heads_of_rows_stay_beside_their_cells(tab):
+    for run, from_, back in (("large", 1500, False), ("wide hebrew", -1500, True)):
+        tab.open(run=run)
+        found = tab.js(HEADS_OF_ROWS, from_, 300, back)
+        left, right = found["frame"]
+        assert found["through"] == 0  # no cell shows between the heads, or between them and the frame
+        for head, text in found["heads"]:
+            assert left - 4 <= head[0] < head[1] <= right + 4
+            gap = text[0] - head[0] if back else head[1] - text[1]  # between the word and the cells
+            assert 0 <= gap < 8
 
 
 def test_the_focus_stays_where_it_was(tab):
@@ -298,6 +456,35 @@ def test_the_focus_stays_where_it_was(tab):
     tab.press(Keys.ENTER)
     tab.settle()
     assert tab.js(focused, "[data-part=heads] button")
+    wait_until(lambda: len(tab.js("return document.querySelectorAll('[data-part=seeds] button')")) == 2)
+    tab.js("document.querySelectorAll('[data-part=seeds] button')[1].focus()")
+    for key in (Keys.ENTER, "h", "N"):
+        tab.press(key)
+        wait_until(lambda: tab.js("return document.querySelector('[data-choice=run]').value") == "a/seed-1")
+        tab.settle()
+        assert tab.js(focused, "[data-part=seeds] button[aria-pressed=true]")
+    tab.open(run="a/seed-0", hide="actions", compare="head:2")
+    tab.press("m", "h")  # head 2 is A by now
+    wait_until(lambda: "B: head 1" in tab.text(".compare"))
+    assert tab.js(focused, ".compare td.cell")
+    tab.press("c")
+    assert tab.js(focused, ".map-place td.cell")
+    tab.open(run="a/seed-0", hide="map")
+    tab.press("m")
+    assert tab.js(focused, ".player input")
+
+
+def test_a_notice_goes_with_what_it_is_about(tab):
+    tab.open(run="raw", sentence=99, compare="nothing")
+    wait_until(lambda: "nothing to compare with" in tab.text(".notices"))
+    assert "sentence 99" in tab.text(".notices")
+    tab.press("n", "c")
+    tab.settle()
+    assert not tab.text(".notices")
+    tab.open(run="raw", compare="run:a/seed-1", hide="compare")
+    wait_until(lambda: "Excess" in tab.text("[data-part=curves]"))
+    tab.settle()
+    assert "Orange" not in tab.text("[data-part=curves]")
 
 
 def test_what_is_wrong_with_a_run_is_said(tab, runs):

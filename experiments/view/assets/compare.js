@@ -2,7 +2,7 @@
 
 import { runLabel } from "./controls.js";
 import { element, setText } from "./element.js";
-import { keepFocus } from "./focus.js";
+import { focusFirst, keepFocus } from "./focus.js";
 import { HeadMap } from "./library.js";
 import { SentenceMap } from "./map.js";
 import { lookedAt, named } from "./naming.js";
@@ -80,23 +80,19 @@ export class Compare {
     this.with.value = state.compare;
   }
 
-  /** What is B: {map, t(step of A), label}; throws what cannot be compared. */
+  /** What is B, as it is by then: {map, t(step of A), label()}; throws what cannot be compared. */
   async other(compare) {
     const { library, map, run } = this.view;
     const [kind, value] = [compare.slice(0, compare.indexOf(":")), compare.slice(compare.indexOf(":") + 1)];
     if (kind === "step") {
       if (!/^\d{1,9}$/.test(value)) throw new Error(`The address compares with step ${value}, which is no number.`);
-      const t = nearestStep(run.recorded, Number(value));
-      return { map, t: () => t, label: `step ${stepText(run.recorded[t])}` };
+      return { map, t: () => nearestStep(map.run.recorded, Number(value)), label: () => "" };
     }
     if (compare === `head:${map.head + 1}` || compare === `run:${run.name}`)
       throw new Error("This is A itself: choose something else to compare it with.");
     if (kind === "head" && /^\d{1,4}$/.test(value) && Number(value) >= 1 && Number(value) <= run.heads) {
-      return {
-        map: new HeadMap(library, run, map.sentence, Number(value) - 1),
-        t: (step) => nearestStep(run.recorded, step),
-        label: `head ${value}`,
-      };
+      const head = new HeadMap(library, run, map.sentence, Number(value) - 1);
+      return { map: head, t: (step) => nearestStep(head.run.recorded, step), label: () => `head ${value}, ` };
     }
     if (kind !== "run" || !this.view.runs.some(({ name, error }) => name === value && !error))
       throw new Error(`There is nothing to compare with under "${compare}".`);
@@ -108,12 +104,9 @@ export class Compare {
     if (sentence < 0 || !other.recorded.length)
       throw new Error(`${value} does not watch this sentence, so it cannot be compared.`);
     if (map.head >= other.heads) throw new Error(`${value} has ${other.heads} heads: choose one that both runs have.`);
-    return {
-      map: new HeadMap(library, other, sentence, map.head),
-      t: (step) => nearestStep(other.recorded, step),
-      label: runLabel(this.view.runs.find(({ name }) => name === value) ?? other),
-      run: other,
-    };
+    const theirs = new HeadMap(library, other, sentence, map.head);
+    const label = () => `${runLabel(this.view.runs.find(({ name }) => name === value) ?? theirs.run)}, `;
+    return { map: theirs, t: (step) => nearestStep(theirs.run.recorded, step), label };
   }
 
   draw(frame, state) {
@@ -123,9 +116,10 @@ export class Compare {
     this.entered ||= on && this.node.hidden && page.map.contains(document.activeElement);
     this.node.hidden = !on;
     this.view.root.classList.toggle("comparing", on);
-    if (left) page.controls.actions.querySelector("button").focus();
+    if (left) focusFirst(page.controls.actions.querySelector("button"), this.view.grid.chosen, page.player.slider);
     if (!on) {
-      this.shown = null;
+      this.shown = this.b = null;
+      page.notices.tell("compare", "");
       return;
     }
     if (this.shown !== state.compare) this.change(state.compare);
@@ -181,10 +175,10 @@ export class Compare {
     const difference = frame.weights.map((x, i) => other.weights[i] - x);
     [frame.weights, other.weights, difference].forEach((values, i) => this.maps[i].update(values));
     this.maps.forEach((map) => map.mark(state.row, state.word, state.lookRow ?? state.row));
-    if (this.entered) this.maps[0].focus(); // from the large map, which gave way
+    if (this.entered) this.maps[0].chosen.focus(); // from the large map, which gave way
     this.entered = false;
-    const now = b.map === this.view.map ? "" : `, step ${stepText(other.step)}`;
-    const names = [`A: head ${state.head + 1}, step ${stepText(frame.step)}`, `B: ${b.label}${now}`, "B \u2212 A"];
+    const [a, now] = [frame, other].map(({ step }) => `step ${stepText(step)}`);
+    const names = [`A: head ${state.head + 1}, ${a}`, `B: ${b.label()}${now}`, "B \u2212 A"];
     this.places.forEach(({ title }, i) => setText(title, names[i]));
     this.say(frame, other, state);
   }
@@ -196,8 +190,8 @@ export class Compare {
     const truth = `exact relevance, the truth for both: ${numberText(map.exact[i], 2)} nats.`;
     const [query, key] = [named(map, map.masked[row]), lookedAt(map, row, word)];
     const excess = (run, t) => `${numberText(meanExcess(run, "trained")[t], 4)} nats`;
-    const { run } = this.b;
-    const runs = run ? ` Excess, trained contexts: A ${excess(map.run, frame.t)}, B ${excess(run, other.t)}.` : "";
+    const { run } = this.b.map;
+    const runs = run.name !== map.run.name ? ` Excess, trained contexts: A ${excess(map.run, frame.t)}, B ${excess(run, other.t)}.` : "";
     const both = `: in A ${of(frame)}; in B ${of(other)}; ${truth}${runs}`;
     this.said.replaceChildren(...query, " looking at ", ...key, both);
   }

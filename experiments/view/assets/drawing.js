@@ -25,7 +25,8 @@ export function build(view) {
   page.cell.open(map, view.axis);
   page.player.open(view.axis, run.status);
   page.curves.open(run, view.axis, [{ name: run.name, runs: [run] }]);
-  page.seeds.open(map, []);
+  const { runs } = page.seeds; // those of the same group stand at once, and keep the focus
+  page.seeds.open(map, runs.some(({ name }) => name === run.name) ? runs : []);
   setText(page.expect, expectation(map));
   view.compare.open();
   openGroups(view);
@@ -49,6 +50,7 @@ export function draw(view) {
   page.controls.draw();
   page.player.draw();
   page.curves.draw(t);
+  if (view.opening !== map) return drawOpening(view); // row and word may be those of the map to come
   const frame = map.frame(t);
   page.body.classList.toggle("waiting", !frame);
   if (!frame) return drawLater(view, t);
@@ -60,6 +62,11 @@ export function draw(view) {
   view.compare.draw(frame, state);
   map.prefetch(t);
   view.remember();
+}
+
+function drawOpening(view) {
+  view.page.body.classList.add("waiting");
+  if (!view.opening) view.openMap();
 }
 
 function drawLater(view, t) {

@@ -12,5 +12,10 @@ export function keepFocus(root, change) {
   if (place < 0 || before.isConnected) return;
   const parts = [...root.querySelectorAll("[data-part]")].filter((node) => node.dataset.part === name);
   const now = parts.flatMap((node) => [...node.querySelectorAll(FOCUSABLE)]);
-  now[Math.min(place, now.length - 1)]?.focus();
+  now[Math.min(place, now.length - 1)]?.focus({ preventScroll: true });
+}
+
+/** Gives the focus to the first of some nodes that is there and in sight of anyone. */
+export function focusFirst(...nodes) {
+  nodes.find((node) => node?.checkVisibility())?.focus();
 }

@@ -26,6 +26,17 @@ export class Library {
     return this.runs.get(name);
   }
 
+  /** The runs that were read and of which the list says otherwise: more steps, another state, another training. */
+  async outdated(listed) {
+    const answers = await Promise.allSettled(this.runs.values());
+    const read = answers.flatMap(({ value }) => (value ? [value] : []));
+    return read.filter(({ name, recorded, status, identity }) => {
+      const now = listed.find((one) => one.name === name && !one.error);
+      const last = recorded[recorded.length - 1] ?? null;
+      return now && (now.step !== last || now.status !== status || now.identity !== identity);
+    });
+  }
+
   /** A run that has grown: what was fetched of it stays. */
   renew(run) {
     this.runs.set(run.name, Promise.resolve(run));

@@ -137,9 +137,9 @@ export class SentenceMap {
     this.columnHeads.forEach((head, k) => head.classList.toggle("marked", k === word));
   }
 
-  /** Moves the focus to the chosen cell. */
-  focus() {
-    this.cells[this.marked].focus();
+  /** The chosen cell, once one is marked. */
+  get chosen() {
+    return this.cells[this.marked];
   }
 
   listen() {

@@ -89,13 +89,17 @@ export class Heads extends Maps {
 export class Seeds extends Maps {
   constructor(library, { chooseRun }) {
     super("seeds");
-    Object.assign(this, { library, chooseRun });
+    Object.assign(this, { library, chooseRun, runs: [] });
   }
 
   open(map, runs) {
+    this.runs = runs;
     const words = JSON.stringify(map.words);
     this.node.classList.toggle("rtl", map.direction === "rtl");
     const same = runs.filter(({ sentences }) => JSON.stringify(sentences[map.sentence]?.words) === words);
+    const kept = this.map === map && same.length === this.maps.length;
+    if (kept && same.every((run, i) => this.maps[i].run === run)) return; // they have grown in place
+    this.map = map;
     this.maps = same.length > 1 ? same.map((run) => new HeadMap(this.library, run, map.sentence, map.head)) : [];
     this.small = this.maps.map(({ run }) => new SmallMap(`seed ${run.seed}`, () => this.chooseRun(run.name)));
     this.small.forEach((small, i) => small.choose(this.maps[i].run.name === map.run.name));

@@ -10,8 +10,9 @@ export class Notices {
     this.counts = {};
   }
 
-  /** Shows a line under a name; another one under the same name replaces it, an empty one removes it. */
-  tell(name, text) {
+  /** Shows a line under a name, for some seconds only if they are given; another or an empty one replaces it. */
+  tell(name, text, seconds) {
+    if (seconds) setTimeout(() => this.texts.get(name) === text && this.tell(name, ""), 1000 * seconds);
     if ((this.texts.get(name) ?? "") === (text ?? "")) return;
     this.texts.set(name, text ?? "");
     this.lines.get(name)?.remove();

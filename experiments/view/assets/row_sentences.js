@@ -45,6 +45,7 @@ export class RowSentences {
     const telling = largest(of(map.exact));
     const own = (k) => lookedAt(map, row, k);
     const [first, second] = byWeight;
+    if (first === undefined) return ["No weight of this row is a number: the training has diverged."];
     const parts = ["Looks most at ", ...own(first), ` (${weightText(of(frame.weights)[first])}`];
     if (frame.evidence) parts.push(`, which brings ${signedText(of(frame.evidence)[first])} nats`);
     parts.push(")");

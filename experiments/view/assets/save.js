@@ -5,6 +5,7 @@ import { element, shape } from "./element.js";
 import { stepText, weightText } from "./numbers.js";
 
 const [SIDE, ROW, LEFT, TOP] = [56, 36, 120, 74];
+const LEAST = 600; // so wide is the legend, about
 export const FONT = "system-ui, 'Noto Sans', 'Noto Sans CJK SC', 'Noto Sans Arabic', sans-serif";
 
 export const PAPER = { fill: "#ffffff" };
@@ -18,11 +19,11 @@ export function label(x, y, content, attributes = {}) {
 
 /** An SVG element, for paper in either theme: the map of a frame. Words are text nodes, which the serializer escapes. */
 export function mapPicture(map, frame) {
-  const [width, height] = [LEFT + map.columns * SIDE + 10, TOP + map.rows * ROW + 34];
+  const [width, height] = [Math.max(LEAST, LEFT + map.columns * SIDE + 10), TOP + map.rows * ROW + 34];
   const left = { "text-anchor": "start" };
   const head = `Attention weights, head ${map.head + 1}, step ${stepText(frame.step)}`;
   const columns = map.words.map((word, k) => label(columnLeft(map, k) + SIDE / 2, TOP - 10, shortened(word)));
-  const beside = map.direction === "rtl" ? [width - LEFT + 8, left] : [LEFT - 8, { "text-anchor": "end" }];
+  const beside = map.direction === "rtl" ? [map.columns * SIDE + 18, left] : [LEFT - 8, { "text-anchor": "end" }];
   const rows = map.masked.map((k, row) =>
     label(beside[0], TOP + (row + 0.5) * ROW + 5, shortened(map.words[k], 14), beside[1]),
   );

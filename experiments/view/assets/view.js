@@ -5,7 +5,7 @@ import { stateOf, wishOf } from "./address.js";
 import { setColours } from "./colours.js";
 import { Compare } from "./compare.js";
 import { build, draw } from "./drawing.js";
-import { keepFocus } from "./focus.js";
+import { focusFirst, keepFocus } from "./focus.js";
 import { openGroups } from "./groups.js";
 import { Keys } from "./keys.js";
 import { HeadMap, Library } from "./library.js";
@@ -51,6 +51,12 @@ export class View {
     return this.store.state;
   }
 
+  /** Every map of the page, and the one on its way to it. */
+  maps() {
+    const { heads, seeds } = this.page;
+    return new Set([this.map, this.opening, ...heads.maps, ...seeds.maps, this.compare.b?.map].filter(Boolean));
+  }
+
   /** The word that tells most about the masked word of a row. */
   telling(row) {
     const values = this.map.rowOf(this.map.exact, row);
@@ -92,10 +98,12 @@ export class View {
     this.store.set({ run: chosen });
   }
 
+  /** Shows the list of runs, and tells whether it is another one than before. */
   list(runs) {
-    if (JSON.stringify(runs) === JSON.stringify(this.runs)) return;
+    if (JSON.stringify(runs) === JSON.stringify(this.runs)) return false;
     this.runs = runs;
     this.page.controls.runs(runs);
+    return true;
   }
 
   /** While a run trains the axis reaches to its planned end, so that it does not move. */
@@ -105,11 +113,16 @@ export class View {
   }
 
   focusMap() {
-    (this.state.compare && !this.compare.node.hidden ? this.compare.maps?.[0] : this.grid)?.focus();
+    const map = this.state.compare && !this.compare.node.hidden ? this.compare.maps?.[0] : this.grid;
+    focusFirst(map?.chosen, this.page.player.slider);
   }
 
   follow(changed) {
-    if (changed.has("run")) this.openRun(this.state.run);
+    const { state } = this;
+    if (changed.has("sentence") || changed.has("head")) this.page.notices.tell("address", ""); // another was chosen
+    if (changed.has("head") && !changed.has("compare") && state.compare === `head:${state.head + 1}`)
+      state.compare = this.run.heads > 1 ? `head:${((state.head + 1) % this.run.heads) + 1}` : ""; // never A itself
+    if (changed.has("run")) this.openRun(state.run);
     else if (changed.has("sentence") || changed.has("head")) this.openMap();
     else if (changed.has("compare") && this.map) openGroups(this);
     else this.schedule();
@@ -134,10 +147,10 @@ export class View {
     const wish = this.wish ?? this.kept(run);
     this.wish = null;
     const { state, notes } = stateOf(wish, run);
-    this.page.notices.tell("address", notes.join(" "));
     this.run = run;
     this.page.controls.open(run);
     this.store.set({ ...state, word: state.word ?? -1, compare: wish.compare ?? this.state.compare });
+    this.page.notices.tell("address", notes.join(" "));
     this.openMap();
   }
 
@@ -160,7 +173,9 @@ export class View {
     try {
       await map.load(t);
     } catch (error) {
-      if (this.opening === map) this.page.notices.tell("error", error.message);
+      if (this.opening !== map) return;
+      this.opening = null; // the next drawing tries again
+      this.page.notices.tell("error", error.message);
       return;
     }
     if (this.opening !== map) return;
