@@ -9,26 +9,34 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.errors import is_taken, printable, reporting_os_errors, require
-from experiments.commands.options import OneLineParser, ProseHelp
 from experiments.commands.process import run_command
-from experiments.replay.explanation_fields import FIELDS
+from experiments.explaining.options import explain_parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (by default those of the process); returns the exit code."""
-    options = _parser().parse_args(arguments)
-    pictures = {f".{kind}": Path(name) for kind in ("svg", "png") if (name := getattr(options, kind)) is not None}
-    for path in pictures.values():
+    options = explain_parser().parse_args(arguments)
+    named = {kind: Path(name) for kind in ("svg", "png", "html") if (name := getattr(options, kind)) is not None}
+    for path in named.values():
         require(not is_taken(path), f"{path}: is there already, and nothing is overwritten; name another file")
-    require(options.sentence or options.lesson is not None, 'a sentence is missing, such as "the cat sat on the mat"')
+    pictures = {f".{kind}": path for kind, path in named.items() if kind != "html"}
     # Imported late, so that errors in the options need not load JAX.
     from experiments.training import runtime
 
     runtime.prepare()
-    return _explain(options, pictures) if options.lesson is None else _lesson(options)
+    if options.kind is not None:
+        _analyse(options, pictures)
+    elif options.lesson is not None:
+        _lesson(options)
+    elif "html" in named:
+        _page(options, named["html"])
+    else:
+        require(options.sentence, 'a sentence is missing, such as "the cat sat on the mat"')
+        _explain(options, pictures)
+    return 0
 
 
-def _explain(options: argparse.Namespace, pictures: dict[str, Path]) -> int:
+def _explain(options: argparse.Namespace, pictures: dict[str, Path]) -> None:
     """Explain a sentence."""
     from rich.console import Console
 
@@ -46,16 +54,31 @@ def _explain(options: argparse.Namespace, pictures: dict[str, Path]) -> int:
 
         drawn = figure_files(explanation_figure(told), "explanation")
         for ending, path in pictures.items():
-            with reporting_os_errors(f"{path}: cannot be written", "name another file"):
-                path.write_bytes(drawn[ending])
+            _write(path, drawn[ending])
     if options.json or options.csv:
         print(explanation_json(told) if options.json else explanation_csv(told), end="")  # noqa: T201
     else:
         print_explanation(told, options.head - 1, Console(highlight=False), short=options.short, whole=options.whole)
-    return 0
 
 
-def _lesson(options: argparse.Namespace) -> int:
+def _analyse(options: argparse.Namespace, pictures: dict[str, Path]) -> None:
+    """Ask about the run as a whole."""
+    from rich.console import Console
+
+    from experiments.explaining.analyses import analyse, cells_csv, write_figures
+
+    require(not options.json, f"--json: --{options.kind} prints tables; use --csv")
+    measure, notes = analyse(options.kind, options.run, options.step, options.sentences, options.seed)
+    _note(notes)
+    found = measure(Console(highlight=False, stderr=True))
+    write_figures(found, pictures)
+    if options.csv:
+        print(cells_csv(found.cells), end="")  # noqa: T201
+    else:
+        found.print(Console(highlight=False))
+
+
+def _lesson(options: argparse.Namespace) -> None:
     """Give a lesson about a run."""
     from rich.console import Console
 
@@ -67,47 +90,26 @@ def _lesson(options: argparse.Namespace) -> int:
     material, notes = lesson_material(options.sentence, options.run, options.mask)
     _note(notes)
     give_lesson(lesson_of(options.lesson, material, texts), material, texts, Console(highlight=False))
-    return 0
+
+
+def _page(options: argparse.Namespace, path: Path) -> None:
+    """Write one page."""
+    from experiments.lessons.paged import paged
+
+    html, notes = paged(options.sentence, options.run, options.mask, options.language)
+    _note(notes)
+    _write(path, html.encode())
+    print(printable(f"{path}: open it in a browser; it needs no network"))  # noqa: T201
+
+
+def _write(path: Path, data: bytes) -> None:
+    with reporting_os_errors(f"{path}: cannot be written", "name another file"), path.open("xb") as file:
+        file.write(data)
 
 
 def _note(notes: Sequence[str]) -> None:
     for note in notes:
         print(printable(note), file=sys.stderr)  # noqa: T201 - apart from what scripts read
-
-
-def _parser() -> OneLineParser:
-    names = "\n  ".join(f"{name}: {meaning}" for name, meaning in FIELDS.items())
-    parser = OneLineParser(
-        prog="python -m experiments.explain",
-        description="Explain how a trained model guesses a masked word: query, keys, dot products, scale, softmax,"
-        " values, weighted sum, and what each word says for each guess, beside the exact answer.",
-        epilog='example:\n  python -m experiments.explain "the cat sat on the mat" --mask sat\n\nnames in the JSON (H'
-        f" heads, K words of the sentence, D components of a head, M of a vector, V vocabulary):\n  {names}",
-        formatter_class=ProseHelp,
-        allow_abbrev=False,
-    )
-    parser.add_argument("sentence", nargs="?", help="a sentence of the words of the run's world")
-    parser.add_argument(
-        "--run", metavar="RUN", help="the run, by its folder or its name in runs/ (default: the newest)"
-    )
-    parser.add_argument("--step", type=int, metavar="N", help="the recorded step to explain (default: the last)")
-    parser.add_argument(
-        "--mask", metavar="WORD", help="the word to mask, or its place, from 1 (default: the first that training masks)"
-    )
-    parser.add_argument("--head", type=int, default=1, metavar="H", help="the head whose steps are shown (default: 1)")
-    length = parser.add_mutually_exclusive_group()
-    length.add_argument("--short", action="store_true", help="the seven lines of attention and the evidence alone")
-    length.add_argument("--whole", action="store_true", help="every component of every vector, not just those that fit")
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print every number as JSON instead; the names are below")
-    form.add_argument("--csv", action="store_true", help="print a line for each head and word instead")
-    parser.add_argument("--svg", metavar="FILE", help="write a picture of weights, evidence and guess as SVG")
-    parser.add_argument("--png", metavar="FILE", help="the same as PNG")
-    parser.add_argument(
-        "--lesson", type=int, metavar="N", help="give lesson 1 to 7 about attention, with the numbers of the run"
-    )
-    parser.add_argument("--language", default="en", metavar="CODE", help="of the lessons (default: en)")
-    return parser
 
 
 if __name__ == "__main__":

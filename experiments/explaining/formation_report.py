@@ -61,6 +61,14 @@ def verdict(found: Formation) -> str:
     return told + "what is brought and read gets there at the same recorded step."
 
 
+def formation_cells(found: Formation) -> tuple[list[str], list[list[str | int | float]]]:
+    """The excesses at each recorded step, nats, as the header and the lines of a CSV file."""
+    lines: list[list[str | int | float]] = [
+        [step, *(float(found.excess_T(kind)[t]) for kind in KINDS)] for t, step in enumerate(found.steps)
+    ]
+    return ["step", *KINDS], lines
+
+
 def formation_figure(found: Formation) -> "Figure":
     """The three excesses over the steps, on logarithmic axes; step 0 stands at 1/2."""
     figure, axes = panels(1, 1, width=6.0, height=3.2)

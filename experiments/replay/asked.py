@@ -26,16 +26,24 @@ def explain_sentence(
       InputError: there is no such run, or it cannot answer this.
     """
     saved, world, notes = chosen_run(run)
-    recorded = recorded_steps(saved, world)
-    t = len(recorded) - 1
-    if step is not None:
-        require(step >= 0, f"--step: must be at least 0, not {step}")
-        t = min(range(len(recorded)), key=lambda i: abs(recorded[i] - step))
-        if recorded[t] != step:
-            notes.append(f"step {step:,} was not recorded; the nearest that was, {recorded[t]:,}, is explained")
+    t, more = nearest_step(saved, world, step)
     question = read_question(world, sentence, saved.config.task.masked, mask)
-    told = explain(saved, world, question, t)
-    return told, [*notes, *question.notes]
+    return explain(saved, world, question, t), [*notes, *more, *question.notes]
+
+
+def nearest_step(saved: SavedRun, world: World, step: int | None) -> tuple[int, list[str]]:
+    """The number of the recorded step that is nearest to `step` (None: the last), and a note if it is another.
+
+    Raises:
+      InputError: the step is negative, or the run does not fit its world.
+    """
+    recorded = recorded_steps(saved, world)
+    if step is None:
+        return len(recorded) - 1, []
+    require(step >= 0, f"--step: must be at least 0, not {step}")
+    t = min(range(len(recorded)), key=lambda i: abs(recorded[i] - step))
+    said = f"step {step:,} was not recorded; the nearest that was, {recorded[t]:,}, is explained"
+    return t, [] if recorded[t] == step else [said]
 
 
 def chosen_run(run: str | None) -> tuple[SavedRun, World, list[str]]:
