@@ -191,7 +191,8 @@ export class Compare {
     const [query, key] = [named(map, map.masked[row]), lookedAt(map, row, word)];
     const excess = (run, t) => `${numberText(meanExcess(run, "trained")[t], 4)} nats`;
     const { run } = this.b.map;
-    const runs = run.name !== map.run.name ? ` Excess, trained contexts: A ${excess(map.run, frame.t)}, B ${excess(run, other.t)}.` : "";
+    const ofRuns = ` Excess, trained contexts: A ${excess(map.run, frame.t)}, B ${excess(run, other.t)}.`;
+    const runs = run.name === map.run.name ? "" : ofRuns;
     const both = `: in A ${of(frame)}; in B ${of(other)}; ${truth}${runs}`;
     this.said.replaceChildren(...query, " looking at ", ...key, both);
   }
