@@ -34,11 +34,15 @@ FIELDS = ("embedding", "query", "key", "value", "dot_products", "scores", "weigh
           "attention", "residual", "mlp", "output", "logits")  # fmt: skip
 
 
-def made_params(model, rng, words=None, places=PLACES):
+def made_params(model, rng, words=None, places=None):
     """The parameters of a model by their paths."""
     m, h, d, f, v = model.d_model, model.heads, model.d_head, model.d_mlp, words or len(WORDS)
     shapes = {f"attention/{name}/kernel": (m, h, d) for name in ("query", "key", "value")}
-    shapes |= {"attention/output/kernel": (h, d, m), "token/embedding": (v, m), "position/embedding": (places, m)}
+    shapes |= {
+        "attention/output/kernel": (h, d, m),
+        "token/embedding": (v, m),
+        "position/embedding": (places or PLACES, m),
+    }
     shapes |= {"unembed/kernel": (m, v), "unembed/bias": (v,)}
     norms = [] if model.norm == "none" else ["attention_norm", "output_norm", *(["mlp_norm"] if f else [])]
     parts = ("scale", "bias") if model.norm == "layer" else ("scale",)
