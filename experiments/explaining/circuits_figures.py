@@ -20,13 +20,17 @@ MOST_WORDS, MOST_HEADS = 20, 6
 """Words of a slot and heads that a picture has room for: the first ones; the table of all numbers has all."""
 _SIGNED, _TRUTH = "RdBu_r", "Purples"
 _LETTERS = 6.5
+_LEAST_WIDTH = 6.8
+"""Inches that the longest title needs beside the names of rows and the scale."""
 
 
 def looks_for_figure(found: Circuits) -> "Figure":
     """What the blanks of each slot look for, word by word, in each head; and the world's exact relevance below."""
     words, names = _content_words(found)
     heads = range(min(len(found.fit_H), MOST_HEADS))
-    figure, axes = panels(len(heads) + 1, 1, width=0.17 * len(words) + 2.2, height=0.2 * len(found.slots) + 1.1)
+    figure, axes = panels(
+        len(heads) + 1, 1, width=max(0.17 * len(words) + 2.2, _LEAST_WIDTH), height=0.2 * len(found.slots) + 1.1
+    )
     tables = [found.looks_for_HSV[h][:, words] for h in heads]
     most = max(float(np.nanmax(np.abs(table))) for table in tables)
     for h, table in zip(heads, tables, strict=True):

@@ -4,6 +4,7 @@ print_circuits(found, Console())
 header, rows = circuit_cells(found)            for a CSV file: a line for each number
 """
 
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 
@@ -89,7 +90,8 @@ def _spoken_for(found: Circuits) -> list[tuple[str, Sequence[float], float]]:
 
 
 def _r(one: Floats, other: Floats) -> float:
-    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
+    """Pearson's r of the cells; nan where the world has no preference."""
+    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1]) if other.any() else math.nan
 
 
 def circuit_cells(found: Circuits) -> tuple[list[str], list[Line]]:

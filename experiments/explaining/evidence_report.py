@@ -41,8 +41,11 @@ def print_evidence(trained: EvidenceTables, untrained: EvidenceTables, console: 
     )
     console.print()
     _print_tables(trained, untrained, console)
-    tables = trained.tables
+    tables = {pair: table for pair, table in trained.tables.items() if np.isfinite(table.r)}
     console.print()
+    if not tables:
+        paragraph(console, "The world has no preference between these slots, so there is nothing to follow.")
+        return
     lowest = min(tables, key=lambda pair: tables[pair].r)
     paragraph(
         console,
@@ -77,7 +80,9 @@ def _print_tables(trained: EvidenceTables, untrained: EvidenceTables, console: C
         [
             TableColumn(Text("from -> masked"), [Text(f"{start} -> {end}") for start, end in tables]),
             *(
-                TableColumn(Text(heading), [Text(f"{value:.3f}") for value in values], "right")
+                TableColumn(
+                    Text(heading), [Text(f"{value:.3f}" if np.isfinite(value) else "none") for value in values], "right"
+                )
                 for heading, values in columns.items()
             ),
         ],

@@ -21,6 +21,7 @@ from data.world import World
 from experiments.explaining.drawn_rows import DrawnRows
 
 Floats = NDArray[np.float64]
+_ROUNDING = 1e-12
 
 
 def double_centred(table: Floats) -> Floats:
@@ -38,8 +39,9 @@ def content_preferences(world: World) -> dict[tuple[str, str], Floats]:
     found = {}
     for start, end in itertools.permutations(CONTENT, 2):
         third = next(i for i, slot in enumerate(CONTENT) if slot not in (start, end))
-        table = log_SVO.mean(axis=third)
-        found[start, end] = double_centred(table if CONTENT.index(start) < CONTENT.index(end) else table.T)
+        table = double_centred(log_SVO.mean(axis=third))
+        table[np.abs(table) < _ROUNDING] = 0.0  # a world without a preference between two slots has none, exactly
+        found[start, end] = table if CONTENT.index(start) < CONTENT.index(end) else table.T
     return found
 
 

@@ -1,5 +1,6 @@
 """The tables of evidence against their definition, row by row in float64."""
 
+import dataclasses
 import io
 
 import numpy as np
@@ -73,6 +74,16 @@ def test_what_is_told(found):
     (line,) = (line for line in lines if line.startswith("verb -> object"))
     before, now = (one.tables["verb", "object"] for one in found)
     assert line.split()[3:] == [f"{x:.3f}" for x in (now.r, now.slope, before.r, before.slope)]
+
+
+def test_two_slots_without_a_preference_have_no_r(found):
+    one = found[1].tables["subject", "object"]
+    tables = {("subject", "object"): dataclasses.replace(one, preference=np.zeros_like(one.preference))}
+    bare, before = (dataclasses.replace(of, tables=tables) for of in (found[1], found[0]))
+    console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
+    print_evidence(bare, before, console)
+    assert "subject -> object  none   none" in console.file.getvalue()
+    assert "no preference" in console.file.getvalue()
 
 
 def test_every_cell_is_a_line(found, small):

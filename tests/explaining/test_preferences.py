@@ -58,3 +58,7 @@ def test_rows_are_those_of_the_seed(small):
     assert not np.array_equal(first.tokens_GK, other.tokens_GK)
     assert (first.masked_GK[np.arange(30), first.masked_G] == 1).all()
     assert {small.vocabulary.words[word] for word in first.target_G} == {"sat", "slept"}
+
+
+def test_a_world_without_a_preference_has_none():
+    assert not content_preferences(load_world("verb_decides"))["subject", "object"].any()
