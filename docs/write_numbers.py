@@ -34,6 +34,7 @@ MEASURED = DOCS / "measured"
 DOCUMENTS = [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))]
 RUNS = {
     "toy": "train --config toy.yaml",
+    "explain": "explain 'the cat sat on the mat' --short",
     "lab": "train --config lab.yaml",
     "fresh_seeds": "train --config lab.yaml --seed 60 --seeds 40",
     "independent": "train --config lab.yaml --train.sampling independent",
@@ -124,7 +125,8 @@ def take(name: str, folder: Path) -> None:
         folder.mkdir(parents=True)
         part = printed.with_suffix(".part")
         with part.open("w", encoding="utf-8") as out:
-            place = [] if name == "benchmark" else ["--run-dir", str(folder / "run")]
+            own = ["--run-dir", str(folder / "run")]
+            place = {"benchmark": [], "explain": ["--run", str(folder.parent / "toy" / "run")]}.get(name, own)
             command = [sys.executable, "-m", *shlex.split(f"experiments.{RUNS[name]}"), *place]
             subprocess.run(command, stdout=out, check=True, env={**os.environ, "COLUMNS": "80"})  # noqa: S603  # ours
         part.rename(printed)

@@ -18,17 +18,33 @@ _MOST_HEADS = 4
 _HUGE = 1e5
 
 
-def print_evidence(told: Explanation, console: Console, heading: str = "8 Evidence") -> None:
-    """What each word adds to the logits of the guess and its rivals, and the guess beside the exact answer."""
-    console.print(Text.assemble((heading, "bold"), ", what each word says about the masked one"))
+def print_evidence(told: Explanation, console: Console, heading: str = "", how_first: bool = True) -> None:
+    """What each word adds to the logits of the guess and its rivals, and the guess beside the exact answer.
+
+    Args:
+      told: the explanation.
+      console: where to print.
+      heading: by default that of the last but one step.
+      how_first: how it comes about stands above the table, not below.
+    """
+    console.print(Text.assemble((heading or "8 Evidence", "bold"), ", what each word says about the masked one"))
     direct = " With an MLP this is the direct path alone; what it makes of the words stands in a line of its own."
-    say_prose(
-        console,
+    how = (
         "The new vector, normalised, is compared with each word of the vocabulary: that gives the word's logit. Every"
         " word's weighted value is a part of it, here in nats above the mean of the candidates; the parts add up to the"
-        f" logits, and softmax makes them probabilities.{direct if told.config.d_mlp else ''}",
-        "dim",
+        f" logits, and softmax makes them probabilities.{direct if told.config.d_mlp else ''}"
     )
+    if how_first:
+        say_prose(console, how, "dim")
+    _print_terms(told, console)
+    if not how_first:
+        console.print()
+        say_prose(console, how, "dim")
+    say_prose(console, _about_guess(told), "dim")
+
+
+def _print_terms(told: Explanation, console: Console) -> None:
+    """The table: a row for each term of the logits, a column for each rival."""
     rows = [(name, told.against_candidates(added_V)) for name, added_V in _terms(told)]
     names = [Text(shown(console, name)) for name, _ in rows]
     best = int(told.guess_V.argmax())
@@ -43,7 +59,6 @@ def print_evidence(told: Explanation, console: Console, heading: str = "8 Eviden
     first = TableColumn(Text(), labels, style="bold")
     room = max(console.width, NARROWEST) - first.width
     print_table(console, [first, *fitting(columns, room, dots=False)], gap=1)
-    say_prose(console, _about_guess(told), "dim")
 
 
 def _about_guess(told: Explanation) -> str:

@@ -28,7 +28,7 @@ def print_explanation(
         ledger = told.ledger(head)
         print_ledger(ledger, what_follows(ledger, told.result), console)
         console.print()
-        print_evidence(told, console, "Evidence")
+        print_evidence(told, console, "Evidence", how_first=False)
         return
     _print_title(told, head, console)
     for page in Pages(told, head, console, whole=whole).steps():
