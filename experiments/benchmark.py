@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     config, ablation = load_config(options.config, {}), load_ablation(options.ablation, {})
     # Imported late: --help and a mistake in what was given are answered without loading JAX.
     from experiments.run_directory.folders import run_folders
-    from experiments.speed.command_times import command_times, machine, show
+    from experiments.speed.command_times import command_times, explain_times, machine, show
     from experiments.speed.tab_times import show_tab_times
     from experiments.speed.update_speed import show_sweep_speed, show_update_speed
 
@@ -45,7 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     show("")
     with tempfile.TemporaryDirectory() as folder:
         whole = command_times(options.config, options.repeats, Path(folder))
-        show_tab_times(run_folders(whole, config.seed, config.seeds)[0], Path(folder), options.repeats)
+        run = run_folders(whole, config.seed, config.seeds)[0]
+        explain_times(run, options.repeats, Path(folder))
+        show_tab_times(run, Path(folder), options.repeats)
     show_update_speed(config, options.updates, options.repeats)
     show_sweep_speed(ablation, options.updates, options.repeats)
     return 0

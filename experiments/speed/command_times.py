@@ -12,7 +12,9 @@ from pathlib import Path
 from rich.console import Console
 
 from data.errors import require
+from data.world import load_world
 from experiments.commands.console import say_prose
+from experiments.run_directory.saved_run import load_run
 from experiments.training import runtime
 from experiments.training.memory import memory_of_machine
 
@@ -44,21 +46,12 @@ def command_times(config: str, repeats: int, folder: Path) -> Path:
     Returns:
       The folder of the last training.
     """
-    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": f"{folder}/xla", "PYTHONPATH": path}
     seconds, training = [], []
     for number in range(1 + repeats):
         command = ["-m", "catmat_command", "train", "--config", config, "--run-dir", f"{folder}/{number}"]
-        began = time.perf_counter()
-        done = subprocess.run(  # noqa: S603
-            [sys.executable, *command], env=environment, check=False, capture_output=True, text=True
-        )
-        seconds.append(time.perf_counter() - began)
-        require(
-            done.returncode == 0,
-            done.stderr.strip().removeprefix("error: ") or f"{config}: was not trained to its end",
-        )
-        training += [float(found) for found in re.findall(r"Training +([\d.]+) s", done.stdout)]
+        took, printed = _timed(command, folder)
+        seconds.append(took)
+        training += [float(found) for found in re.findall(r"Training +([\d.]+) s", printed)]
     show("command to prompt")
     show(f"  first time, nothing compiled yet   {seconds[0]:6.1f} s  (training {training[0]:.1f} s)")
     later, trained = statistics.median(seconds[1:]), statistics.median(training[1:])
@@ -71,3 +64,40 @@ def command_times(config: str, repeats: int, folder: Path) -> Path:
         show(f"  peak memory                        {peak / 1e6:6.0f} MB")
     show("")
     return folder / str(repeats)
+
+
+def explain_times(run: Path, repeats: int, folder: Path) -> None:
+    """Print seconds of `experiments.explain` beside those that its libraries take to load, in turns, caches filled.
+
+    Args:
+      run: a finished run, of a world that has an example.
+      repeats: how often.
+      folder: as for `command_times`.
+    """
+    world = load_world(load_run(run).config.world)
+    sentence = next(iter(world.examples), "")
+    if not sentence:
+        return
+    explain = ["-m", "catmat_command", "explain", sentence, "--run", str(run)]
+    _timed(explain, folder)
+    both = [(_timed(explain, folder)[0], _timed(["-c", "import jax, flax, optax"], folder)[0]) for _ in range(repeats)]
+    took, loading = (statistics.median(seconds) for seconds in zip(*both, strict=True))
+    ratio = statistics.median(one / other for one, other in both)
+    loaded = f"{ratio:.2f} times import jax, flax, optax ({loading:.1f} s)"
+    show("explain a sentence")
+    show(f"  command to prompt                  {took:6.1f} s, {loaded}")
+    show("")
+
+
+def _timed(arguments: list[str], folder: Path) -> tuple[float, str]:
+    """Seconds that Python takes with `arguments`, and what it prints; compiled programs are kept in `folder`."""
+    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": f"{folder}/xla", "PYTHONPATH": path}
+    began = time.perf_counter()
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, *arguments], env=environment, check=False, capture_output=True, text=True
+    )
+    seconds = time.perf_counter() - began
+    said = done.stderr.strip().removeprefix("error: ")
+    require(done.returncode == 0, said or f"{' '.join(arguments)}: did not come to its end")
+    return seconds, done.stdout
