@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 _GUESS, _EXACT = "#0072B2", "#E69F00"
 _LEAST_SPAN = 0.5
 """Nats; evidence below is pale."""
-_LEAST_SHOWN = 0.005
-"""Smaller numbers are left out."""
 _MOST_DIGITS = 200
 """Cells of a panel that get numbers."""
 
@@ -35,10 +33,9 @@ def explanation_figure(told: Explanation) -> "Figure":
     _cells(evidence, added_KC, names, rivals, "PuOr_r", (-most, most), "+.1f")
     label(evidence, "evidence for each guess, nats")
     _bars(answers, told, rivals)
-    shown = " ".join(names)
-    figure.suptitle(
-        as_text(f"{shown}    '{told.masked_word}' is masked; {told.run}, step {told.step:,}"), fontsize=11, color=INK
-    )
+    # The sentence has a line of its own: one that is written from right to left would turn the rest around.
+    about = f"{told.run}, step {told.step:,}; the masked word is {told.masked_word}"
+    figure.suptitle(as_text(f"{' '.join(names)}\n{about}"), fontsize=10.5, color=INK)
     return figure
 
 
@@ -61,7 +58,8 @@ def _cells(
     middle, half = (span[0] + span[1]) / 2, (span[1] - span[0]) / 2
     for (i, j), x in np.ndenumerate(values):
         dark = x > 0.55 if span[0] == 0 else abs(x - middle) > 0.5 * half
-        text = format(x, digits).replace("0.", ".", 1) if abs(x) >= _LEAST_SHOWN else ""
+        shown = format(x, digits)
+        text = shown.replace("0.", ".", 1) if float(shown) else ""
         axes.text(j, i, text, ha="center", va="center", fontsize=7.5, color="white" if dark else INK)
 
 
