@@ -185,7 +185,11 @@ def test_the_evidence_on_the_terminal_adds_up(asked):
     np.testing.assert_allclose(numbers(lines, "exact"), 100 * told.exact.posterior_V[told.rivals], atol=0.501)
     of_mat = np.sum(json.loads(explanation_json(told))["evidence"], axis=0)[5]
     of_mat = of_mat[told.rivals] - of_mat[told.candidates].mean()
-    np.testing.assert_allclose(numbers(lines, "mat"), of_mat, atol=0.00501, rtol=1e-4)
+    shown = "mat" if np.abs(of_mat).max() >= 0.05 else "other words"
+    if shown == "mat":
+        np.testing.assert_allclose(numbers(lines, shown), of_mat, atol=0.00501, rtol=1e-4)
+    else:
+        assert not any(line.startswith("mat ") for line in lines)
     rows = [line for line in lines if re.search(r"[+-]\d", line) and not line.startswith(("= logit", "The"))]
     parts = [numbers([line], line[: re.search(r" +[+-]?\d+\.\d\d", line).start()].rstrip()) for line in rows]
     np.testing.assert_allclose(np.sum(parts, axis=0), centred, atol=0.005 * (len(rows) + 1))
