@@ -10,12 +10,13 @@ from pathlib import Path
 
 from data.errors import is_taken, printable, reporting_os_errors, require
 from experiments.commands.process import run_command
-from experiments.explaining.options import explain_parser
+from experiments.explaining.options import check_options, explain_parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (by default those of the process); returns the exit code."""
     options = explain_parser().parse_args(arguments)
+    check_options(options)
     named = {kind: Path(name) for kind in ("svg", "png", "html") if (name := getattr(options, kind)) is not None}
     for path in named.values():
         require(not is_taken(path), f"{path}: is there already, and nothing is overwritten; name another file")
@@ -45,8 +46,8 @@ def _explain(options: argparse.Namespace, pictures: dict[str, Path]) -> None:
     from experiments.replay.explanation_text import print_explanation
 
     told, notes = explain_sentence(options.sentence, options.run, options.step, options.mask)
-    heads = told.config.heads
-    require(1 <= options.head <= heads, f"--head {options.head}: this model has {heads}; name one from 1 to {heads}")
+    heads, head = told.config.heads, 1 if options.head is None else options.head
+    require(1 <= head <= heads, f"--head {head}: this model has {heads}; name one from 1 to {heads}")
     _note(notes + (boxes(told) if pictures else []))
     if pictures:
         from experiments.replay.explanation_picture import explanation_figure
@@ -56,9 +57,9 @@ def _explain(options: argparse.Namespace, pictures: dict[str, Path]) -> None:
         for ending, path in pictures.items():
             _write(path, drawn[ending])
     if options.json or options.csv:
-        print(explanation_json(told) if options.json else explanation_csv(told), end="")  # noqa: T201
+        print(explanation_json(told) + "\n" if options.json else explanation_csv(told), end="")  # noqa: T201
     else:
-        print_explanation(told, options.head - 1, Console(highlight=False), short=options.short, whole=options.whole)
+        print_explanation(told, head - 1, Console(highlight=False), short=options.short, whole=options.whole)
 
 
 def _analyse(options: argparse.Namespace, pictures: dict[str, Path]) -> None:
@@ -67,8 +68,7 @@ def _analyse(options: argparse.Namespace, pictures: dict[str, Path]) -> None:
 
     from experiments.explaining.analyses import analyse, cells_csv, write_figures
 
-    require(not options.json, f"--json: --{options.kind} prints tables; use --csv")
-    measure, notes = analyse(options.kind, options.run, options.step, options.sentences, options.seed)
+    measure, notes = analyse(options.kind, options.run, options.step, options.sentences, options.seed or 0)
     _note(notes)
     found = measure(Console(highlight=False, stderr=True))
     write_figures(found, pictures)
@@ -86,7 +86,7 @@ def _lesson(options: argparse.Namespace) -> None:
     from experiments.lessons.terminal import give_lesson
     from experiments.lessons.texts import load_texts
 
-    texts = load_texts(options.language)
+    texts = load_texts(options.language or "en")
     material, notes = lesson_material(options.sentence, options.run, options.mask)
     _note(notes)
     give_lesson(lesson_of(options.lesson, material, texts), material, texts, Console(highlight=False))
@@ -96,7 +96,7 @@ def _page(options: argparse.Namespace, path: Path) -> None:
     """Write one page."""
     from experiments.lessons.paged import paged
 
-    html, notes = paged(options.sentence, options.run, options.mask, options.language)
+    html, notes = paged(options.sentence, options.run, options.mask, options.language or "en")
     _note(notes)
     _write(path, html.encode())
     print(printable(f"{path}: open it in a browser; it needs no network"))  # noqa: T201
@@ -108,7 +108,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _note(notes: Sequence[str]) -> None:
-    for note in notes:
+    for note in notes if sys.stderr else ():  # it may be closed; print would then take the output
         print(printable(note), file=sys.stderr)  # noqa: T201 - apart from what scripts read
 
 

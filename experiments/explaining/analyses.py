@@ -76,8 +76,13 @@ def cells_csv(cells: Cells) -> str:
     """Lines of cells as CSV; numbers at full precision."""
     out = io.StringIO()
     lines = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC)
-    lines.writerows([cells[0], *cells[1]])
+    lines.writerows([[_cell(value) for value in line] for line in [cells[0], *cells[1]]])
     return out.getvalue()
+
+
+def _cell(value: str | float) -> str | float:
+    """A word that a spreadsheet would take for a formula gets an apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
 
 
 def write_figures(found: Found, pictures: Mapping[str, Path]) -> None:

@@ -1,5 +1,8 @@
 """The options of `python -m experiments.explain`. Imports no jax."""
 
+import argparse
+
+from data.errors import require
 from experiments.commands.options import OneLineParser, ProseHelp
 from experiments.replay.explanation_fields import FIELDS
 
@@ -34,7 +37,7 @@ def explain_parser() -> OneLineParser:
     parser.add_argument(
         "--mask", metavar="WORD", help="the word to mask, or its place, from 1 (default: the first that training masks)"
     )
-    parser.add_argument("--head", type=int, default=1, metavar="H", help="the head whose steps are shown (default: 1)")
+    parser.add_argument("--head", type=int, metavar="H", help="the head whose steps are shown (default: 1)")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--short", action="store_true", help="the seven lines of attention and the evidence alone")
     length.add_argument("--whole", action="store_true", help="every component of every vector, not just those that fit")
@@ -60,5 +63,37 @@ def _add_whole(parser: OneLineParser) -> None:
     group.add_argument("--lesson", type=int, metavar="N", help="take lesson 1 to 7, with the numbers of the run")
     parser.add_argument("--sentences", type=int, metavar="N", help="sentences that are drawn (default: 300, for"
                         " --evidence 2048)")  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the draw (default: 0)")
-    parser.add_argument("--language", default="en", metavar="CODE", help="of the lessons (default: en)")
+    parser.add_argument("--seed", type=int, metavar="N", help="of the draw (default: 0)")
+    parser.add_argument("--language", metavar="CODE", help="of the lessons (default: en)")
+
+
+_OF_SENTENCES = {"run", "step", "mask", "head", "short", "whole", "json", "csv", "svg", "png"}
+_OF_RUNS = {"run", "step", "csv", "svg", "png", "sentences", "seed"}
+_OF_TEXTS = {"run", "mask", "language"}
+_MOST_SEED = 2**31 - 1
+
+
+def check_options(options: argparse.Namespace) -> None:
+    """Refuse options that would be ignored, and values that nothing can be done with.
+
+    Raises:
+      InputError: one of them, by its name.
+    """
+    given = {name for name, value in vars(options).items() if value is not None and value is not False}
+    given -= {"sentence", "kind"}
+    if options.kind is not None:
+        mode, known = f"--{options.kind}", _OF_RUNS - ({"step"} if options.kind == "formation" else set())
+        require(options.sentence is None, f"{mode}: is about the run as a whole; leave the sentence out")
+    elif options.lesson is not None:
+        mode, known = "--lesson", {*_OF_TEXTS, "lesson"}
+    elif options.html is not None:
+        mode, known = "--html", {*_OF_TEXTS, "html"}
+    else:
+        mode, known = "a sentence", _OF_SENTENCES
+    names = " and ".join(f"--{name}" for name in sorted(given - known))
+    require(not names, f"{names}: does not go together with {mode}; leave one of them out")
+    require(options.svg is None or options.svg != options.png, "--svg, --png: name the same file; name two")
+    for name, least in (("seed", 0), ("sentences", 2)):
+        value = getattr(options, name)
+        fits = value is None or least <= value <= _MOST_SEED
+        require(fits, f"--{name}: must be from {least} to {_MOST_SEED:,}, not {value}")

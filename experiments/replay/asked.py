@@ -1,5 +1,7 @@
 """A sentence explained by the run that a person names: the run, the recorded step, the question."""
 
+import numpy as np
+
 from data.errors import require
 from data.world import World, load_world
 from experiments.pictures.missing_fonts import missing_fonts
@@ -9,6 +11,9 @@ from experiments.replay.question import read_question
 from experiments.replay.saved_model import recorded_steps
 from experiments.run_directory.folders import newest_run, run_folder
 from experiments.run_directory.saved_run import SavedRun, load_run
+
+_OFF = 1e-3
+"""Of the largest logit: what rounding leaves is far below."""
 
 
 def explain_sentence(
@@ -28,7 +33,17 @@ def explain_sentence(
     saved, world, notes = chosen_run(run)
     t, more = nearest_step(saved, world, step)
     question = read_question(world, sentence, saved.config.task.masked, mask)
-    return explain(saved, world, question, t), [*notes, *more, *question.notes]
+    told = explain(saved, world, question, t)
+    return told, [*notes, *more, *question.notes, *_too_large(told)]
+
+
+def _too_large(told: Explanation) -> list[str]:
+    """A note if the numbers are so large that the parts of the logits no longer add up in them."""
+    logits_V = told.row["logits"].astype(np.float64)
+    off = np.abs(told.terms.logits_RV[0] - logits_V).max()
+    if off <= _OFF * max(1.0, float(np.abs(logits_V).max())):
+        return []
+    return ["the numbers of this model are so large (did it diverge?) that evidence does not add up to the logits"]
 
 
 def nearest_step(saved: SavedRun, world: World, step: int | None) -> tuple[int, list[str]]:

@@ -6,13 +6,11 @@ from rich.text import Text
 
 from experiments.commands.console import NARROWEST, say_prose, shown
 from experiments.commands.tables import TableColumn, fitting, print_table, weight_cell
-from experiments.replay.explanation import Explanation, Floats
+from experiments.replay.explanation import Explanation, Floats, largest
 from experiments.replay.ledger import MASKED
 
 _LITTLE = 0.05
 """Nats; smaller evidence is printed faintly, and words that bring no more stand in one line."""
-_ALIKE = 0.8
-"""Words with this share of the largest number are named beside it."""
 _MOST_HEADS = 4
 """Of a model with more heads the mean is shown."""
 _HUGE = 1e5
@@ -143,9 +141,7 @@ def worth_sentences(told: Explanation) -> list[str]:
 
 
 def _largest(told: Explanation, values: Floats) -> str:
-    """The word with the largest value, and those that come near it."""
-    near = [k for k in np.argsort(-values, kind="stable") if values[k] >= _ALIKE * values.max()]
-    return " and ".join(told.ledger(0).name(int(k), "'") for k in near)
+    return " and ".join(told.ledger(0).name(k, "'") for k in largest(values)) or "no word"
 
 
 def _placed(told: Explanation, k: int) -> str:

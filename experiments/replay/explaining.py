@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
+from data.errors import require
 from data.inference import posterior, relevance
 from data.vocabulary import MASK, PAD
 from data.world import World
@@ -37,6 +38,9 @@ def explain(saved: SavedRun, world: World, question: Question, t: int = -1) -> E
       world: its world.
       question: the sentence and its masked place.
       t: number of the recorded step; the last by default.
+
+    Raises:
+      InputError: the model diverged, so that its numbers are not finite.
     """
     model = saved_model(saved, world, t)
     length, at = len(question.tokens), question.masked
@@ -50,6 +54,11 @@ def explain(saved: SavedRun, world: World, question: Question, t: int = -1) -> E
         np.asarray, _computed(model, np.float32(other), masked, np.asarray([[at]], np.int32), np.float32(exact_1V))
     )
     row, params = _row(found.forward, length), flat_params(model.params)
+    step = int(saved.all_params["step"][t])
+    require(
+        np.isfinite(row["logits"]).all(),
+        f"{saved.folder}: its model is not finite at step {step} (it diverged); choose another step or run",
+    )
     exact = Exact(
         posterior_V=exact_1V[0],
         relevance_K=relevance(world, padded, [at])[0, :length],
@@ -58,7 +67,7 @@ def explain(saved: SavedRun, world: World, question: Question, t: int = -1) -> E
     ) if question.is_said else None  # fmt: skip
     return Explanation(
         run=saved.folder.name,
-        step=int(saved.all_params["step"][t]),
+        step=step,
         config=saved.config.model,
         question=question,
         vocabulary=world.vocabulary.words,

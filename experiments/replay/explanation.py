@@ -22,6 +22,10 @@ from model.attention import Rule
 from model.config import ModelConfig
 
 RULES: tuple[Rule, ...] = ("renormalise", "zero")
+_NEAR = 0.8
+"""Words with this share of the largest number are named beside the first."""
+_LEAST = 1e-6
+"""Nats or weight; what is smaller is nothing."""
 Floats = NDArray[np.float64]
 Vector = NDArray[np.float32]
 
@@ -121,3 +125,11 @@ class Explanation:
         now = {name: values[None, None] for name, values in self.row.items()}
         learned = {} if self.log_scale is None else {LOG_SCALE: self.log_scale}
         return row_ledger({**fixed, **now, **learned, "step": np.asarray(self.step)}, self.config, head=head)
+
+
+def largest(values_K: NDArray[np.floating]) -> list[int]:
+    """The place with the largest value, and those that come near it; none if nothing is above 0."""
+    most = float(values_K.max())
+    if not most > _LEAST:
+        return []
+    return [int(k) for k in np.argsort(-values_K, kind="stable") if values_K[k] >= _NEAR * most]

@@ -3,6 +3,7 @@
 FIELDS = {
     "run, step": "which model: the run's folder, and the recorded step",
     "sentence, masked": "the words [K]; the position of the masked one, from 0",
+    "notes": "what was done to the sentence, and what is unusual about it",
     "vocabulary": "all words [V]",
     "scale": "what is done to the dot products",
     "query": "of the masked place [H][D]",

@@ -4,6 +4,7 @@ import json
 import os
 import re
 
+import numpy as np
 import pytest
 from asked_run import STEPS, AskedRun
 from small_world import SMALL
@@ -11,6 +12,7 @@ from small_world import SMALL
 from data.errors import InputError
 from experiments.explain import main
 from experiments.replay.explanation_fields import FIELDS
+from experiments.run_directory.arrays import write_npz
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
 SENTENCE = "the cat sat on the mat"
@@ -113,6 +115,14 @@ def test_words_are_text(capsys, tmp_path):
         ([SENTENCE, "--head", "0"], "this model has 3"),
         ([SENTENCE, "--step", "-1"], "--step: must be at least 0"),
         ([SENTENCE, "--json", "--csv"], "not allowed with argument"),
+        ([SENTENCE, "--svg", "a", "--png", "a"], "name the same file"),
+        ([SENTENCE, "--json", "--html", "a.html"], "--json: does not go together with --html"),
+        ([SENTENCE, "--seed", "3"], "--seed: does not go together with a sentence"),
+        ([SENTENCE, "--agreement"], "--agreement: is about the run as a whole"),
+        (["--lesson", "1", "--step", "0", "--svg", "a"], "--step and --svg: does not go together with --lesson"),
+        (["--formation", "--step", "3"], "--step: does not go together with --formation"),
+        (["--evidence", "--seed", "-1"], "--seed: must be from 0 to"),
+        (["--evidence", "--sentences", "1"], "--sentences: must be from 2 to"),
         (["the zebra sat"], "'zebra' is not a word of this world"),
         ([], "a sentence is missing"),
     ],
@@ -122,6 +132,28 @@ def test_a_mistake_is_one_line(arguments, said):
         main(arguments)
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_closed_error_stream_leaves_the_output_alone(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr", None)
+    main([SENTENCE, "--json"])
+    assert json.loads(capsys.readouterr().out)["notes"] == ["'.' was added at the end of the sentence"]
+
+
+@pytest.mark.parametrize(("size", "said"), [(np.nan, "is not finite at step 40"), (1e12, "does not add up")])
+def test_a_model_that_diverged_is_named(capsys, tmp_path, size, said):
+    run_ = AskedRun(tmp_path / "run")
+    with np.load(run_.folder / "params.npz") as file:
+        arrays = dict(file)
+    arrays["attention/output/kernel"] = arrays["attention/output/kernel"] * np.float32(size)
+    arrays["token/embedding"] = arrays["token/embedding"] * np.float32(size)
+    write_npz(run_.folder / "params.npz", arrays)
+    arguments = [SENTENCE, "--short", "--run", str(run_.folder)]
+    if np.isnan(size):
+        with pytest.raises(InputError, match=said):
+            main(arguments)
+    else:
+        assert said in run(capsys, *arguments)[1]
 
 
 def test_without_a_run_the_command_says_so(tmp_path, monkeypatch):
