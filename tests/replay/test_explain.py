@@ -140,13 +140,12 @@ def test_a_closed_error_stream_leaves_the_output_alone(capsys, monkeypatch):
     assert json.loads(capsys.readouterr().out)["notes"] == ["'.' was added at the end of the sentence"]
 
 
-@pytest.mark.parametrize(("size", "said"), [(np.nan, "is not finite at step 40"), (1e12, "does not add up")])
+@pytest.mark.parametrize(("size", "said"), [(np.nan, "is not finite at step 40"), (1e25, "does not add up")])
 def test_a_model_that_diverged_is_named(capsys, tmp_path, size, said):
     run_ = AskedRun(tmp_path / "run")
     with np.load(run_.folder / "params.npz") as file:
         arrays = dict(file)
     arrays["attention/output/kernel"] = arrays["attention/output/kernel"] * np.float32(size)
-    arrays["token/embedding"] = arrays["token/embedding"] * np.float32(size)
     write_npz(run_.folder / "params.npz", arrays)
     arguments = [SENTENCE, "--short", "--run", str(run_.folder)]
     if np.isnan(size):
