@@ -96,7 +96,7 @@ def _predicted(lesson: Lesson, said: Said, console: Console) -> int | None:
 def _compare(lesson: Lesson, chosen: int | None, said: Said, console: Console) -> None:
     if chosen in lesson.right:
         say_prose(console, str(said["right"]), "bold")
-    elif chosen is not None:
+    elif chosen is not None and lesson.right:
         say_prose(console, str(said["wrong"]).format(given=lesson.options[chosen]), "bold")
     if lesson.right and chosen not in lesson.right:
         right = " / ".join(lesson.options[number] for number in lesson.right)
