@@ -4,6 +4,7 @@ python -m experiments.explain "the cat sat on the mat"
 """
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -89,7 +90,10 @@ def _lesson(options: argparse.Namespace) -> None:
     texts = load_texts(options.language or "en")
     material, notes = lesson_material(options.sentence, options.run, options.mask)
     _note(notes)
-    give_lesson(lesson_of(options.lesson, material, texts), material, texts, Console(highlight=False))
+    given = (("--run", options.run), ("--mask", options.mask), ("--language", options.language))
+    more = [options.sentence, *(part for pair in given if pair[1] for part in pair)]
+    shown = "".join(f" {shlex.quote(part)}" for part in more if part)
+    give_lesson(lesson_of(options.lesson, material, texts), material, texts, Console(highlight=False), shown)
 
 
 def _page(options: argparse.Namespace, path: Path) -> None:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from experiments.lessons.material import Facts, Material, largest, mean_weights, name, names, relevant
-from experiments.replay.explanation import Floats
+from experiments.lessons.material import Facts, Material, mean_weights, name, names, relevant
+from experiments.replay.explanation import Floats, largest
 
 _TWO_HEADS = "python -m experiments.train --config toy.yaml --model.heads 2"
 
@@ -20,10 +20,12 @@ def residual(of: Material) -> Facts:
     (place_low, place_high), (low, high) = (
         ends(told.terms.place_RV[0]), ends(told.terms.words_RHKV[0].sum(axis=(0, 1)))
     )  # fmt: skip
+    mlp = f"; the MLP then adds one of length {np.linalg.norm(row['mlp']):.1f}" if told.config.d_mlp else ""
     lengths = {"own": row["embedding"][at], "attention": row["attention"], "output": row["output"]}
     return Facts(
         {
             **{f"{name}_length": f"{np.linalg.norm(vector):.1f}" for name, vector in lengths.items()},
+            "mlp": mlp,
             "place_low": place_low,
             "place_high": place_high,
             "attention_low": low,
@@ -47,8 +49,8 @@ def heads(of: Material) -> Facts:
             "looks": looks,
             "command": "" if count > 1 else _TWO_HEADS,
         },
-        () if count == 1 else (0,) if len(set(best)) == 1 else (1,),
-        variants={"answer": "answer_one"} if count == 1 else {},
+        (0,) if len(set(best)) == 1 else (1,),  # of one head: it could look at two
+        variants={name: f"{name}_one" for name in ("question", "options", "answer", "explain")} if count == 1 else {},
     )
 
 
@@ -62,7 +64,7 @@ def explanation(of: Material) -> Facts:
     if told.exact is None:
         raise ValueError("this lesson needs a sentence of the world")
     cost_K, weights_K = told.exact.cut_cost_LAK[0, -1].astype(np.float64), mean_weights(told)
-    words = [k for k in range(len(told.words)) if k != told.question.masked]
+    words = range(len(told.words))
     costliest, strongest = largest(cost_K), largest(weights_K)
     return Facts(
         {

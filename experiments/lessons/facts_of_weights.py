@@ -2,19 +2,21 @@
 
 import numpy as np
 
-from experiments.lessons.material import Facts, Material, largest, mean_weights, name, names, relevant
-from experiments.replay.explanation import Explanation
+from experiments.lessons.material import Facts, Material, mean_weights, name, names, relevant
+from experiments.replay.explanation import Explanation, largest
 from experiments.replay.ledger_table import number_text
 
 _ALIKE = 0.005
 """Weights that differ by less are the same."""
+_FEW, _MOST = 3.0, 80.0
+"""Differences of scores from which on their ratio is a whole number, and from which on it is only told as large."""
 _ABLATION = "python -m experiments.ablate --config scaling_quick.yaml"
 
 
 def attention(of: Material) -> Facts:
     """Where the largest weights are."""
     told, weights_K = of.told, mean_weights(of.told)
-    words = [k for k in range(len(told.words)) if k != told.question.masked]
+    words = range(len(told.words))
     strongest = largest(weights_K)
     alike = weights_K.max() - weights_K.min() < _ALIKE
     return Facts(
@@ -23,6 +25,7 @@ def attention(of: Material) -> Facts:
             "strongest": names(told, strongest),
             "uniform": f"{1 / len(told.words):.2f}",
             "relevant": relevant(told),
+            "sink": "" if told.sink_H is None else ", with what a sink takes, which brings nothing",
         },
         (len(words),) if alike else tuple(i for i, k in enumerate(words) if k in strongest),
         tuple(name(told, k) for k in words),
@@ -47,7 +50,7 @@ def query(of: Material) -> Facts:
             "query_arm": arms.get(arm, ""),
         },
         (1,) if arm in ("full", "position") else (),
-        variants={} if arm == "full" else {"answer": "answer_constant"},
+        variants={} if arm == "full" else {name: f"{name}_{arm}" for name in ("answer", "explain")},
     )
 
 
@@ -62,6 +65,7 @@ def scores(of: Material) -> Facts:
     return Facts(
         {
             "head": str(head + 1),
+            "scale": told.ledger(head).scale,
             "first": name(told, first),
             "second": name(told, second),
             "first_score": number_text(float(scores_K[first])),
@@ -69,7 +73,7 @@ def scores(of: Material) -> Facts:
             "first_weight": f"{100 * weights_K[first]:.1f} %",
             "second_weight": f"{100 * weights_K[second]:.2g} %",
             "difference": f"{difference:.2f}",
-            "ratio": f"{np.exp(difference):,.0f}" if difference > 1 else f"{np.exp(difference):.2f}",
+            "ratio": f"{np.exp(min(difference, _MOST)):,.0f}" if difference > _FEW else f"{np.exp(difference):.2f}",
             "sink": "" if told.sink_H is None else ", with what the sink takes",
         },
         (int(np.searchsorted(bounds, weights_K[first])),),
@@ -88,7 +92,7 @@ def scale(of: Material) -> Facts:
     return Facts(
         {
             "d_head": str(early.config.d_head),
-            "scale": f"query . key {early.ledger(0).scale}",
+            "scale": early.ledger(0).scale,
             "step": f"{early.step:,}",
             "now": f"{now:.3f}",
             "then": f"{then:.3f}",

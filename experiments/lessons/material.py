@@ -8,8 +8,7 @@ import numpy as np
 from experiments.lessons.ablations import ScaleAblation
 from experiments.replay.explanation import Explanation, Floats
 
-_NEAR = 0.8
-"""Words with this share of the largest number are right answers as well."""
+NO_WORD = "no word"
 
 
 @dataclass(frozen=True)
@@ -46,19 +45,15 @@ def mean_weights(told: Explanation) -> Floats:
     return told.row["weights"].astype(np.float64).mean(axis=0)
 
 
-def largest(values_K: Floats) -> list[int]:
-    """The word with the largest value, and those that come near it."""
-    return [int(k) for k in np.argsort(-values_K, kind="stable") if values_K[k] >= _NEAR * values_K.max()]
-
-
 def relevant(told: Explanation) -> str:
     """The relevant words, by the rules of the world, by their names."""
-    return "" if told.exact is None else names(told, np.flatnonzero(told.exact.relevant_K).tolist())
+    return NO_WORD if told.exact is None else names(told, np.flatnonzero(told.exact.relevant_K).tolist())
 
 
 def names(told: Explanation, places: Sequence[int]) -> str:
     """Several words, joined."""
-    return " and ".join(name(told, k) for k in places)
+    said = [name(told, k) for k in places]
+    return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said) or NO_WORD
 
 
 def name(told: Explanation, k: int) -> str:

@@ -33,10 +33,10 @@ _HIDDEN = {
 Said = dict[str, str | list[str]]
 
 
-def give_lesson(lesson: Lesson, material: Material, texts: Texts, console: Console) -> bool:
+def give_lesson(lesson: Lesson, material: Material, texts: Texts, console: Console, more: str = "") -> bool:
     """Print a lesson; gives whether it is done, since the reader has predicted an answer.
 
-    Nothing is waited for where no person types.
+    Nothing is waited for where no person types. `more`: the options that the next lesson's command needs as well.
     """
     said = texts["common"]
     console.print(Text(printable(f"{lesson.number} {lesson.title}"), "bold"))
@@ -60,7 +60,7 @@ def give_lesson(lesson: Lesson, material: Material, texts: Texts, console: Conso
     done = "done" if chosen is not None else "not_done"
     say_prose(console, str(said[done]).format(number=lesson.number), "dim")
     if lesson.number < COUNT:
-        command = as_called(f"python -m experiments.explain --lesson {lesson.number + 1}")
+        command = as_called(f"python -m experiments.explain --lesson {lesson.number + 1}{more}")
         say_prose(console, str(said["next"]).format(command=command), "dim")
     say_prose(console, str(said["in_tensorboard"]).format(link=tab_link(lesson.number, material.told.run)), "dim")
     return chosen is not None
@@ -76,7 +76,7 @@ def tab_link(number: int, run: str) -> str:
 def _predicted(lesson: Lesson, said: Said, console: Console) -> int | None:
     """The number of the option that the reader types, from 0; None where nobody does."""
     console.print()
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         say_prose(console, str(said["no_answer"]), "dim")
         return None
     count = len(lesson.options)

@@ -26,4 +26,4 @@ def load_texts(language: str = ENGLISH, folder: Path = FOLDER) -> Texts:
     require(language in known, f"--language {language}: there are no lessons in it{suggestion(language, known)}")
     english: Texts = read_yaml(FOLDER / f"{ENGLISH}.yaml", f"lessons/texts/{ENGLISH}.yaml").value
     own: Texts = read_yaml(path, f"lessons/texts/{path.name}").value
-    return {section: texts | own.get(section, {}) for section, texts in english.items()}
+    return {section: texts | (own.get(section) or {}) for section, texts in english.items()}

@@ -14,6 +14,16 @@ export class FileLessons {
     const list = lessons.map((lesson, i) => this.lesson(lesson, i));
     this.node = element("details", attributes, this.summary, ...list);
     this.tell();
+    this.open(location.hash, list);
+    addEventListener("hashchange", () => this.open(location.hash, list));
+  }
+
+  /** A teacher's link, page.html#lesson=3, opens that lesson. */
+  open(hash, list) {
+    const lesson = list[Number(/^#lesson=(\d+)$/.exec(hash)?.[1]) - 1];
+    if (!lesson) return;
+    this.node.open = lesson.open = true;
+    requestAnimationFrame(() => lesson.scrollIntoView({ block: "start" }));
   }
 
   tell() {
@@ -50,9 +60,10 @@ export class FileLessons {
 
   /** Paragraphs, as lists of nodes. */
   answerTo({ options, right, answer, explain, try_it: task }, option) {
+    const rightOnes = right.map((n) => options[n]).join(" / ");
     const given = right.includes(option)
       ? [this.texts.right]
-      : [...withWord(this.texts.wrong, options[option]), " ", ...withWord(this.texts.was_right, options[right[0]])];
+      : [...withWord(this.texts.wrong, options[option]), " ", ...withWord(this.texts.was_right, rightOnes)];
     return [...(right.length && options.length ? [given] : []), [answer], [explain], ...(task ? [[task]] : [])];
   }
 }
