@@ -34,10 +34,10 @@ def explain_sentence(
     t, more = nearest_step(saved, world, step)
     question = read_question(world, sentence, saved.config.task.masked, mask)
     told = explain(saved, world, question, t)
-    return told, [*notes, *more, *question.notes, *_too_large(told)]
+    return told, [*notes, *more, *question.notes, *too_large(told)]
 
 
-def _too_large(told: Explanation) -> list[str]:
+def too_large(told: Explanation) -> list[str]:
     """A note if the numbers are so large that the parts of the logits no longer add up in them."""
     logits_V = told.row["logits"].astype(np.float64)
     off = np.abs(told.terms.logits_RV[0] - logits_V).max()
