@@ -161,6 +161,17 @@ def test_it_asks_nothing_of_any_network(page):
     assert page.js("return performance.getEntriesByType('resource').length") == 0
 
 
+def test_a_teachers_link_opens_a_lesson(page):
+    opened = "return [...document.querySelectorAll('.lessons, .lesson')].map((one) => one.open)"
+    assert page.js(opened) == [False, False, False]
+    page.js("location.hash = '#lesson=9'")
+    page.js("location.hash = '#lesson=2'")
+    wait_until(lambda: page.js(opened) == [True, False, True])
+    page.driver.get(f"{page.address}#lesson=1")
+    page.driver.refresh()
+    assert page.js(opened) == [True, True, False]
+
+
 def test_a_lesson_is_done_when_the_reader_has_predicted(page):
     page.js("document.querySelectorAll('details').forEach((one) => (one.open = true))")
     assert "Two." not in page.text(".lessons")
