@@ -3,6 +3,7 @@
 Words come from users: they are shown as text, never as markup, and without control characters.
 """
 
+import shlex
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +16,8 @@ from rich.progress import Progress as RichProgress
 from rich.table import Column
 from rich.text import Text
 
+from catmat_command import as_called
+from data.errors import printable
 from experiments.commands.console import shown
 from experiments.commands.tables import TableColumn, print_table, weight_cell
 from experiments.config.schema import Config
@@ -119,6 +122,10 @@ def report(
     _print_figures(experiment, first, last, console)
     console.print(Text(f"\n{_EXCESS}\n\n{_WEIGHT}", style="dim"))
     _print_places(experiment.config, folder, console)
+    tokens = experiment.sentences[experiment.told][0]
+    sentence = shlex.quote(printable(" ".join(experiment.world.vocabulary.decode(tokens))))
+    explain = as_called(f"python -m experiments.explain {sentence}")
+    console.print(Text.assemble("Explain a guess   ", (explain, "bold")), soft_wrap=True)
 
 
 def _about_rows(model: ModelConfig) -> str:
