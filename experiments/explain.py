@@ -93,7 +93,8 @@ def _lesson(options: argparse.Namespace) -> None:
     given = (("--run", options.run), ("--mask", options.mask), ("--language", options.language))
     more = [options.sentence, *(part for pair in given if pair[1] for part in pair)]
     shown = "".join(f" {shlex.quote(part)}" for part in more if part)
-    give_lesson(lesson_of(options.lesson, material, texts), material, texts, Console(highlight=False), shown)
+    lesson = lesson_of(options.lesson, material, texts)
+    give_lesson(options.lesson, lesson, material, texts, Console(highlight=False), shown)
 
 
 def _page(options: argparse.Namespace, path: Path) -> None:

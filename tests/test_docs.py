@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from experiments.view.script import ASSETS, one_script
+
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in DOCUMENTS}
@@ -91,6 +93,13 @@ def test_the_tree_has_every_folder():
     assert all((ROOT / folder).is_dir() for folder in named)
     packages = {f"experiments/{path.parent.name}/" for path in (ROOT / "experiments").glob("*/__init__.py")}
     assert packages | {"data/", "model/", "configs/", "examples/", "docs/", "experiments/", "tests/"} == set(named)
+
+
+def test_the_finished_page_is_of_this_code():
+    """`docs/write_explained.py` writes it; its numbers are those of the run that it was made of."""
+    page = (ROOT / "docs" / "explained.html").read_text(encoding="utf-8")
+    assert f'(() => {{\n"use strict";\n{one_script("file.js")}}})();' in page
+    assert all((ASSETS / name).read_text(encoding="utf-8") in page for name in ("page.css", "file.css"))
 
 
 def test_versions_agree():

@@ -138,6 +138,7 @@ def test_the_folder_of_the_commands_holds_nothing_else():
         "experiments.scale_check",
         "experiments.train",
         "experiments.ablate",
+        "experiments.explain",
         "experiments.commands.options",
     ],
 )

@@ -10,7 +10,6 @@ row by row and averaged over the rows; rows are independent sentences, and are w
 model is the baseline: its output is a weighted sum too, so its weights already rank the words much as cuts change it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,10 +23,9 @@ from experiments.explaining.drawn_rows import Done, DrawnRows, draw_rows, silent
 from experiments.explaining.preferences import row_preferences
 from experiments.measuring.probes import make_probes
 from experiments.replay.saved_model import recorded_steps, saved_model
-from experiments.run_directory.arrays import Arrays
 from experiments.run_directory.saved_run import SavedRun
 from experiments.statistics.intervals import Interval, bootstrap_interval, mean
-from experiments.view.run_arrays import RunArrays
+from experiments.view.run_arrays import candidates_of
 
 MEASURES = {
     "change": (
@@ -129,7 +127,7 @@ def measure_agreement(
     rows = draw_rows(world, saved.config.task.masked, sentences, seed)
     whole = [(row_K[row_K != 0].tolist(), [int(at)]) for row_K, at in zip(rows.tokens_GK, rows.masked_G, strict=True)]
     probes = make_probes(world, whole)
-    candidates = row_candidates(world, rows, probes.posterior_GV, saved)
+    candidates = [candidates_of(exact_V) for exact_V in probes.posterior_GV]
     each, targets = pieces(sentences), rows.target_G.tolist()
 
     def measured(at: int, before: int) -> CellMeasures:
@@ -154,37 +152,6 @@ def measure_agreement(
         trained=trained,
         untrained=untrained,
     )
-
-
-def row_candidates(
-    world: World, rows: DrawnRows, posterior_GV: NDArray[np.float32], saved: SavedRun
-) -> list[list[int]]:
-    """The candidates of each row, as pages choose them."""
-    arrays = {
-        "tokens": rows.tokens_GK,
-        "words": np.asarray(world.vocabulary.words),
-        "row": rows.masked_G[:, None],
-        "exact_posterior": posterior_GV[:, None],
-    }
-    watched = RunArrays(_NoSteps(arrays), None, saved.config.model)
-    return [sentence.candidates[0] for sentence in watched.sentences]
-
-
-class _NoSteps:
-    """Rows as `RunArrays` reads them of a record, with nothing recorded."""
-
-    def __init__(self, arrays: Arrays) -> None:
-        self.steps: list[int] = []
-        self._arrays = arrays
-
-    def __contains__(self, name: str, /) -> bool:
-        return name in self._arrays
-
-    def fixed(self, name: str, /) -> NDArray[np.generic]:
-        return self._arrays[name]
-
-    def at(self, name: str, _numbers: Sequence[int], /, *_place: int) -> NDArray[np.generic]:
-        raise KeyError(name)
 
 
 def row_taus(weight_GK: Floats, other_GK: Floats, cells_GK: NDArray[np.bool_], least: float = LEAST) -> Floats:

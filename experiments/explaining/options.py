@@ -43,7 +43,7 @@ def explain_parser() -> OneLineParser:
     length.add_argument("--whole", action="store_true", help="every component of every vector, not just those that fit")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print every number as JSON instead; the names are below")
-    form.add_argument("--csv", action="store_true", help="print a table for other programs instead, a line a number")
+    form.add_argument("--csv", action="store_true", help="print a table instead, a line for each head and word")
     parser.add_argument("--svg", metavar="FILE", help="write a picture of what is explained as SVG")
     parser.add_argument("--png", metavar="FILE", help="the same as PNG")
     parser.add_argument(

@@ -10,6 +10,9 @@ from rich.text import Text
 from data.errors import printable
 from experiments.explaining.drawn_rows import Done
 
+_SHOWN = 0.005
+"""Smaller numbers are written as .00, without a sign."""
+
 
 def paragraph(console: Console, text: str, style: str = "") -> None:
     """Print prose as one paragraph, wrapped at words; words of users in it are text."""
@@ -18,7 +21,7 @@ def paragraph(console: Console, text: str, style: str = "") -> None:
 
 def two_digits(value: float, sign: str = "") -> str:
     """A number with two digits after the point: .55, -.07, 1.32; with "+" as the sign +.55."""
-    text = format(value, f"{sign}.2f") if value == value else "none"
+    text = format(value if abs(value) >= _SHOWN else 0.0, f"{sign}.2f") if value == value else "none"
     return text.replace("0.", ".", 1) if text.lstrip("+-").startswith("0.") else text
 
 

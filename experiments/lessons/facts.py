@@ -17,7 +17,7 @@ COUNT = len(_OF_LESSONS)
 def facts_of(number: int, of: Material) -> Facts:
     """The facts of lesson `number`, from 1."""
     told = of.told
-    (guess, guess_chance), (exact, exact_chance) = told.result.guess, told.result.exact
+    (guess, guess_chance), (exact, exact_chance) = told.best, told.best_exact or told.best
     common = {
         "run": told.run,
         "sentence": " ".join(MASKED if k == told.question.masked else word for k, word in enumerate(told.words)),

@@ -1,37 +1,19 @@
 """A lesson: an expectation, a question to predict, what the reader's own model answers, and why."""
 
-from dataclasses import dataclass
-
 from data.errors import require
 from data.world import World
 from experiments.lessons.ablations import scale_ablation
 from experiments.lessons.facts import COUNT, facts_of
 from experiments.lessons.material import Facts, Material
 from experiments.lessons.texts import Texts
-from experiments.replay.asked import chosen_run
+from experiments.replay.asked import asked_example
 from experiments.replay.explaining import explain
-from experiments.replay.explanation import Explanation
 from experiments.replay.question import Question, read_question
-from experiments.replay.saved_model import recorded_steps
 from experiments.run_directory.saved_run import SavedRun
+from experiments.view.page_lessons import PageLesson
 
 
-@dataclass(frozen=True)
-class Lesson:
-    """The texts of one lesson, filled in."""
-
-    number: int
-    title: str
-    expect: str
-    question: str
-    options: tuple[str, ...]
-    right: tuple[int, ...]
-    """The numbers of the right options, from 0; none if there is no right one for this model."""
-    answer: str
-    explain: str
-
-
-def lesson_of(number: int, material: Material, texts: Texts) -> Lesson:
+def lesson_of(number: int, material: Material, texts: Texts) -> PageLesson:
     """Lesson `number`, from 1.
 
     Raises:
@@ -47,7 +29,7 @@ def lesson_of(number: int, material: Material, texts: Texts) -> Lesson:
     title, expect, question, answer, why = (
         _filled(said[name], filled) for name in ("title", "expect", "question", "answer", "explain")
     )
-    return Lesson(number, title, expect, question, _options(said, facts), facts.right, answer, why)
+    return PageLesson(title, expect, question, _options(said, facts), facts.right, answer, why)
 
 
 def _options(said: dict[str, str | list[str]], facts: Facts) -> tuple[str, ...]:
@@ -62,24 +44,20 @@ def _filled(text: str | list[str], facts: dict[str, str]) -> str:
 
 
 def lesson_material(sentence: str | None, run: str | None, mask: str | None) -> tuple[Material, list[str]]:
-    """What the lessons show, and notes; the arguments are those of `explain_sentence`.
-
-    Without a sentence it is the world's first example.
+    """What the lessons show, and notes; the arguments are those of `asked_example`.
 
     Raises:
       InputError: there is no such run, or no exact answer for the sentence.
     """
-    saved, world, notes = chosen_run(run)
-    recorded_steps(saved, world)
-    sentence = sentence or next(iter(world.examples), "") or str(world.templates[0])
-    question = read_question(world, sentence, saved.config.task.masked, mask)
-    require(question.is_said, f"'{sentence}': the world '{world.name}' cannot say it; lessons need one with an answer")
-    return material_of(saved, world, question, explain(saved, world, question)), [*notes, *question.notes]
+    saved, world, question, notes = asked_example(sentence, run, mask)
+    said = " ".join(world.vocabulary.decode(question.tokens))
+    require(question.is_said, f"'{said}': the world '{world.name}' cannot say it; lessons need one with an answer")
+    return material_of(saved, world, question), notes
 
 
-def material_of(saved: SavedRun, world: World, question: Question, told: Explanation) -> Material:
+def material_of(saved: SavedRun, world: World, question: Question) -> Material:
     """Everything that the lessons show of a run, for a question that has an exact answer."""
-    trained = saved.config.task.masked
+    trained, told = saved.config.task.masked, explain(saved, world, question)
     masked, tokens = question.masked, list(question.tokens)
     other = next((word for word in told.candidates if word != tokens[masked]), tokens[masked])
     tokens[masked] = other

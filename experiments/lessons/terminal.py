@@ -11,12 +11,12 @@ from catmat_command import as_called
 from data.errors import printable
 from experiments.commands.console import say_prose
 from experiments.lessons.facts import COUNT
-from experiments.lessons.lesson import Lesson
 from experiments.lessons.material import Material
 from experiments.lessons.texts import Texts
 from experiments.replay.evidence_table import print_evidence, print_weights, print_worth
 from experiments.replay.explanation import Explanation
 from experiments.replay.explanation_pages import Pages
+from experiments.view.page_lessons import PageLesson
 
 _EARLY = 4
 """The lesson about the first recorded step."""
@@ -33,23 +33,25 @@ _HIDDEN = {
 Said = dict[str, str | list[str]]
 
 
-def give_lesson(lesson: Lesson, material: Material, texts: Texts, console: Console, more: str = "") -> bool:
+def give_lesson(
+    number: int, lesson: PageLesson, material: Material, texts: Texts, console: Console, more: str = ""
+) -> bool:
     """Print a lesson; gives whether it is done, since the reader has predicted an answer.
 
     Nothing is waited for where no person types. `more`: the options that the next lesson's command needs as well.
     """
     said = texts["common"]
-    console.print(Text(printable(f"{lesson.number} {lesson.title}"), "bold"))
+    console.print(Text(printable(f"{number} {lesson.title}"), "bold"))
     console.print()
     for text in (lesson.expect, lesson.question):
         say_prose(console, text)
         console.print()
-    for number, option in enumerate(lesson.options, start=1):
-        say_prose(console, f"  {number}  {option}")
+    for place, option in enumerate(lesson.options, start=1):
+        say_prose(console, f"  {place}  {option}")
     chosen = _predicted(lesson, said, console)
     console.print()
     console.print(Text(str(said["look"]), "bold"))
-    for page in _pages(lesson.number, material, console):
+    for page in _pages(number, material, console):
         page()
         console.print()
     _compare(lesson, chosen, said, console)
@@ -58,11 +60,11 @@ def give_lesson(lesson: Lesson, material: Material, texts: Texts, console: Conso
     say_prose(console, as_called(lesson.explain))
     console.print()
     done = "done" if chosen is not None else "not_done"
-    say_prose(console, str(said[done]).format(number=lesson.number), "dim")
-    if lesson.number < COUNT:
-        command = as_called(f"python -m experiments.explain --lesson {lesson.number + 1}{more}")
+    say_prose(console, str(said[done]).format(number=number), "dim")
+    if number < COUNT:
+        command = as_called(f"python -m experiments.explain --lesson {number + 1}{more}")
         say_prose(console, str(said["next"]).format(command=command), "dim")
-    say_prose(console, str(said["in_tensorboard"]).format(link=tab_link(lesson.number, material.told.run)), "dim")
+    say_prose(console, str(said["in_tensorboard"]).format(link=tab_link(number, material.told.run)), "dim")
     return chosen is not None
 
 
@@ -73,7 +75,7 @@ def tab_link(number: int, run: str) -> str:
     return f"http://localhost:6006/#catmat&p.catmat.run={quote(run, safe='')}{step}&p.catmat.hide={hide}"
 
 
-def _predicted(lesson: Lesson, said: Said, console: Console) -> int | None:
+def _predicted(lesson: PageLesson, said: Said, console: Console) -> int | None:
     """The number of the option that the reader types, from 0; None where nobody does."""
     console.print()
     if sys.stdin is None or not sys.stdin.isatty():
@@ -93,13 +95,13 @@ def _predicted(lesson: Lesson, said: Said, console: Console) -> int | None:
         prompt = str(said["again"]).format(count=count)
 
 
-def _compare(lesson: Lesson, chosen: int | None, said: Said, console: Console) -> None:
+def _compare(lesson: PageLesson, chosen: int | None, said: Said, console: Console) -> None:
     if chosen in lesson.right:
         say_prose(console, str(said["right"]), "bold")
     elif chosen is not None and lesson.right:
         say_prose(console, str(said["wrong"]).format(given=lesson.options[chosen]), "bold")
     if lesson.right and chosen not in lesson.right:
-        right = " / ".join(lesson.options[number] for number in lesson.right)
+        right = " / ".join(lesson.options[place] for place in lesson.right)
         say_prose(console, str(said["was_right"]).format(right=right))
 
 

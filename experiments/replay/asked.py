@@ -7,7 +7,7 @@ from data.world import World, load_world
 from experiments.pictures.missing_fonts import missing_fonts
 from experiments.replay.explaining import explain
 from experiments.replay.explanation import Explanation
-from experiments.replay.question import read_question
+from experiments.replay.question import Question, read_question
 from experiments.replay.saved_model import recorded_steps
 from experiments.run_directory.folders import newest_run, run_folder
 from experiments.run_directory.saved_run import SavedRun, load_run
@@ -71,6 +71,27 @@ def chosen_run(run: str | None) -> tuple[SavedRun, World, list[str]]:
         ]
         saved = first
     return saved, load_world(saved.config.world), notes
+
+
+def asked_example(
+    sentence: str | None, run: str | None, mask: str | None
+) -> tuple[SavedRun, World, Question, list[str]]:
+    """A run and its world, a question about a sentence of theirs, and notes.
+
+    Args:
+      sentence: as a person writes it; by default the world's first example.
+      run: as in `chosen_run`.
+      mask: as in `read_question`.
+
+    Raises:
+      InputError: there is no such run, or it cannot answer this; or no sentence is given and the world has no example.
+    """
+    saved, world, notes = chosen_run(run)
+    recorded_steps(saved, world)  # whether they fit the world
+    example = sentence or next(iter(world.examples), None)
+    require(example, f"the world '{world.name}' has no example; name a sentence of it")
+    question = read_question(world, str(example), saved.config.task.masked, mask)
+    return saved, world, question, [*notes, *question.notes]
 
 
 def boxes(told: Explanation) -> list[str]:

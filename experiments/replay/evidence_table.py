@@ -60,10 +60,12 @@ def _print_terms(told: Explanation, console: Console) -> None:
 
 
 def _about_guess(told: Explanation) -> str:
-    guess, exact = (f"{100 * chance:.1f} % for {word}" for word, chance in (told.result.guess, told.result.exact))
-    if told.exact is None:
-        return f"The guess: {guess}. The world cannot say this sentence, so there is no exact answer."
-    return f"The guess: {guess}; exact is {exact}. They are {told.exact.excess:.3f} nats apart (excess)."
+    guess, chance = told.best
+    said = f"The guess: {100 * chance:.1f} % for {guess}"
+    if told.exact is None or told.best_exact is None:
+        return f"{said}. The world cannot say this sentence, so there is no exact answer."
+    exact, chance = told.best_exact
+    return f"{said}; exact is {100 * chance:.1f} % for {exact}. They are {told.exact.excess:.3f} nats apart (excess)."
 
 
 def _terms(told: Explanation) -> list[tuple[str, Floats]]:

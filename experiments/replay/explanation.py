@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.inference import relevant_words
-from experiments.measuring.metrics import RowResult
 from experiments.replay.ledger import LOG_SCALE, Ledger, row_ledger
 from experiments.replay.question import Question
 from experiments.run_directory.arrays import Arrays
@@ -110,13 +109,17 @@ class Explanation:
         return self.against_candidates(self.terms.words_RHKV[0])[..., self.question.tokens[self.question.masked]]
 
     @property
-    def result(self) -> RowResult:
-        """The guess beside the exact answer (of a sentence without one: the guess twice)."""
-        exact_V = self.guess_V if self.exact is None else self.exact.posterior_V
-        best = [
-            (self.vocabulary[int(chance_V.argmax())], float(chance_V.max())) for chance_V in (self.guess_V, exact_V)
-        ]
-        return RowResult(0, self.question.masked, self.words, self.row["weights"], *best)
+    def best(self) -> tuple[str, float]:
+        """The guess: the most probable word, and its probability."""
+        return self._most(self.guess_V)
+
+    @property
+    def best_exact(self) -> tuple[str, float] | None:
+        """The same of the exact answer, if there is one."""
+        return None if self.exact is None else self._most(self.exact.posterior_V)
+
+    def _most(self, chance_V: Floats) -> tuple[str, float]:
+        return self.vocabulary[int(chance_V.argmax())], float(chance_V.max())
 
     def ledger(self, head: int) -> Ledger:
         """The seven lines of one head."""

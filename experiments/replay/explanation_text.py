@@ -26,7 +26,7 @@ def print_explanation(
     """
     if short:
         ledger = told.ledger(head)
-        print_ledger(ledger, what_follows(ledger, told.result), console)
+        print_ledger(ledger, what_follows(ledger, told.best, told.best_exact), console)
         console.print()
         print_evidence(told, console, "Evidence", how_first=False)
         return

@@ -9,7 +9,6 @@ from data.errors import printable
 from experiments.commands.console import shown
 from experiments.commands.tables import TableColumn, print_table, weight_cell
 from experiments.commands.words import table_word
-from experiments.measuring.metrics import RowResult
 from experiments.replay.ledger import MASKED, Ledger, Line
 from experiments.reports.report import escaped
 
@@ -154,18 +153,24 @@ def products_text(told: Ledger, k: int) -> str:
     return f"{' + '.join(products[:_PRODUCTS])}{more} = {number_text(told.dot_products_K[k])}"
 
 
-def what_follows(told: Ledger, row: RowResult) -> str:
-    """What becomes of the last line of the ledger of `row`: the other heads, and the guess."""
-    heads = len(row.weights_HK)
+def what_follows(told: Ledger, guess: tuple[str, float], exact: tuple[str, float] | None) -> str:
+    """What becomes of the last line of a ledger: the other heads, and the guess.
+
+    Args:
+      told: the ledger.
+      guess: the model's most probable word, and its probability.
+      exact: the same of the exact answer; None where there is none.
+    """
+    heads = told.heads
     # The percentage stands before its word: after one that is written from right to left it would be reordered.
-    guess, exact = (f"{100 * chance:.0f} % for {printable(word)}" for word, chance in (row.guess, row.exact))
+    said = [f"{100 * chance:.0f} % for {printable(word)}" for word, chance in (guess, *([exact] if exact else []))]
     one_more = "The other head does the same with a query, keys and values of its own. "
     more = f"The other {heads - 1} heads do the same with queries, keys and values of their own. "
     others = {1: "", 2: one_more}.get(heads, more)
     sums, mlp = "Each sum" if heads > 1 else "The sum", "the MLP adds its own part, and " if told.mlp else ""
     return (
         f"{others}{sums}, times one more matrix, is added to the vector of the masked place; {mlp}the guess is read off"
-        f" the result: {guess}; exact is {exact}."
+        f" the result: {'; exact is '.join(said)}."
     )
 
 

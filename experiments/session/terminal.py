@@ -115,16 +115,15 @@ def report(
         print_attention([row for row in rows if row.sentence == sentence], console)
         console.print()
     told = ledgers[-1]
-    print_ledger(told, what_follows(told, next(row for row in rows if row.sentence == experiment.told)), console)
+    row = next(row for row in rows if row.sentence == experiment.told)
+    print_ledger(told, what_follows(told, row.guess, row.exact), console)
     console.print()
     print_forming(ledgers, console)
     console.print()
     _print_figures(experiment, first, last, console)
     console.print(Text(f"\n{_EXCESS}\n\n{_WEIGHT}", style="dim"))
     _print_places(experiment.config, folder, console)
-    tokens = experiment.sentences[experiment.told][0]
-    sentence = shlex.quote(printable(" ".join(experiment.world.vocabulary.decode(tokens))))
-    explain = as_called(f"python -m experiments.explain {sentence}")
+    explain = as_called(f"python -m experiments.explain {shlex.quote(printable(' '.join(row.words)))}")
     console.print(Text.assemble("Explain a guess   ", (explain, "bold")), soft_wrap=True)
 
 

@@ -152,7 +152,7 @@ def test_words_with_braces_are_text(tmp_path):
     assert BRACES in lesson.expect
 
 
-def given(lesson, material, monkeypatch, typed):
+def given(number, material, monkeypatch, typed):
     """What a lesson prints on a terminal on which this is typed; None: no terminal."""
     answers = iter(typed or [])
     console = Console(file=io.StringIO(), width=80)
@@ -166,22 +166,23 @@ def given(lesson, material, monkeypatch, typed):
     monkeypatch.setattr(console, "input", answer)
     monkeypatch.setattr(terminal.sys, "stdin", io.StringIO())
     monkeypatch.setattr(terminal.sys.stdin, "isatty", lambda: typed is not None, raising=False)
-    done = give_lesson(lesson, material, load_texts(), console, " --run one")
+    lesson = lesson_of(number, material, load_texts())
+    done = give_lesson(number, lesson, material, load_texts(), console, " --run one")
     return done, console.file.getvalue()
 
 
 def test_a_lesson_is_done_when_something_was_predicted(asked, monkeypatch):
     lesson = lesson_of(3, asked[1], load_texts())
     right = str(lesson.right[0] + 1)
-    done, out = given(lesson, asked[1], monkeypatch, ["nine", "0", right])
+    done, out = given(3, asked[1], monkeypatch, ["nine", "0", right])
     assert done
     assert "You predicted that." in out
     assert "--lesson 4 --run one" in " ".join(out.split())
-    done, out = given(lesson, asked[1], monkeypatch, ["1" if right != "1" else "2"])
+    done, out = given(3, asked[1], monkeypatch, ["1" if right != "1" else "2"])
     assert done
     assert "You predicted: " in out
     for typed in (None, []):  # no terminal; the end of the input
-        done, out = given(lesson, asked[1], monkeypatch, typed)
+        done, out = given(3, asked[1], monkeypatch, typed)
         assert not done
         assert "it is done when you have predicted" in " ".join(out.split())
 
@@ -189,6 +190,15 @@ def test_a_lesson_is_done_when_something_was_predicted(asked, monkeypatch):
 def test_the_page_has_the_lessons(asked):
     html, _ = paged(SENTENCE, str(asked[0].folder), None, "en")
     assert "Is attention an explanation?" in html
+
+
+def test_a_world_without_an_example_needs_a_sentence(tmp_path):
+    world = tmp_path / "none.yaml"
+    world.write_text(SMALL.partition("examples:")[0], encoding="utf-8")
+    run = AskedRun(tmp_path / "run", world=str(world), d_mlp=0)
+    for asking in (lesson_material, lambda *given: paged(*given, "en")):
+        with pytest.raises(InputError, match="has no example; name a sentence"):
+            asking(None, str(run.folder), None)
 
 
 def test_an_ablation_of_the_scale_is_found(tmp_path):

@@ -68,6 +68,14 @@ def test_the_short_form_is_the_seven_lines_and_the_evidence(capsys):
     assert "\n2 Keys" not in out
 
 
+@pytest.mark.parametrize("length", [[], ["--short"]])
+def test_nothing_is_called_exact_where_there_is_no_exact_answer(capsys, length):
+    out, err = run(capsys, "the dog slept .", *length)
+    assert "no exact answer" in out
+    assert "exact is" not in out
+    assert "cannot say this sentence" in err
+
+
 def test_every_component_is_there_if_asked_for(capsys, tmp_path):
     AskedRun(tmp_path / "wide", d_head=40)
     arguments = SENTENCE, "--run", str(tmp_path / "wide")

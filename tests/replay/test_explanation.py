@@ -94,7 +94,7 @@ def test_the_evidence_adds_up_to_the_logits(asked, assert_close):
 def test_weights_under_another_scale(asked, assert_close):
     run, (told, _) = asked
     other = "inverse_sqrt" if run.model.scale == "none" else "none"
-    assert ("with" in told.other_scale) == (other != "none") or "without" in told.other_scale
+    assert told.other_scale == ("without the scale" if other == "none" else "with / sqrt(4)")
     assert_close(told.other_weights_HK, oracle_row(run, told, other)["weights"], TOLERANCE)
 
 

@@ -12,7 +12,6 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 from tensorboard.util import tensor_util
 
 from data.errors import InputError
-from experiments.measuring.metrics import RowResult
 from experiments.replay.ledger import _AT_A_STEP as AT_A_STEP
 from experiments.replay.ledger import LOG_SCALE, MASKED, forming, ledger, row_ledger, scale_text
 from experiments.replay.ledger_table import how_computed, ledger_markdown, print_forming, print_ledger, what_follows
@@ -184,10 +183,9 @@ def test_the_scale_is_named(setting, text):
 ])  # fmt: skip
 def test_what_stands_beside_attention_is_named(told, setting, says):
     told = dataclasses.replace(told, **{"sink": False, "mlp": False, **setting})
-    row = RowResult(1, told.masked, told.words, np.ones((2, 7)), ("cat", 0.5), ("cat", 0.6))
     assert told.lines()[4].meaning == says[0]
     assert says[1] in how_computed(told)
-    assert says[2] in what_follows(told, row)
+    assert says[2] in what_follows(told, ("cat", 0.5), ("cat", 0.6))
 
 
 def test_the_ledger_knows_of_a_sink_and_an_mlp(run):
@@ -213,8 +211,7 @@ def test_numbers_of_a_run_that_diverges_are_short(told):
 
 
 def test_words_are_data_in_what_follows_too(told):
-    row = RowResult(1, told.masked, told.words, np.ones((2, 7)), ("<b>*x*", 0.5), ("\u05db\u05dc\u05d1", 0.6))
-    text = ledger_markdown(told, what_follows(told, row))
+    text = ledger_markdown(told, what_follows(told, ("<b>*x*", 0.5), ("\u05db\u05dc\u05d1", 0.6)))
     assert "<b>" not in text
     assert "*x*" not in text
     assert "50 % for &#60;b&#62;&#42;x&#42;; exact is 60 % for \u05db\u05dc\u05d1." in text

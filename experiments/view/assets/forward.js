@@ -1,5 +1,5 @@
-// The model's forward pass, in float64: the one thing that the one-file page computes for itself, so that a sentence, a
-// scale or a cut that nobody recorded can be tried. For one masked place of one sentence, every field of
+// The model's forward pass, in float64, which the one-file page computes for itself (as it does the terms of the logits
+// and the exact answer), so that a sentence, a scale or a cut that nobody recorded can be tried. For one masked place of one sentence, every field of
 // `ForwardOutput` (model/transformer.py) under its name without letters; a test holds them equal.
 // Letters: H heads, K words, D components of a head, M of the residual stream, F hidden units, V vocabulary.
 
