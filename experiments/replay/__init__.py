@@ -1,1 +1,1 @@
-"""Saved runs: the film of a sentence, and the table of all runs."""
+"""Saved runs, asked again: explanations of a guess, the ledger, films, the one-file page, the table of all runs."""

@@ -1,1 +1,1 @@
-"""What a saved run shows: its arrays as JSON (`view_model`), and the pages' own modules (`assets/`)."""
+"""What a saved run shows: as JSON (`view_model`), as one page (`page`), and the modules of pages (`assets/`)."""
