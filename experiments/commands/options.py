@@ -46,14 +46,22 @@ class OneLineParser(argparse.ArgumentParser):
 
 
 class ProseHelp(argparse.RawDescriptionHelpFormatter):
-    """Help whose prose is wrapped to the terminal, and whose examples stay lines that can be copied."""
+    """Help whose prose is wrapped to the terminal, and whose examples stay lines that can be copied.
+
+    Lines of a list begin with an asterisk; they are wrapped, too.
+    """
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         parts = []
         for paragraph in text.split("\n\n"):
             prose, *copied = paragraph.split("\n  ")
-            parts.append("\n  ".join([textwrap.fill(prose, width, initial_indent=indent), *copied]))
+            lines = [f"  {line}" if line[:1] != "*" else _item(line, width) for line in copied]
+            parts.append("\n".join([textwrap.fill(prose, width, initial_indent=indent), *lines]))
         return "\n\n".join(parts)
+
+
+def _item(line: str, width: int) -> str:
+    return textwrap.fill(line, width, initial_indent="  ", subsequent_indent="    ")
 
 
 def config_parser(

@@ -18,9 +18,10 @@ KINDS = {
 
 def explain_parser() -> OneLineParser:
     """The parser of the command."""
-    names = "\n  ".join(f"{name}: {meaning}" for name, meaning in FIELDS.items())
+    names = "\n  ".join(f"* {name}: {meaning}" for name, meaning in FIELDS.items())
     parser = OneLineParser(
         prog="python -m experiments.explain",
+        usage="%(prog)s [sentence] [options]",
         description="Explain how a trained model guesses a masked word: query, keys, dot products, scale, softmax,"
         " values, weighted sum, and what each word says for each guess, beside the exact answer. Or ask about the run"
         " as a whole, or take a lesson.",

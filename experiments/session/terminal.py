@@ -122,9 +122,7 @@ def report(
     console.print()
     _print_figures(experiment, first, last, console)
     console.print(Text(f"\n{_EXCESS}\n\n{_WEIGHT}", style="dim"))
-    _print_places(experiment.config, folder, console)
-    explain = as_called(f"python -m experiments.explain {shlex.quote(printable(' '.join(row.words)))}")
-    console.print(Text.assemble("Explain a guess   ", (explain, "bold")), soft_wrap=True)
+    _print_places(experiment.config, folder, " ".join(row.words), console)
 
 
 def _about_rows(model: ModelConfig) -> str:
@@ -139,8 +137,8 @@ def _about_rows(model: ModelConfig) -> str:
     )
 
 
-def _print_places(config: Config, folder: Path, console: Console) -> None:
-    """Print where everything lies."""
+def _print_places(config: Config, folder: Path, sentence: str, console: Console) -> None:
+    """Print where everything lies, and the commands that show more of it."""
     runs = run_folders(folder, config.seed, config.seeds)
     console.print(Text.assemble("\nThis run lies in  ", (quoted(folder), "bold")), soft_wrap=True)
     if config.track.images:
@@ -153,6 +151,8 @@ def _print_places(config: Config, folder: Path, console: Console) -> None:
         console.print(Text(f"It lists          {shown}"), soft_wrap=True)
     if config.seeds > 1:  # hundreds of runs in one dashboard are a thicket
         console.print(Text(f"At a glance       tensorboard --logdir {quoted(folder / 'overview')}"), soft_wrap=True)
+    asked = f"python -m experiments.explain --run {quoted(runs[0])} {shlex.quote(printable(sentence))}"
+    console.print(Text.assemble("Explain a guess   ", (as_called(asked), "bold")), soft_wrap=True)
 
 
 def print_attention(rows: list[RowResult], console: Console) -> None:

@@ -18,7 +18,7 @@ from rich.console import Console
 
 import catmat_command
 from data.yaml_file import parse_yaml
-from experiments import ablate, benchmark, check_scale, film, gradients, papers, runs, train
+from experiments import ablate, benchmark, check_scale, explain, film, gradients, papers, runs, train
 from experiments.ablation.comparison import Comparison
 from experiments.ablation.config import AblationConfig
 from experiments.ablation.findings import Findings
@@ -143,7 +143,7 @@ def test_what_is_printed_is_whole(show, monkeypatch):
 
 
 NAMES = [f"  {name}" for name in scale_names(1)]
-COMMANDS = (ablate, benchmark, check_scale, film, gradients, papers, runs, train)
+COMMANDS = (ablate, benchmark, check_scale, explain, film, gradients, papers, runs, train)
 
 
 @pytest.mark.parametrize(
