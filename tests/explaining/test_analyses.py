@@ -9,8 +9,10 @@ from asked_run import STEPS, AskedRun
 
 from data.errors import InputError
 from experiments.explain import main
+from experiments.explaining import analyses
 from experiments.explaining.analyses import cells_csv
 from experiments.explaining.formation import measure_formation
+from experiments.reports.plots import panels
 from experiments.run_directory.saved_run import load_run
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
@@ -47,7 +49,9 @@ def test_formation_as_csv_is_what_was_measured(asked, capsys):
     np.testing.assert_array_equal(np.asarray(lines[1:], float), expected)
 
 
-def test_circuits_write_two_pictures_and_never_over_another_file(capsys, tmp_path):
+def test_circuits_write_two_pictures_and_never_over_another_file(capsys, tmp_path, monkeypatch):
+    for name in ("looks_for_figure", "speaks_for_figure"):  # what they show is tested where they are drawn
+        monkeypatch.setattr(analyses, name, lambda _: panels(1, 1)[0])
     printed(capsys, "--circuits", "--png", str(tmp_path / "a.png"))
     names = {"a-looks-for.png", "a-speaks-for.png"}
     assert {path.name for path in tmp_path.iterdir()} == names
