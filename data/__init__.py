@@ -14,9 +14,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from data.drawing_tables import sampler_tables
     from data.errors import InputError
     from data.inference import posterior, relevance, relevant_words
-    from data.sampler import Batch, sample, sampler_tables
+    from data.sampler import Batch, sample
     from data.vocabulary import MASK, PAD
     from data.world import World, load_world, world_names
 
@@ -45,7 +46,7 @@ _MODULE_OF = {
     "relevance": "inference",
     "relevant_words": "inference",
     "sample": "sampler",
-    "sampler_tables": "sampler",
+    "sampler_tables": "drawing_tables",
     "world_names": "world",
 }
 """Where each name of `__all__` is defined. No module may have the name of an export: it would hide it."""

@@ -6,13 +6,17 @@ fields. "the cat sat on the mat ." is made by the template
     determiner(subject) subject verb "on" determiner(object) object "."
 
 A content field (subject, verb, object) holds a word that the other content words of its clause choose; an agreeing
-field (`of`) a word that depends on one content word of its clause; any other field a word of its slot's list.
+field (`of`) a word that depends on one content word of its clause; any other field a word of its slot's list. The words
+of a clause may have a form (`data.word_forms`), and the words of a sentence may stand in any order.
 """
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from data.matching import can_pair
 
 CONTENT = ("subject", "verb", "object")
 MAX_TEMPLATES = 300
@@ -33,6 +37,22 @@ class Part:
     of: str | None = None
     is_word: bool = False
     clause: tuple["Part", ...] = ()
+    form: str = ""
+    """The form of all words of the clause; empty for none."""
+
+    def in_form(self, form: str, spell: Callable[[str], str]) -> "Part":
+        """A clause whose words have `form`; its literal words are spelled by `spell`."""
+        inner = (replace(part, slot=spell(part.slot)) if part.is_word else part for part in self.clause)
+        return replace(self, clause=tuple(inner), form=form)
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One entry of `sentences` in a world file."""
+
+    chance: float
+    parts: tuple[Part, ...]
+    any_order: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,6 +64,11 @@ class Field:
     of: str | None = None
     number: int = 0
     is_word: bool = False
+    form: str = field(default="", repr=False)  # worlds without forms keep the fingerprints that they had before forms
+    """The form of its word; empty for none."""
+
+    def __str__(self) -> str:
+        return f"{self.form} {self.slot}" if self.form else self.slot
 
     @property
     def is_content(self) -> bool:
@@ -52,17 +77,34 @@ class Field:
 
 @dataclass(frozen=True)
 class Template:
-    """A fixed sequence of fields and its probability among all templates."""
+    """A sequence of fields and its probability among all templates, that of all its orders if it has any order."""
 
     probability: float
     fields: tuple[Field, ...]
+    any_order: bool = field(default=False, repr=False)
+    """Whether the fields stand in any order, every one equally probable."""
 
     def __len__(self) -> int:
         return len(self.fields)
 
     def __str__(self) -> str:
         """In words, such as `determiner subject verb on determiner object .`."""
-        return " ".join(field.slot for field in self.fields)
+        fields = map(str, self.fields)
+        return f"{', '.join(fields)} in any order" if self.any_order else " ".join(fields)
+
+    @property
+    def orders(self) -> int:
+        """The number of orders of its fields."""
+        return math.factorial(len(self)) if self.any_order else 1
+
+    def ordered(self, places: Sequence[int]) -> "Template":
+        """The fields `places` in this order, with the probability of one order."""
+        return Template(self.probability / self.orders, tuple(self.fields[place] for place in places))
+
+    @cached_property
+    def content(self) -> dict[tuple[str, int], Field]:
+        """The content fields by slot and clause."""
+        return {(field.slot, field.clause): field for field in self.fields if field.is_content}
 
     @property
     def clauses(self) -> int:
@@ -70,15 +112,15 @@ class Template:
         return 1 + max((field.clause for field in self.fields), default=NO_CLAUSE)
 
 
-def expand(sentences: Iterable[tuple[float, Sequence[Part]]]) -> tuple[Template, ...]:
-    """Every template of `sentences` (probability, parts), one for each choice of the optional parts.
+def expand(sentences: Iterable[Sentence]) -> tuple[Template, ...]:
+    """Every template of `sentences`, one for each choice of the optional parts.
 
     Raises:
       TemplateError: there are too many, or one is too long.
     """
-    templates: dict[tuple[Field, ...], float] = {}
-    for chance, parts in sentences:
-        fields = _flatten(parts)
+    templates: dict[tuple[tuple[Field, ...], bool], float] = {}
+    for sentence in sentences:
+        fields = _flatten(sentence.parts)
         if len(fields) > MAX_LENGTH:
             raise TemplateError(f"a sentence of {len(fields)} parts, more than {MAX_LENGTH}; make it shorter")
         optional = sum(p < 1 for p, _ in fields)
@@ -86,9 +128,9 @@ def expand(sentences: Iterable[tuple[float, Sequence[Part]]]) -> tuple[Template,
             raise TemplateError(f"more than {MAX_TEMPLATES} sentence forms; make fewer parts optional")
         options = [[(p, (field,)), (1 - p, ())] if p < 1 else [(1.0, (field,))] for p, field in fields]
         for choice in itertools.product(*options):
-            kept = tuple(field for _, chosen in choice for field in chosen)
-            templates[kept] = templates.get(kept, 0.0) + chance * math.prod(p for p, _ in choice)
-    return tuple(Template(probability, fields) for fields, probability in templates.items())
+            kept = tuple(field for _, chosen in choice for field in chosen), sentence.any_order
+            templates[kept] = templates.get(kept, 0.0) + sentence.chance * math.prod(p for p, _ in choice)
+    return tuple(Template(probability, *kept) for kept, probability in templates.items())
 
 
 def _flatten(parts: Sequence[Part]) -> list[tuple[float, Field]]:
@@ -98,7 +140,7 @@ def _flatten(parts: Sequence[Part]) -> list[tuple[float, Field]]:
     for part, number in _numbered(parts):
         clause = next(clauses) if part.clause else NO_CLAUSE
         inner_parts = _numbered(part.clause) if part.clause else [(part, number)]
-        fields += [(inner.chance, _field(inner, clause, n)) for inner, n in inner_parts]
+        fields += [(inner.chance, _field(inner, clause, n, part.form)) for inner, n in inner_parts]
     return fields
 
 
@@ -111,8 +153,8 @@ def _numbered(parts: Sequence[Part]) -> list[tuple[Part, int]]:
     return [(part, kinds[:i].count(kinds[i])) for i, part in enumerate(parts)]
 
 
-def _field(part: Part, clause: int, number: int) -> Field:
-    return Field(part.slot, is_word=True) if part.is_word else Field(part.slot, clause, part.of, number)
+def _field(part: Part, clause: int, number: int, form: str) -> Field:
+    return Field(part.slot, is_word=True) if part.is_word else Field(part.slot, clause, part.of, number, form=form)
 
 
 Words = Mapping[Field, frozenset[int]]
@@ -120,36 +162,64 @@ Words = Mapping[Field, frozenset[int]]
 
 
 def confusion_error(templates: Sequence[Template], words: Words) -> str:
-    """The error message if two templates can make the same sentence; "" if no two can."""
-    problems = (
-        f"two templates cannot be told apart: '{first}' and '{second}'; give one a word of its own"
-        for first, second in _of_one_length(templates)
-        if not _apart(first, second, words)
-    )
-    return next(problems, "")
+    """The error message if two templates can make the same sentence, or an order of one another of it; "" if none."""
+    for template in templates:
+        if template.any_order and (pair := _shared(template, words)):
+            return (
+                f"in any order, words of '{pair[0]}' and of '{pair[1]}' can be the same, and nobody could tell which is"
+                " which; give the clauses different forms, or leave `order` out"
+            )
+    for first, second in _of_one_length(templates):
+        if first.any_order or second.any_order:
+            alike = can_pair([words[a] for a in first.fields], [words[b] for b in second.fields])
+        else:
+            alike = not _apart(first, second, words)
+        if alike:
+            return f"two templates cannot be told apart: '{first}' and '{second}'; give one a word of its own"
+    return ""
 
 
 def ambiguity_error(templates: Sequence[Template], words: Words, slots: Sequence[str]) -> str:
     """The error message if a masked word of `slots` could be of the slot of either of two templates; "" if none could.
 
-    The words of a slot are compared place by place, so that a world whose slots only agreement could tell apart
-    is refused too.
+    The words of a slot are compared place by place (in any order: each with one of the other's), so that a world whose
+    slots only agreement could tell apart is refused too. A blank tells the form of its word.
     """
     for first, second in _of_one_length(templates):
-        apart = _apart(first, second, words)
-        for i, (one, other) in enumerate(zip(first.fields, second.fields, strict=True)):
-            differ = (one.slot, one.is_word) != (other.slot, other.is_word)
-            if differ and (one.slot in slots or other.slot in slots) and apart <= {i}:
+        length = range(len(first))
+        if first.any_order or second.any_order:
+            pairs: Iterable[tuple[int, int]] = itertools.product(length, length)
+            apart: set[int] | None = None
+        else:
+            pairs, apart = zip(length, length, strict=True), _apart(first, second, words)
+        for i, j in pairs:
+            one, other = first.fields[i], second.fields[j]
+            differ = (one.slot, one.is_word) != (other.slot, other.is_word) and one.form == other.form
+            if not differ or not (one.slot in slots or other.slot in slots):
+                continue
+            if apart <= {i} if apart is not None else _rest_can_pair(first, second, (i, j), words):
                 return (
-                    f"a masked word may be '{one.slot}' or '{other.slot}' (word {i + 1} of '{first}' and of '{second}')"
-                    "; add or move a word that tells them apart"
+                    f"a masked word may be '{one.slot}' or '{other.slot}' (word {i + 1} of '{first}' and"
+                    f"{'' if i == j else f' word {j + 1}'} of '{second}'); add or move a word that tells them apart"
                 )
     return ""
 
 
-def _of_one_length(templates: Sequence[Template]) -> Iterator[tuple[Template, Template]]:
+def _shared(template: Template, words: Words) -> tuple[Field, Field] | None:
+    """Two fields that a word can be of."""
+    pairs = itertools.combinations(template.fields, 2)
+    return next(((a, b) for a, b in pairs if not words[a].isdisjoint(words[b])), None)
+
+
+def _rest_can_pair(first: Template, second: Template, places: tuple[int, int], words: Words) -> bool:
+    """Whether two templates can have the same words but for one place of each."""
+    rest = ([*t.fields[:place], *t.fields[place + 1 :]] for t, place in zip((first, second), places, strict=True))
+    return can_pair(*([words[one] for one in fields] for fields in rest))
+
+
+def _of_one_length(templates: Sequence[Template]) -> list[tuple[Template, Template]]:
     """Every two templates that have the same length."""
-    return (pair for pair in itertools.combinations(templates, 2) if len(pair[0]) == len(pair[1]))
+    return [pair for pair in itertools.combinations(templates, 2) if len(pair[0]) == len(pair[1])]
 
 
 def _apart(first: Template, second: Template, words: Words) -> set[int]:

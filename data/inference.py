@@ -16,28 +16,31 @@ from contextlib import suppress
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from data.arrangements import arrangements, fields_of
 from data.errors import InputError, require
 from data.grammar import CONTENT, Field, Template
 from data.reading import MOST_READINGS
-from data.vocabulary import MASK, PAD
+from data.vocabulary import PAD
 from data.world import Floats, World
 
 Ints = NDArray[np.int64]
 
 
 def posterior(world: World, tokens_BL: ArrayLike, masked_B: ArrayLike, other_B: ArrayLike | None = None) -> Floats:
-    """P(word at the masked position | all other words), [B, W]; of two masked positions P(both words | the rest).
+    """P(word at the masked position | all other words), [B, W]; of two positions P(both words | the rest).
 
-    What stands at a masked position itself is ignored.
+    Of what stands at the masked position only the form counts, where the world's words have forms: a blank and any word
+    of the form say the same. The answer is the base word; words that a form has changed have probability 0.
+    A second position is unknown altogether, its form included; its word is that which would stand there.
 
     Args:
       world: the world that the sentences are of.
       tokens_BL: the sentences.
       masked_B: the masked position in each sentence.
-      other_B: a second masked position in each, another than the first.
+      other_B: a second, unknown position in each, another than the first.
 
     Returns:
-      [B, W], for two masked positions [B, W, W], as float64; each sentence's numbers sum to 1.
+      [B, W], for two positions [B, W, W], as float64; each sentence's numbers sum to 1.
 
     Raises:
       InputError: the world has no sentence with these other words.
@@ -46,19 +49,18 @@ def posterior(world: World, tokens_BL: ArrayLike, masked_B: ArrayLike, other_B: 
     masked_BP = np.stack([np.asarray(masked_B), *([] if other_B is None else [np.asarray(other_B)])], axis=1)
     joint = np.zeros((len(tokens_BL), *[len(world.vocabulary)] * masked_BP.shape[1]))
     for template in world.templates:
-        rows = _fitting_rows(world, template, tokens_BL, masked_BP)
-        for places in set(map(tuple, masked_BP[rows].tolist())):  # all sentences with the same masked positions at once
-            here = rows[(masked_BP[rows] == places).all(axis=1)]
-            index = np.ix_(here, *(np.flatnonzero(world.fits_W[template.fields[place]]) for place in places))
-            words = [tokens_BL[index[0], i] for i in range(len(template))]
-            for place, candidates in zip(places, index[1:], strict=True):
-                words[place] = candidates
+        for found in arrangements(world, template, tokens_BL, masked_BP):
+            candidates = [np.flatnonzero(world.fits_W[template.fields[place]]) for place in found.fields]
+            words = [found.words_NL[:, i].reshape(-1, *[1] * len(candidates)) for i in range(len(template))]
+            for place, own in zip(found.fields, np.ix_(found.rows_N, *candidates)[1:], strict=True):
+                words[place] = own
+            index = np.ix_(found.rows_N, world.base_W[candidates[0]], *candidates[1:])
             joint[index] += sentence_probability(world, template, words)
     total_B = joint.sum(axis=tuple(range(1, joint.ndim)))
     if not (total_B > 0).all():
         row = int(np.argmin(total_B > 0))
         visible_L = tokens_BL[row].copy()
-        visible_L[masked_BP[row]] = MASK
+        visible_L[masked_BP[row]] = world.blank_W[visible_L[masked_BP[row]]]
         raise _cannot_say(world, visible_L[visible_L != PAD])
     return np.asarray(joint / total_B.reshape(-1, *[1] * masked_BP.shape[1]))
 
@@ -89,11 +91,11 @@ def relevant_words(relevance_BL: Floats, share: float = 0.2) -> NDArray[np.bool_
 
 
 def sentence_probability(world: World, template: Template, words: Sequence[Ints]) -> Floats:
-    """P(template and words), where words[i] (any shapes that broadcast) stand at place i and fit the template."""
-    probability = np.asarray(template.probability)
-    word_of = dict(zip(template.fields, words, strict=True))
+    """P(template and words, in one order), where words[i] (any shapes that broadcast) are field i and fit it."""
+    probability = np.asarray(template.probability / template.orders)
+    word_of = {field: world.base_W[word] for field, word in zip(template.fields, words, strict=True)}
     for clause in range(template.clauses):
-        content = {slot: word_of[Field(slot, clause)] for slot in CONTENT}
+        content = {slot: word_of[template.content[slot, clause]] for slot in CONTENT}
         probability = probability * world.content_SVO[*(world.index_W[word] for word in content.values())]
         for field, word in word_of.items():
             if field.of is not None and field.clause == clause:
@@ -105,16 +107,18 @@ def sentence_probability(world: World, template: Template, words: Sequence[Ints]
 
 
 def template_of(world: World, tokens: Sequence[int]) -> Template:
-    """The template that made a whole sentence.
+    """The template that made a whole sentence; of one of any order the fields in the order of the sentence.
 
     Raises:
       InputError: this world cannot say that sentence.
     """
-    words = [np.asarray(token) for token in tokens if token != PAD]
+    said = np.asarray([token for token in tokens if token != PAD])
     for template in world.templates:
-        fits = _fitting_rows(world, template, np.asarray([words]), np.empty((1, 0), int))
-        if len(fits) and sentence_probability(world, template, words) > 0:
-            return template
+        fields = fields_of(world, template, said)
+        if fields is not None:
+            own = template.ordered(fields)
+            if sentence_probability(world, own, list(said)) > 0:
+                return own
     raise _cannot_say(world, tokens)
 
 
@@ -139,16 +143,6 @@ def read_sentence(world: World, sentence: str) -> tuple[list[int], Template]:
     return said[0]
 
 
-def _fitting_rows(world: World, template: Template, tokens_BL: Ints, masked_BP: Ints) -> Ints:
-    """The sentences that have, at every visible position, a word that the template allows there."""
-    length = len(template)
-    rows = np.flatnonzero(((tokens_BL != PAD).sum(axis=1) == length) & (masked_BP < length).all(axis=1))
-    for i, field in enumerate(template.fields):
-        if len(rows):
-            rows = rows[world.fits_W[field][tokens_BL[rows, i]] | (masked_BP[rows] == i).any(axis=1)]
-    return rows
-
-
 def _cannot_say(world: World, tokens: Sequence[int] | Ints) -> InputError:
     words = world.vocabulary.decode(int(token) for token in tokens)
     sentence = " ".join(words)
@@ -162,22 +156,33 @@ def _cannot_say(world: World, tokens: Sequence[int] | Ints) -> InputError:
 
 def _misfit(world: World, words: Sequence[str], tokens: Sequence[int] | Ints) -> str:
     """Where the sentence leaves all forms, and what may stand there: ": word 2, 'on', should be a word of subject"."""
-
-    def fitting(template: Template) -> int:
-        pairs = zip(template.fields, tokens, strict=False)
-        misfits = (i for i, (field, token) in enumerate(pairs) if token != MASK and not world.fits_W[field][token])
-        return next(misfits, min(len(template), len(tokens)))
-
-    reached = {template: fitting(template) for template in world.templates}
-    place = max(reached.values())
-    furthest = [template for template, count in reached.items() if count == place]
+    left = {template: _left(world, template, tokens) for template in world.templates}
+    place = max(len(template) - len(fields) for template, fields in left.items())
+    furthest = [template for template, fields in left.items() if len(template) - len(fields) == place]
     if any(len(template) == len(tokens) == place for template in furthest):
         return ": these words do not go together"  # each fits its place: what agrees with another word does not
-    fields = [template.fields[place] for template in furthest if len(template) > place]
-    wanted = dict.fromkeys(f"'{field.slot}'" if field.is_word else f"a word of {field.slot}" for field in fields)
+    fields = [one for template in furthest for one in (left[template] if template.any_order else left[template][:1])]
+    wanted = dict.fromkeys(f"'{field.slot}'" if field.is_word else f"a word of {field}" for field in fields)
     should = " or ".join(wanted)
     if place == len(tokens):
         return f": after word {place}, '{words[-1]}', {should} should follow"
     if not fields:
         return f": it should end before word {place + 1}, '{words[place]}'"
     return f": word {place + 1}, '{words[place]}', should be {should}"
+
+
+def _left(world: World, template: Template, tokens: Sequence[int] | Ints) -> list[Field]:
+    """The fields of a template that are left at the first word of a sentence that fits none, or at its end."""
+
+    def fits(field: Field, token: int) -> bool:
+        form = world.word_forms.form_W[token] == world.word_forms.number[field.form]
+        return bool(world.fits_W[field][token] or (form and world.blank_W[token] == token))  # or it is the form's blank
+
+    left = list(template.fields)
+    for token in tokens:
+        able = left if template.any_order else left[:1]
+        own = next((field for field in able if fits(field, int(token))), None)
+        if own is None:
+            break
+        left.remove(own)
+    return left

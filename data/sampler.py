@@ -4,24 +4,19 @@ A training example is a sentence of the world, with one masked position: (senten
 pairs with a held-out context are rejected. Nothing is drawn and thrown away: `SamplerTables` hold the probabilities
 that rejection would leave, and every draw compares 32 random bits with them, so a probability is met to 2.3e-10.
 
-Dimension letters: B batch, K words of a sentence (padded), T templates, E questions (template and masked position),
-F fields, W vocabulary, C clauses, N choices, A content tables; S, V, O subjects, verbs, objects.
+Dimension letters: B batch, K words of a sentence (padded), D draws, C clauses, F fields, N choices; the tables' own in
+`data.drawing_tables`.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
 
-from data.grammar import CONTENT, Field
+from data.drawing_tables import BITS, SamplerTables
 from data.vocabulary import MASK, PAD
-from data.world import Floats, World
 
-BITS = 2.0**32
 _ROOT = 1.1673039782614187
 """The real root of x^5 = x + 1: its powers make Roberts' low-discrepancy sequence R_4 (2018, "The unreasonable
 effectiveness of quasirandom sequences")."""
@@ -35,44 +30,15 @@ class Batch:
     """Masked sentences with their targets."""
 
     tokens_BK: jax.Array
-    """Word numbers, [MASK] at the masked position, [PAD] after the end."""
+    """Word numbers, [MASK] or the blank of the word's form at the masked position, [PAD] after the end."""
     masked_B: jax.Array
     """The masked position."""
     target_B: jax.Array
-    """The masked word."""
+    """The masked word; its base word, where words have forms."""
     slot_B: jax.Array
     """Its slot, as an index into the `masked` slots."""
     clause_words_BK: jax.Array | None = None
     """Where the other content words of its clause stand; None unless the tables know it."""
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class SamplerTables:
-    """Cumulative probabilities (as 32-bit thresholds) and what they choose; arguments of the training program.
-
-    NumPy arrays as they are made; `jax.Array` once they are on a device.
-    """
-
-    question_E: Any
-    template_E: Any
-    position_E: Any
-    slot_E: Any
-    clause_table_EC: Any
-    """Which content table each clause draws from: 0 all contents, 1 + s only trained contexts of content slot s."""
-    subject_AS: Any
-    verb_ASV: Any
-    object_ASVO: Any
-    content_3N: Any
-    """Word numbers of the content slots, padded."""
-    field_FWN: Any
-    field_words_FN: Any
-    field_parent_F: Any
-    """Which field's word chooses the row of `field_FWN`: a content word, or (last) padding for none."""
-    places_TK: Any
-    """The field at each position of a template."""
-    clause_words_EK: Any = None
-    """Whether each position holds another content word of the masked word's clause; None where nobody asks for it."""
 
 
 def sample(tables: SamplerTables, key: jax.Array, size: int) -> Batch:
@@ -111,8 +77,9 @@ def sample_evenly(tables: SamplerTables, key: jax.Array, size: int, first: jax.A
 
 
 def _independent_bits(tables: SamplerTables, key: jax.Array, size: int) -> jax.Array:
-    """For each draw and sentence 32 bits: the question, the content words clause by clause, the other fields."""
-    draws = 1 + 3 * tables.clause_table_EC.shape[1] + tables.field_FWN.shape[0]
+    """For each draw and sentence 32 bits: question, content words clause by clause, other fields, order."""
+    orders = 0 if tables.any_order_TK is None else tables.places_TK.shape[1]
+    draws = 1 + 3 * tables.clause_table_EC.shape[1] + tables.field_FWN.shape[0] + orders
     return jax.random.bits(key, (draws, size), jnp.uint32)
 
 
@@ -120,20 +87,46 @@ def _sentences(tables: SamplerTables, bits: jax.Array) -> Batch:
     """The sentences that bits [draw, sentence] choose; in the order of `_independent_bits`."""
     clauses, fields, size = tables.clause_table_EC.shape[1], tables.field_FWN.shape[0], bits.shape[1]
     question_B = _draw(tables.question_E[None], bits[0][:, None])
-    content_BC3 = _draw_content(tables, tables.clause_table_EC[question_B], bits[1 : 1 + 3 * clauses])
+    content_BC3 = _draw_content(tables, question_B, bits[1 : 1 + 3 * clauses])
     known_BP = jnp.concatenate([content_BC3.reshape(size, -1), jnp.full((size, 1), PAD, jnp.int32)], axis=1)
     parent_BF = known_BP[:, tables.field_parent_F]
     thresholds_BFN = tables.field_FWN[jnp.arange(fields), parent_BF]
-    choice_BF = _draw(thresholds_BFN, bits[1 + 3 * clauses :].T[..., None])
+    choice_BF = _draw(thresholds_BFN, bits[1 + 3 * clauses : 1 + 3 * clauses + fields].T[..., None])
     words_BF = tables.field_words_FN[jnp.arange(fields), choice_BF]
     words_BP = jnp.concatenate([known_BP, words_BF], axis=1)
     tokens_BK = jnp.take_along_axis(words_BP, tables.places_TK[tables.template_E[question_B]], axis=1)
     masked_B = tables.position_E[question_B]
+    clause_words_BK = None if tables.clause_words_EK is None else tables.clause_words_EK[question_B]
+    if tables.any_order_TK is not None:
+        place_BK = _places(tables.any_order_TK[tables.template_E[question_B]], bits[1 + 3 * clauses + fields :].T)
+        tokens_BK = _moved(tokens_BK, place_BK)
+        masked_B = jnp.take_along_axis(place_BK, masked_B[:, None], axis=1)[:, 0]
+        clause_words_BK = None if clause_words_BK is None else _moved(clause_words_BK, place_BK)
     target_B = tokens_BK[jnp.arange(size), masked_B]
     is_masked_BK = jnp.arange(tokens_BK.shape[1])[None] == masked_B[:, None]
-    clause_words_BK = None if tables.clause_words_EK is None else tables.clause_words_EK[question_B]
-    shown_BK = jnp.where(is_masked_BK, MASK, tokens_BK)
+    blank = MASK if tables.forms is None else tables.forms.blank_W[target_B][:, None]
+    shown_BK = jnp.where(is_masked_BK, blank, tokens_BK)
+    target_B = target_B if tables.forms is None else tables.forms.base_W[target_B]
     return Batch(shown_BK, masked_B, target_B, tables.slot_E[question_B], clause_words_BK)
+
+
+def _places(free_BK: jax.Array, bits_BK: jax.Array) -> jax.Array:
+    """Where each word of a sentence goes: words that are `free_BK` change places by the rank of their bits.
+
+    All words of a sentence are free, or none is; padding stays behind them. A rank is counted: for so few words that is
+    quicker than sorting.
+    """
+    place_1K = jnp.arange(free_BK.shape[1], dtype=jnp.uint32)[None]
+    first_BK = jnp.where(free_BK, bits_BK >> 1, place_1K + np.uint32(2**31))  # what is not free comes behind, in order
+    one_BKK, other_BKK = first_BK[..., None], first_BK[:, None]
+    before_BKK = (other_BKK < one_BKK) | ((other_BKK == one_BKK) & (place_1K[:, None] < place_1K[..., None]))
+    return before_BKK.sum(axis=-1, dtype=jnp.int32)
+
+
+def _moved(values_BK: jax.Array, place_BK: jax.Array) -> jax.Array:
+    """The values at their new places."""
+    here_BKK = place_BK[:, None] == jnp.arange(place_BK.shape[1])[None, :, None]  # [new place, old place]
+    return jnp.where(here_BKK, values_BK[:, None], 0).sum(axis=-1).astype(values_BK.dtype)
 
 
 def _draw(thresholds: jax.Array, bits: jax.Array) -> jax.Array:
@@ -141,108 +134,13 @@ def _draw(thresholds: jax.Array, bits: jax.Array) -> jax.Array:
     return jnp.sum(jnp.minimum(bits, np.uint32(BITS - 2)) >= thresholds, axis=-1, dtype=jnp.int32)
 
 
-def _draw_content(tables: SamplerTables, table_BC: jax.Array, bits_DB: jax.Array) -> jax.Array:
+def _draw_content(tables: SamplerTables, question_B: jax.Array, bits_DB: jax.Array) -> jax.Array:
     """Subject, then verb, then object of each clause, as word numbers [B, C, 3]."""
+    table_BC = tables.clause_table_EC[question_B]
     bits_BC3 = bits_DB.T.reshape(*table_BC.shape, 3)
     subject_BC = _draw(tables.subject_AS[table_BC], bits_BC3[..., :1])
     verb_BC = _draw(tables.verb_ASV[table_BC, subject_BC], bits_BC3[..., 1:2])
     object_BC = _draw(tables.object_ASVO[table_BC, subject_BC, verb_BC], bits_BC3[..., 2:])
     index_BC3 = jnp.stack([subject_BC, verb_BC, object_BC], axis=-1)
-    return tables.content_3N[jnp.arange(3), index_BC3]
-
-
-def sampler_tables(
-    world: World, masked: tuple[str, ...], held_out: bool = False, clause_words: bool = False
-) -> SamplerTables | None:
-    """Tables that draw trained contexts, or `held_out` ones; None where the world has no such context.
-
-    Args:
-      world: the world to draw from.
-      masked: the slots whose words are masked.
-      held_out: draw only (sentence, position) pairs whose context training never asks for.
-      clause_words: whether batches tell where the other content words of the masked word's clause stand.
-    """
-    drawn_3SVO = world.held_out_3SVO == held_out
-    # What rejection leaves of each slot: for a slot without contexts all (or, of held-out pairs, nothing).
-    kept = {slot: float((world.content_SVO * drawn_3SVO[i]).sum()) for i, slot in enumerate(CONTENT)}
-    questions: list[tuple[float, int, int, Field]] = []
-    for t, template in enumerate(world.templates):
-        places = [(i, field) for i, field in enumerate(template.fields) if not field.is_word and field.slot in masked]
-        chance = template.probability / max(len(places), 1)
-        questions += [(chance * kept.get(field.slot, float(not held_out)), t, i, field) for i, field in places]
-    if not any(share > 0 for share, *_ in questions):
-        return None  # questions without a share stay: tables of either kind have one shape, and need one compilation
-    clauses = max(template.clauses for template in world.templates)
-    own_table = {field: 1 + CONTENT.index(field.slot) for *_, field in questions if field.is_content}
-    table_EC = [
-        [own_table.get(field, 0) if field.clause == clause else 0 for clause in range(clauses)]
-        for *_, field in questions
-    ]
-    joint_ASVO = np.stack([world.content_SVO, *(world.content_SVO * drawn_SVO for drawn_SVO in drawn_3SVO)])
-    return SamplerTables(
-        question_E=_thresholds(np.asarray([share for share, *_ in questions])),
-        template_E=_ints([t for _, t, _, _ in questions]),
-        position_E=_ints([i for _, _, i, _ in questions]),
-        slot_E=_ints([masked.index(field.slot) for *_, field in questions]),
-        clause_table_EC=_ints(table_EC),
-        subject_AS=_thresholds(joint_ASVO.sum(axis=(2, 3))),
-        verb_ASV=_thresholds(joint_ASVO.sum(axis=3)),
-        object_ASVO=_thresholds(joint_ASVO),
-        content_3N=_padded([world.slots[slot] for slot in CONTENT], max(joint_ASVO.shape[1:])),
-        clause_words_EK=_clause_words(world, [(t, i) for _, t, i, _ in questions]) if clause_words else None,
-        **_field_tables(world, clauses),
-    )
-
-
-def training_tables(world: World, masked: tuple[str, ...], clause_words: bool = False) -> SamplerTables:
-    """Tables that draw trained contexts, which every world has; arguments as for `sampler_tables`."""
-    tables = sampler_tables(world, masked, clause_words=clause_words)
-    assert tables is not None  # noqa: S101  only held-out contexts can be missing from a world
-    return tables
-
-
-def _clause_words(world: World, questions: Sequence[tuple[int, int]]) -> NDArray[np.bool_]:
-    """For each question (template, masked position): where the other content words of its clause stand, [E, K]."""
-    result_EK = np.zeros((len(questions), world.max_length), bool)
-    for e, (t, masked) in enumerate(questions):
-        fields = world.templates[t].fields
-        own = fields[masked].clause
-        result_EK[e, : len(fields)] = [f.is_content and f.clause == own and i != masked for i, f in enumerate(fields)]
-    return result_EK
-
-
-def _field_tables(world: World, clauses: int) -> dict[str, Any]:
-    """Tables of all fields but content; in `places_TK` the content fields come first, then padding, then these."""
-    content = [Field(slot, clause) for clause in range(clauses) for slot in CONTENT]
-    others = {field: None for template in world.templates for field in template.fields if not field.is_content}
-    words = [sorted(world.field_words[field]) for field in others]
-    longest = max((len(choices) for choices in words), default=1)
-    weight_FWN = np.zeros((len(words), len(world.vocabulary), longest))
-    for f, (field, choices) in enumerate(zip(others, words, strict=True)):
-        weight_FWN[f, :, : len(choices)] = 1.0 if field.of is None else world.forms_WW[field.slot][:, choices]
-    padding = len(content)
-    number = {field: i for i, field in enumerate([*content, None, *others])}
-    parent_F = [padding if field.of is None else number[Field(field.of, field.clause)] for field in others]
-    places = [[number[field] for field in template.fields] for template in world.templates]
-    return {
-        "field_FWN": _thresholds(weight_FWN),
-        "field_words_FN": _padded(words, longest),
-        "field_parent_F": _ints(parent_F),
-        "places_TK": _padded(places, world.max_length, padding),
-    }
-
-
-def _thresholds(weight: Floats) -> NDArray[np.uint32]:
-    """Cumulative probabilities of the last axis in units of 2**-32, without the last one (which is always 1)."""
-    total = weight.sum(axis=-1, keepdims=True)
-    cumulative = np.cumsum(weight / np.where(total > 0, total, 1.0), axis=-1)[..., :-1]
-    return np.minimum(np.round(cumulative * BITS), BITS - 1).astype(np.uint32)
-
-
-def _padded(rows: Sequence[Sequence[int]], width: int, padding: int = 0) -> NDArray[np.int32]:
-    """Rows of different lengths as one array."""
-    return _ints([[*row, *[padding] * (width - len(row))] for row in rows]).reshape(len(rows), width)
-
-
-def _ints(values: object) -> NDArray[np.int32]:
-    return np.asarray(values, np.int32)
+    form = 0 if tables.forms is None else tables.forms.form_EC[question_B][..., None]
+    return tables.content_G3N[form, jnp.arange(3), index_BC3]

@@ -32,10 +32,17 @@ SPECIAL_WORDS = ("[PAD]", "[MASK]")
 
 
 class Vocabulary:
-    """The words of a world: number 0 is padding, 1 the mask, the rest as given."""
+    """The words of a world: number 0 is padding, 1 the mask, the rest as given, and last the other blanks.
 
-    def __init__(self, words: Iterable[str]) -> None:
-        self.words: tuple[str, ...] = (*SPECIAL_WORDS, *words)
+    Args:
+      words: the words that sentences are made of, and base words.
+      blanks: what stands for a masked word of each form (`data.word_forms`), where words have forms. A sentence is then
+        read in the letters that it has, since these may be what a form is.
+    """
+
+    def __init__(self, words: Iterable[str], blanks: Sequence[str] = ()) -> None:
+        self.blanks = tuple(blanks)
+        self.words: tuple[str, ...] = tuple(dict.fromkeys((*SPECIAL_WORDS, *words, *blanks)))
         self.number = {word: i for i, word in enumerate(self.words)}
         """Word -> number."""
 
@@ -67,7 +74,7 @@ class Vocabulary:
         parts = pieces(sentence)
         require(parts, "the sentence is empty; write one such as 'the cat sat on the mat .'")
         found: list[list[int]] = [[]]
-        find_first: Find | None = self._find_capital
+        find_first: Find | None = None if self.blanks else self._find_capital
         for part in parts:
             here = divide(part, self._find, find_first)
             if not here and plain(part) != part:
@@ -91,7 +98,8 @@ class Vocabulary:
     @cached_property
     def _spellings(self) -> dict[str, int]:
         """What may be typed for each word that is not special: the word itself, and its plain spelling."""
-        words = {word: number for word, number in self.number.items() if word not in SPECIAL_WORDS}
+        special = {*SPECIAL_WORDS, *self.blanks}
+        words = {word: number for word, number in self.number.items() if word not in special}
         plainly = {plain(word): number for word, number in reversed(words.items())}
         return words | {word: number for word, number in plainly.items() if word not in words}
 
@@ -103,7 +111,7 @@ class Vocabulary:
 
     def _unknown(self, part: str) -> InputError:
         word = unread(part, self._find)
-        known = self.words[len(SPECIAL_WORDS) :]
+        known = self._spellings
         whole = "; write the whole sentence: its words are masked one after another" if part.startswith("[") else ""
         return InputError(
             f"'{word}' is not a word of this world{whole}{stray_character(word)}{suggestion(word, known)}"

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from data.errors import InputError, is_file, is_folder, is_taken, require, suggestion
 from data.grammar import CONTENT, Field, Template, TemplateError, ambiguity_error, confusion_error, expand
-from data.vocabulary import Vocabulary
+from data.vocabulary import MASK, Vocabulary
+from data.word_forms import WordForms, word_forms
 from data.world_entries import Floats, WorldFile, all_words, content_probability, form_table
 from data.world_file import check_world
 from data.yaml_file import read_yaml
@@ -40,13 +41,15 @@ class World:
     title: str
     vocabulary: Vocabulary
     slots: dict[str, tuple[int, ...]]
-    """The word numbers of each slot with a word list, content slots first."""
+    """The base words of each slot with a word list, by number, content slots first."""
     class_of: dict[int, str]
-    """The class of each word that has a slot."""
+    """The class of each word that has a slot, in every form."""
     content_SVO: Floats
     """P(subject, verb, object)."""
     forms_WW: dict[str, Floats]
-    """For each agreeing slot: P(word | content word), a row for each content word."""
+    """For each agreeing slot: P(word | content word) of base words, a row for each content word."""
+    word_forms: WordForms
+    """The forms of words that show the clause they are of."""
     templates: tuple[Template, ...]
     held_out_share: float
     always_held_out: tuple[tuple[int, int, int], ...]
@@ -60,11 +63,27 @@ class World:
 
     @cached_property
     def index_W(self) -> NDArray[np.int64]:
-        """The number of each word within its slot (0 for words without one)."""
+        """The number of each word, in whatever form, within its slot (0 for words without one)."""
         index = np.zeros(len(self.vocabulary), np.int64)
         for words in self.slots.values():
             index[list(words)] = np.arange(len(words))
-        return index
+        return index[self.base_W]
+
+    @property
+    def base_W(self) -> NDArray[np.int64]:
+        """The base word of each word: itself, but for words in a form that changes them."""
+        return self.word_forms.base_W
+
+    @cached_property
+    def blank_W(self) -> NDArray[np.int64]:
+        """What stands for each word where it is masked: [MASK], or the blank of the word's form."""
+        return self.word_forms.blank_W
+
+    @cached_property
+    def form_of(self) -> dict[int, str]:
+        """The form of each word and blank that has one."""
+        names = ("", *self.word_forms.names)
+        return {word: names[form] for word, form in enumerate(self.word_forms.form_W.tolist()) if form}
 
     @cached_property
     def max_length(self) -> int:
@@ -73,8 +92,9 @@ class World:
 
     @cached_property
     def slot_of(self) -> dict[int, str]:
-        """The slot of each word that has a word list's slot."""
-        return {word: slot for slot, words in self.slots.items() for word in words}
+        """The slot of each word, in whatever form, that has a word list's slot."""
+        base = {word: slot for slot, words in self.slots.items() for word in words}
+        return {word: base[own] for word, own in enumerate(self.base_W.tolist()) if own in base}
 
     @cached_property
     def field_words(self) -> dict[Field, frozenset[int]]:
@@ -84,10 +104,11 @@ class World:
     def _fitting(self, field: Field) -> Iterable[int]:
         if field.is_word:
             return (self.vocabulary.number[field.slot],)
-        if field.of is None:
-            return self.slots[field.slot]
-        used_W = self.forms_WW[field.slot][list(self.slots[field.of])].any(axis=0)
-        return np.flatnonzero(used_W).tolist()
+        words = list(self.slots[field.slot if field.of is None else field.of])
+        if field.of is not None:
+            words = np.flatnonzero(self.forms_WW[field.slot][words].any(axis=0)).tolist()
+        spelled: list[int] = self.word_forms.spelled_FW[self.word_forms.number[field.form], words].tolist()
+        return spelled
 
     @cached_property
     def fits_W(self) -> dict[Field, NDArray[np.bool_]]:
@@ -121,12 +142,16 @@ class World:
     @cached_property
     def fingerprint(self) -> str:
         """A digest of everything that probabilities depend on; equal worlds have equal fingerprints."""
+        told = [(template.any_order, [field.form for field in template.fields]) for template in self.templates]
+        forms = self.word_forms
+        plain = not forms.names and not any(template.any_order for template in self.templates)
         return _digest(
             "\n".join(self.vocabulary.words).encode(),
             repr(sorted(self.slots.items())).encode(),
             self.content_SVO.round(12).tobytes(),
             repr([(t.fields, round(t.probability, 12)) for t in self.templates]).encode(),
             *(repr(slot).encode() + table_WW.round(12).tobytes() for slot, table_WW in sorted(self.forms_WW.items())),
+            b"" if plain else repr((told, forms.names, forms.spelled_FW.tolist(), forms.blank_F.tolist())).encode(),
         )
 
     @cached_property
@@ -141,8 +166,18 @@ class World:
             require(
                 slot in known, f"task.masked: the world '{self.name}' has no slot '{slot}'{suggestion(slot, known)}"
             )
+            require(
+                MASK not in self.word_forms.blank_F[1:] or self._has_form(slot),
+                f"task.masked: a masked {slot} has no form, but the blank of one form is [MASK]; name that blank"
+                " otherwise in the world's file",
+            )
         if problem := ambiguity_error(self.templates, self.field_words, slots):
             raise InputError(f"task.masked: in the world '{self.name}' {problem}")
+
+    def _has_form(self, slot: str) -> bool:
+        """Whether a word of `slot` has a form wherever it stands."""
+        fields = (field for template in self.templates for field in template.fields if not field.is_word)
+        return all(field.form for field in fields if field.slot == slot)
 
 
 def world_names() -> list[str]:
@@ -174,19 +209,22 @@ def make_world(name: str, file: WorldFile) -> World:
       InputError: there are too many words or sentence forms, or two forms cannot be told apart. (The examples are
         checked where they are masked: `experiments.measuring.probes`.)
     """
-    vocabulary = Vocabulary(all_words(file))
+    vocabulary = Vocabulary(all_words(file), [form.blank for form in file.word_forms.values()])
     if len(vocabulary) > MAX_WORDS:  # tables have an entry for each pair of words
         raise file.document.error(("words",), f"{len(vocabulary):,} words, more than {MAX_WORDS:,}; use fewer")
     number = vocabulary.number
+    forms = word_forms(vocabulary, {name: form.spelled for name, form in file.word_forms.items()})
+    classes = {number[word]: class_name for word, class_name in file.class_of.items()}
     try:
         return World(
             name=name,
             title=file.title,
             vocabulary=vocabulary,
             slots={slot: tuple(number[word] for word in words) for slot, words in file.slots.items()},
-            class_of={number[word]: class_name for word, class_name in file.class_of.items()},
+            class_of={word: classes[base] for word, base in enumerate(forms.base_W.tolist()) if base in classes},
             content_SVO=content_probability(file),
             forms_WW={slot: form_table(file, slot, vocabulary) for slot in file.forms},
+            word_forms=forms,
             templates=expand(file.sentences),
             held_out_share=file.held_out_share,
             always_held_out=tuple((number[s], number[v], number[o]) for s, v, o in file.always_held_out),

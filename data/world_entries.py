@@ -3,7 +3,7 @@
 Dimension letters: S subjects, V verbs, O objects (numbered within their slot); W words of the vocabulary.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,12 +11,34 @@ from numpy.typing import NDArray
 
 from data.characters import JOINERS, invisible_character, named
 from data.errors import suggestion
-from data.grammar import CONTENT, Part
+from data.grammar import CONTENT, Part, Sentence
 from data.reading import MAX_LETTERS, normalise
 from data.vocabulary import SPECIAL_WORDS, Vocabulary
 from data.yaml_file import Document, Reader
 
 Floats = NDArray[np.float64]
+
+
+@dataclass
+class FormEntry:
+    """A form of words, see `data.word_forms`."""
+
+    blank: str
+    case: str = ""
+    """What is done to the letters of a word: upper, lower, or empty for nothing."""
+    words: Mapping[str, str] | None = None
+    """The spelling of each word, where they are listed."""
+    spelled: dict[str, str] = field(default_factory=dict)
+    """Base word -> spelling, of every word that has this form in some sentence."""
+
+    def spell(self, word: str) -> str | None:
+        """The spelling of a base word in this form; None if it should be listed and is not."""
+        return self.in_case(word) if self.words is None else self.words.get(word)
+
+    def in_case(self, word: str) -> str:
+        """A word with the letters of this form; as it stands, if spellings are listed."""
+        cases = {"upper": word.upper(), "lower": word.lower()}
+        return normalise(cases.get(self.case, word))
 
 
 @dataclass
@@ -31,7 +53,10 @@ class WorldFile:
     forms: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     preferences: list[tuple[str, str, float, list[tuple[str, str]]]] = field(default_factory=list)
     clauses: dict[str, tuple[Part, ...]] = field(default_factory=dict)
-    sentences: list[tuple[float, tuple[Part, ...]]] = field(default_factory=list)
+    word_forms: dict[str, FormEntry] = field(default_factory=dict)
+    spellings: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Spelling -> (base word, form)."""
+    sentences: list[Sentence] = field(default_factory=list)
     held_out_share: float = 0.0
     always_held_out: list[tuple[str, str, str]] = field(default_factory=list)
     examples: list[str] = field(default_factory=list)
@@ -85,13 +110,14 @@ def resolve(world: WorldFile, entry: Reader, name: object, slots: Iterable[str])
 
 
 def all_words(file: WorldFile) -> list[str]:
-    """Every word of a world, once, in the order of its numbers."""
-    parts = [part for _, parts in file.sentences for part in parts]
+    """Every word of a world but the special ones, once, in the order of their numbers."""
+    parts = [part for sentence in file.sentences for part in sentence.parts]
     parts += [part for outer in parts for part in outer.clause]
     words = (
         *(word for members in file.slots.values() for word in members),
         *(word for table in file.forms.values() for form in table.values() for word in form),
         *(part.slot for part in parts if part.is_word),
+        *file.spellings,
     )
     return list(dict.fromkeys(words))
 

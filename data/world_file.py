@@ -9,7 +9,8 @@ A world file is a mapping with the keys
     forms         slot -> name -> {word: weight}: words that a content word takes, such as determiners (optional)
     preferences   list of {between: [slot, slot], strength, pairs: name -> [names]}
     clauses       name -> list of parts; a part is {slot}, {slot, of} or {word}, each with an optional `chance`
-    sentences     list of {chance, parts}; here a part may also be {clause: name}
+    word_forms    name -> {blank, case or words}: forms of a clause's words, see `data.word_form_entries` (optional)
+    sentences     list of {chance, parts, order: any}; here a part may also be {clause: name, form: name}
     held_out      {share, always: [{subject, verb, object}]}: contexts that are held out from training
     examples      sentences to show
 
@@ -20,7 +21,8 @@ import math
 from collections.abc import Callable
 
 from data.errors import printable, suggestion
-from data.grammar import CONTENT, MAX_TEMPLATES, Part
+from data.grammar import CONTENT, MAX_TEMPLATES, Part, Sentence
+from data.word_form_entries import check_spellings, clause_in_form, read_word_forms
 from data.world_entries import WorldFile, add_name, read_name, read_word, resolve
 from data.yaml_file import Document, Reader
 
@@ -126,7 +128,9 @@ def _read_preferences(world: WorldFile, entry: Reader) -> None:
 
 
 def _read_part(world: WorldFile, entry: Reader, in_clause: bool) -> Part:
-    parts = entry.mapping(("slot", "word", "of", "chance") if in_clause else ("slot", "word", "clause", "chance"))
+    parts = entry.mapping(
+        ("slot", "word", "of", "chance") if in_clause else ("slot", "word", "clause", "form", "chance")
+    )
     kinds = [key for key in ("slot", "word", "clause") if key in parts]
     entry.require(len(kinds) == 1, "must have exactly one of slot, word" + ("" if in_clause else ", clause"))
     chance = parts["chance"].chance() if "chance" in parts else 1.0
@@ -140,7 +144,9 @@ def _read_part(world: WorldFile, entry: Reader, in_clause: bool) -> Part:
     if kinds == ["clause"]:
         parts["clause"].require(name in world.clauses, f"unknown clause '{name}'{suggestion(name, world.clauses)}")
         parts.get("chance", entry).require(chance == 1, "a clause is not optional; write a second sentence without it")
-        return Part(name, clause=world.clauses[name])
+        clause = Part(name, clause=world.clauses[name])
+        return clause_in_form(world, clause, parts["form"]) if "form" in parts else clause
+    parts.get("form", entry).require("form" not in parts, "only a clause has a form; remove it")
     return _slot_part(world, parts, name, chance, in_clause)
 
 
@@ -177,15 +183,21 @@ def _read_clauses(world: WorldFile, entry: Reader) -> None:
 
 def _read_sentences(world: WorldFile, entry: Reader) -> None:
     for item in entry.items():
-        parts = item.mapping((), ("chance", "parts"))
+        parts = item.mapping(("order",), ("chance", "parts"))
         chance = parts["chance"].chance()
+        if "order" in parts:
+            order = parts["order"]
+            order.require(order.value == "any", "must be any, or be left out: words then stand as the parts do")
         sentence = tuple(_read_part(world, part, in_clause=False) for part in parts["parts"].items())
+        forms = [part.form for part in sentence if part.clause]
+        parts["parts"].require(forms, "a sentence has at least one clause; add {clause: ...}")
         parts["parts"].require(
-            any(part.clause for part in sentence), "a sentence has at least one clause; add {clause: ...}"
+            len({*forms}) == len(forms) or not any(forms), "two clauses have the same form; each needs one of its own"
         )
-        world.sentences.append((chance, sentence))
+        world.sentences.append(Sentence(chance, sentence, any_order="order" in parts))
+    check_spellings(world, entry)
     entry.require(len(world.sentences) <= MAX_TEMPLATES, f"more than {MAX_TEMPLATES} sentences; use fewer")
-    total = sum(chance for chance, _ in world.sentences)
+    total = sum(sentence.chance for sentence in world.sentences)
     entry.require(abs(total - 1) <= 1e-9, f"the chances sum to {total:g}; make them sum to 1")
 
 
@@ -213,6 +225,7 @@ _READERS: dict[str, Callable[[WorldFile, Reader], None]] = {
     "forms": _read_forms,
     "preferences": _read_preferences,
     "clauses": _read_clauses,
+    "word_forms": read_word_forms,
     "sentences": _read_sentences,
     "held_out": _read_held_out,
     "examples": _read_examples,

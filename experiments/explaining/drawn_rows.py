@@ -10,11 +10,12 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from data.drawing_tables import training_tables
 from data.errors import require
 from data.grammar import Field
 from data.inference import template_of
-from data.sampler import sample, training_tables
-from data.vocabulary import MASK, PAD
+from data.sampler import sample
+from data.vocabulary import PAD
 from data.world import World
 
 Done = Callable[[int, int], None]
@@ -36,19 +37,18 @@ class DrawnRows:
     """The whole sentences, 0 where they are padded."""
     masked_G: NDArray[np.int32]
     """The masked position."""
+    blank_G: NDArray[np.int32]
+    """What stands there for the model."""
+    target_G: NDArray[np.int32]
+    """What the model guesses: the base word, where words have forms."""
     fields: tuple[tuple[Field, ...], ...]
     """What stands at each position of each row: slot and clause."""
-
-    @property
-    def target_G(self) -> NDArray[np.int32]:
-        """The masked words."""
-        return self.tokens_GK[np.arange(len(self.masked_G)), self.masked_G]
 
     @property
     def masked_GK(self) -> NDArray[np.int32]:
         """The sentences as the model gets them."""
         tokens_GK = self.tokens_GK.copy()
-        tokens_GK[np.arange(len(self.masked_G)), self.masked_G] = MASK
+        tokens_GK[np.arange(len(self.masked_G)), self.masked_G] = self.blank_G
         return tokens_GK
 
     @property
@@ -75,6 +75,8 @@ def draw_rows(world: World, masked: Sequence[str], count: int, seed: int) -> Dra
     key = jax.random.fold_in(jax.random.key(_KEY), seed)
     batch = jax.device_get(jax.jit(sample, static_argnums=2)(tables, key, count))
     tokens_GK, masked_G = np.array(batch.tokens_BK), np.asarray(batch.masked_B)
-    tokens_GK[np.arange(count), masked_G] = batch.target_B
+    at_G, forms = (np.arange(count), masked_G), world.word_forms
+    blank_G = tokens_GK[at_G]
+    tokens_GK[at_G] = forms.spelled_FW[forms.form_W[blank_G], batch.target_B]
     fields = tuple(template_of(world, row[row != PAD]).fields for row in tokens_GK)
-    return DrawnRows(tokens_GK, masked_G, fields)
+    return DrawnRows(tokens_GK, masked_G, blank_G, np.asarray(batch.target_B), fields)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from data.sampler import sampler_tables
+from data.drawing_tables import sampler_tables
 from data.world import World
 from experiments.config.schema import TaskConfig
 from experiments.gradient_study.config import GradientConfig

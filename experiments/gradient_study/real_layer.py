@@ -18,7 +18,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from data.sampler import Batch, SamplerTables, sample
+from data.drawing_tables import SamplerTables
+from data.sampler import Batch, sample
 from data.vocabulary import PAD
 from data.world import World
 from experiments.config.schema import Config, EvaluateConfig, TrainConfig

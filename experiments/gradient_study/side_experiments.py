@@ -26,7 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from data.sampler import SamplerTables
+from data.drawing_tables import SamplerTables
 from data.world import World
 from experiments.gradient_study.config import CONTROL_STEPS, EscapeConfig, LayerConfig
 from experiments.gradient_study.norm_statistics import Floats

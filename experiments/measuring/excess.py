@@ -13,9 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from data.drawing_tables import SamplerTables, sampler_tables
 from data.grammar import CONTENT
 from data.inference import posterior
-from data.sampler import Batch, SamplerTables, sample, sampler_tables
+from data.sampler import Batch, sample
 from data.vocabulary import PAD
 from data.world import World
 from experiments.config.schema import PIECES, Config

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.inference import relevant_words
-from data.vocabulary import MASK, PAD
+from data.vocabulary import PAD
 from experiments.measuring import attention_statistics, excess
 from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import GRADIENT_MEANINGS, Measurement, groups, norm_metrics
@@ -94,6 +94,7 @@ def relation_metrics(
     place_GHK = by_place(probes, trained.evaluation.position_map_PHK)
     model_GK = trained.observation.model_relevance_GK
     error_GK = np.abs(model_GK - probes.relevance_GK)
+    visible_GK = words_GK & (np.arange(words_GK.shape[1]) != probes.masked_G[:, None])
     heads = {f"relation/weight/head-{h + 1}": float(score) for h, score in enumerate(weight_GH.mean(axis=0))}
     return {
         "relation/weight/all": float(weight_GH.mean()),
@@ -103,7 +104,7 @@ def relation_metrics(
         "relation/position_only": float(on_relevant(place_GHK, relevant_GK).mean()),
         "relation/uniform": float((relevant_GK.sum(axis=1) / words_GK.sum(axis=1)).mean()),
         "cut_cost/right_words": _costliest_are(relevant_GK, trained.observation.cut_cost_GJK[:, -1]),
-        "relevance/mean_error": float(error_GK[words_GK & (probes.tokens_GK != MASK)].mean()),
+        "relevance/mean_error": float(error_GK[visible_GK].mean()),
         "relevance/largest_error": float(error_GK.max()),
         "relevance/model": float(model_GK[relevant_GK].mean()) if relevant_GK.any() else 0.0,
         "relevance/exact": float(probes.relevance_GK[relevant_GK].mean()) if relevant_GK.any() else 0.0,

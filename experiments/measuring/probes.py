@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from data.errors import InputError, require
 from data.inference import posterior, read_sentence, relevance
-from data.vocabulary import MASK, PAD
+from data.vocabulary import PAD
 from data.world import World
 from experiments.measuring.score_gradients import score_gradient
 from experiments.training.hyperparameters import Array
@@ -89,7 +89,8 @@ def make_probes(world: World, rows: Sequence[tuple[Sequence[int], Sequence[int]]
     masked_G = np.asarray([place for _, _, place in pairs], np.int32)
     exact_GV = posterior(world, tokens_GK, masked_G).astype(np.float32)
     relevance_GK = relevance(world, tokens_GK, masked_G).astype(np.float32)
-    tokens_GK[np.arange(len(pairs)), masked_G] = MASK
+    at_G = np.arange(len(pairs)), masked_G
+    tokens_GK[at_G] = world.blank_W[tokens_GK[at_G]]
     return Probes(tokens_GK, masked_G, sentence_G, exact_GV, relevance_GK, *_substitutions(world, tokens_GK, masked_G))
 
 

@@ -25,8 +25,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from data.drawing_tables import training_tables
 from data.errors import require
-from data.sampler import Batch, training_tables
+from data.sampler import Batch
 from data.world import World
 from experiments.config.schema import Config, EvaluateConfig, TrainConfig
 from experiments.measuring.attention_statistics import attention_statistics

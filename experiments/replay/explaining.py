@@ -13,7 +13,7 @@ import numpy as np
 
 from data.errors import require
 from data.inference import posterior, relevance
-from data.vocabulary import MASK, PAD
+from data.vocabulary import PAD
 from data.world import World
 from experiments.measuring.measurement import flat_params
 from experiments.replay.explanation import RULES, Exact, Explanation
@@ -47,7 +47,7 @@ def explain(saved: SavedRun, world: World, question: Question, t: int = -1) -> E
     padded = np.full((1, world.max_length), PAD, np.int32)  # one compiled program for all sentences
     padded[0, :length] = question.tokens
     masked = padded.copy()
-    masked[0, at] = MASK
+    masked[0, at] = world.blank_W[padded[0, at]]
     exact_1V = posterior(world, padded, [at]) if question.is_said else np.zeros((1, len(world.vocabulary)))
     other = saved.config.model.d_head**-0.5 if saved.config.model.scale_factor == 1 else 1.0
     found = jax.tree.map(

@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from data.sampler import Batch, SamplerTables
+from data.drawing_tables import SamplerTables
+from data.sampler import Batch
 from data.world import load_world
 from experiments.ablation.config import AblationConfig
 from experiments.ablation.plan import Group, make_plan

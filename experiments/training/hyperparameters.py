@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from data.sampler import SamplerTables, training_tables
+from data.drawing_tables import SamplerTables, training_tables
 from data.world import World
 from experiments.config.schema import Config
 from experiments.training.program_cache import register_output_types

@@ -17,8 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from data.drawing_tables import SamplerTables
 from data.errors import require
-from data.sampler import SamplerTables
 from experiments.training.ensemble import Compiler, Ensemble
 from experiments.training.hyperparameters import Hyperparameters, TrainingSpec, TrainState, Tree, init_state
 from experiments.training.memory import check_memory

@@ -13,7 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from data.sampler import Batch, SamplerTables, sample, sample_evenly
+from data.drawing_tables import SamplerTables
+from data.sampler import Batch, sample, sample_evenly
 from experiments.training.hidden_attention import attention_penalty
 from experiments.training.hyperparameters import (
     BATCH_AXIS,

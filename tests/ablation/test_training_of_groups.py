@@ -13,8 +13,9 @@ import pytest
 from refusals import refused
 from small_model import fast_jit
 
+from data.drawing_tables import sampler_tables
 from data.errors import InputError
-from data.sampler import sample, sampler_tables
+from data.sampler import sample
 from data.world import load_world
 from experiments.ablation.config import load_ablation
 from experiments.ablation.plan import make_plan

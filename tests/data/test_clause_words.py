@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from small_model import fast_jit
 
+from data.drawing_tables import sampler_tables
 from data.grammar import CONTENT
 from data.inference import read_sentence, template_of
-from data.sampler import sample, sampler_tables
+from data.sampler import sample
 from data.world import load_world
 
 TWO_CLAUSES = "the dog slept on the quiet roof while the cat often sat on the mat ."

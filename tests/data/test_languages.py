@@ -12,10 +12,11 @@ import pytest
 from refusals import refused
 from small_world import SMALL, Oracle, normalised, with_holes, world_from
 
+from data.drawing_tables import sampler_tables
 from data.grammar import CONTENT
 from data.inference import posterior, read_sentence
 from data.reading import MOST_LETTERS
-from data.sampler import sample, sampler_tables
+from data.sampler import sample
 from data.vocabulary import MASK, SPECIAL_WORDS, Vocabulary
 from data.world import load_world
 from experiments.config.schema import Config

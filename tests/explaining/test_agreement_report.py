@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from data.grammar import Field
+from data.vocabulary import MASK
 from experiments.config.loader import to_yaml
 from experiments.config.schema import Config
 from experiments.explaining.agreement import Agreement
@@ -44,7 +45,13 @@ def made_agreement():
     weight = np.asarray([[0.2, 0.6, 0.1, 0.1, 0], [0.495, 0, 0.5, 0.005, 0], [0.1, 0.7, 0.1, 0.1, 9]])
     cut = np.asarray([[9, 0.25, 0, 1.5, 0], [2, 9, 1, 0, 9], [0.1, 0.5, 0, 9, 9]])
     trained, untrained = cell_measures(weight, cut), cell_measures(cut, cut)
-    rows = DrawnRows(TOKENS.copy(), MASKED, ((Field("subject"),),) * 3)
+    rows = DrawnRows(
+        TOKENS.copy(),
+        MASKED,
+        np.full(len(MASKED), MASK),
+        TOKENS[np.arange(len(MASKED)), MASKED],
+        ((Field("subject"),),) * 3,
+    )
     relevance = np.asarray([[0, 1, 0, 2, 0.5], [1, 0, 2, 0, 0], [0, 1, 0, 0, 0]], float)
     candidates = ((2, 4), (3, 4), (2, 4))
     return Agreement("made[b]run", 1200, WORDS, rows, relevance, relevance / 2, candidates, trained, untrained)
@@ -74,7 +81,7 @@ def test_the_rows_that_mislead(made_agreement):
 
 def test_the_strongest_come_first_and_different_words_before_others(made_agreement):
     made_agreement.trained.weight_GAK[1, -1] = [0.05, 0, 0.95, 0, 0]
-    made_agreement.rows.tokens_GK[1, 1] = 2  # the same masked word as in row 0
+    made_agreement.rows.target_G[1] = 2  # the same masked word as in row 0
     made_agreement.trained.weight_GAK[2, -1] = [0.3, 0.25, 0, 0, 0]
     found = disagreements(made_agreement, "cut").misled
     assert [one.row for one in found] == [1, 0, 2]

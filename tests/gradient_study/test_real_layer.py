@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from synthetic_study import make_study
 
-from data.sampler import sample, sampler_tables
+from data.drawing_tables import sampler_tables
+from data.sampler import sample
 from data.world import load_world
 from experiments.config.schema import TaskConfig
 from experiments.gradient_study.config import EscapeConfig, GradientConfig, LayerConfig, TrainingConfig

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from data.sampler import sampler_tables
+from data.drawing_tables import sampler_tables
 from data.world import load_world
 from experiments.gradient_study.config import EscapeConfig, LayerConfig, SimulatedConfig
 from experiments.gradient_study.norm_statistics import peak_sigma, ratio_at

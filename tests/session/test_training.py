@@ -13,7 +13,8 @@ import pytest
 from kept_results import once
 from rich.console import Console
 
-from data.sampler import sample_evenly, sampler_tables
+from data.drawing_tables import sampler_tables
+from data.sampler import sample_evenly
 from data.world import load_world, make_world, world_names
 from data.world_file import check_world
 from data.yaml_file import read_yaml

@@ -7,7 +7,8 @@ import pytest
 from refusals import refused
 from small_model import fast_jit
 
-from data.sampler import sample, sampler_tables
+from data.drawing_tables import sampler_tables
+from data.sampler import sample
 from data.world import load_world
 from experiments import benchmark
 from experiments.config.schema import Config

@@ -9,7 +9,7 @@ import pytest
 from refusals import refused
 
 import model.attention
-from data.sampler import training_tables
+from data.drawing_tables import training_tables
 from data.world import load_world
 from experiments.config.schema import Config, TrainConfig
 from experiments.training.hyperparameters import hyperparameters, training_spec

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 import pytest
 
-from data.sampler import sampler_tables
+from data.drawing_tables import sampler_tables
 from data.world import load_world
 from experiments.config.loader import load_config
 from experiments.measuring.experiment import prepare
