@@ -85,7 +85,7 @@ def test_the_strongest_come_first_and_different_words_before_others(made_agreeme
     made_agreement.trained.weight_GAK[2, -1] = [0.3, 0.25, 0, 0, 0]
     found = disagreements(made_agreement, "cut").misled
     assert [one.row for one in found] == [1, 0, 2]
-    made_agreement.rows.tokens_GK[2, 3] = 4
+    made_agreement.rows.target_G[2] = 4
     assert [one.row for one in various(found, made_agreement, 3)] == [1, 2, 0]
     assert [one.row for one in various(found, made_agreement, 1)] == [1]
 
