@@ -6,7 +6,6 @@ the world file; clauses are independent, agreeing words depend on one content wo
 Dimension letters: S subjects, V verbs, O objects (numbered within their slot); W words of the vocabulary.
 """
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import InputError, is_file, is_folder, is_taken, require, suggestion
-from data.grammar import CONTENT, Field, Template, TemplateError, ambiguity_error, confusion_error, expand
+from data.grammar import CONTENT, Field, Template, TemplateError, expand
+from data.held_out import digest, held_out_contexts
+from data.template_checks import ambiguity_error, confusion_error
 from data.vocabulary import MASK, Vocabulary
 from data.word_forms import WordForms, word_forms
 from data.world_entries import Floats, WorldFile, all_words, content_probability, form_table
@@ -126,18 +127,9 @@ class World:
         conditional P(masked word | context) that training sees equals the posterior; holding out whole sentences would
         tilt it (the model would learn "never mat after cat sat").
         """
-        held_3SVO = np.zeros((3, *self.content_SVO.shape), bool)
         spelled = [[self.vocabulary.words[word] for word in self.slots[slot]] for slot in CONTENT]
-        for axis, slot in enumerate(CONTENT):
-            first, second = (spelled[i] for i in range(3) if i != axis)
-            order = np.asarray([[_digest(f"{slot}\n{a}\n{b}".encode()) for b in second] for a in first])
-            count = round(self.held_out_share * order.size)
-            chosen = order <= np.sort(order, axis=None)[count - 1] if count else np.zeros_like(order, bool)
-            held_3SVO[axis] = np.expand_dims(chosen, axis)
-        for words in self.always_held_out:
-            s, v, o = self.index_W[list(words)]
-            held_3SVO[0, :, v, o] = held_3SVO[1, s, :, o] = held_3SVO[2, s, v, :] = True
-        return held_3SVO
+        always = [self.index_W[list(words)] for words in self.always_held_out]
+        return held_out_contexts(spelled, self.held_out_share, always)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -145,7 +137,7 @@ class World:
         told = [(template.any_order, [field.form for field in template.fields]) for template in self.templates]
         forms = self.word_forms
         plain = not forms.names and not any(template.any_order for template in self.templates)
-        return _digest(
+        return digest(
             "\n".join(self.vocabulary.words).encode(),
             repr(sorted(self.slots.items())).encode(),
             self.content_SVO.round(12).tobytes(),
@@ -157,7 +149,7 @@ class World:
     @cached_property
     def training_fingerprint(self) -> str:
         """A digest of all that training data depend on: the probabilities and the held-out contexts."""
-        return _digest(self.fingerprint.encode(), self.held_out_3SVO.tobytes())
+        return digest(self.fingerprint.encode(), self.held_out_3SVO.tobytes())
 
     def check_masked(self, slots: tuple[str, ...]) -> None:
         """Raise InputError unless the other words always show to which of `slots` a masked word belongs."""
@@ -232,8 +224,3 @@ def make_world(name: str, file: WorldFile) -> World:
         )
     except TemplateError as error:
         raise file.document.error(("sentences",), str(error)) from None
-
-
-def _digest(*parts: bytes) -> str:
-    """A hash of 64 bits that is the same on every machine and in every process."""
-    return hashlib.blake2b(b"".join(parts), digest_size=8).hexdigest()

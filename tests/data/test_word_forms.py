@@ -359,3 +359,13 @@ def test_two_sentences_of_the_same_words_in_any_order_are_refused():
     other = "{clause: story, form: high}, {clause: story, form: far}]"
     with refused("test.yaml", "two templates cannot be told apart"):
         world_from(SMALL.replace(other, other.replace("far", "low")))
+
+
+def test_a_masked_word_that_may_be_of_two_slots_in_any_order_is_refused():
+    """Either of two words may be left out, so a lone blank without form may be either; content words stay clear."""
+    both = "{slot: time, chance: 0.5}, {slot: way, chance: 0.5}]"
+    text = SMALL.replace("{slot: time, chance: 0.5}]", both).replace("time: [now]", "time: [now]\n  way: [so]")
+    two = world_from(text)
+    two.check_masked(CONTENT)
+    with refused("task.masked", "a masked word may be 'time' or 'way'"):
+        two.check_masked(("time",))
