@@ -6,12 +6,12 @@ word_forms:                          name -> {blank, case or words}
   small: {blank: "[ki]", words: {kapu: kikapu, ...}}          each word's spelling
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from data.errors import suggestion
 from data.grammar import Part
 from data.vocabulary import PAD, SPECIAL_WORDS
-from data.world_entries import FormEntry, WorldFile, read_name, read_word
+from data.world_entries import FormEntry, WorldFile, read_name, read_word, unusable
 from data.yaml_file import Reader
 
 _CASES = ("upper", "lower")
@@ -44,25 +44,37 @@ def clause_in_form(world: WorldFile, clause: Part, form: Reader) -> Part:
     name = form.text()
     form.require(name in world.word_forms, f"unknown form '{name}'{suggestion(name, world.word_forms)}")
     own = world.word_forms[name]
-    for word in _slot_words(world, clause):
+    for word in _slot_words(world, clause.clause):
         spelling = own.spell(word)
         if spelling is None:
             raise form.fail(f"'{word}' has no form {name}; list it under word_forms: {name}: words")
-        meaning = (word, name)
-        taken = world.spellings.setdefault(spelling, meaning)
-        form.require(
-            taken == meaning,
-            f"'{spelling}' would be both '{taken[0]}' {taken[1]} and '{word}' {name}; spell one of them otherwise",
-        )
+        form.require(not (why := unusable(spelling)), f"'{spelling[:60]}', '{word}' {name}, cannot be a word: {why}")
+        _claim(world, form, spelling, word, name)
         own.spelled[word] = spelling
     return clause.in_form(name, own.in_case)
 
 
+def check_without_form(world: WorldFile, part: Part, entry: Reader) -> None:
+    """Refuse a part without form whose words, as they stand, are words of a form elsewhere; raises InputError."""
+    for word in _slot_words(world, part.clause or (part,)) if world.word_forms else ():
+        _claim(world, entry, word, word, "without form")
+
+
+def _claim(world: WorldFile, entry: Reader, spelling: str, word: str, form: str) -> None:
+    """Let a spelling mean a word in a form; raises InputError where it means another one already."""
+    taken, of = world.spellings.setdefault(spelling, (word, form))
+    entry.require(
+        (taken, of) == (word, form),
+        f"'{spelling}' would be both '{taken}' {of} and '{word}' {form}; give one clause another form, or spell it"
+        " otherwise",
+    )
+
+
 def check_spellings(world: WorldFile, entry: Reader) -> None:
     """Refuse a form's spelling of a word that is another word of the world; raises InputError."""
-    others = {word for words in world.slots.values() for word in words}
-    others |= {word for table in world.forms.values() for form in table.values() for word in form}
-    others |= {part.slot for _, part in _parts(world) if part.is_word}
+    others = _of_slots(world)
+    parts = [part for sentence in world.sentences for outer in sentence.parts for part in outer.clause or (outer,)]
+    others |= {part.slot for part in parts if part.is_word}
     for form in world.word_forms.values():
         entry.require(
             form.blank not in others, f"'{form.blank}' is a blank and a word of its own too; choose another blank"
@@ -86,9 +98,7 @@ def _blank(entry: Reader) -> str:
 
 
 def _listed(world: WorldFile, entry: Reader) -> dict[str, str]:
-    known = {word for words in world.slots.values() for word in words}
-    known |= {word for table in world.forms.values() for form in table.values() for word in form}
-    words = {}
+    known, words = _of_slots(world), {}
     for word, spelling in entry.mapping().items():
         base = read_word(Reader(entry.document, spelling.path, word))
         spelling.require(base in known, f"'{base}' is no word of a slot{suggestion(base, known)}")
@@ -96,19 +106,18 @@ def _listed(world: WorldFile, entry: Reader) -> dict[str, str]:
     return words
 
 
-def _slot_words(world: WorldFile, clause: Part) -> Iterator[str]:
-    """Every word that a clause's slots can hold."""
-    for part in clause.clause:
+def _of_slots(world: WorldFile) -> set[str]:
+    """Every base word that some slot can hold."""
+    agreeing = {word for table in world.forms.values() for form in table.values() for word in form}
+    return agreeing.union(*world.slots.values())
+
+
+def _slot_words(world: WorldFile, parts: Iterable[Part]) -> Iterator[str]:
+    """Every base word that the slots of these parts can hold."""
+    for part in parts:
         if part.of is not None:
             table = world.forms[part.slot]
             for word in world.slots[part.of]:
                 yield from table.get(word) or table.get("default") or {}
         elif not part.is_word:
             yield from world.slots[part.slot]
-
-
-def _parts(world: WorldFile) -> Iterator[tuple[str, Part]]:
-    """Every part of every sentence, those of clauses included, with the form of its clause."""
-    for sentence in world.sentences:
-        for outer in sentence.parts:
-            yield from ((outer.form, inner) for inner in outer.clause or (outer,))

@@ -67,7 +67,7 @@ def read_word(entry: Reader) -> str:
     word = normalise(entry.text())
     entry.require(word.split() == [word], "a word has no blank in it and is not empty; join its parts with _ or -")
     entry.require(word not in SPECIAL_WORDS, f"'{word}' cannot be a word: it is reserved; choose another")
-    entry.require(not (why := _unusable(word)), f"'{word[:60]}' cannot be a word: {why}")
+    entry.require(not (why := unusable(word)), f"'{word[:60]}' cannot be a word: {why}")
     return word
 
 
@@ -77,11 +77,11 @@ def read_name(entry: Reader, name: str) -> str:
     entry.require(
         name and name == name.strip(), f"'{name[:60]}' cannot be a name: it is empty, or begins or ends with a blank"
     )
-    entry.require(not (why := _unusable(name)), f"'{name[:60]}' cannot be a name: {why}")
+    entry.require(not (why := unusable(name)), f"'{name[:60]}' cannot be a name: {why}")
     return name
 
 
-def _unusable(text: str) -> str:
+def unusable(text: str) -> str:
     """Why a text cannot be a word or name, and what to do; "" if it can."""
     if len(text) > MAX_LETTERS:
         return f"it is too long, {len(text)} characters; use at most {MAX_LETTERS}"

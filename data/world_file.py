@@ -22,7 +22,7 @@ from collections.abc import Callable
 
 from data.errors import printable, suggestion
 from data.grammar import CONTENT, MAX_TEMPLATES, Part, Sentence
-from data.word_form_entries import check_spellings, clause_in_form, read_word_forms
+from data.word_form_entries import check_spellings, check_without_form, clause_in_form, read_word_forms
 from data.world_entries import WorldFile, add_name, read_name, read_word, resolve
 from data.yaml_file import Document, Reader
 
@@ -145,9 +145,15 @@ def _read_part(world: WorldFile, entry: Reader, in_clause: bool) -> Part:
         parts["clause"].require(name in world.clauses, f"unknown clause '{name}'{suggestion(name, world.clauses)}")
         parts.get("chance", entry).require(chance == 1, "a clause is not optional; write a second sentence without it")
         clause = Part(name, clause=world.clauses[name])
-        return clause_in_form(world, clause, parts["form"]) if "form" in parts else clause
+        if "form" in parts:
+            return clause_in_form(world, clause, parts["form"])
+        check_without_form(world, clause, entry)
+        return clause
     parts.get("form", entry).require("form" not in parts, "only a clause has a form; remove it")
-    return _slot_part(world, parts, name, chance, in_clause)
+    part = _slot_part(world, parts, name, chance, in_clause)
+    if not in_clause:
+        check_without_form(world, part, entry)
+    return part
 
 
 def _slot_part(world: WorldFile, parts: dict[str, Reader], name: str, chance: float, in_clause: bool) -> Part:
