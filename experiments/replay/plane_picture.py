@@ -17,7 +17,7 @@ from PIL import Image
 from data.errors import printable
 from experiments.replay.plane_labels import write_labels
 from experiments.reports.plots import INK, as_text, figure_files, label, panels
-from experiments.view.plane_points import NO_GROUP, SEVERAL, PlaneOverTime
+from experiments.view.plane_points import SEVERAL, PlaneOverTime
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +44,7 @@ class PointStyle:
     query_groups: Sequence[str]
     key_groups: Sequence[str]
     order: Sequence[str] = ()
-    """The groups in the order of the legend; not needed of places."""
+    """All groups of the world in order, so that a group has one colour in all its pictures; not needed of places."""
     query_labels: Sequence[str] = ()
     """Words beside the points; none if they are too many."""
     key_labels: Sequence[str] = ()
@@ -55,9 +55,10 @@ class PointStyle:
 
     @property
     def names(self) -> list[str]:
-        """The groups that have a colour of their own; of more than there are colours the first."""
-        found = {*self.key_groups, *self.query_groups} - {NO_GROUP, SEVERAL}
-        return sorted(found, key=int) if self.is_place else [g for g in self.order if g in found][: len(COLOURS)]
+        """The groups that have a colour of their own, also those that are not there; of more than 9 the first."""
+        if not self.is_place:
+            return [name for name in self.order if name][: len(COLOURS)]
+        return sorted({*self.key_groups, *self.query_groups}, key=int)
 
     def colour(self, name: str) -> Any:
         """The colour of a group."""
@@ -160,7 +161,7 @@ def _legend(figure: "Figure", style: PointStyle) -> None:
         spread = np.linspace(0, len(names) - 1, min(len(names), _PLACES)).round().astype(int)
         shown = [(names[i], f"place {names[i]}") for i in spread]
     else:
-        shown = [(name, name) for name in names]
+        shown = [(name, name) for name in names if name in both]
     handles = [mark("D", "none", "query of a blank"), mark("o", "none", "key of a word")]
     handles += [mark("s", style.colour(name), text) for name, text in shown]
     handles += [mark("s", "white", f"blank of several {_SEVERAL[style.by]}")] if SEVERAL in both else []
