@@ -21,7 +21,7 @@ from experiments.replay.film import FilmedRun, filmed_run, free_paths, write_pic
 from experiments.replay.plane_picture import PointStyle, plane_gif, plane_strip
 from experiments.reports.plots import figure_files
 from experiments.view.plane_points import PlaneOverTime, Points, different_points, in_one_plane
-from experiments.view.word_groups import COLOURINGS, blanks, has_forms, word_groups
+from experiments.view.word_groups import blanks, default_colouring, word_groups
 from model.functional import Model, apply
 
 SENTENCES, MOST_SENTENCES = 100, 2_000
@@ -47,7 +47,7 @@ def make_plane_film(
       run: the folder of a run, or of several (of several, the first is taken).
       sentence: a sentence of the run's world; None for sentences that are drawn from it.
       steps: at most so many of the recorded steps.
-      colour: one of `COLOURINGS`; by default form, in a world without forms class.
+      colour: one of `word_groups.COLOURINGS`; by default form, in a world without forms class.
       head: which head, from 1; all by default.
       sentences: how many are drawn; 100 by default.
       out: path, with or without ending; by default `queries-and-keys-001` in the run's folder, or the next free one.
@@ -57,32 +57,45 @@ def make_plane_film(
       InputError: no such run or head, a sentence that its world cannot say, or a file that is there already.
     """
     filmed = filmed_run(run, steps)
-    world, masked = filmed.world, filmed.saved.config.task.masked
+    world = filmed.world
     by = _colouring(world, colour)
-    heads = _heads(filmed.saved.config.model.heads, head)
-    if sentence is None:
-        (tokens_GK, masked_G), count = _drawn(world, masked, sentences), sentences or SENTENCES
-        about = f"{count} sentence{'s' if count > 1 else ''} of the world '{world.name}'"
-    else:
-        require(sentences is None, "--sentences: says how many are drawn; leave it out, or the sentence")
-        (tokens_GK, masked_G), about = _of_sentence(world, sentence, masked), sentence
-    blank_G = blanks(world, tokens_GK[np.arange(len(masked_G)), masked_G])
-    points = different_points(tokens_GK, masked_G, blank_G)
-    planes = _planes(filmed, tokens_GK, masked_G, blank_G, points, heads)
+    points, planes = plane_points(filmed, sentence, sentences=sentences, head=head)
     style = point_style(world, points, by, with_words=sentence is not None)
     paths = free_paths(filmed.saved, out, [".gif", ".png", ".svg"], "queries-and-keys")
+    count = SENTENCES if sentences is None else sentences
+    about = sentence or f"{count} sentence{'s' if count > 1 else ''} of the world '{world.name}'"
     title = f"{about}\nIn %: how much of the sum of squares the plane holds, that of step {filmed.steps[-1]:,}"
     pictures = figure_files(plane_strip(planes, filmed.steps, style, title), "queries-and-keys")
     pictures[".gif"] = plane_gif(planes, filmed.steps, style, title)
     for path in paths:
         write_picture(path, pictures[path.suffix])
-    if sentence is not None and (boxes := missing_fonts(world.vocabulary.words[word] for word in points.key_word)):
+    if boxes := missing_fonts([*style.key_labels, *style.names]):
         say(boxes)
     return paths
 
 
+def plane_points(
+    filmed: FilmedRun, sentence: str | None, *, sentences: int | None = None, head: int | None = None
+) -> tuple[Points, list[PlaneOverTime]]:
+    """The points of a sentence, or of sentences that are drawn, and where they lie in each head (or in one).
+
+    Raises:
+      InputError: as for `make_plane_film`.
+    """
+    masked = filmed.saved.config.task.masked
+    heads = _heads(filmed.saved.config.model.heads, head)
+    if sentence is None:
+        tokens_GK, masked_G = _drawn(filmed.world, masked, sentences)
+    else:
+        require(sentences is None, "--sentences: says how many are drawn; leave it out, or the sentence")
+        tokens_GK, masked_G = _of_sentence(filmed.world, sentence, masked)
+    blank_G = blanks(filmed.world, tokens_GK[np.arange(len(masked_G)), masked_G])
+    points = different_points(tokens_GK, masked_G, blank_G)
+    return points, _planes(filmed, tokens_GK, masked_G, blank_G, points, heads)
+
+
 def point_style(world: World, points: Points, by: str, *, with_words: bool) -> PointStyle:
-    """The colours of points, by one of `COLOURINGS`, and the words beside them."""
+    """The colours of points, by one of `word_groups.COLOURINGS`, and the words beside them."""
     words, of_words = world.vocabulary.words, word_groups(world)
     if by == "place":
         queries, keys = ([str(place + 1) for place in places] for places in (points.query_place, points.key_place))
@@ -97,12 +110,12 @@ def point_style(world: World, points: Points, by: str, *, with_words: bool) -> P
 
 def _colouring(world: World, colour: str | None) -> str:
     """What points are coloured by; raises InputError where the world has no forms."""
-    forms = has_forms(world)
+    groups = word_groups(world)
     require(
-        forms or colour != "form",
+        colour != "form" or any(groups["form"]),
         f"--colour form: the words of the world '{world.name}' have no forms; choose class, slot or place",
     )
-    return colour or COLOURINGS[0 if forms else 1]
+    return colour or default_colouring(groups)
 
 
 def _heads(count: int, head: int | None) -> list[int]:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from data.errors import printable
 from experiments.reports.plots import INK, as_text
 
-_LETTER, _HEIGHT, _AWAY, _MARK = 4.3, 8.0, 5.0, 4.0
+_LETTER, _HEIGHT, _AWAY, _MARK = 4.3, 8.0, 7.0, 4.5
 """Points of type, about: a letter's width, a line's height, from the middle of a mark, half a mark."""
-_PLACES = ((_AWAY, 0.0, "left"), (-_AWAY, 0.0, "right"), (0.0, _AWAY + 4, "center"), (0.0, -_AWAY - 4, "center"))
+_PLACES = ((_AWAY, 0.0, "left"), (-_AWAY, 0.0, "right"), (0.0, _AWAY + 3, "center"), (0.0, -_AWAY - 3, "center"))
 _SHIFT = {"left": 0.0, "center": 0.5, "right": 1.0}
 Box = tuple[float, float, float, float]
 

@@ -28,8 +28,8 @@ _SCALE = "440154 3b528b 21918c 5ec962 fde725"
 _GREY, _AXES = "#c3ccd4", "#d4dbe1"
 _LARGE, _SMALL = 46, 20
 """Areas of marks: with words beside them, and of many without."""
-_SIDE, _FRAME_SIDE = 2.3, 3.6
-"""Of a panel in a strip and in a film, inches."""
+_SIDE, FRAME_SIDE = 2.3, 3.6
+"""Of a panel in a strip; in a film, or of one step; inches."""
 _PER_LINE, _HEADS_PER_LINE, _PLACES = 5, 4, 6
 """Most steps of a strip and heads of a film beside each other; most places that a legend names."""
 _SEVERAL = {"form": "forms", "class": "classes", "slot": "slots"}
@@ -105,7 +105,7 @@ def plane_gif(planes: Sequence[PlaneOverTime], steps: Sequence[int], style: Poin
     for s, step in enumerate(steps):
         row = [Panel(plane, s, step) for plane in planes]
         rows = [row[h : h + _HEADS_PER_LINE] for h in range(0, len(row), _HEADS_PER_LINE)]
-        png = figure_files(plane_figure(rows, style, title, _FRAME_SIDE), "frame")[".png"]
+        png = figure_files(plane_figure(rows, style, title, FRAME_SIDE), "frame")[".png"]
         frames.append(Image.open(io.BytesIO(png)).convert("RGB"))
     few = frames[-1].quantize(128, dither=Image.Dither.NONE)  # it has all colours: they are in the legend
     drawn = [frame.quantize(palette=few, dither=Image.Dither.NONE) for frame in frames]

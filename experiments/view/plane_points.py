@@ -100,6 +100,7 @@ def in_one_plane(query_SQD: Floats, key_SPD: Floats, head: int) -> PlaneOverTime
 
     Queries are multiplied, and keys divided, by one number, so that both are equally long on average at that step.
     """
+    query_SQD, key_SPD = (np.where(np.isfinite(one), one, np.nan).astype(np.float64) for one in (query_SQD, key_SPD))
     finite_S = np.isfinite(query_SQD).all(axis=(1, 2)) & np.isfinite(key_SPD).all(axis=(1, 2))
     last = int(np.flatnonzero(finite_S)[-1]) if finite_S.any() else -1
     axes_D2, factor = plane(query_SQD[last], key_SPD[last]), balance(query_SQD[last], key_SPD[last])

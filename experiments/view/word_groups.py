@@ -4,6 +4,8 @@ groups = word_groups(world)
 groups["class"][world.vocabulary.number["cat"]]          "pet"
 """
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,9 +33,9 @@ def word_groups(world: World) -> dict[str, list[str]]:
     }
 
 
-def has_forms(world: World) -> bool:
-    """Whether words of this world come in forms."""
-    return any(_forms(world).values())
+def default_colouring(groups: Mapping[str, Sequence[str]]) -> str:
+    """What points are coloured by where nothing is chosen: the form of words where they have forms, else the class."""
+    return COLOURINGS[0 if any(groups[COLOURINGS[0]]) else 1]
 
 
 def blanks(world: World, tokens: NDArray[np.integer]) -> NDArray[np.int32]:

@@ -22,7 +22,7 @@ export function build(view) {
     Array.from({ length: run.heads }, (_, head) => mapOf(head)),
   );
   for (const name of OF_THE_SENTENCE) page[name].open(map);
-  page.plane.open(map, library.plane(run, map.sentence, map.head));
+  page.plane.open(map, map.plane());
   page.cell.open(map, view.axis);
   page.player.open(view.axis, run.status);
   page.curves.open(run, view.axis, [{ name: run.name, runs: [run] }]);

@@ -154,6 +154,11 @@ export class HeadMap {
     return this.frame(t);
   }
 
+  /** The promise of its queries and keys as points. */
+  plane() {
+    return this.library.plane(this.run, this.sentence, this.head);
+  }
+
   prefetch(t) {
     this.ofHead.prefetch(t);
     this.ofSentence.prefetch(t);

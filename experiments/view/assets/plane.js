@@ -93,7 +93,7 @@ export class Plane {
     this.queries.forEach((node, i) => this.move(node, query(i), i === row));
     this.keys.forEach((node, k) => this.move(node, key(k), k === word));
     const points = [...this.queries.map((node, i) => [node, query(i)]), ...this.keys.map((node, k) => [node, key(k)])];
-    placeLabels(points);
+    placeLabels(points, PLANE_SIZE);
     const [from, to] = [query(row), key(word)];
     Object.entries({ x1: from[0], y1: from[1], x2: to[0], y2: to[1] }).forEach(([name, x]) =>
       setAttribute(this.line, name, x.toFixed(1)),
