@@ -18,6 +18,7 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from written_runs import HEADS, STEPS, WrittenRun, finished_run
 
 from experiments.speed.browser_times import browser
+from experiments.view.plane import plane
 
 HOSTILE = [
     "</script><img src=x onerror=alert(1)>", "<b>bold</b>", "&lt;i&gt;", "&amp;", '"quoted"', "'single'", "`tick`",
@@ -35,6 +36,12 @@ const make = URL.createObjectURL;
 URL.createObjectURL = (blob) => { blob.text().then((text) => saved.push(text)); return make.call(URL, blob); };
 """
 HEBREW = "החתול ישב על השטיח ."
+POINTS = """
+return [...document.querySelectorAll(`.plane .point.${arguments[0]}`)].map((point) => {
+  const { e, f } = point.transform.baseVal[0].matrix;
+  return [point.firstChild.style.fill, [e, f]];
+});
+"""
 LEFT_SIDES = "return [...document.querySelectorAll(arguments[0])].map((node) => node.getBoundingClientRect().left)"
 NARROW, WIDE = (800, 1000), (1500, 1000)
 WIDE_HEBREW = " ".join(["שלום", "cat"] * 32)
@@ -259,6 +266,67 @@ def test_a_link_can_hide_comparing(tab):
     tab.press("c")
     tab.settle()
     assert "compare" not in tab.js("return parent.location.hash").replace("hide=compare", "")
+
+
+def points(tab):
+    """Colour and place of every key and query."""
+    wait_until(lambda: tab.js("return document.querySelector('.plane .point') !== null"))
+    tab.settle()
+    return {kind: tab.js(POINTS, kind) for kind in ("key", "query")}
+
+
+def test_points_are_coloured_by_what_is_chosen(tab, runs):
+    fixed = runs[1]["raw"].fixed
+    tokens, masked = fixed["tokens"][0], fixed["row"][0]
+    tab.open(run="raw")
+    found = points(tab)
+    by_class = [fixed["word_groups/class"][token] for token in tokens]
+    colours = {}
+    for group, (colour, _) in zip(by_class, found["key"], strict=True):
+        assert colours.setdefault(group, colour) == colour
+    assert len(set(colours.values())) == len(colours) == len(set(by_class)) > 3
+    assert [colour for colour, _ in found["query"]] == [colours[by_class[place]] for place in masked]
+    legend = tab.js("return [...document.querySelectorAll('.point-legend li')].map((one) => one.textContent)")
+    assert sorted(legend) == sorted([*{*by_class} - {""}, "other words"])
+    chosen = "return [...document.querySelector('[data-choice=colour]').options].map((one) => one.value)"
+    assert tab.js(chosen) == ["class", "slot", "place", "kind"]
+    before = found
+    tab.js("document.querySelector('[data-choice=colour]').focus()")
+    tab.press(Keys.ARROW_DOWN, Keys.ARROW_DOWN)
+    wait_until(lambda: "p.catmat.colour=place" in tab.js("return parent.location.hash"))
+    found = points(tab)
+    assert len({colour for colour, _ in found["key"]}) == len(tokens)
+    assert [at for _, at in found["key"]] == [at for _, at in before["key"]]
+    tab.press(Keys.ARROW_DOWN)
+    assert {colour for kind in points(tab).values() for colour, _ in kind} == {""}
+    assert not tab.js("return document.querySelector('.point-legend li')")
+    tab.open(run="raw", colour="slot", step=1)
+    assert tab.js("return document.querySelector('[data-choice=colour]').value") == "slot"
+    slots = [fixed["word_groups/slot"][token] for token in tokens]
+    pairs = set(zip(slots, (colour for colour, _ in points(tab)["key"]), strict=True))
+    assert len(pairs) == len(set(slots)) == 3
+    tab.open(run="raw", colour="form")
+    assert "asks for colour form; there are class, slot, place, kind" in tab.text(".notices")
+
+
+def test_points_stand_where_the_plane_has_them(tab, runs):
+    """Both kinds have a scale of their own, so that the dot products of points are those of the plane, times one."""
+    run = runs[1]["raw"]
+    tab.open(run="raw", step=3, head=2, row=2)
+    query, key = (run.steps[2][name][0].astype(float) for name in ("query", "key"))
+    rows, words = range(3), range(7)
+    seen_in = [next(r for r in rows if run.fixed["row"][0][r] != k) for k in words]
+    keys = np.stack([key[seen_in[k], k, 1] if k != 3 else key[1, 3, 1] for k in words])
+    last = run.steps[-1]
+    of_last = [last["query"][0][:, 1], np.stack([last["key"][0][seen_in[k], k, 1] for k in words])]
+    axes = plane(*of_last)
+    places = {kind: np.asarray([at for _, at in found]) for kind, found in points(tab).items()}
+    for kind, vectors in (("query", query[:, 1]), ("key", keys)):
+        offsets = (places[kind] - 200) * [1, -1]
+        expected = vectors @ axes
+        scale = np.sum(offsets * expected) / np.sum(expected**2)
+        assert scale > 0
+        np.testing.assert_allclose(offsets, scale * expected, atol=0.11)  # they are written with one digit
 
 
 def test_bands_join_runs_by_step(tab):

@@ -25,7 +25,7 @@ export function stateOf(wish, run) {
   const known = colourings(run).map(([name]) => name);
   state.colour = known.includes(wish.colour) ? wish.colour : "";
   if (wish.colour !== undefined && !state.colour)
-    notes.push(`The address asks for colour ${state.colour}; there are ${known.join(", ")}.`);
+    notes.push(`The address asks for colour ${wish.colour}; there are ${known.join(", ")}.`);
   const last = run.recorded.length - 1;
   if (/^\d{1,9}$/.test(wish.step ?? "")) state.t = nearestStep(run.recorded, Number(wish.step));
   else if (wish.step !== undefined) notes.push(`The address asks for step ${wish.step}, which is no number.`);
