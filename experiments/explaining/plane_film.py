@@ -21,7 +21,7 @@ from experiments.replay.film import FilmedRun, filmed_run, free_paths, write_pic
 from experiments.replay.plane_picture import PointStyle, plane_gif, plane_strip
 from experiments.reports.plots import figure_files
 from experiments.view.plane_points import PlaneOverTime, Points, different_points, in_one_plane
-from experiments.view.word_groups import blanks, default_colouring, word_groups
+from experiments.view.word_groups import default_colouring, word_groups
 from model.functional import Model, apply
 
 SENTENCES, MOST_SENTENCES = 100, 2_000
@@ -89,7 +89,7 @@ def plane_points(
     else:
         require(sentences is None, "--sentences: says how many are drawn; leave it out, or the sentence")
         tokens_GK, masked_G = _of_sentence(filmed.world, sentence, masked)
-    blank_G = blanks(filmed.world, tokens_GK[np.arange(len(masked_G)), masked_G])
+    blank_G = filmed.world.blank_W[tokens_GK[np.arange(len(masked_G)), masked_G]]
     points = different_points(tokens_GK, masked_G, blank_G)
     return points, _planes(filmed, tokens_GK, masked_G, blank_G, points, heads)
 
@@ -142,7 +142,7 @@ def _planes(
     filmed: FilmedRun,
     tokens_GK: NDArray[np.int32],
     masked_G: NDArray[np.int32],
-    blank_G: NDArray[np.int32],
+    blank_G: NDArray[np.integer],
     points: Points,
     heads: list[int],
 ) -> list[PlaneOverTime]:

@@ -13,7 +13,7 @@ from data.world import World
 from experiments.run_directory.arrays import Arrays
 from experiments.run_directory.files import write_text
 from experiments.view.plane_points import different_points
-from experiments.view.word_groups import blanks, word_groups
+from experiments.view.word_groups import word_groups
 from model.functional import Params
 
 _TABLE = """\
@@ -66,7 +66,7 @@ def _queries_and_keys(world: World, record: Arrays) -> tuple[list[NDArray[np.flo
     sentence_G, row_G = np.nonzero(record["row"] >= 0)
     tokens_GK, masked_G = record["tokens"][sentence_G], record["row"][sentence_G, row_G]
     query_GHD, key_GKHD = (record[name][-1][sentence_G, row_G] for name in ("query", "key"))
-    points = different_points(tokens_GK, masked_G, blanks(world, tokens_GK[np.arange(len(masked_G)), masked_G]))
+    points = different_points(tokens_GK, masked_G, world.blank_W[tokens_GK[np.arange(len(masked_G)), masked_G]])
     heads = range(query_GHD.shape[1])
     vectors = [np.concatenate(points.vectors(query_GHD[:, h], key_GKHD[:, :, h])) for h in heads]
     words = world.vocabulary.words

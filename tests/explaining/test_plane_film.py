@@ -6,7 +6,6 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 from asked_run import STEPS, AskedRun
-from forms import LOUD, LOW, with_forms
 from PIL import Image
 from refusals import refused
 
@@ -50,19 +49,23 @@ def test_the_dot_products_of_points_are_those_of_the_model(run):
                         assert dots(plane, s, q, p) == pytest.approx(row["dot_products"][h, k], rel=1e-4, abs=1e-5)
 
 
-def test_a_blank_of_a_form_asks_with_its_own_query(run, monkeypatch):
-    formed = with_forms(run.world)
-    monkeypatch.setattr("experiments.replay.film.load_world", lambda _: formed)
-    points, planes = plane_points(filmed_run(run.folder, 1), "the dog sat on the mat .", head=2)
-    (plane,), tokens, seen = planes, run.world.vocabulary.encode("the dog sat on the mat ."), set()
-    for q, place in enumerate(points.query_place):
-        blank = formed.blank_W[tokens[place]]
-        row = run.oracle().row([blank if k == place else token for k, token in enumerate(tokens)], place)
-        assert dots(plane, 0, q, points.key_place.index(0)) == pytest.approx(row["dot_products"][1, 0], rel=1e-4)
-        seen.add(int(blank))
-    assert len(seen) == 2
-    style = point_style(formed, points, "form", with_words=True)
-    assert style.query_groups == [(LOW, LOUD)[tokens[place] % 2] for place in points.query_place]
+def test_a_blank_of_a_form_asks_with_its_own_query(tmp_path):
+    run = AskedRun(tmp_path / "two", "two_stories", heads=2, d_head=2, scale=0.8)
+    sentence = "cat DOG sat ROOF mat SLEPT"
+    filmed = filmed_run(run.folder, 1)
+    points, (plane,) = plane_points(filmed, sentence, head=2)
+    tokens, number = run.world.vocabulary.encode(sentence), run.world.vocabulary.number
+    for q, (place, blank) in enumerate(zip(points.query_place, ["[mask]", "[MASK]"] * 3, strict=True)):
+        row = run.oracle().row([number[blank] if k == place else word for k, word in enumerate(tokens)], place)
+        for p, k in enumerate(points.key_place):
+            if k != place:
+                assert dots(plane, 0, q, p) == pytest.approx(row["dot_products"][1, k], rel=1e-4, abs=1e-5)
+    style = point_style(run.world, points, "form", with_words=True)
+    assert style.query_groups == ["whispered", "shouted"] * 3
+    drawn, _ = plane_points(filmed, None, sentences=300)
+    assert len(drawn.query_place) == 12  # two blanks at six places; each hides words of one form, of all slots
+    for by, known in (("form", {"whispered", "shouted"}), ("slot", {SEVERAL})):
+        assert {*point_style(run.world, drawn, by, with_words=False).query_groups} == known
 
 
 def test_sentences_are_drawn_where_none_is_named(run):

@@ -2,14 +2,14 @@
 // (experiments/view/plane.py), of the vectors that the page computes.
 
 import { dot, forward } from "./forward.js";
-import { MASK } from "./file_result.js";
+import { asRead } from "./file_result.js";
 
 const SWEEPS = 30; // of Jacobi's method; it converges within ten
 const SMALL = 1e-24; // of the trace: what is left beside the diagonal then is rounding
 
 /** What `Plane` draws, for one head; the plane is that of the last step. */
 export function pointsOf({ steps }, { tokens, place, head }) {
-  const masked = tokens.map((token, k) => (k === place ? MASK : token));
+  const masked = asRead(tokens, place);
   const vectors = steps.map(({ model }) => {
     const { query, key } = forward(model, masked, place);
     return { queries: [query[head]], keys: key.map((heads) => heads[head]) };
