@@ -18,7 +18,7 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from written_runs import HEADS, STEPS, WrittenRun, finished_run
 
 from experiments.speed.browser_times import browser
-from experiments.view.plane import plane
+from experiments.view.plane import plane, share_held
 
 HOSTILE = [
     "</script><img src=x onerror=alert(1)>", "<b>bold</b>", "&lt;i&gt;", "&amp;", '"quoted"', "'single'", "`tick`",
@@ -229,6 +229,8 @@ def test_a_run_that_is_being_written_grows(tab, runs):
     wait_until(lambda: tab.text(".player .step") == "step 4")
     tab.settle()
     np.testing.assert_array_equal(tab.cells(), weights(run, 3))
+    held = share_held(*(group[None] for group in vectors_of(run, 3)), plane(*vectors_of(run, 3)))
+    wait_until(lambda: f"It holds {100 * held[0]:.0f} % " in tab.text("[data-part=plane]"))
     tab.step_to(0)
     run.add(10)
     wait_until(
@@ -275,6 +277,13 @@ def points(tab):
     return {kind: tab.js(POINTS, kind) for kind in ("key", "query")}
 
 
+def vectors_of(run, t, head=0):
+    """Queries and keys of the first sentence; of each word the key in the first row in which it is not masked."""
+    query, key = (run.steps[t][name][0].astype(float) for name in ("query", "key"))
+    seen_in = [next(r for r, masked in enumerate(run.fixed["row"][0]) if masked != k) for k in range(key.shape[1])]
+    return query[:, head], np.stack([key[r, k, head] for k, r in enumerate(seen_in)])
+
+
 def test_points_are_coloured_by_what_is_chosen(tab, runs):
     fixed = runs[1]["raw"].fixed
     tokens, masked = fixed["tokens"][0], fixed["row"][0]
@@ -313,15 +322,11 @@ def test_points_stand_where_the_plane_has_them(tab, runs):
     """Both kinds have a scale of their own, so that the dot products of points are those of the plane, times one."""
     run = runs[1]["raw"]
     tab.open(run="raw", step=3, head=2, row=2)
-    query, key = (run.steps[2][name][0].astype(float) for name in ("query", "key"))
-    rows, words = range(3), range(7)
-    seen_in = [next(r for r in rows if run.fixed["row"][0][r] != k) for k in words]
-    keys = np.stack([key[seen_in[k], k, 1] if k != 3 else key[1, 3, 1] for k in words])
-    last = run.steps[-1]
-    of_last = [last["query"][0][:, 1], np.stack([last["key"][0][seen_in[k], k, 1] for k in words])]
-    axes = plane(*of_last)
+    queries, keys = vectors_of(run, 2, head=1)
+    keys[3] = run.steps[2]["key"][0, 1, 3, 1]  # of the chosen row's own word its blank's
+    axes = plane(*vectors_of(run, -1, head=1))
     places = {kind: np.asarray([at for _, at in found]) for kind, found in points(tab).items()}
-    for kind, vectors in (("query", query[:, 1]), ("key", keys)):
+    for kind, vectors in (("query", queries), ("key", keys)):
         offsets = (places[kind] - 200) * [1, -1]
         expected = vectors @ axes
         scale = np.sum(offsets * expected) / np.sum(expected**2)
