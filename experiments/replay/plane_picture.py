@@ -26,12 +26,14 @@ COLOURS = ("#CC6677", "#332288", "#DDCC77", "#117733", "#88CCEE", "#882255", "#4
 _SCALE = "440154 3b528b 21918c 5ec962 fde725"
 """Of places; Matplotlib's viridis."""
 _GREY, _AXES = "#c3ccd4", "#d4dbe1"
-_LARGE, _SMALL = 46, 20
-"""Areas of marks: with words beside them, and of many without."""
+_LARGE, _SMALL = (46, 69), (20, 50)
+"""Areas of a key's mark and of a query's: with words beside them, and of many without."""
 _SIDE, FRAME_SIDE = 2.3, 3.6
 """Of a panel in a strip; in a film, or of one step; inches."""
 _PER_LINE, _HEADS_PER_LINE, _PLACES = 5, 4, 6
 """Most steps of a strip and heads of a film beside each other; most places that a legend names."""
+_NEARLY_WHITE = 246
+"""Of 255: Pillow looks colours up in steps of a few."""
 _SEVERAL = {"form": "forms", "class": "classes", "slot": "slots"}
 
 
@@ -107,11 +109,20 @@ def plane_gif(planes: Sequence[PlaneOverTime], steps: Sequence[int], style: Poin
         rows = [row[h : h + _HEADS_PER_LINE] for h in range(0, len(row), _HEADS_PER_LINE)]
         png = figure_files(plane_figure(rows, style, title, FRAME_SIDE), "frame")[".png"]
         frames.append(Image.open(io.BytesIO(png)).convert("RGB"))
-    few = frames[-1].quantize(128, dither=Image.Dither.NONE)  # it has all colours: they are in the legend
+    few = _with_palette(frames[-1])  # it has all colours: they are in the legend
     drawn = [frame.quantize(palette=few, dither=Image.Dither.NONE) for frame in frames]
     buffer, durations = io.BytesIO(), [700] * (len(drawn) - 1) + [2500]
     drawn[0].save(buffer, "gif", save_all=True, append_images=drawn[1:], duration=durations, loop=0, optimize=False)
     return buffer.getvalue()
+
+
+def _with_palette(frame: Image.Image) -> Image.Image:
+    """A frame in few colours, of which those that are nearly white are the white that the page is."""
+    few = frame.quantize(128, dither=Image.Dither.NONE)
+    colours = np.asarray(few.getpalette(), np.uint8).reshape(-1, 3)
+    colours[(colours > _NEARLY_WHITE).all(axis=1)] = 255
+    few.putpalette(colours.tobytes())
+    return few
 
 
 def plane_figure(rows: Sequence[Sequence[Panel]], style: PointStyle, title: str, side: float) -> "Figure":
@@ -140,10 +151,10 @@ def _draw(axes: Any, panel: Panel, style: PointStyle) -> None:
     axes.set(xlim=(-edge, edge), ylim=(-edge, edge), xticks=[], yticks=[], aspect="equal")
     axes.axhline(0, color=_AXES, linewidth=0.8, zorder=0)
     axes.axvline(0, color=_AXES, linewidth=0.8, zorder=0)
-    area = _LARGE if style.key_labels else _SMALL
+    of_key, of_query = _LARGE if style.key_labels else _SMALL
     of_queries, of_keys = ([style.colour(g) for g in groups] for groups in (style.query_groups, style.key_groups))
-    axes.scatter(*key_P2.T, s=area, c=of_keys, linewidths=0.5, edgecolors=INK, zorder=2)
-    axes.scatter(*query_Q2.T, s=1.5 * area, c=of_queries, marker="D", linewidths=1.1, edgecolors=INK, zorder=3)
+    axes.scatter(*key_P2.T, s=of_key, c=of_keys, linewidths=0.5, edgecolors=INK, zorder=2)
+    axes.scatter(*query_Q2.T, s=of_query, c=of_queries, marker="D", linewidths=1.1, edgecolors=INK, zorder=3)
     if words := [*style.query_labels, *style.key_labels]:
         write_labels(axes, np.concatenate([query_Q2, key_P2]), words)
 

@@ -164,6 +164,7 @@ def test_a_film_has_a_frame_for_each_step():
     for s in range(3):
         film_.seek(s)
         durations.append(film_.info["duration"])
+        assert film_.convert("RGB").getpixel((2, 2)) == (255, 255, 255)
     assert durations[-1] > 2 * durations[0]
 
 
