@@ -78,7 +78,7 @@ def _parser() -> OneLineParser:
         "--out",
         metavar="NAME",
         help="write NAME.gif and NAME.png, of queries and keys NAME.svg, too (default: film-001 in the run, or"
-        " queries-and-keys-001, ...)",
+        " points-001, ...)",
     )
     group = parser.add_argument_group("of queries and keys")
     group.add_argument(

@@ -50,7 +50,7 @@ def make_plane_film(
       colour: one of `word_groups.COLOURINGS`; by default form, in a world without forms class.
       head: which head, from 1; all by default.
       sentences: how many are drawn; 100 by default.
-      out: path, with or without ending; by default `queries-and-keys-001` in the run's folder, or the next free one.
+      out: path, with or without ending; by default `points-001` in the run's folder, or the next free one.
       say: is told, in a line, if no installed font has a word.
 
     Raises:
@@ -61,11 +61,11 @@ def make_plane_film(
     by = _colouring(world, colour)
     points, planes = plane_points(filmed, sentence, sentences=sentences, head=head)
     style = point_style(world, points, by, with_words=sentence is not None)
-    paths = free_paths(filmed.saved, out, [".gif", ".png", ".svg"], "queries-and-keys")
+    paths = free_paths(filmed.saved, out, [".gif", ".png", ".svg"], "points")
     count = SENTENCES if sentences is None else sentences
     about = sentence or f"{count} sentence{'s' if count > 1 else ''} of the world '{world.name}'"
     title = f"{about}\nIn %: how much of the sum of squares the plane holds, that of step {filmed.steps[-1]:,}"
-    pictures = figure_files(plane_strip(planes, filmed.steps, style, title), "queries-and-keys")
+    pictures = figure_files(plane_strip(planes, filmed.steps, style, title), "points")
     pictures[".gif"] = plane_gif(planes, filmed.steps, style, title)
     for path in paths:
         write_picture(path, pictures[path.suffix])

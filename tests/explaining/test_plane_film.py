@@ -84,7 +84,7 @@ def test_sentences_are_drawn_where_none_is_named(run):
 def test_the_command_writes_a_film_a_strip_and_a_drawing(run, capsys, tmp_path):
     assert film.main(["--run", str(run.folder), *QUERIES_AND_KEYS, "--sentences", "5", "--head", "1"]) == 0
     gif, png, svg = capsys.readouterr().out.split()
-    assert gif == str(run.folder / "queries-and-keys-001.gif")
+    assert gif == str(run.folder / "points-001.gif")
     with Image.open(gif) as moving, Image.open(png) as still:
         assert moving.n_frames == 2
         assert min(still.size) > 200
