@@ -59,12 +59,12 @@ def make_plane_film(
     filmed = filmed_run(run, steps)
     world = filmed.world
     by = _colouring(world, colour)
+    paths = free_paths(filmed.saved, out, [".gif", ".png", ".svg"], "points")
     points, planes = plane_points(filmed, sentence, sentences=sentences, head=head)
     style = point_style(world, points, by, with_words=sentence is not None)
-    paths = free_paths(filmed.saved, out, [".gif", ".png", ".svg"], "points")
     count = SENTENCES if sentences is None else sentences
     about = sentence or f"{count} sentence{'s' if count > 1 else ''} of the world '{world.name}'"
-    title = f"{about}\nIn %: how much of the sum of squares the plane holds, that of step {filmed.steps[-1]:,}"
+    title = f"{about}\nIn %: how much of the sum of squares the plane holds; it is the same at all steps"
     pictures = figure_files(plane_strip(planes, filmed.steps, style, title), "points")
     pictures[".gif"] = plane_gif(planes, filmed.steps, style, title)
     for path in paths:
