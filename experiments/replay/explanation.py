@@ -57,6 +57,8 @@ class Explanation:
     config: ModelConfig
     question: Question
     vocabulary: tuple[str, ...]
+    word_groups: dict[str, list[str]]
+    """The form, class and slot of each word, see `view.word_groups`."""
     row: Arrays
     """The fields of the forward pass by their names, without letters, as seen from the masked place: `query` [H, D]; of
     all words `key` [K, H, D], `value`, `embedding` [K, M]; `dot_products` [H, K], `scores`, `weights`;

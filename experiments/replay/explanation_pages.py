@@ -71,6 +71,20 @@ class Pages:
         )
         sums = TableColumn(Text("sum", "bold"), [Text(number_text(x), "bold") for x in told.dot_products_K], "right")
         self._vectors(self._words, told.query_D * told.key_KD, [sums])
+        self._say(self._about_directions())
+
+    def _about_directions(self) -> str:
+        """As points: which key lies most nearly in the query's direction, whatever the lengths are."""
+        told = self._ledger
+        query_D, key_KD = told.query_D.astype(np.float64), told.key_KD.astype(np.float64)
+        lengths_K = np.linalg.norm(query_D) * np.linalg.norm(key_KD, axis=1)
+        cosines_K = np.divide(key_KD @ query_D, lengths_K, out=np.zeros(len(key_KD)), where=lengths_K > 0)
+        first, *second = np.argsort(-cosines_K, kind="stable")[:2].tolist()
+        then = "".join(f", then to that of {told.name(k, chr(39))} ({cosines_K[k]:.2f})" for k in second)
+        return (
+            f"Seen as points: the query points most nearly to where the key of {told.name(first, chr(39))} lies (cosine"
+            f" {cosines_K[first]:.2f}){then}."
+        )
 
     def weights(self) -> None:
         """Scores, exponentials, their sum, weights, and the weights under another scale."""

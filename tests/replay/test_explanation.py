@@ -17,10 +17,13 @@ from experiments.replay.evidence_table import print_evidence, print_worth
 from experiments.replay.explaining import explain
 from experiments.replay.explanation_fields import FIELDS
 from experiments.replay.explanation_files import explanation_csv, explanation_json
+from experiments.replay.explanation_pages import Pages
 from experiments.replay.explanation_picture import explanation_figure
+from experiments.replay.explanation_plane import explanation_plane_figure
 from experiments.replay.explanation_text import print_explanation
 from experiments.replay.question import read_question
 from experiments.run_directory.saved_run import load_run
+from experiments.view.plane import plane
 
 MODELS = {
     "layer norm and an MLP": {},
@@ -63,6 +66,37 @@ def test_json_has_every_number_of_the_forward_pass(asked, assert_close):
     assert abs(one["dot_products"][0][5] - other["dot_products"][0][1]) > 0.01
     assert np.shape(one["weights"]) == (3, 7)
     assert np.shape(one["key"]) == (7, 3, 4)
+
+
+def test_the_nearest_keys_are_named(asked):
+    """By the angle between vectors, not by their dot product."""
+    run, (told, _) = asked
+    row, head = oracle_row(run, told), 1
+    query, keys = row["query"][head], row["key"][:, head]
+    cosines = keys @ query / np.linalg.norm(keys, axis=1) / np.linalg.norm(query)
+    first, second = np.argsort(-cosines)[:2]
+    ledger = told.ledger(head)
+    out = io.StringIO()
+    Pages(told, head, Console(file=out, width=500)).products()
+    assert (
+        f"points most nearly to where the key of {ledger.name(first, chr(39))} lies (cosine {cosines[first]:.2f}),"
+        f" then to that of {ledger.name(second, chr(39))} ({cosines[second]:.2f})." in out.getvalue()
+    )
+
+
+def test_the_plane_of_an_explanation_has_its_query_and_keys(asked):
+    run, (told, _) = asked
+    row, figure = oracle_row(run, told), explanation_plane_figure(told)
+    panels = [one for one in figure.axes if one.axison]
+    assert len(panels) == 3
+    for h, panel in enumerate(panels):
+        keys, queries = (np.asarray(points.get_offsets()) for points in panel.collections)
+        axes = plane(row["query"][None, h], row["key"][:, h])
+        dots = (row["query"][h] @ axes) @ (row["key"][:, h] @ axes).T
+        np.testing.assert_allclose((queries @ keys.T)[0], dots, rtol=1e-3, atol=1e-4)
+    texts = {text.get_text() for panel in panels for text in panel.texts}
+    assert texts <= {"[cat]", "[ ]", "the", "sat", "on", "mat", "."}
+    assert "[cat]" in texts
 
 
 def test_the_names_are_those_of_the_help(asked):

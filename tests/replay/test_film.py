@@ -11,7 +11,7 @@ from data.world import load_world
 from experiments.config.schema import Config
 from experiments.measuring.experiment import watched_sentences
 from experiments.measuring.probes import make_probes
-from experiments.replay.film import _free_paths, _maps
+from experiments.replay.film import _maps, free_paths
 from experiments.replay.saved_model import saved_model
 from model.config import ModelConfig
 from model.functional import Model, apply, init_params
@@ -31,9 +31,9 @@ def test_the_maps_of_a_film_have_the_scale_of_the_run(assert_close):
 
 def test_nothing_stands_where_a_name_is_too_long():
     """That it cannot be written there is told when it is."""
-    assert _free_paths(None, "x" * 300, [".gif", ".png"]) == [Path("x" * 300 + ".gif"), Path("x" * 300 + ".png")]
+    assert free_paths(None, "x" * 300, [".gif", ".png"]) == [Path("x" * 300 + ".gif"), Path("x" * 300 + ".png")]
 
 
 @pytest.mark.parametrize("out", ["my", "my.gif", "my.png", "my.GIF"])
 def test_the_ending_of_a_film_may_be_given(out):
-    assert [path.name for path in _free_paths(None, out, [".gif", ".png"])] == ["my.gif", "my.png"]
+    assert [path.name for path in free_paths(None, out, [".gif", ".png"])] == ["my.gif", "my.png"]

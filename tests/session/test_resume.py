@@ -20,7 +20,7 @@ from small_world import SMALL
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 
 from experiments.commands.process import Interruption
-from experiments.run_directory.arrays import RecordFile, read_npz
+from experiments.run_directory.arrays import RecordFile, read_npz, write_npz
 from experiments.run_directory.saved_run import load_run
 from experiments.tracking.tags import metric_tag
 
@@ -319,6 +319,20 @@ def test_more_steps_and_other_changes(folder, forks, unbroken):
 # Of probabilities that change no watched answer, of what is held out; of words, of watched answers, of nothing.
 CHANGES = [("chance: 0.25}", "chance: 0.3}"), ("share: 0.25", "share: 0")]
 MORE_CHANGES = [("dog", "wolf"), ("strength: 2", "strength: 3"), ("title: A", "title: B")]
+
+
+def test_a_record_of_before_that_says_nothing_of_words_goes_on(folder, forks, unbroken):
+    """What points are coloured by; nothing that was measured depends on it."""
+    shutil.copytree(unbroken, folder / "older")
+    path = folder / "older" / "record.npz"
+    arrays = read_npz(path)
+    groups = {name for name in arrays if name.startswith("word_groups/")}
+    assert len(groups) == 3
+    write_npz(path, {name: array for name, array in arrays.items() if name not in groups})
+    code, _, err = forks.run(folder, "--resume", "older", "--train.steps", "41")
+    assert (code, err) == (0, "")
+    again = read_npz(path)
+    assert all(np.array_equal(again[name], arrays[name]) for name in groups)
 
 
 @pytest.mark.parametrize(

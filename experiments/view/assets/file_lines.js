@@ -12,12 +12,13 @@ export function mapOf(data, choice, result) {
   const scale = factor === null ? trainedText(data, result) : changed;
   return {
     words,
+    tokens,
     head,
     columns: words.length,
     masked: [place],
     direction: directionOf(words),
     rowOf: (values) => values,
-    run: { heads: config.heads, sink: config.sink !== "none", scale, learned_scale: null, words: data.words },
+    run: { heads: config.heads, sink: config.sink !== "none", scale, learned_scale: null, words: data.words, word_groups: data.word_groups },
     candidates: [result.bars],
     answers: [result.exact && { data: result.bars.map((word) => result.exact[word]) }],
   };

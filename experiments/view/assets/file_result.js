@@ -11,6 +11,9 @@ const RIVALS = 5; // words of the table of evidence
 /** A name for the edge from the masked place to word k in a head. */
 export const edge = (head, k) => `${head} ${k}`;
 
+/** The sentence as the model gets it: a blank stands for the masked word. */
+export const asRead = (tokens, place) => tokens.map((token, k) => (k === place ? MASK : token));
+
 /**
  * `data`: what `readData` made; `choice`: {tokens, place, t, factor (null: the trained one), cuts: Set of edges}. Gives
  * `out`, the fields of the forward pass, and:
@@ -21,7 +24,7 @@ export const edge = (head, k) => `${head} ${k}`;
 export function resultOf(data, choice) {
   const { tokens, place, t, factor, cuts } = choice;
   const { step, model } = data.steps[t];
-  const masked = tokens.map((token, k) => (k === place ? MASK : token));
+  const masked = asRead(tokens, place);
   const trained = trainedScale(model);
   const scale = factor ?? trained;
   const out = forward(model, masked, place, { scale, cut: (head, k) => cuts.has(edge(head, k)) });

@@ -101,8 +101,8 @@ export class Library {
 export class HeadMap {
   constructor(library, run, sentence, head) {
     Object.assign(this, { library, run, sentence, head });
-    const { words, masked, relevant, exact_relevance: exact, candidates, exact: answers } = run.sentences[sentence];
-    Object.assign(this, { words, masked, exact: exact.data, candidates, answers });
+    const { words, tokens, masked, relevant, exact_relevance: exact, candidates, exact: answers } = run.sentences[sentence];
+    Object.assign(this, { words, tokens, masked, exact: exact.data, candidates, answers });
     this.direction = directionOf(words);
     this.rows = masked.length;
     this.columns = words.length;
@@ -152,6 +152,11 @@ export class HeadMap {
   async load(t) {
     await Promise.all([this.ofHead.load(t), this.ofSentence.load(t)]);
     return this.frame(t);
+  }
+
+  /** The promise of its queries and keys as points. */
+  plane() {
+    return this.library.plane(this.run, this.sentence, this.head);
   }
 
   prefetch(t) {
