@@ -29,6 +29,10 @@ VARIANTS = {
     "no norm": {"norm": "none", "query": "position"},
     "softcap": {"softcap": 0.7, "norm": "rms"},
     "qk norm": {"qk_norm": True, "scale": "none"},
+    "one matrix": {"tied_query_key": True, "norm": "rms"},
+    "one matrix, qk norm": {"tied_query_key": True, "qk_norm": True, "residual": False, "query": "position"},
+    "no residual": {"residual": False, "d_mlp": 0, "sink": "learned"},
+    "uniform": {"scale": 0.0, "residual": False},
     "everything": {"qk_norm": True, "softcap": 3.0, "sink": "learned", "scale": "learned", "query": "constant"},
 }
 ROWS = {name: ONE_ROW if name in ("position query", "one head", "qk norm") else THREE_ROWS for name in VARIANTS}
@@ -70,7 +74,18 @@ def test_weighted_values_add_up_to_the_context(assert_close):
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("name", ["default", "position query", "content query", "constant query", "one head"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "default",
+        "position query",
+        "content query",
+        "constant query",
+        "one head",
+        "one matrix",
+        "no residual",
+    ],
+)
 def test_training_path_has_the_gradients_of_the_shown_path(name, assert_close):
     config, params, positions, *_ = computed(name)
     scale = VARIANTS[name].get("scale", "inverse_sqrt")
@@ -236,6 +251,8 @@ SHAPES = {
         ({"qk_norm": True}, {"attention/gain": (3,)}, ""),
         ({"sink": "learned"}, {"attention/sink": (3,)}, ""),
         ({"sink": "zero"}, {}, ""),
+        ({"tied_query_key": True}, {}, "attention/key"),
+        ({"residual": False}, {}, ""),
     ],
 )
 def test_names_and_shapes_of_parameters(changes, added, removed):
