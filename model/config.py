@@ -71,6 +71,12 @@ class ModelConfig(Architecture):
         low=0.0,
         high=1e6,
     )
+    position_start: float = setting(
+        1.0,
+        "factor of the position embeddings at the start; 0, with train.position_rate 0: no positions (control arm)",
+        low=0.0,
+        high=1e6,
+    )
     folded: str | float = setting(
         "none",
         "factor that W_Q and W_K take over from the scale, each its root, with learning rates to match (control arm)",

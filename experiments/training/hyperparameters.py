@@ -50,7 +50,8 @@ class TrainingSpec:
 class GroupRates:
     """Factors of the learning rate for groups of parameters; all others, norms and MLP among them, have 1."""
 
-    embedding: Array = 1.0
+    token: Array = 1.0
+    position: Array = 1.0
     query_key: Array = 1.0
     value_output: Array = 1.0
     unembedding: Array = 1.0
@@ -61,7 +62,8 @@ class GroupRates:
 
 
 GROUP_OF = {
-    **dict.fromkeys(("token/embedding", "position/embedding", "constant_query"), "embedding"),
+    "token/embedding": "token",
+    "position/embedding": "position",
     **dict.fromkeys(("attention/query/kernel", "attention/key/kernel"), "query_key"),
     **dict.fromkeys(("attention/value/kernel", "attention/output/kernel"), "value_output"),
     **dict.fromkeys(("unembed/kernel", "unembed/bias"), "unembedding"),
@@ -82,6 +84,8 @@ class Hyperparameters:
     warmup: Array
     query_start: Array
     """What W_Q is multiplied by before the first update."""
+    position_start: Array
+    """What the position embeddings are multiplied by before the first update."""
     folded: Array
     """The factor that W_Q and W_K take over from the scale, each its root; see `optimizer`."""
     hide_attention: Array
@@ -101,7 +105,13 @@ def training_spec(config: Config, world: World) -> TrainingSpec:
 def _group_rates(config: Config) -> tuple[float, ...]:
     """The factors of a config, in the order of `GroupRates`."""
     train = config.train
-    return train.embedding_rate, train.query_key_rate, train.value_output_rate, train.unembedding_rate
+    return (
+        train.token_rate,
+        train.position_rate,
+        train.query_key_rate,
+        train.value_output_rate,
+        train.unembedding_rate,
+    )
 
 
 def batch_tables(spec: TrainingSpec, config: Config, world: World) -> SamplerTables:
@@ -123,6 +133,7 @@ def hyperparameters(*configs: Config) -> Hyperparameters:
         steps=stacked([c.train.steps for c in configs], np.int32),
         warmup=stacked([c.train.warmup for c in configs]),
         query_start=stacked([c.model.query_start_factor for c in configs]),
+        position_start=stacked([c.model.position_start for c in configs]),
         folded=stacked([c.model.folded_factor for c in configs]),
         hide_attention=stacked([c.train.hide_attention for c in configs]),
         group_rates=GroupRates(*(stacked(list(rates)) for rates in zip(*map(_group_rates, configs), strict=True))),
@@ -211,4 +222,5 @@ def init_state(spec: TrainingSpec, hyperparameters: Hyperparameters) -> TrainSta
     params = init_params(spec.model, jax.random.fold_in(jax.random.key(hyperparameters.seed), _START))
     root = jnp.sqrt(hyperparameters.folded)
     params = with_factors(params, hyperparameters.query_start * root, root)
+    params = {**params, "position": {"embedding": params["position"]["embedding"] * hyperparameters.position_start}}
     return TrainState(params, optimizer(spec, hyperparameters).init(params), jnp.float32(0), jnp.int32(-1))
