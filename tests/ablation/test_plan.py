@@ -350,14 +350,17 @@ def test_a_table_is_empty_where_a_single_seed_has_no_interval():
 
 
 def test_the_shipped_configs():
-    assert config_names(AblationConfig) == ["scaling.yaml", "scaling_full.yaml", "scaling_quick.yaml"]
+    assert config_names(AblationConfig) == ["parts.yaml", "scaling.yaml", "scaling_full.yaml", "scaling_quick.yaml"]
     runs = {}
     for name in config_names(AblationConfig):
         plan = make_plan(load_ablation(name, {}))
         runs[name] = len(plan.runs)
         assert plan.config.predictions
         assert can_show(plan)
-        assert plan.config.report.predictions_made.startswith("after a trial with one seed; ")  # grids grew since
+        made = (
+            "before any of these arms" if name == "parts.yaml" else "after a trial with one seed; "
+        )  # grids grew since
+        assert plan.config.report.predictions_made.startswith(made)
         text = (ROOT / "configs" / name).read_text(encoding="utf-8")
         assert f"python -m experiments.ablate --config {name}" in text.partition("format:")[0]
     assert runs["scaling.yaml"] == 600

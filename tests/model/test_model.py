@@ -333,6 +333,20 @@ def test_a_wrong_value_is_told_in_one_line(field, value, named):
         ModelConfig(**{field: value})
 
 
+def test_one_matrix_has_no_query_start_of_its_own():
+    with refused("query_start", "W_K is W_Q", kind=ValueError):
+        ModelConfig(tied_query_key=True, query_start="inverse_sqrt")
+    assert ModelConfig(tied_query_key=True).query_start == "none"
+
+
+@pytest.mark.usefixtures("float64")
+def test_one_matrix_makes_scores_that_are_symmetric(assert_close):
+    """Where queries are made of what keys are made of: score(i, j) = score(j, i)."""
+    config, sentence = config_of(tied_query_key=True), jnp.asarray([[4, 9, 1, 3, 7]])
+    out = fast_jit(lambda params: apply(model_of(config, params), sentence, jnp.arange(5)[None]))(random_params(config))
+    assert_close(out.scores_BHQK, jnp.swapaxes(out.scores_BHQK, 2, 3), 1e-12)
+
+
 def test_config_is_frozen_hashable_and_knows_its_sizes():
     config = ModelConfig(heads=3, scale=0.5)
     sized = config.sized(19, 11)
