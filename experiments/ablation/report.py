@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.ablation.axes import FIELDS, label_of
+from experiments.ablation.axes import label_of
 from experiments.ablation.comparison import SURE, can_show, evaluated_seeds
 from experiments.ablation.config import SEED
 from experiments.ablation.events import listed_text
@@ -76,14 +76,14 @@ def _variants(report: Report, plan: Plan) -> None:
     axis = plan.config.grid.axis(plan.roles.variant)
     if axis is None or not axis.named:
         return
-    rows = []
+    header, rows = [axis.name, "what it is", "config values"], []
     for choice in axis.choices:
-        values = [f"{name}: {label_of(value)}" for name, value in choice.settings]
-        meanings = [FIELDS[name].metadata["meaning"] for name, _ in choice.settings]
-        rows.append([escaped(choice.label), *(escaped("; ".join(texts)) for texts in (values, meanings))])
+        values = ", ".join(f"{name} {label_of(value)}" for name, value in choice.settings) or "those of the base"
+        rows.append([choice.label, choice.meaning, values])
+    kept = [0, *([1] if any(choice.meaning for choice in axis.choices) else []), 2]
     report.heading("What is compared")
-    report.text("All else is as in config.yaml beside this file, under `base`.")
-    report.table([escaped(axis.name), "config values", "what they are"], rows)
+    report.text("All other config values are those under `base` in config.yaml, beside this file.")
+    report.table([escaped(header[i]) for i in kept], [[escaped(row[i]) for i in kept] for row in rows])
 
 
 def _predictions(report: Report, plan: Plan, text: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

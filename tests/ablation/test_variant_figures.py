@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from refusals import refused
 
 from data.yaml_file import parse_yaml
 from experiments.ablation import report
@@ -12,7 +13,7 @@ from experiments.ablation.findings import findings
 from experiments.ablation.plan import make_plan
 from experiments.ablation.training import ATTENTION_STATISTICS
 from experiments.ablation.variant_figures import are_many, maps_panels, ratios_figure, training_panels, tuned_panels
-from experiments.config.loader import make_as
+from experiments.config.loader import make_as, to_yaml
 from experiments.measuring.metrics import TRAINED
 from experiments.statistics.intervals import interquartile_mean
 
@@ -122,5 +123,21 @@ def test_the_report_says_what_the_variants_are(tmp_path, monkeypatch, found):
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert list(images) == ["ratios"]
     assert text.index("The answer") < text.index("(ratios.png)") < text.index("## What is compared")
-    (row,) = (line for line in text.splitlines() if line.startswith("| arm_3 | model"))
-    assert row.startswith("| arm_3 | model.scale: 3 | factor of the dot products")
+    assert "\n| variant | config values |\n" in text
+    assert "\n| base | those of the base |\n" in text
+    assert "\n| arm_3 | model.scale 3 |\n" in text
+
+
+def test_a_meaning_is_told_and_kept(tmp_path, monkeypatch):
+    told = found_of(GRID.replace("arm_3: {", "arm_3: {meaning: three <b>times, "))
+    monkeypatch.setattr(report, "add_figures", lambda *_: None)  # they show what was trained
+    report.write_report(tmp_path, told, {}, ["jax 1"])
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "\n| variant | what it is | config values |\n" in text
+    assert "\n| arm_3 | three &#60;b&#62;times | model.scale 3 |\n" in text
+    assert "\n| arm_4 |  | model.scale 4 |\n" in text
+    again = make_as(AblationConfig, parse_yaml(to_yaml(told.plan.config), "config.yaml"))
+    assert again == told.plan.config
+    assert again.grid.axes[0].choices[3].meaning == "three <b>times"
+    with refused("arms.yaml", "meaning", "text"):
+        found_of(GRID.replace("arm_3: {", "arm_3: {meaning: 3, "))
