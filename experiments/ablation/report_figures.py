@@ -14,7 +14,7 @@ def add_ratios(report: Report, found: Findings) -> None:
             "ratios",
             ratios_figure(found.plan, found.settings, found.comparisons),
             f"Excess over that of {escaped(found.plan.roles.baseline)}, each at its best; bars: 95 % intervals. A"
-            " difference is shown if its corrected p-value is below .05.",
+            " difference is shown if its corrected p-value is below .05 and its interval lies on one side of 0.",
         )
 
 
