@@ -82,7 +82,7 @@ def explain(saved: SavedRun, world: World, question: Question, t: int = -1) -> E
             saved.config.model.norm,
             params,
             weighted_RHKD=row["weighted_values"][None],
-            place_RM=row["embedding"][None, at],
+            place_RM=row["embedding"][None, at] * saved.config.model.residual,
             mlp_RM=row["mlp"][None],
             output_RM=row["output"][None],
         ),

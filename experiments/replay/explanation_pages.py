@@ -57,7 +57,8 @@ class Pages:
 
     def keys(self) -> None:
         self._begin(2, "Keys", "what each word is found by")
-        self._say("Each word's vector (word + place), times the matrix W_K.")
+        matrix = "W_Q once more, which is W_K too" if self._told.config.tied_query_key else "W_K"
+        self._say(f"Each word's vector (word + place), times the matrix {matrix}.")
         self._vectors(self._words, self._ledger.key_KD)
 
     def products(self) -> None:
@@ -148,19 +149,28 @@ class Pages:
             )
 
     def residual(self) -> None:
-        """What attention adds to what was there."""
-        row, told = self._told.row, self._ledger
+        """What attention adds to what was there, or what takes its place."""
+        row, told, kept = self._told.row, self._ledger, self._told.config.residual
         mlp = [("MLP", row["mlp"])] if told.mlp else []
         own = row["embedding"][self._told.question.masked]
-        parts = [("mask + place", own), ("attention", row["attention"]), *mlp, ("sum", row["output"])]
+        parts = [("mask + place", own)] if kept else []
+        parts += [("attention", row["attention"]), *mlp, ("sum" if kept or mlp else "new vector", row["output"])]
         count = "both" if told.heads == 2 else f"all {told.heads}"
         heads = f"The sums of {count} heads" if told.heads > 1 else "The sum"
         after = "; then the MLP adds its own part" if told.mlp else ""
-        self._begin(7, "Added", "to what was there already")
-        self._say(
-            f"{heads}, times the matrix W_O, {'are' if told.heads > 1 else 'is'} what attention adds to the vector of"
-            f" the masked place{after}. A weighted sum alone is not the new representation."
-        )
+        through = f"{heads}, times the matrix W_O, {'are' if told.heads > 1 else 'is'}"
+        if kept:
+            self._begin(7, "Added", "to what was there already")
+            self._say(
+                f"{through} what attention adds to the vector of the masked place{after}. A weighted sum alone is not"
+                " the new representation."
+            )
+        else:
+            self._begin(7, "Taken", "in place of what was there")
+            self._say(
+                f"{through} the new vector of the masked place{after}. This model is a control arm without a residual:"
+                " nothing of the old vector stays (model.residual)."
+            )
         values = np.stack([vector for _, vector in parts])
         lengths = [Text(number_text(float(x)), "bold") for x in np.linalg.norm(values.astype(np.float64), axis=1)]
         self._vectors(
