@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import jax
 import numpy as np
 import pytest
+from small_model import fast_jit
 
 from data.world import load_world
 from experiments.config.schema import Config
@@ -22,11 +23,11 @@ def test_the_maps_of_a_film_have_the_scale_of_the_run(assert_close):
     config = Config(model=ModelConfig(d_model=8, d_head=16, d_mlp=0, scale=3.0))
     probes = make_probes(world, watched_sentences(config, world)[:1])
     sized = config.model.sized(len(world.vocabulary), world.max_length)
-    params = init_params(sized, jax.random.key(0))
+    params = fast_jit(init_params, static_argnums=0)(sized, jax.random.key(0))
     saved = SimpleNamespace(config=config, params=lambda _: params)
     (found,) = _maps([saved_model(saved, world)], probes)
-    weights = apply(Model(sized, params, 3.0), probes.tokens_GK, probes.masked_G[:, None]).weights_BHQK[:, :, 0]
-    assert_close(found, np.swapaxes(np.asarray(weights), 0, 1)[:, :, : found.shape[2]], 1e-5)
+    forward = fast_jit(apply)(Model(sized, params, 3.0), probes.tokens_GK, probes.masked_G[:, None])
+    assert_close(found, np.swapaxes(np.asarray(forward.weights_BHQK[:, :, 0]), 0, 1)[:, :, : found.shape[2]], 1e-5)
 
 
 def test_nothing_stands_where_a_name_is_too_long():
