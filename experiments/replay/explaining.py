@@ -24,6 +24,7 @@ from experiments.run_directory.arrays import Arrays
 from experiments.run_directory.saved_run import SavedRun
 from experiments.training.hyperparameters import Array
 from experiments.view.evidence import logit_terms
+from experiments.view.word_forms import form_arrays
 from model.attention import attention_weights
 from model.config import ModelConfig
 from model.functional import Model, apply, cut_logits, excess, sink_scores
@@ -71,6 +72,7 @@ def explain(saved: SavedRun, world: World, question: Question, t: int = -1) -> E
         config=saved.config.model,
         question=question,
         vocabulary=world.vocabulary.words,
+        forms=form_arrays(world),
         row=row,
         other_scale=_other_scale(saved.config.model),
         other_weights_HK=found.other_weights_HK[:, :length],

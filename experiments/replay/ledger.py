@@ -17,11 +17,10 @@ from data.errors import require
 from data.vocabulary import PAD
 from experiments.run_directory.arrays import Arrays
 from experiments.run_directory.saved_run import SavedRun
+from experiments.view.word_forms import MASKED, blank_shown
 from model.config import ModelConfig
 
 Vector = NDArray[np.float32]
-MASKED = "[ ]"
-"""How the masked place is shown."""
 LOG_SCALE = "attention/log_scale"
 """The parameter of a learned scale."""
 _AT_A_STEP = ("step", "query", "key", "value", "dot_products", "scores", "weights", "weighted_values", "context")
@@ -69,6 +68,13 @@ class Ledger:
     """Whether queries and keys are brought to one length."""
     softcap: float = 0.0
     """The bound of the scores; 0: none."""
+    blank: str = MASKED
+    """How the masked place is shown."""
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The words as the model sees them: the masked one is a blank."""
+        return tuple(self.blank if k == self.masked else word for k, word in enumerate(self.words))
 
     @property
     def strongest(self) -> int:
@@ -152,7 +158,7 @@ def row_ledger(arrays: Arrays, config: ModelConfig, sentence: int = 0, row: int 
       head: as in `ledger`.
     """
     tokens = arrays["tokens"][sentence]
-    words = tuple(arrays["words"][tokens[tokens != PAD]].tolist())
+    words, masked = tuple(arrays["words"][tokens[tokens != PAD]].tolist()), int(arrays["row"][sentence][row])
 
     def at(name: str, *, of_words: bool = False) -> Vector:
         values = arrays[name][sentence, row]
@@ -164,7 +170,7 @@ def row_ledger(arrays: Arrays, config: ModelConfig, sentence: int = 0, row: int 
         step=int(arrays["step"]),
         head=head,
         words=words,
-        masked=int(arrays["row"][sentence][row]),
+        masked=masked,
         scale=scale_text(config, arrays.get(LOG_SCALE)),
         query_D=at("query"),
         key_KD=at("key"),
@@ -179,6 +185,7 @@ def row_ledger(arrays: Arrays, config: ModelConfig, sentence: int = 0, row: int 
         mlp=config.d_mlp > 0,
         qk_norm=config.qk_norm,
         softcap=config.softcap,
+        blank=blank_shown(arrays, arrays["words"], int(tokens[masked])),
     )
 
 

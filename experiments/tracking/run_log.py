@@ -143,16 +143,19 @@ class RunLog:
 
 
 def write_projector(folder: Path, world: World, params: Params) -> None:
-    """Write one run's word embeddings [V, M] for TensorBoard's projector, labelled by word, slot and class.
+    """Write one run's word embeddings [V, M] for TensorBoard's projector, labelled by word, slot and class, and by form.
 
     The tables are plain text; words have no blanks in them, so a tab ends each. Words without a class share one label:
     TensorBoard has ten colours.
     """
-    labels = ["word\tslot\tclass"]
+    forms = bool(world.word_forms.names)  # a column without them would be of no use
+    labels = ["\t".join(["word", "slot", "class", *(["form"] * forms)])]
     for number, word in enumerate(world.vocabulary.words):
-        slot = world.slot_of.get(number, "other")
+        slot, form = world.slot_of.get(number, "other"), world.form_of.get(number, "")
         of_class = world.class_of.get(number, slot)
-        labels.append(f"{word}\t{slot}\t{'no class' if of_class == slot else of_class}")
+        labels.append(
+            "\t".join([word, slot, "no class" if of_class == slot else of_class, *([form or "none"] * forms)])
+        )
     (folder / "projector").mkdir(exist_ok=True)
     write_text(
         folder / "projector" / "embeddings.tsv",
