@@ -143,7 +143,7 @@ class RunLog:
 
 
 def write_projector(folder: Path, world: World, params: Params) -> None:
-    """Write one run's word embeddings [V, M] for TensorBoard's projector, labelled by word, slot and class, and by form.
+    """Write one run's word embeddings [V, M] for TensorBoard's projector, labelled by word, slot, class and form.
 
     The tables are plain text; words have no blanks in them, so a tab ends each. Words without a class share one label:
     TensorBoard has ten colours.
@@ -153,9 +153,8 @@ def write_projector(folder: Path, world: World, params: Params) -> None:
     for number, word in enumerate(world.vocabulary.words):
         slot, form = world.slot_of.get(number, "other"), world.form_of.get(number, "")
         of_class = world.class_of.get(number, slot)
-        labels.append(
-            "\t".join([word, slot, "no class" if of_class == slot else of_class, *([form or "none"] * forms)])
-        )
+        of_class = "no class" if of_class == slot else of_class
+        labels.append("\t".join([word, slot, of_class, *([form or "no form"] * forms)]))
     (folder / "projector").mkdir(exist_ok=True)
     write_text(
         folder / "projector" / "embeddings.tsv",
