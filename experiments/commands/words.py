@@ -78,5 +78,7 @@ def about_forms(world: World) -> str:
     forms, words = world.word_forms, world.vocabulary.words
     blanks = [f"{words[blank]} ({name})" for name, blank in zip(forms.names, forms.blank_F[1:], strict=True)]
     listed = " or ".join([", ".join(blanks[:-1]), blanks[-1]] if len(blanks) > 1 else blanks)
-    stands = f"In place of a masked word stands the blank of its form, {listed}; the word without its form is guessed."
+    stands = (
+        f"In place of a masked word stands the blank of its form, {listed}; its base word, without form, is guessed."
+    )
     return printable(stands) if blanks else ""

@@ -11,6 +11,7 @@ from experiments.commands.tables import TableColumn, print_table, weight_cell
 from experiments.commands.words import table_word
 from experiments.replay.ledger import Ledger, Line
 from experiments.reports.report import escaped
+from experiments.view.word_forms import MASKED
 
 _FIRST_OF_WORDS = 3
 """The first line that has a number for each word."""
@@ -107,7 +108,7 @@ def ledger_markdown(told: Ledger, follows: str) -> str:
     ]
     columns = [(name, line) for name, line in lines if line.numbers is not None]
     numbers = [[f"{x:.2f}" if line.name == "softmax" else number_text(x) for x in _values(line)] for _, line in columns]
-    words = [escaped(table_word(word)) for word in told.shown]
+    words = [word if word == MASKED else escaped(table_word(word)) for word in told.shown]
     rows = [
         ["", *(name for name, _ in columns)],
         ["---"] * (len(columns) + 1),

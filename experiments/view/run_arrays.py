@@ -107,8 +107,10 @@ class RunArrays:
         found = {name: self.record.fixed(name) for name in FORM_ARRAYS if name in self.record}
         for array in found.values():
             fits = array.shape == (len(self.words),) and array.dtype.kind == "i"
-            fits = fits and ((array >= 0) & (array < len(self.words))).all()
-            require(fits, "record: its words do not fit together; restore it, or start a new run")
+            require(
+                fits and ((array >= 0) & (array < len(self.words))).all(),
+                "record: its words do not fit together; restore it, or start a new run",
+            )
         return found
 
     def _sentence(self, tokens_K: Array, row_R: Array, exact_RV: Array) -> Sentence:

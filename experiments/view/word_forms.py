@@ -28,6 +28,6 @@ def base_word(arrays: Mapping[str, NDArray[Any]], word: int) -> int:
     return int(arrays["base"][word]) if "base" in arrays else int(word)
 
 
-def blank_shown(arrays: Mapping[str, NDArray[Any]], words: Sequence[str], word: int) -> str:
+def blank_shown(arrays: Mapping[str, NDArray[Any]], words: Sequence[str] | NDArray[Any], word: int) -> str:
     """How the place of a masked word is shown: where words have forms by its blank, which says the form; else "[ ]"."""
     return str(words[int(arrays["blank"][word])]) if "blank" in arrays else MASKED
