@@ -12,9 +12,10 @@ import pytest
 from file_page import MASKED, Page, hostile_page, small_page
 from selenium.webdriver.common.keys import Keys
 from shown_numbers import check
-from small_world import SMALL, world_from
+from small_world import SMALL, SMALL_FORMS, world_from
 from tab_page import need_chromium, wait_until
 
+from data.errors import InputError
 from data.inference import posterior, template_of
 from experiments.speed.browser_times import browser
 from experiments.view.script import one_script
@@ -29,7 +30,13 @@ EXACT = """
 const world = readWorld(decoded(arguments[0])), random = () => ((seed = (seed * 16807) % 2147483647) / 2147483647);
 let seed = 7;
 const found = Array.from({ length: 300 }, () => drawnSentence(world, random));
-return found.map(({ tokens, place }) => [tokens, place, exactAnswer(world, tokens, place)]);
+const any = (tokens) => Math.floor(random() * tokens.length);
+const asked = found.map(({ tokens, place }, i) => [tokens, i % 2 ? place : any(tokens)]);
+for (const [tokens] of asked.slice(0, 100)) {  // most of these nobody says
+  const other = any(tokens), word = 2 + Math.floor(random() * (world.words - 2));
+  asked.push([tokens.map((token, k) => (k === other ? word : token)), any(tokens)]);
+}
+return asked.map(([tokens, place]) => [tokens, place, exactAnswer(world, tokens, place)]);
 """
 
 
@@ -114,18 +121,30 @@ def test_the_last_edge_of_a_head_stays(page):
     assert "stays" in page.text(".said-map")
 
 
-def test_exact_answers_are_those_of_the_world(driver, assert_close):
-    """Of sentences that the page draws, every one of which the world can say."""
-    world = world_from(SMALL)
+@pytest.mark.parametrize("text", [SMALL, SMALL_FORMS], ids=["plain", "forms"])
+def test_exact_answers_are_those_of_the_world(driver, assert_close, text):
+    """Of sentences that the page draws, every one of which the world can say, and of others, which it mostly cannot."""
+    world = world_from(text)
     driver.get("about:blank")
     table = json.loads(json.dumps(world_table(world)))
-    found = driver.execute_script(one_script("exact_answer.js") + one_script("file_draw.js") + EXACT, table)
-    lengths = set()
-    for tokens, place, answer in found:
-        template_of(world, tokens)
+    found = driver.execute_script(one_script("file_draw.js") + EXACT, table)
+    lengths, orders = set(), set()
+    for tokens, place, answer in found[:300]:
+        template = template_of(world, tokens)
         lengths.add(len(tokens))
+        orders.add(template.fields)
         assert_close(answer, posterior(world, [tokens], [place])[0], 1e-6)
-    assert len(lengths) > 4
+    for tokens, place, answer in found[300:]:
+        try:
+            expected = posterior(world, [tokens], [place])[0]
+        except InputError:
+            expected = None
+        assert (answer is None) == (expected is None)
+        if answer is not None:
+            assert_close(answer, expected, 1e-6)
+    assert 20 < sum(answer is None for _, _, answer in found) < 100
+    assert len(lengths) > 2
+    assert len(orders) > (120 if text == SMALL_FORMS else 8)
 
 
 def test_the_keyboard_alone_is_enough(page, assert_close):

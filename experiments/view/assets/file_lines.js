@@ -1,6 +1,7 @@
 // The page's one row as the tab's own parts take it: the seven lines and the bars of the guess are theirs.
 
 import { directionOf } from "./direction.js";
+import { blankShown } from "./file_forms.js";
 import { numberText, scaleText } from "./numbers.js";
 
 /** A map of one row, for `Ledger` and `Guess`. */
@@ -17,6 +18,8 @@ export function mapOf(data, choice, result) {
     masked: [place],
     direction: directionOf(words),
     rowOf: (values) => values,
+    targets: [result.target],
+    blanks: [blankShown(data, tokens[place], "[ ]")],
     run: { heads: config.heads, sink: config.sink !== "none", scale, learned_scale: null, words: data.words },
     candidates: [result.bars],
     answers: [result.exact && { data: result.bars.map((word) => result.exact[word]) }],

@@ -94,7 +94,7 @@ export function evidenceSaid({ place }, result, map, names) {
 }
 
 export function guessSaid({ tokens, place }, result, data) {
-  const { best, guess, exact, excess, asTrained } = result;
+  const { best, guess, exact, excess, asTrained, target } = result;
   if (best < 0) return [NOT_NUMBERS];
   const says = ["The model guesses ", wordElement(data.words[best]), `, ${percent(guess[best])}`];
   if (!exact) return [...says, `. ${noAnswer(data)}`];
@@ -105,7 +105,7 @@ export function guessSaid({ tokens, place }, result, data) {
     "; the exact answer is ",
     wordElement(data.words[right]),
     `, ${percent(exact[right])}`,
-    ...(tokens[place] === right || tokens[place] === best
+    ...(target === right || target === best
       ? []
       : [" (hidden: ", wordElement(data.words[tokens[place]]), ")"]),
     `. They are ${numberText(excess, 3)} nats apart (excess)`,
