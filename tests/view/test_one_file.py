@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from file_page import MASKED, Page, hostile_page, small_page
+from file_page import MASKED, Page, formed_page, hostile_page, small_page
 from selenium.webdriver.common.keys import Keys
 from shown_numbers import check
 from small_world import SMALL, SMALL_FORMS, world_from
@@ -53,6 +53,7 @@ def made(driver, tmp_path_factory):
     return {
         "small": Page(driver, small_page(), folder / "1.html"),
         "hostile": Page(driver, hostile_page(), folder / "2.html"),
+        "formed": Page(driver, formed_page(), folder / "3.html"),
     }
 
 
@@ -112,6 +113,42 @@ def test_another_sentence_and_another_masked_word(page, assert_close):
     assert page.js("return document.querySelector('.sentence-buttons button').disabled")
     page.button("Another sentence of this world")
     assert "make no sentence" not in page.text(".said-guess")
+
+
+def test_words_that_have_forms(made, assert_close):
+    """The blank is that of the masked word's form, which the model gets; what is guessed has no form."""
+    page = made["formed"].load()
+    number, tokens = page.paged.world.vocabulary.number, list(page.paged.tokens)
+    check(page, assert_close)
+    assert page.text(".sentence-said").startswith("The model reads: cat RAN sat [HIGH] mat MAT")
+    assert page.texts(".guess .right") == ["dog"]
+    assert page.texts(".ledger .words th")[-6:] == ["cat", "RAN", "sat", "[HIGH]", "mat", "MAT"]
+    page.click(".place:nth-child(1) input")
+    check(page, assert_close, tokens, masked=0)
+    assert "[mask], looked at" in [name for name, _ in page.evidence()]
+    assert page.texts(".edges thead th")[0] == "[mask]"
+    tokens[3] = number["CAT"]
+    page.set(".place:nth-child(4) select", tokens[3], "change")
+    check(page, assert_close, tokens, masked=0)
+    page.set(".place:nth-child(4) select", number["kat"], "change")
+    assert "make no sentence" in page.text(".said-guess")
+    groups = page.js(
+        "return [...document.querySelectorAll('.place:first-child optgroup')]"
+        ".map((one) => [one.label, [...one.children].map((word) => word.textContent)])"
+    )
+    assert ["high subject", ["CAT", "DOG"]] in groups
+    assert ["far verb", ["satt", "rann"]] in groups
+    listed = [word for _, words in groups for word in words]
+    assert sorted(listed) == sorted(set(number) - {"[PAD]", "[MASK]", "[mask]", "[HIGH]", "[far]"})
+    page.js(KEEP_SAVED)
+    page.button("Save CSV")
+    wait_until(lambda: page.js("return saved.length") == 1)
+    rows = list(csv.DictReader(io.StringIO(page.js("return saved[0]"), newline="")))
+    assert rows[0]["word"] == "1 [mask]"
+    for _ in range(3):
+        page.button("Another sentence of this world")
+        assert "make no sentence" not in page.text(".said-guess")
+    assert not page.errors()
 
 
 def test_the_last_edge_of_a_head_stays(page):
