@@ -122,6 +122,7 @@ def test_words_that_have_forms(made, assert_close):
     check(page, assert_close)
     assert page.text(".sentence-said").startswith("The model reads: cat RAN sat [HIGH] mat MAT")
     assert page.texts(".guess .right") == ["dog"]
+    assert "without its form: DOG as dog." in page.text(".said-guess")
     assert page.texts(".ledger .words th")[-6:] == ["cat", "RAN", "sat", "[HIGH]", "mat", "MAT"]
     page.click(".place:nth-child(1) input")
     check(page, assert_close, tokens, masked=0)

@@ -98,6 +98,7 @@ export function guessSaid({ tokens, place }, result, data) {
   if (best < 0) return [NOT_NUMBERS];
   const says = ["The model guesses ", wordElement(data.words[best]), `, ${percent(guess[best])}`];
   if (!exact) return [...says, `. ${noAnswer(data)}`];
+  const bare = target === tokens[place] ? [] : [wordElement(data.words[tokens[place]]), wordElement(data.words[target])];
   const right = exact.indexOf(Math.max(...exact));
   const changed = Math.abs(asTrained.excess - excess) > 5e-4;
   return [
@@ -110,6 +111,7 @@ export function guessSaid({ tokens, place }, result, data) {
       : [" (hidden: ", wordElement(data.words[tokens[place]]), ")"]),
     `. They are ${numberText(excess, 3)} nats apart (excess)`,
     changed ? `, ${numberText(asTrained.excess, 3)} without your changes to the attention.` : ".",
+    ...(bare.length ? [" Guessed is the word without its form: ", bare[0], " as ", bare[1], "."] : []),
   ];
 }
 
