@@ -25,6 +25,7 @@ from experiments.tracking.hparams import hparams
 from experiments.tracking.recorded_arrays import step_arrays
 from experiments.tracking.sentence_pictures import SentencePictures
 from experiments.tracking.summary import HOW_TO_READ, run_page, summary
+from experiments.tracking.word_labels import word_labels
 from experiments.training.trainer import ResumePoint, RunRecord
 from model.functional import Params
 
@@ -143,22 +144,11 @@ class RunLog:
 
 
 def write_projector(folder: Path, world: World, params: Params) -> None:
-    """Write one run's word embeddings [V, M] for TensorBoard's projector, labelled by word, slot, class and form.
-
-    The tables are plain text; words have no blanks in them, so a tab ends each. Words without a class share one label:
-    TensorBoard has ten colours.
-    """
-    forms = bool(world.word_forms.names)  # a column without them would be of no use
-    labels = ["\t".join(["word", "slot", "class", *(["form"] * forms)])]
-    for number, word in enumerate(world.vocabulary.words):
-        slot, form = world.slot_of.get(number, "other"), world.form_of.get(number, "")
-        of_class = world.class_of.get(number, slot)
-        of_class = "no class" if of_class == slot else of_class
-        labels.append("\t".join([word, slot, of_class, *([form or "no form"] * forms)]))
+    """Write one run's word embeddings [V, M] for TensorBoard's projector, with their labels."""
     (folder / "projector").mkdir(exist_ok=True)
     write_text(
         folder / "projector" / "embeddings.tsv",
         "".join("\t".join(f"{x:.6g}" for x in row) + "\n" for row in params["token"]["embedding"]),
     )
-    write_text(folder / "projector" / "labels.tsv", "\n".join(labels) + "\n")
+    write_text(folder / "projector" / "labels.tsv", "\n".join(word_labels(world)) + "\n")
     write_text(folder / "projector_config.pbtxt", _PROJECTOR)
