@@ -98,6 +98,21 @@ class World:
         return {word: base[own] for word, own in enumerate(self.base_W.tolist()) if own in base}
 
     @cached_property
+    def words_by_kind(self) -> dict[tuple[str, str], tuple[int, ...]]:
+        """The words of each slot with a word list in each form that they have, by (form, slot); "" for no form.
+
+        Only what stands in sentences; in a world without forms these are the slots and their words.
+        """
+        stands = {(field.form, field.slot) for template in self.templates for field in template.fields}
+        forms = self.word_forms
+        return {
+            (form, slot): tuple(forms.spelled_FW[number, list(words)].tolist())
+            for form, number in forms.number.items()
+            for slot, words in self.slots.items()
+            if (form, slot) in stands or not forms.names
+        }
+
+    @cached_property
     def field_words(self) -> dict[Field, frozenset[int]]:
         """The words that fit each field of the templates."""
         return {field: frozenset(self._fitting(field)) for template in self.templates for field in template.fields}

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 from made_run import made_params
 from oracle import Oracle
-from small_world import SMALL, world_from
+from small_world import SMALL, SMALL_FORMS, world_from
 from tab_page import Tab
 
-from data.vocabulary import MASK, Vocabulary
+from data.vocabulary import Vocabulary
 from experiments.run_directory.saved_run import nested
 from experiments.view.page import PagedModel, explanation_page
 from experiments.view.page_lessons import PageLesson, PageLessons
@@ -30,11 +30,11 @@ LESSONS = [
 class Paged:
     """A made model in a world, its page, and what must be shown."""
 
-    def __init__(self, world, config, steps=(0, 10, 100)):
+    def __init__(self, world, config, steps=(0, 10, 100), tokens=None):
         rng = np.random.default_rng(3)
         self.world, self.config, self.steps = world, config, steps
         self.params = [made_params(config, rng, len(world.vocabulary), world.max_length) for _ in steps]
-        self.tokens = world_from(SMALL).vocabulary.encode(SENTENCE)
+        self.tokens = tokens or world_from(SMALL).vocabulary.encode(SENTENCE)
 
     def html(self):
         model = PagedModel("Run <b>1</b>", self.config, "/ sqrt(3)", 7, list(zip(self.steps, self.params, strict=True)))
@@ -42,7 +42,7 @@ class Paged:
 
     def row(self, tokens, masked, t=-1, scale=None, cut=()):
         """Every field of the forward pass, by the oracle."""
-        tokens = [MASK if k == masked else token for k, token in enumerate(tokens)]
+        tokens = [int(self.world.blank_W[token]) if k == masked else token for k, token in enumerate(tokens)]
         scale = self.config.scale if scale is None else scale
         return Oracle(self.config, nested(self.params[t]), scale).row(tokens, masked, cut)
 
@@ -50,6 +50,13 @@ class Paged:
 def small_page():
     """Layer norm, an MLP, two heads."""
     return Paged(world_from(SMALL), ModelConfig(d_model=5, heads=2, d_head=3, d_mlp=4))
+
+
+def formed_page():
+    """Words of several forms, in any order."""
+    world = world_from(SMALL_FORMS)
+    tokens = world.vocabulary.encode("cat RAN sat DOG mat MAT")
+    return Paged(world, ModelConfig(d_model=5, heads=2, d_head=3, d_mlp=0), tokens=tokens)
 
 
 def hostile_page():

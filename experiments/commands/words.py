@@ -46,21 +46,39 @@ _MOST_FORMS = 6
 
 
 def word_list(world: World) -> str:
-    """All words of a world, a line for each class of each slot, "subject (pet): cat dog rabbit"; and its sentences."""
-    words = world.vocabulary.words
+    """All words of a world, a line for each class of each slot, "subject (pet): cat dog rabbit"; and its sentences.
+
+    Where words have forms the line begins with the form; blanks are no words.
+    """
+    words, blanks = world.vocabulary.words, {*world.vocabulary.blanks}
     agreeing = {word: field.slot for field, fits in world.field_words.items() if field.of for word in fits}
 
-    def group(number: int) -> tuple[str, str]:
+    def group(number: int) -> tuple[str, str, str]:
         slot = world.slot_of.get(number) or agreeing.get(number, "other words")
-        return slot, world.class_of.get(number, slot)
+        return world.form_of.get(number, ""), slot, world.class_of.get(number, slot)
 
     lines = []
-    for (slot, of_class), numbers in groupby(range(MASK + 1, len(words)), group):
-        named = f"{slot} ({of_class})" if of_class not in ("", slot) else slot
+    for (form, slot, of_class), numbers in groupby(
+        (n for n in range(MASK + 1, len(words)) if words[n] not in blanks), group
+    ):
+        kind = f"{form} {slot}" if form else slot
+        named = f"{kind} ({of_class})" if of_class not in ("", slot) else kind
         lines.append(f"{named}: {' '.join(printable(words[number]) for number in numbers)}")
     forms = sorted((printable(str(template)) for template in world.templates), key=len)
+    lines += ["", about_forms(world)] if world.word_forms.names else []
     lines += ["", "Sentences have one of these forms:", *(f"  {form}" for form in forms[:_MOST_FORMS])]
     if len(forms) > _MOST_FORMS:
         lines.append(f"  ... and {len(forms) - _MOST_FORMS} longer ones")
     lines += [f"for example: {printable(example)}" for example in list(world.examples)[:1]]
     return "\n".join(lines)
+
+
+def about_forms(world: World) -> str:
+    """What stands for a masked word, and what is guessed, in a sentence; nothing where words have no forms."""
+    forms, words = world.word_forms, world.vocabulary.words
+    blanks = [f"{words[blank]} ({name})" for name, blank in zip(forms.names, forms.blank_F[1:], strict=True)]
+    listed = " or ".join([", ".join(blanks[:-1]), blanks[-1]] if len(blanks) > 1 else blanks)
+    stands = (
+        f"In place of a masked word stands the blank of its form, {listed}; its base word, without form, is guessed."
+    )
+    return printable(stands) if blanks else ""

@@ -71,21 +71,22 @@ def _print_table(
 
 def _looked_for(found: Circuits) -> list[tuple[str, Sequence[float], float]]:
     rows = []
-    for s, slot in enumerate(found.slots):
-        for other, words in found.slot_words.items():
+    for s, blank in enumerate(found.masked):
+        for other, words in found.words.items():
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of a slot whose words never stand in the clause
                 truth = float(np.nanmean(found.relevance_SV[s, list(words)]))
-            rows.append((f"{slot} <- {other}", found.looks_for_HSV[:, s, list(words)].mean(axis=-1), truth))
+            rows.append((f"{blank} <- {other}", found.looks_for_HSV[:, s, list(words)].mean(axis=-1), truth))
     return rows
 
 
 def _spoken_for(found: Circuits) -> list[tuple[str, Sequence[float], float]]:
     heads = range(len(found.fit_H))
+    masked = {kind.slot for kind in found.masked}
     return [
         (f"{start} -> {end}", [_r(found.speaks(head, start, end), table) for head in heads], np.nan)
-        for (start, end), table in found.preferences.items()
-        if end in found.slots
+        for start, end, table in found.pairs
+        if end in masked
     ]
 
 
@@ -108,25 +109,38 @@ def circuit_cells(found: Circuits) -> tuple[list[str], list[Line]]:
     return ["table", "head", "from", "to", "value", "world"], lines
 
 
-def _cells(found: Circuits) -> Iterator[tuple[str, int, str | int, str | int, float, float]]:
-    words, places = found.vocabulary, range(found.word_place_HK.shape[1])
-    every, nothing = sorted(word for of in found.slot_words.values() for word in of), np.nan
-    for h in range(len(found.fit_H)):
+Cell = tuple[str, int, str | int, str | int, float, float]
+
+
+def _cells(found: Circuits) -> Iterator[Cell]:
+    for head in range(len(found.fit_H)):
+        yield from _score_cells(found, head)
+        for place in range(found.place_speaks_HKV.shape[1]):
+            for w in sorted(word for of in found.guesses.values() for word in of):
+                value = found.place_speaks_HKV[head, place, w]
+                yield "place_speaks", head + 1, place + 1, found.vocabulary[w], value, np.nan
+        for start, end, table in found.pairs:
+            block = found.speaks(head, start, end)
+            for i, a in enumerate(found.words[start]):
+                for j, b in enumerate(found.guesses[end]):
+                    names = found.vocabulary[a], found.vocabulary[b]
+                    yield "speaks_for", head + 1, *names, block[i, j], table[i, j]
+
+
+def _score_cells(found: Circuits, h: int) -> Iterator[Cell]:
+    """What blanks look for, in one head."""
+    words, places = found.vocabulary, range(found.word_place_HFK.shape[2])
+    every, nothing = sorted(word for of in found.words.values() for word in of), np.nan
+    for f, blank in enumerate(found.blanks):
         for w in every:
-            yield "word.word", h + 1, "[MASK]", words[w], found.word_word_HV[h, w], nothing
+            yield "word.word", h + 1, words[blank], words[w], found.word_word_HFV[h, f, w], nothing
         for k in places:
-            yield "word.place", h + 1, "[MASK]", k + 1, found.word_place_HK[h, k], nothing
-        for i in places:
-            for w in every:
-                yield "place.word", h + 1, i + 1, words[w], found.place_word_HKV[h, i, w], nothing
-                yield "place_speaks", h + 1, i + 1, words[w], found.place_speaks_HKV[h, i, w], nothing
-            for k in places:
-                yield "place.place", h + 1, i + 1, k + 1, found.place_place_HKK[h, i, k], found.relevance_KK[i, k]
-        for s, slot in enumerate(found.slots):
-            for w in every:
-                yield "looks_for", h + 1, slot, words[w], found.looks_for_HSV[h, s, w], found.relevance_SV[s, w]
-        for (start, end), table in found.preferences.items():
-            block = found.speaks(h, start, end)
-            for i, a in enumerate(found.slot_words[start]):
-                for j, b in enumerate(found.slot_words[end]):
-                    yield "speaks_for", h + 1, words[a], words[b], block[i, j], table[i, j]
+            yield "word.place", h + 1, words[blank], k + 1, found.word_place_HFK[h, f, k], nothing
+    for i in places:
+        for w in every:
+            yield "place.word", h + 1, i + 1, words[w], found.place_word_HKV[h, i, w], nothing
+        for k in places:
+            yield "place.place", h + 1, i + 1, k + 1, found.place_place_HKK[h, i, k], found.relevance_KK[i, k]
+    for s, kind in enumerate(found.masked):
+        for w in every:
+            yield "looks_for", h + 1, str(kind), words[w], found.looks_for_HSV[h, s, w], found.relevance_SV[s, w]

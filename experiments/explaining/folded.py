@@ -1,4 +1,7 @@
-"""A model's vectors of words and of places, with the norms folded in at their mean size; see `circuits`."""
+"""A model's vectors of words and of places, with the norms folded in at their mean size; see `circuits`.
+
+Letters as there: F blanks, a row each.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.vocabulary import MASK
 from experiments.explaining.drawn_rows import DrawnRows
 from experiments.explaining.preferences import Floats
 from experiments.measuring.measurement import flat_params
@@ -21,8 +23,8 @@ _ROWS = 16
 class Folded:
     """Vectors that are linear in the words' and places' embeddings."""
 
-    query_word_HD: Floats
-    """Query of a blank, the part of [MASK]; the factor of the dot products is in it."""
+    query_word_HFD: Floats
+    """Query of each blank, its own part; the factor of the dot products is in it."""
     query_place_HKD: Floats
     """The part of each place."""
     key_word_HVD: Floats
@@ -38,12 +40,13 @@ class Folded:
     """Standard deviation over mean of 1 / size, of the norm's input at blanks, at words and in the end."""
 
 
-def fold(model: Model, rows: DrawnRows, embedding_GKM: Floats, output_GM: Floats) -> Folded:
+def fold(model: Model, rows: DrawnRows, blanks: tuple[int, ...], embedding_GKM: Floats, output_GM: Floats) -> Folded:
     """The vectors of a model, sizes being the means over some rows.
 
     Args:
       model: the model.
       rows: the rows.
+      blanks: the words that stand for masked ones, in rising order: [MASK], or the blank of each form.
       embedding_GKM: token + position of their words, from the forward pass.
       output_GM: what the final norm gets there, from the forward pass.
     """
@@ -57,7 +60,7 @@ def fold(model: Model, rows: DrawnRows, embedding_GKM: Floats, output_GM: Floats
     tokens_VM, places_KM = p["token/embedding"], p["position/embedding"]
     mean_word, mean_blank = at_word_N.mean(), at_blank_G.mean()
     words_VM, at_places_KM = (_normed(config.norm, p, one, mean_word) for one in (tokens_VM, places_KM))
-    mask_M, blanks_KM = _blank_vectors(model, p, mean_blank)
+    own_FM, blanks_KM = _blank_vectors(model, p, blanks, mean_blank)
 
     def heads(kind: str, vectors: Floats) -> Floats:
         matrix = "query" if kind == "key" and config.tied_query_key else kind
@@ -67,13 +70,13 @@ def fold(model: Model, rows: DrawnRows, embedding_GKM: Floats, output_GM: Floats
     if config.qk_norm:  # after the projections, each head has a size of its own
         bias_M = p.get("attention_norm/bias", np.zeros(config.d_model))
         inputs_NM = _normed(config.norm, p, embedding_GKM[rows.cells_GK], at_word_N[:, None]) + bias_M
-        blank_HGD = heads("query", mask_M + blanks_KM[rows.masked_G])
+        blank_HGD = heads("query", own_FM[np.searchsorted(blanks, rows.blank_G)] + blanks_KM[rows.masked_G])
         query_H11 = query_H11 * p["attention/gain"][:, None, None] * _mean_inverse_length(blank_HGD)
         key_H11 = _mean_inverse_length(heads("key", inputs_NM))
     kernel_HDM = p["attention/output/kernel"]
     read_VM, spread = _readout(config.norm, p, output_GM)
     return Folded(
-        query_word_HD=heads("query", mask_M[None])[:, 0] * query_H11[:, 0],
+        query_word_HFD=heads("query", own_FM) * query_H11,
         query_place_HKD=heads("query", blanks_KM) * query_H11,
         key_word_HVD=heads("key", words_VM) * key_H11,
         key_place_HKD=heads("key", at_places_KM) * key_H11,
@@ -93,17 +96,19 @@ def _normed(norm: str, p: dict[str, Floats], vectors: Floats, inverse: Any) -> F
     return np.asarray(centred * inverse * p["attention_norm/scale"])
 
 
-def _blank_vectors(model: Model, p: dict[str, Floats], inverse: float) -> tuple[Floats, Floats]:
-    """What W_Q gets of [MASK], with the norm's bias [M], and of each place [K, M]."""
+def _blank_vectors(
+    model: Model, p: dict[str, Floats], blanks: tuple[int, ...], inverse: float
+) -> tuple[Floats, Floats]:
+    """What W_Q gets of each blank, with the norm's bias [F, M], and of each place [K, M]."""
     norm, query = model.config.norm, model.config.query
-    mask_M, places_KM = p["token/embedding"][MASK], p["position/embedding"]
-    bias_M = p.get("attention_norm/bias", np.zeros_like(mask_M))
+    own_FM, places_KM = p["token/embedding"][list(blanks)], p["position/embedding"]
+    bias_FM = np.zeros_like(own_FM) + p.get("attention_norm/bias", 0.0)
     if query == "full":
-        return _normed(norm, p, mask_M, inverse) + bias_M, _normed(norm, p, places_KM, inverse)
+        return _normed(norm, p, own_FM, inverse) + bias_FM, _normed(norm, p, places_KM, inverse)
     if query == "position":  # of one part alone the size is known exactly
-        return bias_M, _normed(norm, p, places_KM, inverse_size(norm, places_KM)[:, None])
-    content_M = _normed(norm, p, mask_M, inverse_size(norm, mask_M)) + bias_M
-    return p.get("constant_query", content_M), np.zeros_like(places_KM)
+        return bias_FM, _normed(norm, p, places_KM, inverse_size(norm, places_KM)[:, None])
+    content_FM = _normed(norm, p, own_FM, inverse_size(norm, own_FM)[:, None]) + bias_FM
+    return np.zeros_like(own_FM) + p.get("constant_query", content_FM), np.zeros_like(places_KM)
 
 
 def inverse_size(norm: str, vectors_NM: Floats) -> Floats:

@@ -59,8 +59,8 @@ def row_preferences(world: World, rows: DrawnRows, candidates: Sequence[Sequence
         place = int(rows.masked_G[g])
         for k, field in enumerate(fields):
             if k != place:
-                words = [int(tokens_K[place]), *candidates[g]]
-                terms = _terms(world, tables, (field, int(tokens_K[k])), fields[place], words)
+                words = [int(rows.target_G[g]), *candidates[g]]
+                terms = _terms(world, tables, (field, int(world.base_W[tokens_K[k]])), fields[place], words)
                 found_GK[g, k] = terms[0] - terms[1:].mean()
     return found_GK
 
@@ -72,7 +72,7 @@ def _terms(
     masked: Field,
     words: Sequence[int],
 ) -> Floats:
-    """The terms of a known word with each of the `words` at the masked place."""
+    """The terms of a known word with each of the `words` at the masked place, all without their forms."""
     field, token = known
     if field.clause != masked.clause or field.is_word or masked.is_word:
         return np.zeros(len(words))

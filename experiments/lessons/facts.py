@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from experiments.lessons import facts_of_effects as effects
 from experiments.lessons import facts_of_weights as weights
 from experiments.lessons.material import Facts, Material
-from experiments.replay.ledger import MASKED
 
 _OF_LESSONS: Sequence[Callable[[Material], Facts]] = (
     weights.attention, weights.query, weights.scores, weights.scale,
@@ -20,7 +19,7 @@ def facts_of(number: int, of: Material) -> Facts:
     (guess, guess_chance), (exact, exact_chance) = told.best, told.best_exact or told.best
     common = {
         "run": told.run,
-        "sentence": " ".join(MASKED if k == told.question.masked else word for k, word in enumerate(told.words)),
+        "sentence": " ".join(told.shown),
         "masked": f"'{told.masked_word}'",
         "guess": f"'{guess}'",
         "guess_percent": f"{100 * guess_chance:.0f}",

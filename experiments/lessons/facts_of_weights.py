@@ -33,13 +33,19 @@ def attention(of: Material) -> Facts:
 
 
 def query(of: Material) -> Facts:
-    """How the query changes with the hidden word, and with the place."""
+    """How the query changes with the hidden word, with the place, and with the form."""
     query_HD, arm = of.told.row["query"], of.told.config.query
 
     def change(other: Explanation) -> str:
         return f"{np.linalg.norm(other.row['query'] - query_HD):.2f}"
 
-    arms = {"position": "made of the place alone", "content": "made of the mask alone", "constant": "always the same"}
+    arms = {"position": "made of the place alone", "content": "made of the blank alone", "constant": "always the same"}
+    forms, variants = {}, {} if arm == "full" else {name: f"{name}_{arm}" for name in ("answer", "explain")}
+    if of.other_form is not None:
+        forms = {"other_form": f"'{of.other_form.masked_word}'", "form_change": change(of.other_form)}
+        variants = {"options": "options_forms", "answer": "answer_forms", "explain": "explain_forms"}
+        if arm != "full":
+            variants |= {"answer": "answer_arm_forms", "explain": f"explain_{arm}_forms"}
     return Facts(
         {
             "other_word": f"'{of.other_word.masked_word}'",
@@ -48,9 +54,11 @@ def query(of: Material) -> Facts:
             "other_place": change(of.elsewhere),
             "query_length": f"{np.linalg.norm(query_HD):.2f}",
             "query_arm": arms.get(arm, ""),
+            "blank": of.told.shown[of.told.question.masked],
+            **forms,
         },
-        (1,) if arm in ("full", "position") else (),
-        variants={} if arm == "full" else {name: f"{name}_{arm}" for name in ("answer", "explain")},
+        (1,) if arm == "full" or (arm == "position" and not forms) else (),
+        variants=variants,
     )
 
 

@@ -8,7 +8,8 @@ from experiments.lessons.material import Facts, Material
 from experiments.lessons.texts import Texts
 from experiments.replay.asked import asked_example
 from experiments.replay.explaining import explain
-from experiments.replay.question import Question, read_question
+from experiments.replay.explanation import Explanation
+from experiments.replay.question import Question
 from experiments.run_directory.saved_run import SavedRun
 from experiments.view.page_lessons import PageLesson
 
@@ -58,16 +59,23 @@ def lesson_material(sentence: str | None, run: str | None, mask: str | None) -> 
 def material_of(saved: SavedRun, world: World, question: Question) -> Material:
     """Everything that the lessons show of a run, for a question that has an exact answer."""
     trained, told = saved.config.task.masked, explain(saved, world, question)
-    masked, tokens = question.masked, list(question.tokens)
-    other = next((word for word in told.candidates if word != tokens[masked]), tokens[masked])
-    tokens[masked] = other
+    masked, tokens, forms = question.masked, question.tokens, world.word_forms
+    form = int(forms.form_W[tokens[masked]])
+    other = next((word for word in told.candidates if word != told.target), told.target)
+    changed = forms.spelled_FW[:, told.target]
+    in_other_form = next((int(word) for word in changed if forms.form_W[word] not in (0, form)), None) if form else None
     places = [k for k in range(len(tokens)) if world.slot_of.get(tokens[k]) in trained and k != masked]
-    sentence = " ".join(world.vocabulary.decode(question.tokens))
-    elsewhere = read_question(world, sentence, trained, str(places[-1] + 1)) if places else question
+    alike = [k for k in places if world.blank_W[tokens[k]] == world.blank_W[tokens[masked]]]
+    elsewhere = (alike or places or [masked])[-1]
+
+    def with_word(word: int, is_said: bool) -> Explanation:
+        return explain(saved, world, Question((*tokens[:masked], word, *tokens[masked + 1 :]), masked, is_said))
+
     return Material(
         told=told,
         early=explain(saved, world, question, 0),
-        other_word=explain(saved, world, Question(tuple(tokens), masked, question.is_said)),
-        elsewhere=explain(saved, world, elsewhere),
+        other_word=with_word(int(forms.spelled_FW[form, other]), question.is_said),
+        elsewhere=explain(saved, world, Question(tokens, elsewhere, question.is_said)),
+        other_form=None if in_other_form is None else with_word(in_other_form, is_said=False),
         ablation=scale_ablation(),
     )

@@ -22,7 +22,9 @@ class Material:
     other_word: Explanation
     """Of the trained model, with another word in the masked place."""
     elsewhere: Explanation
-    """Of the trained model, with another place masked."""
+    """Of the trained model, with another place masked, of the same form if there is one."""
+    other_form: Explanation | None
+    """Of the trained model, with the masked word in another form; None where words have no forms."""
     ablation: ScaleAblation | None
     """What an ablation of the reader's found out about the scale."""
 

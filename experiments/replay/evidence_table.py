@@ -7,7 +7,6 @@ from rich.text import Text
 from experiments.commands.console import NARROWEST, say_prose, shown
 from experiments.commands.tables import TableColumn, fitting, print_table, weight_cell
 from experiments.replay.explanation import Explanation, Floats, largest
-from experiments.replay.ledger import MASKED
 
 _LITTLE = 0.05
 """Nats; smaller evidence is printed faintly, and words that bring no more stand in one line."""
@@ -73,7 +72,7 @@ def _terms(told: Explanation) -> list[tuple[str, Floats]]:
     words_KV = told.terms.words_RHKV[0].sum(axis=0)
     shown_KV = told.against_candidates(words_KV)[:, told.rivals]
     large = [k for k in range(len(told.words)) if np.abs(shown_KV[k]).max() >= _LITTLE]
-    names = [MASKED if k == told.question.masked else _placed(told, k) for k in large]
+    names = [_placed(told, k) for k in large]
     rows = [(name, words_KV[k]) for name, k in zip(names, large, strict=True)]
     rest = [k for k in range(len(told.words)) if k not in large]
     rows += [("other words", words_KV[rest].sum(axis=0))] if rest else []
@@ -114,7 +113,6 @@ def _weight_columns(told: Explanation) -> list[tuple[str, list[Text]]]:
 def _print_words(told: Explanation, numbers: list[tuple[str, list[Text]]], console: Console) -> None:
     """A row for each word of the sentence, with columns by their names."""
     words = [Text(shown(console, _placed(told, k)), "bold") for k in range(len(told.words))]
-    words[told.question.masked] = Text(MASKED)
     columns = [TableColumn(Text(), words, style="bold")]
     columns += [TableColumn(Text(name, "dim"), cells, "right") for name, cells in numbers]
     print_table(console, columns)
@@ -122,7 +120,7 @@ def _print_words(told: Explanation, numbers: list[tuple[str, list[Text]]], conso
 
 def worth_sentences(told: Explanation) -> list[str]:
     """What the columns of `print_worth` mean, and what they say here."""
-    meaning = f"evidence: nats that the word brings for '{told.masked_word}' against the candidates, through all heads."
+    meaning = f"evidence: nats that the word brings for '{told.target_word}' against the candidates, through all heads."
     if told.exact is None:
         return [meaning]
     found = {
@@ -147,7 +145,7 @@ def _largest(told: Explanation, values: Floats) -> str:
 
 
 def _placed(told: Explanation, k: int) -> str:
-    return f"{told.words[k]}{told.ledger(0).place(k)}"
+    return told.shown[k] if k == told.question.masked else f"{told.words[k]}{told.ledger(0).place(k)}"
 
 
 def _signed(x: float) -> str:

@@ -24,6 +24,7 @@ from experiments.run_directory.arrays import Arrays
 from experiments.run_directory.saved_run import SavedRun
 from experiments.training.hyperparameters import Array
 from experiments.view.evidence import logit_terms
+from experiments.view.word_forms import form_arrays
 from experiments.view.word_groups import word_groups
 from model.attention import attention_weights
 from model.config import ModelConfig
@@ -73,6 +74,7 @@ def explain(saved: SavedRun, world: World, question: Question, t: int = -1) -> E
         question=question,
         vocabulary=world.vocabulary.words,
         word_groups=word_groups(world),
+        forms=form_arrays(world),
         row=row,
         other_scale=_other_scale(saved.config.model),
         other_weights_HK=found.other_weights_HK[:, :length],

@@ -17,6 +17,7 @@ from experiments.run_directory.arrays import Arrays
 from experiments.view.evidence import LogitTerms
 from experiments.view.run_arrays import candidates_of
 from experiments.view.view_model import softmax
+from experiments.view.word_forms import base_word
 from model.attention import Rule
 from model.config import ModelConfig
 
@@ -59,6 +60,8 @@ class Explanation:
     vocabulary: tuple[str, ...]
     word_groups: dict[str, list[str]]
     """The form, class and slot of each word, see `view.word_groups`."""
+    forms: Arrays
+    """What is guessed of each word and what stands for it, `view.word_forms.form_arrays`."""
     row: Arrays
     """The fields of the forward pass by their names, without letters, as seen from the masked place: `query` [H, D]; of
     all words `key` [K, H, D], `value`, `embedding` [K, M]; `dot_products` [H, K], `scores`, `weights`;
@@ -86,6 +89,20 @@ class Explanation:
         return self.words[self.question.masked]
 
     @cached_property
+    def shown(self) -> tuple[str, ...]:
+        """The words as the model sees them: the masked one is a blank."""
+        return self.ledger(0).shown
+
+    @property
+    def target(self) -> int:
+        """The word that is to be guessed: the masked one, where words have forms without its form."""
+        return base_word(self.forms, self.question.tokens[self.question.masked])
+
+    @property
+    def target_word(self) -> str:
+        return self.vocabulary[self.target]
+
+    @cached_property
     def guess_V(self) -> Floats:
         """The model's probability of each word."""
         return softmax(self.row["logits"])
@@ -97,8 +114,8 @@ class Explanation:
 
     @cached_property
     def rivals(self) -> list[int]:
-        """The guess, the masked word, and the other candidates, the more probable first."""
-        first = dict.fromkeys([int(self.guess_V.argmax()), self.question.tokens[self.question.masked]])
+        """The guess, the word that is to be guessed, and the other candidates, the more probable first."""
+        first = dict.fromkeys([int(self.guess_V.argmax()), self.target])
         return [*first, *sorted({*self.candidates} - {*first}, key=lambda word: (-self.guess_V[word], word))]
 
     def against_candidates(self, added_V: Floats) -> Floats:
@@ -108,7 +125,7 @@ class Explanation:
     @property
     def evidence_HK(self) -> Floats:
         """What each word brings for the masked word, against the candidates, through each head, in nats."""
-        return self.against_candidates(self.terms.words_RHKV[0])[..., self.question.tokens[self.question.masked]]
+        return self.against_candidates(self.terms.words_RHKV[0])[..., self.target]
 
     @property
     def best(self) -> tuple[str, float]:
@@ -129,7 +146,8 @@ class Explanation:
         fixed = {"tokens": tokens, "words": np.asarray(self.vocabulary), "row": np.asarray([[self.question.masked]])}
         now = {name: values[None, None] for name, values in self.row.items()}
         learned = {} if self.log_scale is None else {LOG_SCALE: self.log_scale}
-        return row_ledger({**fixed, **now, **learned, "step": np.asarray(self.step)}, self.config, head=head)
+        arrays = {**fixed, **self.forms, **now, **learned, "step": np.asarray(self.step)}
+        return row_ledger(arrays, self.config, head=head)
 
 
 def largest(values_K: NDArray[np.floating]) -> list[int]:

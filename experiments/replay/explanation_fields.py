@@ -3,6 +3,8 @@
 FIELDS = {
     "run, step": "which model: the run's folder, and the recorded step",
     "sentence, masked": "the words [K]; the position of the masked one, from 0",
+    "blank, target": "what stands for the masked word; the number of what is to be guessed: of that word, without its"
+    " form where words have forms",
     "notes": "what was done to the sentence, and what is unusual about it",
     "vocabulary": "all words [V]",
     "scale": "what is done to the dot products",

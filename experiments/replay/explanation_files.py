@@ -21,6 +21,8 @@ def explanation_json(told: Explanation) -> str:
         "step": told.step,
         "sentence": list(told.words),
         "masked": told.question.masked,
+        "blank": told.shown[told.question.masked],
+        "target": told.target,
         "notes": list(told.question.notes),
         "vocabulary": list(told.vocabulary),
         "scale": scale_text(told.config, told.log_scale),

@@ -9,7 +9,6 @@ from rich.text import Text
 from experiments.commands.console import say_prose, shown
 from experiments.commands.tables import TableColumn, print_table, weight_cell
 from experiments.replay.explanation import Explanation
-from experiments.replay.ledger import MASKED
 from experiments.replay.ledger_table import number_text, products_text
 from experiments.replay.vector_table import Rows, print_vectors
 
@@ -34,22 +33,20 @@ class Pages:
         """
         self._told, self._head, self._console, self._whole, self._numbered = told, head, console, whole, numbered
         self._ledger = told.ledger(head)
-        self._words = [
-            Text(shown(console, MASKED if k == told.question.masked else word)) for k, word in enumerate(told.words)
-        ]
+        self._words = [Text(shown(console, word)) for word in told.shown]
 
     def steps(self) -> Sequence[Callable[[], None]]:
         """What prints each of them, in order."""
         return (self.query, self.keys, self.products, self.weights, self.values, self.context, self.residual)
 
     def query(self) -> None:
-        place = self._told.question.masked + 1
+        place, blank = self._told.question.masked + 1, self._ledger.blank
         self._begin(1, "Query", "what the masked place looks for")
         made = {
-            "full": f"The word is hidden, so the vector of the masked place holds its place alone: word {place} of"
-            f" {len(self._words)}. The matrix W_Q makes the query of it",
+            "full": f"The word is hidden, so the vector of the masked place holds the blank, {blank}, and its place:"
+            f" word {place} of {len(self._words)}. The matrix W_Q makes the query of it",
             "position": f"The query is made by the matrix W_Q of the place alone, word {place}",
-            "content": "The query is made by the matrix W_Q of the mask's vector, without its place",
+            "content": f"The query is made by the matrix W_Q of the vector of the blank, {blank}, without its place",
             "constant": "The query is the same at every place, a learned vector times the matrix W_Q",
         }[self._told.config.query]
         self._say(f"{made}: {self._told.config.d_head} numbers.")

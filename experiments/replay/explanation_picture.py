@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.replay.explanation import Explanation
-from experiments.replay.ledger import MASKED
 from experiments.reports.plots import INK, as_text, label, panels
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ def explanation_figure(told: Explanation) -> "Figure":
     words, rivals = len(told.words), [told.vocabulary[word] for word in told.rivals]
     figure, axes = panels(1, 3, width=3.9, height=max(2.4, 0.34 * max(words, len(rivals)) + 1.2))
     weights, evidence, answers = axes[0]
-    names = [MASKED if k == told.question.masked else word for k, word in enumerate(told.words)]
+    names = list(told.shown)
     heads = [f"head {h + 1}" for h in range(len(told.row["weights"]))]
     _cells(weights, told.row["weights"].T, names, heads, "Blues", (0.0, 1.0), ".2f")
     label(weights, "attention weights")

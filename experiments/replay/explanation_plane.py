@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from experiments.replay.explanation import Explanation
-from experiments.replay.ledger import MASKED
 from experiments.replay.plane_picture import FRAME_SIDE, Panel, PointStyle, plane_figure
 from experiments.view.plane_points import in_one_plane
 from experiments.view.word_groups import default_colouring
@@ -23,7 +22,7 @@ def explanation_plane_figure(told: Explanation) -> "Figure":
     by = default_colouring(told.word_groups)
     groups_V, place = told.word_groups[by], told.question.masked
     groups = [groups_V[token] for token in told.question.tokens]
-    words = [MASKED if k == place else word for k, word in enumerate(told.words)]
+    words = list(told.shown)
     style = PointStyle(by, [groups[place]], groups, list(dict.fromkeys(groups_V)), [f"[{told.masked_word}]"], words)
     title = f"{' '.join(words)}\n{told.run}; in %: how much of the sum of squares the plane holds"
     return plane_figure([row[h : h + _PER_LINE] for h in range(0, len(row), _PER_LINE)], style, title, FRAME_SIDE)

@@ -8,7 +8,6 @@ from experiments.commands.console import say_prose
 from experiments.replay.evidence_table import print_evidence, print_worth
 from experiments.replay.explanation import Explanation
 from experiments.replay.explanation_pages import Pages
-from experiments.replay.ledger import MASKED
 from experiments.replay.ledger_table import print_ledger, what_follows
 
 
@@ -41,10 +40,10 @@ def print_explanation(
 
 def _print_title(told: Explanation, head: int, console: Console) -> None:
     """The sentence, the run, the step and the head."""
-    words = [MASKED if k == told.question.masked else word for k, word in enumerate(told.words)]
-    console.print(Text(printable(" ".join(words)), "bold"))
+    console.print(Text(printable(" ".join(told.shown)), "bold"))
     place = f", word {told.question.masked + 1}" if told.words.count(told.masked_word) > 1 else ""
-    masked = f"'{told.masked_word}'{place}"
+    base = "" if told.target_word == told.masked_word else f", to be guessed as '{told.target_word}'"
+    masked = f"'{told.masked_word}'{place}{base}"
     say_prose(console, f"How {told.run}, after {told.step:,} updates, guesses the masked word ({masked}).")
     if (heads := told.config.heads) > 1:
         others = "the other" if heads == 2 else f"one of the {heads - 1} others"

@@ -17,11 +17,10 @@ from data.errors import require
 from data.vocabulary import PAD
 from experiments.run_directory.arrays import Arrays
 from experiments.run_directory.saved_run import SavedRun
+from experiments.view.word_forms import MASKED, blank_shown
 from model.config import ModelConfig
 
 Vector = NDArray[np.float32]
-MASKED = "[ ]"
-"""How the masked place is shown."""
 LOG_SCALE = "attention/log_scale"
 """The parameter of a learned scale."""
 _AT_A_STEP = ("step", "query", "key", "value", "dot_products", "scores", "weights", "weighted_values", "context")
@@ -71,6 +70,13 @@ class Ledger:
     """The bound of the scores; 0: none."""
     residual: bool = True
     """Whether the sums of all heads are added to the vector of the masked place, or take its place."""
+    blank: str = MASKED
+    """How the masked place is shown."""
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The words as the model sees them: the masked one is a blank."""
+        return tuple(self.blank if k == self.masked else word for k, word in enumerate(self.words))
 
     @property
     def strongest(self) -> int:
@@ -156,7 +162,7 @@ def row_ledger(arrays: Arrays, config: ModelConfig, sentence: int = 0, row: int 
       head: as in `ledger`.
     """
     tokens = arrays["tokens"][sentence]
-    words = tuple(arrays["words"][tokens[tokens != PAD]].tolist())
+    words, masked = tuple(arrays["words"][tokens[tokens != PAD]].tolist()), int(arrays["row"][sentence][row])
 
     def at(name: str, *, of_words: bool = False) -> Vector:
         values = arrays[name][sentence, row]
@@ -168,7 +174,7 @@ def row_ledger(arrays: Arrays, config: ModelConfig, sentence: int = 0, row: int 
         step=int(arrays["step"]),
         head=head,
         words=words,
-        masked=int(arrays["row"][sentence][row]),
+        masked=masked,
         scale=scale_text(config, arrays.get(LOG_SCALE)),
         query_D=at("query"),
         key_KD=at("key"),
@@ -184,6 +190,7 @@ def row_ledger(arrays: Arrays, config: ModelConfig, sentence: int = 0, row: int 
         qk_norm=config.qk_norm,
         softcap=config.softcap,
         residual=config.residual,
+        blank=blank_shown(arrays, arrays["words"], int(tokens[masked])),
     )
 
 

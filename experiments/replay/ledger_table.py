@@ -9,8 +9,9 @@ from data.errors import printable
 from experiments.commands.console import shown
 from experiments.commands.tables import TableColumn, print_table, weight_cell
 from experiments.commands.words import table_word
-from experiments.replay.ledger import MASKED, Ledger, Line
+from experiments.replay.ledger import Ledger, Line
 from experiments.reports.report import escaped
+from experiments.view.word_forms import MASKED
 
 _FIRST_OF_WORDS = 3
 """The first line that has a number for each word."""
@@ -44,7 +45,7 @@ def print_ledger(told: Ledger, others: str, console: Console) -> None:
 
 def _columns(told: Ledger, console: Console) -> list[TableColumn]:
     """The ledger as a table: names, a column for each word, meanings."""
-    words = [shown(console, MASKED if k == told.masked else word) for k, word in enumerate(told.words)]
+    words = [shown(console, word) for word in told.shown]
     rows: list[tuple[str, list[Text], str]] = []
     for number, line in enumerate(told.lines(), start=1):
         if number == _FIRST_OF_WORDS:
@@ -73,7 +74,7 @@ def _print_upright(told: Ledger, console: Console) -> None:
 
 
 def _print_words(told: Ledger, of_words: list[tuple[int, Line]], console: Console) -> None:
-    words = [shown(console, MASKED if k == told.masked else word) for k, word in enumerate(told.words)]
+    words = [shown(console, word) for word in told.shown]
     columns = [TableColumn(Text(f"line {number}"), _cells(line, len(words)), "right") for number, line in of_words]
     print_table(console, [TableColumn(Text(), [Text(word) for word in words], style="bold"), *columns])
 
@@ -85,11 +86,11 @@ def print_forming(ledgers: Sequence[Ledger], console: Console) -> None:
     first = TableColumn(Text(), [Text(f"step {told.step:,} ") for told in ledgers], style="bold")
     columns = [
         TableColumn(
-            Text(shown(console, MASKED if k == last.masked else word) + " ", "dim"),
+            Text(shown(console, word) + " ", "dim"),
             [weight_cell(float(told.weights_K[k])) + Text(" ") for told in ledgers],
             "right",
         )
-        for k, word in enumerate(last.words)
+        for k, word in enumerate(last.shown)
     ]
     print_table(console, [first, *columns], gap=0)
 
@@ -107,7 +108,7 @@ def ledger_markdown(told: Ledger, follows: str) -> str:
     ]
     columns = [(name, line) for name, line in lines if line.numbers is not None]
     numbers = [[f"{x:.2f}" if line.name == "softmax" else number_text(x) for x in _values(line)] for _, line in columns]
-    words = [MASKED if k == told.masked else escaped(table_word(word)) for k, word in enumerate(told.words)]
+    words = [word if word == MASKED else escaped(table_word(word)) for word in told.shown]
     rows = [
         ["", *(name for name, _ in columns)],
         ["---"] * (len(columns) + 1),

@@ -72,9 +72,9 @@ def _read(world: World, sentence: str) -> tuple[list[int], Template | None, list
 
 def _ending(world: World) -> int | None:
     """The number of the word that ends every sentence of the world; None if they end in several ways."""
-    endings = {template.fields[-1] for template in world.templates}
-    last = next(iter(endings))
-    return world.vocabulary.number[last.slot] if len(endings) == 1 and last.is_word else None
+    ends = {place for one in world.templates for place in (one.fields if one.any_order else one.fields[-1:])}
+    last = next(iter(ends))
+    return world.vocabulary.number[last.slot] if len(ends) == 1 and last.is_word else None
 
 
 def _trained_places(world: World, tokens: Sequence[int], template: Template | None, slots: Sequence[str]) -> list[int]:
@@ -100,7 +100,8 @@ def _place(world: World, tokens: Sequence[int], mask: str) -> int:
     asked: list[list[int]] = []
     with suppress(InputError):  # a place, then
         asked = world.vocabulary.readings(mask)
-    here = [i for i, token in enumerate(tokens) if [token] in asked]
+    of_word = ([i for i, token in enumerate(some) if [token] in asked] for some in (tokens, world.base_W[list(tokens)]))
+    here = next(filter(None, of_word), [])  # "dog" names DOG too, where no dog is
     places = " or ".join(f"--mask {i + 1}" for i in here)
     require(len(here) < 2, f"--mask {mask}: stands {len(here)} times in '{sentence}'; give its place, {places}")
     if here:

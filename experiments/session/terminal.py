@@ -20,6 +20,7 @@ from catmat_command import as_called
 from data.errors import printable
 from experiments.commands.console import shown
 from experiments.commands.tables import TableColumn, print_table, weight_cell
+from experiments.commands.words import about_forms
 from experiments.config.schema import Config
 from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import Measurement
@@ -108,7 +109,8 @@ def report(
     seed = f", seed {experiment.config.seed}" if experiment.config.seeds > 1 else ""
     console.print()
     console.print(Text(f"What the model looks at to guess each masked word{seed}", style="bold"))
-    console.print(Text(_about_rows(experiment.config.model), style="dim"))
+    about = f"{_about_rows(experiment.config.model)} {about_forms(experiment.world)}"
+    console.print(Text(about.rstrip(), style="dim"))
     rows = row_results(experiment, last.of(0))
     count = len(experiment.sentences)
     for sentence in sorted({0, *range(count - len(experiment.config.probes), count)}):  # the config's own come last

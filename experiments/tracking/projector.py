@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from data.world import World
 from experiments.run_directory.arrays import Arrays
 from experiments.run_directory.files import write_text
+from experiments.tracking.word_labels import word_labels
 from experiments.view.plane_points import different_points
 from experiments.view.word_groups import word_groups
 from model.functional import Params
@@ -34,8 +35,7 @@ _HEAD = "queries and keys, head {}", "queries_and_keys_head_{}", "queries_and_ke
 def write_projector(folder: Path, world: World, params: Params, record: Arrays) -> None:
     """Write one run's tables.
 
-    Word embeddings [V, M] are labelled by word, slot and class. Words without a class share one label: TensorBoard has
-    ten colours.
+    Word embeddings [V, M] are labelled as `word_labels` says.
 
     Args:
       folder: the run's.
@@ -44,18 +44,13 @@ def write_projector(folder: Path, world: World, params: Params, record: Arrays) 
       record: `record.npz`, of which the last step is taken.
     """
     (folder / "projector").mkdir(exist_ok=True)
-    labels = ["word\tslot\tclass"]
-    for number, word in enumerate(world.vocabulary.words):
-        slot = world.slot_of.get(number, "other")
-        of_class = world.class_of.get(number, slot)
-        labels.append(f"{word}\t{slot}\t{'no class' if of_class == slot else of_class}")
     vectors, point_labels = _queries_and_keys(world, record)
     tables = {_WORDS: np.asarray(params["token"]["embedding"])}
     for h, vectors_ND in enumerate(vectors, start=1):
         tables[_HEAD[0].format(h), _HEAD[1].format(h), _HEAD[2]] = vectors_ND
     for (_, table, _), values in tables.items():
         _write_table(folder / "projector" / f"{table}.tsv", values)
-    for name, lines in ((_WORDS[2], labels), (_HEAD[2], point_labels)):
+    for name, lines in ((_WORDS[2], word_labels(world)), (_HEAD[2], point_labels)):
         write_text(folder / "projector" / f"{name}.tsv", "\n".join(lines) + "\n")
     config = (_TABLE.format(name=name, table=table, labels=of_table) for name, table, of_table in tables)
     write_text(folder / "projector_config.pbtxt", "".join(config))

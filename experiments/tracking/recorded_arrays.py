@@ -4,6 +4,7 @@ Rows are arranged by sentence, [N, R]: sentence n, its r-th masked word. Sentenc
 have rows of nan (floats), -1 (`row`) or 0. The same at every step:
 
     tokens [N, K], words [V], row [N, R]       the sentences, the vocabulary, the masked positions (-1: no row)
+    base, blank [V]                            in worlds whose words have forms, see `view.word_forms`
     world                                      a digest of its probabilities and of what it holds out
     exact_relevance [N, R, K], exact_posterior [N, R, V]
     word_groups/form, /class and /slot [V]     of each word, "" for none; what points are coloured by
@@ -36,6 +37,7 @@ from experiments.measuring.measurement import Measurement, groups
 from experiments.measuring.probes import Probes
 from experiments.run_directory.arrays import Arrays
 from experiments.training.trainer import RunRecord
+from experiments.view.word_forms import form_arrays
 from experiments.view.word_groups import word_groups
 from model.functional import Params
 from model.transformer import ForwardOutput
@@ -63,6 +65,7 @@ def sentence_arrays(world: World, sentences: Sentences, probes: Probes) -> Array
         "tokens": np.asarray(tokens_NK, np.int32),
         "world": np.asarray(world.training_fingerprint),
         "words": np.asarray(world.vocabulary.words),
+        **form_arrays(world),
         "row": by_sentence(probes.masked_G, table_NR, -1),
         "exact_relevance": by_sentence(probes.relevance_GK, table_NR),
         "exact_posterior": by_sentence(probes.posterior_GV, table_NR),

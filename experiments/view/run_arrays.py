@@ -15,6 +15,7 @@ from data.errors import require
 from data.inference import relevant_words
 from data.vocabulary import PAD
 from experiments.view.evidence import Readout, against, evidence
+from experiments.view.word_forms import FORM_ARRAYS, base_word, blank_shown
 from experiments.view.word_groups import COLOURINGS
 from model.config import ModelConfig
 
@@ -45,11 +46,10 @@ class Sentence:
     """Its masked positions."""
     candidates: list[list[int]]
     """Word numbers for each of them, the most probable first."""
-
-    @property
-    def targets(self) -> list[int]:
-        """The masked words' numbers."""
-        return [self.tokens[place] for place in self.masked]
+    targets: list[int]
+    """The number of what is guessed for each of them: the masked word, where words have forms without its form."""
+    blanks: list[str]
+    """How the place of each of them is shown."""
 
 
 class RunArrays:
@@ -102,11 +102,29 @@ class RunArrays:
         )
         return [self._sentence(*of_one) for of_one in zip(tokens_NK, row_NR, exact_NRV, strict=True)]
 
-    @staticmethod
-    def _sentence(tokens_K: Array, row_R: Array, exact_RV: Array) -> Sentence:
+    @cached_property
+    def _forms(self) -> dict[str, Array]:
+        """What is guessed of each word and what stands for it, where words have forms."""
+        found = {name: self.record.fixed(name) for name in FORM_ARRAYS if name in self.record}
+        for array in found.values():
+            fits = array.shape == (len(self.words),) and array.dtype.kind == "i"
+            require(
+                fits and ((array >= 0) & (array < len(self.words))).all(),
+                "record: its words do not fit together; restore it, or start a new run",
+            )
+        return found
+
+    def _sentence(self, tokens_K: Array, row_R: Array, exact_RV: Array) -> Sentence:
         masked = row_R[row_R >= 0].tolist()
         candidates = [candidates_of(exact_V) for exact_V in exact_RV[: len(masked)]]
-        return Sentence(tokens_K[tokens_K != PAD].tolist(), masked, candidates)
+        hidden = [int(tokens_K[place]) for place in masked]
+        return Sentence(
+            tokens_K[tokens_K != PAD].tolist(),
+            masked,
+            candidates,
+            targets=[base_word(self._forms, word) for word in hidden],
+            blanks=[blank_shown(self._forms, self.words, word) for word in hidden],
+        )
 
     def relevant(self, n: int) -> NDArray[np.bool_]:
         """The relevant words of each row of sentence `n`, [R, K]."""

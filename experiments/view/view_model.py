@@ -53,6 +53,8 @@ class ViewModel:
                     "relevant": [np.flatnonzero(row_K).tolist() for row_K in self.arrays.relevant(n)],
                     "exact_relevance": packed(relevance_NRK[n, : len(sentence.masked), : len(sentence.tokens)]),
                     "candidates": sentence.candidates,
+                    "targets": sentence.targets,
+                    "blanks": sentence.blanks,
                     "exact": [packed(exact_NRV[n, r, words]) for r, words in enumerate(sentence.candidates)],
                 }
                 for n, sentence in enumerate(self.arrays.sentences)

@@ -14,7 +14,8 @@ def world_table(world: World) -> Json | None:
     """The templates, P(subject, verb, object) and the agreeing words' probabilities; None where they are too many.
 
     Fields of templates are numbered: {"fits": words, "clause", "content": 0 to 2 for subject, verb or object, "of": the
-    content field that it agrees with, and "forms": which of `forms`, "choices": how many words a free field has}.
+    content field that it agrees with, and "forms": which of `forms`, "choices": how many words a free field has}. Where
+    words have forms, "base" and "form" are those of each word, and fields have a "form".
     """
     fields = {field: i for i, field in enumerate(dict.fromkeys(f for one in world.templates for f in one.fields))}
     forms = {slot: i for i, slot in enumerate(world.forms_WW)}
@@ -33,7 +34,14 @@ def world_table(world: World) -> Json | None:
             [[int(a), int(b), float(table_WW[a, b])] for a, b in zip(*table_WW.nonzero(), strict=True)]
             for table_WW in world.forms_WW.values()
         ],
+        **_of_forms(world),
     }
+
+
+def _of_forms(world: World) -> Json:
+    """The word without form and the number of the form of each word; nothing where no words have forms."""
+    forms = world.word_forms
+    return {"base": forms.base_W.tolist(), "form": forms.form_W.tolist()} if forms.names else {}
 
 
 def _template(template: Template, fields: dict[Field, int]) -> Json:
@@ -41,11 +49,14 @@ def _template(template: Template, fields: dict[Field, int]) -> Json:
         "probability": template.probability,
         "clauses": template.clauses,
         "fields": [fields[field] for field in template.fields],
+        **({"any_order": True} if template.any_order else {}),
     }
 
 
 def _field(world: World, field: Field, forms: dict[str, int]) -> dict[str, Any]:
     told: dict[str, Any] = {"fits": sorted(int(word) for word in world.field_words[field])}
+    if field.form:
+        told["form"] = world.word_forms.number[field.form]
     if field.is_content:
         return told | {"clause": field.clause, "content": CONTENT.index(field.slot)}
     if field.of is not None:

@@ -17,6 +17,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 import catmat_command
+from data.world import load_world
 from data.yaml_file import parse_yaml
 from experiments import ablate, benchmark, check_scale, explain, film, gradients, papers, runs, train
 from experiments.ablation.comparison import Comparison
@@ -67,7 +68,7 @@ def training(console, monkeypatch):
         monkeypatch.setattr(terminal, name, lambda *_: METRICS)
     monkeypatch.setattr(terminal, "row_results", lambda *_: rows)
     record = SimpleNamespace(runs=lambda: [None] * 3, of=lambda _: None, time=TrainingTime(12.3, 1000))
-    experiment = SimpleNamespace(config=Config(seeds=3), sentences=[None], told=0)
+    experiment = SimpleNamespace(config=Config(seeds=3), world=load_world("two_stories"), sentences=[None], told=0)
     vector, number, by_word = np.full(4, -1.5), np.full(len(WORDS), 0.07), np.full((len(WORDS), 4), 2.5)
     told = Ledger(
         9, 0, tuple(WORDS), 1, "/ sqrt(4)", vector, by_word, number, number, number, by_word, by_word, vector, 2

@@ -8,6 +8,20 @@ from experiments import train
 from experiments.commands.words import table_width, table_word
 
 
+def test_words_in_every_form_are_printed_and_blanks_are_no_words(capsys):
+    assert train.main(["--words", "--world", "singular_plural"]) == 0
+    out = capsys.readouterr().out
+    lines = out.splitlines()
+    assert {
+        "time: now today again",
+        "singular subject (pet): cat dog rabbit",
+        "plural object (food): eggs pies cakes",
+    } <= {*lines}
+    listed = [word for line in out.partition("\n\n")[0].splitlines() for word in line.partition(": ")[2].split()]
+    assert sorted(listed) == sorted(set(load_world("singular_plural").vocabulary.words[2:]) - {"[one]", "[many]"})
+    assert "the blank of its form, [one] (singular) or [many] (plural); its base word" in out
+
+
 @pytest.mark.parametrize(
     ("word", "encoding", "shown", "width"),
     [

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import yaml
 from refusals import refused
+from small_world import SMALL_FORMS as SMALL
 from small_world import with_holes, world_from
 
 from data.drawing_tables import sampler_tables
@@ -22,38 +23,6 @@ from data.sampler import sample, sample_evenly
 from data.world import load_world
 
 TOLERANCE = 1e-12  # sums of a few thousand float64 products in different orders
-SMALL = """\
-format: 1
-words:
-  subject: [cat, dog]
-  verb: [sat, ran]
-  object: [mat]
-  time: [now]
-  way: [so]
-forms:
-  determiner:
-    cat: {the: 2, a: 1}
-    default: {the: 1}
-preferences:
-  - {between: [subject, verb], strength: 1.5, pairs: {cat: [sat], dog: [ran]}}
-  - {between: [verb, object], strength: 1, pairs: {sat: [mat]}}
-  - {between: [subject, object], strength: -0.75, pairs: {cat: [mat]}}
-clauses:
-  story: [{slot: subject}, {slot: verb}, {slot: object}]
-  with: [{slot: determiner, of: subject}, {slot: subject}, {slot: verb}, {word: near}, {slot: object}]
-word_forms:
-  low: {blank: "[mask]"}
-  high: {blank: "[HIGH]", case: upper}
-  far: {blank: "[far]", words: {cat: kat, dog: hund, sat: satt, ran: rann, mat: matt, the: de, a: en}}
-sentences:
-  - {chance: 0.5, order: any, parts: [{clause: story, form: low}, {clause: story, form: high}]}
-  - {chance: 0.25, order: any, parts: [{clause: story, form: far}, {slot: time, chance: 0.5}]}
-  - {chance: 0.125, parts: [{clause: with, form: high}, {word: while}]}
-  - {chance: 0.125, parts: [{clause: story, form: far}, {slot: way}]}
-held_out:
-  share: 0
-  always: [{subject: cat, verb: sat, object: mat}]
-"""
 
 
 class EveryOrder:

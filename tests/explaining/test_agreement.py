@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from made_saved import made_saved
 from oracle import Oracle, softmax
 from refusals import refused
 
@@ -72,6 +73,22 @@ def test_every_measure_is_what_its_definition_says(made, small, found, assert_cl
     actual = measures.model_relevance_GK[list(CHECKED)] * cells
     assert_close(actual, np.stack([relevance for _, relevance, _ in expected]), 1e-5, "relevance")
     assert_close(measures.excess_G[list(CHECKED)], [excess for _, _, excess in expected], 1e-5, "excess")
+
+
+def test_where_words_have_forms_the_model_gets_their_blanks_and_guesses_none(formed, assert_close):
+    """Evidence, exact answer and cuts of words in every form, by the same definition."""
+    made = made_saved(formed)
+    found = measure_agreement(made, formed, sentences=12, seed=3)
+    changed = [g for g in range(12) if found.rows.tokens_GK[g, found.rows.masked_G[g]] != found.rows.target_G[g]]
+    assert len(changed) > 3
+    expected = [expected_row(made, formed, found, g, 1) for g in changed]
+    cells_GK, now = found.rows.cells_GK[changed], found.trained
+    for name in ("evidence", "cut_cost", "weight"):
+        actual = getattr(now, f"{name}_GAK")[changed] * cells_GK[:, None]
+        assert_close(actual, np.stack([values[name] for values, _, _ in expected]), 1e-5, name)
+    relevances = np.stack([relevance for _, relevance, _ in expected])
+    assert_close(now.model_relevance_GK[changed] * cells_GK, relevances, 1e-5, "relevance")
+    assert_close(now.excess_G[changed], [excess for _, _, excess in expected], 1e-5, "excess")
 
 
 def test_cells_are_the_words_that_can_be_looked_at(found, small):

@@ -11,7 +11,7 @@ from refusals import refused
 from rich.console import Console
 
 from data.inference import relevance
-from experiments.explaining.circuits import measure_circuits
+from experiments.explaining.circuits import Kind, measure_circuits
 from experiments.explaining.circuits_figures import looks_for_figure, speaks_for_figure
 from experiments.explaining.circuits_report import circuit_cells, print_circuits
 from experiments.explaining.drawn_rows import draw_rows
@@ -19,6 +19,7 @@ from experiments.explaining.preferences import content_preferences
 
 pytestmark = pytest.mark.usefixtures("traced_once")
 ROWS = 30
+VERB = Kind("", "verb")
 VARIANTS = {
     "no norm": {"norm": "none"},
     "no norm, by place": {"norm": "none", "query": "position"},
@@ -41,15 +42,21 @@ def layer(small):
     return measured(small)
 
 
-@pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
-def test_without_a_norm_the_parts_add_up(small, assert_close, changes):
-    found, oracle, rows = measured(small, **changes)
-    for g in range(3):
+CASES = [("small", changes) for changes in VARIANTS.values()]
+CASES += [("formed", VARIANTS[name]) for name in ("no norm", "no norm, by content")]
+
+
+@pytest.mark.parametrize(("name", "changes"), CASES, ids=[*VARIANTS, "forms", "forms, by content"])
+def test_without_a_norm_the_parts_add_up(request, assert_close, name, changes):
+    found, oracle, rows = measured(request.getfixturevalue(name), **changes)
+    blanks = {found.vocabulary[blank] for blank in found.blanks}
+    assert blanks == ({"[MASK]"} if name == "small" else {"[mask]", "[HIGH]", "[far]"})
+    for g in range(6):
         tokens, at, own = rows.masked_GK[g], rows.masked_G[g], rows.tokens_GK[g] > 0
-        out = oracle.row(tokens, at)
+        out, f = oracle.row(tokens, at), found.blanks.index(rows.blank_G[g])
         scores_HK = (
-            found.word_word_HV[:, tokens]
-            + found.word_place_HK
+            found.word_word_HFV[:, f, tokens]
+            + found.word_place_HFK[:, f]
             + found.place_word_HKV[:, at, tokens]
             + found.place_place_HKK[:, at]
         )
@@ -89,8 +96,8 @@ def test_with_a_norm_vectors_are_divided_by_their_mean_size(layer, assert_close)
     def scores(of_blank, of_word):
         return 3**-0.5 * np.einsum("ihd,jhd->hij", np.tensordot(of_blank, query, 1), np.tensordot(of_word, key, 1))
 
-    assert_close(found.word_word_HV, scores(mask[None], words)[:, 0], 1e-5)
-    assert_close(found.word_place_HK, scores(mask[None], keys)[:, 0], 1e-5)
+    assert_close(found.word_word_HFV, scores(mask[None], words), 1e-5)
+    assert_close(found.word_place_HFK, scores(mask[None], keys), 1e-5)
     assert_close(found.place_word_HKV, scores(blanks, words), 1e-5)
     assert_close(found.place_place_HKK, scores(blanks, keys), 1e-5)
     value, kernel = p["attention/value/kernel"], p["attention/output/kernel"]
@@ -116,15 +123,47 @@ def test_queries_and_keys_of_one_length_have_a_size_for_each_head(small, assert_
     raw = np.einsum("hd,vhd->hv", *(np.tensordot(x, w, 1) for x, w in
                                     ((p["token/embedding"][1], query), (p["token/embedding"], key))))  # fmt: skip
     factor = 3**-0.5 * p["attention/gain"] * by_query * by_key
-    assert_close(found.word_word_HV, factor[:, None] * raw, 1e-5)
+    assert_close(found.word_word_HFV[:, 0], factor[:, None] * raw, 1e-5)
 
 
 def test_what_blanks_look_for_is_the_mean_over_their_places(layer, small, assert_close):
     found, _, rows = layer
     verb = [g for g, fields in enumerate(rows.fields) if fields[rows.masked_G[g]].slot == "verb"]
-    table = found.word_word_HV + found.place_word_HKV[:, rows.masked_G[verb]].mean(axis=1)
+    table = found.word_word_HFV[:, 0] + found.place_word_HKV[:, rows.masked_G[verb]].mean(axis=1)
     every = [word for words in small.slots.values() for word in words]
     assert_close(found.looks_for_HSV[:, 1], table - table[:, every].mean(axis=1, keepdims=True), 1e-9)
+
+
+def test_words_of_a_form_are_a_kind_of_their_own(formed, assert_close):
+    """Read off the drawn rows: a far verb's blank, what it looks for, and what the world says of far subjects."""
+    found, _, rows = measured(formed, norm="none")
+    far, number = Kind("far", "verb"), formed.vocabulary.number
+    assert {str(kind) for kind in found.masked} == {
+        f"{form} {slot}" for form in ("low", "high", "far") for slot in ("subject", "verb", "object")
+    }
+    mine = [
+        g for g in range(ROWS) if rows.blank_G[g] == number["[far]"] and rows.fields[g][rows.masked_G[g]].slot == "verb"
+    ]
+    table = found.word_word_HFV[:, found.blanks.index(number["[far]"])]
+    table = table + found.place_word_HKV[:, rows.masked_G[mine]].mean(axis=1)
+    every = [word for words in found.words.values() for word in words]
+    assert_close(found.looks_for_HSV[:, found.masked.index(far)], table - table[:, every].mean(1, keepdims=True), 1e-9)
+    exact_GK = relevance(formed, rows.tokens_GK, rows.masked_G)
+    met = [(g, k) for g in mine for k in np.flatnonzero(rows.tokens_GK[g] == number["hund"])]
+    truth = found.relevance_SV[found.masked.index(far)]
+    assert truth[number["hund"]] == pytest.approx(np.mean([exact_GK[at] for at in met]))
+    assert np.isnan(truth[[number["dog"], number["DOG"]]]).all()
+    known = {tuple(line[:4]): line[4:] for line in circuit_cells(found)[1]}
+    i, j = (formed.slots[slot].index(number[word]) for slot, word in (("verb", "ran"), ("subject", "dog")))
+    assert known["speaks_for", 1, "rann", "dog"] == [
+        found.speaks(0, far, "subject")[i, j], found.preferences["verb", "subject"][i, j]
+    ]  # fmt: skip
+    assert known["word.word", 1, "[far]", "SAT"][0] == found.word_word_HFV[0, 2, number["SAT"]]
+    assert ("speaks_for", 1, "rann", "hund") not in known
+    looks, speaks = looks_for_figure(found).axes[0], speaks_for_figure(found).axes[0]
+    assert [tick.get_text() for tick in looks.get_yticklabels()][-1] == "far object blank"
+    assert [tick.get_text() for tick in speaks.get_yticklabels()][-3:] == ["satt", "rann", "matt"]
+    assert [tick.get_text() for tick in speaks.get_xticklabels()] == ["cat", "dog", "sat", "ran", "mat"]
 
 
 def test_the_worlds_truth_stands_beside(layer, small):
@@ -150,7 +189,7 @@ def test_what_is_told(layer):
     text = console.file.getvalue()
     assert max(map(len, text.splitlines())) <= 80
     (line,) = (line for line in text.splitlines() if line.startswith("verb -> object"))
-    r = [np.corrcoef(layer[0].speaks(h, "verb", "object").ravel(), layer[0].preferences["verb", "object"].ravel())[0, 1]
+    r = [np.corrcoef(layer[0].speaks(h, VERB, "object").ravel(), layer[0].preferences["verb", "object"].ravel())[0, 1]
          for h in range(2)]  # fmt: skip
     assert [float(cell) for cell in line.split()[3:]] == pytest.approx(r, abs=0.0051)
     assert f"{100 * layer[0].spread['key']:.0f} % (key)" in text
@@ -168,7 +207,7 @@ def test_every_number_is_a_line(layer, small):
     ]  # fmt: skip
     i, j = small.slots["verb"].index(number["slept"]), small.slots["object"].index(number["roof"])
     assert known["speaks_for", 2, "slept", "roof"] == [
-        found.speaks(1, "verb", "object")[i, j], found.preferences["verb", "object"][i, j]
+        found.speaks(1, VERB, "object")[i, j], found.preferences["verb", "object"][i, j]
     ]  # fmt: skip
     assert known["place.place", 1, 1, 1][1] == ""
 
@@ -186,4 +225,4 @@ def test_the_pictures_show_the_tables_with_their_words(layer):
     assert world[3:5, 5:7] == pytest.approx(found.preferences["verb", "object"])
     assert np.isnan(world[3:5, 3:5]).all()
     head = np.ma.filled(panels[1].images[0].get_array(), np.nan)
-    assert head[5:7, 0:3] == pytest.approx(found.speaks(1, "object", "subject"))
+    assert head[5:7, 0:3] == pytest.approx(found.speaks(1, Kind("", "object"), "subject"))

@@ -19,6 +19,24 @@ ROWS = BLOCK + 20
 """Two blocks, the second one filled up."""
 
 
+def test_words_in_every_form_count_for_their_base_word(formed):
+    """DOG, hund and dog are one row of a table (verbs beside a cat are held out); what is guessed has no form."""
+    rows = draw_rows(formed, ("subject", "verb", "object"), 60, 5)
+    table = measure_evidence(made_saved(formed), formed, sentences=60, seed=5).tables["subject", "verb"]
+    assert [formed.vocabulary.words[word] for word in table.words] == ["dog"]
+    assert [formed.vocabulary.words[word] for word in table.candidates] == ["sat", "ran"]
+    verbs = [(fields, tokens, at) for fields, tokens, at in zip(rows.fields, rows.tokens_GK, rows.masked_G, strict=True)
+             if fields[at].slot == "verb"]  # fmt: skip
+    own = [
+        formed.base_W[tokens[k]]
+        for fields, tokens, at in verbs
+        for k, field in enumerate(fields)
+        if field.slot == "subject" and field.form == fields[at].form
+    ]
+    assert table.counts.tolist() == [len(own)]
+    assert {*own} == {formed.vocabulary.number["dog"]}
+
+
 @pytest.fixture(scope="module")
 def found(made, small):
     return [measure_evidence(made, small, t, sentences=ROWS, seed=5) for t in (0, 1)]

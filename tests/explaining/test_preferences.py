@@ -24,10 +24,11 @@ def own_terms(world):
         ("english", ("subject", "verb", "object")),
         ("telling_preposition", ("verb", "object")),
         ("small", ("subject", "verb", "object", "preposition", "determiner")),
+        ("formed", ("subject", "verb", "determiner")),
     ],
 )
-def test_they_add_up_to_the_exact_answer(small, name, masked):
-    world = small if name == "small" else load_world(name)
+def test_they_add_up_to_the_exact_answer(small, formed, name, masked):
+    world = {"small": small, "formed": formed}.get(name) or load_world(name)
     rows = draw_rows(world, masked, 40, seed=1)
     exact_GV = posterior(world, rows.tokens_GK, rows.masked_G)
     candidates = [np.flatnonzero(exact_V).tolist() for exact_V in exact_GV]

@@ -66,6 +66,34 @@ def test_the_query_of_lesson_2_changes_with_the_place_alone(asked):
     assert facts.right == (() if run.model.query == "constant" else (1,))
 
 
+@pytest.mark.parametrize("query", ["full", "position", "content", "constant"])
+def test_the_query_of_lesson_2_where_words_have_forms(tmp_path, query):
+    """The blank is a part of it, and neither position nor blank is said to matter where the query lacks it."""
+    run = AskedRun(tmp_path / "run", "two_stories", query=query, d_mlp=0)
+    material, _ = lesson_material("cat DOG SLEPT ROOF mat sat", str(run.folder), "DOG")
+    number, facts = run.world.vocabulary.number, facts_of(2, material)
+
+    def query_of(place, blank):
+        tokens = [number[word] for word in ("cat", "DOG", "SLEPT", "ROOF", "mat", "sat")]
+        tokens[place] = number[blank]
+        return run.oracle().row(tokens, place)["query"]
+
+    own = query_of(1, "[MASK]")
+    changes = [np.linalg.norm(query_of(3, "[MASK]") - own), np.linalg.norm(query_of(1, "[mask]") - own)]
+    assert [x > 0.01 for x in changes] == [query in ("full", "position"), query in ("full", "content")]
+    expected = [0, *changes, np.linalg.norm(own)]
+    found = shown(facts, "same_place", "other_place", "form_change", "query_length")
+    assert found == pytest.approx(expected, abs=0.00501)
+    assert (facts.filled["elsewhere"], facts.filled["other_form"]) == ("'ROOF'", "'dog'")
+    lesson = lesson_of(2, material, load_texts())
+    assert facts.right == ((1,) if query == "full" else ())
+    assert lesson.options[1].startswith("the form of the hidden word")
+    assert "in another form" in lesson.answer or "another blank than [MASK]" in lesson.answer
+    assert "{" not in lesson.answer + lesson.explain
+    assert facts_of(1, material).filled["sentence"] == "cat [MASK] SLEPT ROOF mat sat"
+    assert facts_of(7, material).filled["relevant"] in ("'ROOF' and 'SLEPT'", "'SLEPT' and 'ROOF'")
+
+
 def test_the_scores_of_lesson_3(asked):
     run, material = asked
     facts, expected = facts_of(3, material), row(run)
@@ -130,7 +158,7 @@ def test_every_text_is_filled_with_what_its_lesson_knows(asked, language):
         assert "{" not in "".join([lesson.title, lesson.expect, lesson.question, lesson.answer, lesson.explain])
         assert all(right < len(lesson.options) for right in facts.right)
         known = {*facts.filled, "ablation", "ablation_run", "ablation_d_head", "ablation_ratio", "ablation_low",
-                 "ablation_high"}  # fmt: skip
+                 "ablation_high", "other_form", "form_change"}  # fmt: skip
         for text in texts[f"lesson_{number}"].values():
             for part in [text] if isinstance(text, str) else text:
                 assert {name for _, name, _, _ in string.Formatter().parse(part) if name} <= known

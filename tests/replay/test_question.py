@@ -66,6 +66,20 @@ def test_a_mistake_is_one_line_that_says_how_to_mend_it(english, typed, mask, sa
     assert "\n" not in str(error.value)
 
 
+def test_a_sentence_of_any_order_has_no_end_and_a_word_is_named_in_any_form():
+    world = load_world("two_stories")
+    sentence = "cat DOG sat ROOF mat SLEPT"
+    for mask, place in (("DOG", 1), ("dog", 1), ("ROOF", 3), ("SLEPT", 5), ("cat", 0), ("6", 5)):
+        question = read_question(world, sentence, SLOTS, mask)
+        assert (words(world, question), question.masked, question.notes) == (sentence, place, ())
+    for mask in ("CAT", "wolf", "[mask]"):
+        with pytest.raises(InputError, match="is no word of"):
+            read_question(world, sentence, SLOTS, mask)
+    # Every sentence of this world ends in no word of its own, but the fields as they are written down would.
+    ordered = world_from(SMALL.replace("  - chance: 0.375\n", "  - chance: 0.375\n    order: any\n"))
+    assert words(ordered, read_question(ordered, "the cat sat on mat", SLOTS)) == "the cat sat on mat"
+
+
 def test_nothing_is_added_where_sentences_end_in_several_ways():
     world = world_from(SMALL.replace("{clause: slow}, {word: .}]", "{clause: slow}]"))
     question = read_question(world, "the cat sat on mat", SLOTS)

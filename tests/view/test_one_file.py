@@ -9,12 +9,13 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from file_page import MASKED, Page, hostile_page, small_page
+from file_page import MASKED, Page, formed_page, hostile_page, small_page
 from selenium.webdriver.common.keys import Keys
 from shown_numbers import check
-from small_world import SMALL, world_from
+from small_world import SMALL, SMALL_FORMS, world_from
 from tab_page import need_chromium, wait_until
 
+from data.errors import InputError
 from data.inference import posterior, template_of
 from experiments.speed.browser_times import browser
 from experiments.view.plane import plane, share_held
@@ -31,7 +32,13 @@ EXACT = """
 const world = readWorld(decoded(arguments[0])), random = () => ((seed = (seed * 16807) % 2147483647) / 2147483647);
 let seed = 7;
 const found = Array.from({ length: 300 }, () => drawnSentence(world, random));
-return found.map(({ tokens, place }) => [tokens, place, exactAnswer(world, tokens, place)]);
+const any = (tokens) => Math.floor(random() * tokens.length);
+const asked = found.map(({ tokens, place }, i) => [tokens, i % 2 ? place : any(tokens)]);
+for (const [tokens] of asked.slice(0, 100)) {  // most of these nobody says
+  const other = any(tokens), word = 2 + Math.floor(random() * (world.words - 2));
+  asked.push([tokens.map((token, k) => (k === other ? word : token)), any(tokens)]);
+}
+return asked.map(([tokens, place]) => [tokens, place, exactAnswer(world, tokens, place)]);
 """
 
 
@@ -48,6 +55,7 @@ def made(driver, tmp_path_factory):
     return {
         "small": Page(driver, small_page(), folder / "1.html"),
         "hostile": Page(driver, hostile_page(), folder / "2.html"),
+        "formed": Page(driver, formed_page(), folder / "3.html"),
     }
 
 
@@ -109,6 +117,43 @@ def test_another_sentence_and_another_masked_word(page, assert_close):
     assert "make no sentence" not in page.text(".said-guess")
 
 
+def test_words_that_have_forms(made, assert_close):
+    """The blank is that of the masked word's form, which the model gets; what is guessed has no form."""
+    page = made["formed"].load()
+    number, tokens = page.paged.world.vocabulary.number, list(page.paged.tokens)
+    check(page, assert_close)
+    assert page.text(".sentence-said").startswith("The model reads: cat RAN sat [HIGH] mat MAT")
+    assert page.texts(".guess .right") == ["dog"]
+    assert "without its form: DOG as dog." in page.text(".said-guess")
+    assert page.texts(".ledger .words th")[-6:] == ["cat", "RAN", "sat", "[HIGH]", "mat", "MAT"]
+    page.click(".place:nth-child(1) input")
+    check(page, assert_close, tokens, masked=0)
+    assert "[mask], looked at" in [name for name, _ in page.evidence()]
+    assert page.texts(".edges thead th")[0] == "[mask]"
+    tokens[3] = number["CAT"]
+    page.set(".place:nth-child(4) select", tokens[3], "change")
+    check(page, assert_close, tokens, masked=0)
+    page.set(".place:nth-child(4) select", number["kat"], "change")
+    assert "make no sentence" in page.text(".said-guess")
+    groups = page.js(
+        "return [...document.querySelectorAll('.place:first-child optgroup')]"
+        ".map((one) => [one.label, [...one.children].map((word) => word.textContent)])"
+    )
+    assert ["high subject", ["CAT", "DOG"]] in groups
+    assert ["far verb", ["satt", "rann"]] in groups
+    listed = [word for _, words in groups for word in words]
+    assert sorted(listed) == sorted(set(number) - {"[PAD]", "[MASK]", "[mask]", "[HIGH]", "[far]"})
+    page.js(KEEP_SAVED)
+    page.button("Save CSV")
+    wait_until(lambda: page.js("return saved.length") == 1)
+    rows = list(csv.DictReader(io.StringIO(page.js("return saved[0]"), newline="")))
+    assert rows[0]["word"] == "1 [mask]"
+    for _ in range(3):
+        page.button("Another sentence of this world")
+        assert "make no sentence" not in page.text(".said-guess")
+    assert not page.errors()
+
+
 def test_the_last_edge_of_a_head_stays(page):
     for k in range(9):
         page.click(f"tbody tr:first-child td:nth-of-type({k + 1}) .edge")
@@ -116,18 +161,30 @@ def test_the_last_edge_of_a_head_stays(page):
     assert "stays" in page.text(".said-map")
 
 
-def test_exact_answers_are_those_of_the_world(driver, assert_close):
-    """Of sentences that the page draws, every one of which the world can say."""
-    world = world_from(SMALL)
+@pytest.mark.parametrize("text", [SMALL, SMALL_FORMS], ids=["plain", "forms"])
+def test_exact_answers_are_those_of_the_world(driver, assert_close, text):
+    """Of sentences that the page draws, every one of which the world can say, and of others, which it mostly cannot."""
+    world = world_from(text)
     driver.get("about:blank")
     table = json.loads(json.dumps(world_table(world)))
-    found = driver.execute_script(one_script("exact_answer.js") + one_script("file_draw.js") + EXACT, table)
-    lengths = set()
-    for tokens, place, answer in found:
-        template_of(world, tokens)
+    found = driver.execute_script(one_script("file_draw.js") + EXACT, table)
+    lengths, orders = set(), set()
+    for tokens, place, answer in found[:300]:
+        template = template_of(world, tokens)
         lengths.add(len(tokens))
+        orders.add(template.fields)
         assert_close(answer, posterior(world, [tokens], [place])[0], 1e-6)
-    assert len(lengths) > 4
+    for tokens, place, answer in found[300:]:
+        try:
+            expected = posterior(world, [tokens], [place])[0]
+        except InputError:
+            expected = None
+        assert (answer is None) == (expected is None)
+        if answer is not None:
+            assert_close(answer, expected, 1e-6)
+    assert 20 < sum(answer is None for _, _, answer in found) < 100
+    assert len(lengths) > 2
+    assert len(orders) > (120 if text == SMALL_FORMS else 8)
 
 
 def drawn_points(page):

@@ -11,27 +11,45 @@ export function readWorld(table) {
   return { ...table, forms, templates };
 }
 
-/** Probabilities of all words at a place of a sentence, or null: the world has no sentence with these other words. */
+/** A word without its form. */
+export const baseIn = ({ base }, word) => (base ? base[word] : word);
+
+/**
+ * Probabilities of all words at a place of a sentence, or null: the world has no sentence with these other words. Where
+ * words have forms, that of the word at the place is known, and the answers are words without form.
+ */
 export function exactAnswer(world, tokens, place) {
   const answer = Array(world.words).fill(0);
+  const form = world.form ? world.form[tokens[place]] : 0;
   for (const template of world.templates) {
-    const { fields } = template;
-    if (fields.length !== tokens.length) continue;
-    if (!fields.every(({ words }, i) => i === place || words.has(tokens[i]))) continue;
-    for (const word of fields[place].fits) {
-      answer[word] += probability(
-        world,
-        template,
-        tokens.map((token, i) => (i === place ? word : token)),
-      );
+    const words = wordsOfFields(template, tokens, place);
+    const open = words ? words.indexOf(null) : -1;
+    if (open < 0 || (template.fields[open].form ?? 0) !== form) continue;
+    for (const word of template.fields[open].fits) {
+      const said = words.map((one, i) => baseIn(world, i === open ? word : one));
+      answer[said[open]] += probability(world, template, said);
     }
   }
   const total = answer.reduce((a, b) => a + b);
   return total > 0 ? answer.map((p) => p / total) : null;
 }
 
-/** P(template and words). */
-function probability(world, { probability: p, clauses, fields }, tokens) {
+/** The word of each field, null for what stands at `place`; or null: other words do not make a sentence of it. */
+function wordsOfFields({ fields, any_order: anyOrder }, tokens, place) {
+  if (fields.length !== tokens.length) return null;
+  const words = fields.map(() => null);
+  for (const [k, token] of tokens.entries()) {
+    if (k === place) continue;
+    const field = anyOrder ? fields.findIndex((one) => one.words.has(token)) : k; // no word fits two fields
+    if (field < 0 || words[field] !== null || !fields[field].words.has(token)) return null;
+    words[field] = token;
+  }
+  return words;
+}
+
+/** P(template and words, in one order), where tokens[i] is field i, without form. */
+function probability(world, { probability: p, clauses, fields, any_order: anyOrder }, tokens) {
+  const orders = anyOrder ? fields.reduce((product, _, i) => product * (i + 1), 1) : 1;
   const contents = Array.from({ length: clauses }, () => [0, 0, 0]); // subject, verb, object of each clause
   fields.forEach(({ content, clause }, i) => {
     if (content !== undefined) contents[clause][content] = tokens[i];
@@ -41,7 +59,7 @@ function probability(world, { probability: p, clauses, fields }, tokens) {
     if (of !== undefined) return world.forms[forms].get(`${contents[clause][of]} ${tokens[i]}`) ?? 0;
     return choices === undefined ? 1 : 1 / choices;
   });
-  return [...ofClauses, ...ofFields].reduce((product, x) => product * x, p);
+  return [...ofClauses, ...ofFields].reduce((product, x) => product * x, p / orders);
 }
 
 /** KL(exact || guess) in nats: what the guess costs beyond the exact answer. */

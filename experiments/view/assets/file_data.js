@@ -3,7 +3,7 @@
 
 import { decoded } from "./arrays.js";
 import { readWorld } from "./exact_answer.js";
-import { MASK } from "./file_result.js";
+import { MASK } from "./file_forms.js";
 
 /** The JSON in the page, ready to be asked. */
 export function readData(text) {
@@ -30,9 +30,9 @@ export function firstChoice(data) {
   };
 }
 
-/** Words in groups for the lists: [[slot, numbers]], those without a slot last. */
-export function wordGroups({ slots, words }) {
-  const grouped = new Set(slots.flatMap(([, numbers]) => numbers));
+/** Words in groups for the lists: [[slot, with its form, numbers]], those without a slot last; blanks are no words. */
+export function wordGroups({ slots, words, blank = [] }) {
+  const grouped = new Set([...slots.flatMap(([, numbers]) => numbers), ...blank]);
   const others = words.map((_, word) => word).filter((word) => word > MASK && !grouped.has(word));
   return [...slots, ...(others.length ? [["other words", others]] : [])];
 }

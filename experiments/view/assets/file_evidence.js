@@ -22,7 +22,7 @@ export class FileEvidence {
     const head = columns.map(({ word }) =>
       element("th", { scope: "col", class: word === result.best ? "best" : null }, wordElement(names[word])),
     );
-    const rows = [...wordRows(place, words, columns), ...otherRows(result, columns), ...chanceRows(result)];
+    const rows = [...wordRows(place, result.blank, words, columns), ...otherRows(result, columns), ...chanceRows(result)];
     this.table.replaceChildren(
       element("thead", {}, element("tr", {}, element("td"), ...head)),
       element("tbody", {}, ...rows),
@@ -31,9 +31,9 @@ export class FileEvidence {
 }
 
 /** What each word adds, through all heads together. */
-function wordRows(place, words, columns) {
+function wordRows(place, blank, words, columns) {
   return words.map((word, k) => {
-    const name = k === place ? "[ ? ], looked at" : wordElement(word);
+    const name = k === place ? `${blank}, looked at` : wordElement(word);
     const ofColumn = ({ words: rows }) => rows.reduce((sum, row) => sum + row[k], 0);
     return line(name, columns.map(ofColumn), "word");
   });

@@ -1,6 +1,7 @@
 // The page's one row as the tab's own parts take it: the seven lines and the bars of the guess are theirs.
 
 import { directionOf } from "./direction.js";
+import { blankShown } from "./file_forms.js";
 import { numberText, scaleText } from "./numbers.js";
 
 /** A map of one row, for `Ledger` and `Guess`. */
@@ -18,7 +19,16 @@ export function mapOf(data, choice, result) {
     masked: [place],
     direction: directionOf(words),
     rowOf: (values) => values,
-    run: { heads: config.heads, sink: config.sink !== "none", scale, learned_scale: null, words: data.words, word_groups: data.word_groups },
+    targets: [result.target],
+    blanks: [blankShown(data, tokens[place], "[ ]")],
+    run: {
+      heads: config.heads,
+      sink: config.sink !== "none",
+      scale,
+      learned_scale: null,
+      words: data.words,
+      word_groups: data.word_groups,
+    },
     candidates: [result.bars],
     answers: [result.exact && { data: result.bars.map((word) => result.exact[word]) }],
   };

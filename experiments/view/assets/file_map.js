@@ -66,11 +66,11 @@ export class FileMap {
     });
   }
 
-  draw({ tokens, place, cuts, head, word }, { out }, words) {
+  draw({ tokens, place, cuts, head, word }, { out, blank }, words) {
     if (this.columns !== tokens.length) this.build(tokens.length);
     this.table.dir = directionOf(words);
     this.words.forEach(({ node, look }, k) => {
-      look.replaceChildren(k === place ? "[ ? ]" : wordElement(words[k]));
+      look.replaceChildren(k === place ? blank : wordElement(words[k]));
       setAttribute(look, "aria-label", `look at word ${k + 1}, ${words[k]}`);
       node.classList.toggle("marked", k === word);
     });

@@ -2,14 +2,15 @@
 // (experiments/view/plane.py), of the vectors that the page computes.
 
 import { dot, forward } from "./forward.js";
-import { asRead } from "./file_result.js";
+import { asRead } from "./file_forms.js";
 
 const SWEEPS = 30; // of Jacobi's method; it converges within ten
 const SMALL = 1e-24; // of the trace: what is left beside the diagonal then is rounding
 
 /** What `Plane` draws, for one head; the plane is that of the last step. */
-export function pointsOf({ steps }, { tokens, place, head }) {
-  const masked = asRead(tokens, place);
+export function pointsOf(data, { tokens, place, head }) {
+  const { steps } = data;
+  const masked = asRead(data, tokens, place);
   const vectors = steps.map(({ model }) => {
     const { query, key } = forward(model, masked, place);
     return { queries: [query[head]], keys: key.map((heads) => heads[head]) };

@@ -2,29 +2,27 @@
 // from it.
 
 import { exactAnswer, excessOf } from "./exact_answer.js";
+import { asRead, baseOf, blankShown } from "./file_forms.js";
 import { forward, softmax, trainedScale } from "./forward.js";
 import { logitTerms } from "./logit_terms.js";
 
-export const MASK = 1;
 const RIVALS = 5; // words of the table of evidence
 
 /** A name for the edge from the masked place to word k in a head. */
 export const edge = (head, k) => `${head} ${k}`;
-
-/** The sentence as the model gets it: a blank stands for the masked word. */
-export const asRead = (tokens, place) => tokens.map((token, k) => (k === place ? MASK : token));
 
 /**
  * `data`: what `readData` made; `choice`: {tokens, place, t, factor (null: the trained one), cuts: Set of edges}. Gives
  * `out`, the fields of the forward pass, and:
  * guess, exact: probabilities [V], exact null where there is none; excess: KL(exact || guess) in nats; asTrained:
  * {guess, excess} without cuts and with the trained scale; candidates: the words that may stand there; best:
- * the most probable guess; rivals, bars: the words that are shown; evidenceOf(words): what adds up to each one's logit.
+ * the most probable guess; rivals, bars: the words that are shown; evidenceOf(words): what adds up to each one's logit;
+ * target: what is to be guessed, the masked word without its form; blank: how the masked place is shown.
  */
 export function resultOf(data, choice) {
   const { tokens, place, t, factor, cuts } = choice;
   const { step, model } = data.steps[t];
-  const masked = asRead(tokens, place);
+  const masked = asRead(data, tokens, place);
   const trained = trainedScale(model);
   const scale = factor ?? trained;
   const out = forward(model, masked, place, { scale, cut: (head, k) => cuts.has(edge(head, k)) });
@@ -33,6 +31,7 @@ export function resultOf(data, choice) {
   const [guess, usualGuess] = [out, usual].map(({ logits }) => softmax(logits));
   const excess = (chances) => (exact ? excessOf(exact, chances) : null);
   const candidates = candidatesOf(data, exact, masked, place);
+  const target = baseOf(data, tokens[place]);
   return {
     step,
     model,
@@ -44,7 +43,9 @@ export function resultOf(data, choice) {
     candidates,
     excess: excess(guess),
     asTrained: { guess: usualGuess, excess: excess(usualGuess) },
-    ...shownWords(candidates, guess, tokens[place]),
+    target,
+    blank: blankShown(data, tokens[place]),
+    ...shownWords(candidates, guess, target),
     evidenceOf: evidenceFor(candidates, out, (word) => logitTerms(model, out, place, word)),
   };
 }
@@ -61,7 +62,7 @@ function candidatesOf(data, exact, masked, place) {
   return possible.length ? possible : order.slice(0, 1);
 }
 
-/** The masked word, its rivals and the model's guess. */
+/** The word that is to be guessed, its rivals and the model's guess. */
 function shownWords(candidates, guess, word) {
   const best = guess.indexOf(Math.max(...guess));
   const first = (count) => {

@@ -2,6 +2,7 @@
 
 import { differenceColour, weightColour } from "./colours.js";
 import { shape } from "./element.js";
+import { asRead } from "./file_forms.js";
 import { edge } from "./file_result.js";
 import { signedText, stepText, weightText } from "./numbers.js";
 import { FONT, label, PAPER, quoted, shortened } from "./save.js";
@@ -13,6 +14,7 @@ const PALE = { stroke: "#808a96", "stroke-width": 0.5 };
 /** A line for each head and word. Candidates' columns begin with "evidence", so that no cell is taken for a formula. */
 export function tableCsv(data, choice, result) {
   const columns = result.evidenceOf(result.rivals);
+  const read = asRead(data, choice.tokens, choice.place);
   const names = ["step", "scale", "head", "word", "cut", "dot_product", "score", "weight"];
   const heads = [...names, ...columns.map(({ word }) => quoted(`evidence for ${data.words[word]}`))];
   const lines = result.out.weights.flatMap((row, h) =>
@@ -20,7 +22,7 @@ export function tableCsv(data, choice, result) {
       result.step,
       result.scale,
       h + 1,
-      quoted(`${k + 1} ${k === choice.place ? "[MASK]" : data.words[choice.tokens[k]]}`),
+      quoted(`${k + 1} ${data.words[read[k]]}`),
       choice.cuts.has(edge(h, k)) ? 1 : 0,
       result.out.dot_products[h][k],
       result.out.scores[h][k],
@@ -34,7 +36,7 @@ export function tableCsv(data, choice, result) {
 /** The weights of each head and the evidence of each word, on white in either theme. */
 export function picture(data, choice, result, said) {
   const { out, rivals } = result;
-  const names = choice.tokens.map((token, k) => (k === choice.place ? "[ ? ]" : data.words[token]));
+  const names = choice.tokens.map((token, k) => (k === choice.place ? result.blank : data.words[token]));
   const lines = [
     ...out.weights.map((row, h) => [
       `head ${h + 1}`,

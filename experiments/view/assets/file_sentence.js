@@ -3,6 +3,7 @@
 import { directionOf } from "./direction.js";
 import { element, setText, wordElement } from "./element.js";
 import { wordGroups } from "./file_data.js";
+import { blankShown } from "./file_forms.js";
 
 export class FileSentence {
   /** `act`: {put(k, word), mask(k), look(k), insert(k), remove(k), another()}. */
@@ -46,7 +47,7 @@ export class FileSentence {
     this.remove.replaceChildren("Remove ", ...named());
     this.insert.disabled = tokens.length >= this.data.config.max_length;
     this.remove.disabled = tokens.length < 2;
-    this.said.replaceChildren("The model reads: ", sentenceRead(words, place), ...this.limits(tokens.length));
+    this.said.replaceChildren("The model reads: ", sentenceRead(words, place, blankShown(this.data, tokens[place])), ...this.limits(tokens.length));
   }
 
   /** Where a place appears or vanishes, the list at the same place keeps the focus. */
@@ -77,7 +78,7 @@ export class FileSentence {
 }
 
 /** The sentence as the model reads it, "the [ ? ] sat", in its language's direction. */
-function sentenceRead(words, place) {
-  const parts = words.flatMap((word, k) => [k ? " " : "", k === place ? "[ ? ]" : wordElement(word)]);
+function sentenceRead(words, place, blank) {
+  const parts = words.flatMap((word, k) => [k ? " " : "", k === place ? blank : wordElement(word)]);
   return element("bdi", { dir: directionOf(words) }, ...parts);
 }

@@ -94,10 +94,11 @@ export function evidenceSaid({ place }, result, map, names) {
 }
 
 export function guessSaid({ tokens, place }, result, data) {
-  const { best, guess, exact, excess, asTrained } = result;
+  const { best, guess, exact, excess, asTrained, target } = result;
   if (best < 0) return [NOT_NUMBERS];
   const says = ["The model guesses ", wordElement(data.words[best]), `, ${percent(guess[best])}`];
   if (!exact) return [...says, `. ${noAnswer(data)}`];
+  const bare = target === tokens[place] ? [] : [wordElement(data.words[tokens[place]]), wordElement(data.words[target])];
   const right = exact.indexOf(Math.max(...exact));
   const changed = Math.abs(asTrained.excess - excess) > 5e-4;
   return [
@@ -105,11 +106,12 @@ export function guessSaid({ tokens, place }, result, data) {
     "; the exact answer is ",
     wordElement(data.words[right]),
     `, ${percent(exact[right])}`,
-    ...(tokens[place] === right || tokens[place] === best
+    ...(target === right || target === best
       ? []
       : [" (hidden: ", wordElement(data.words[tokens[place]]), ")"]),
     `. They are ${numberText(excess, 3)} nats apart (excess)`,
     changed ? `, ${numberText(asTrained.excess, 3)} without your changes to the attention.` : ".",
+    ...(bare.length ? [" Guessed is the word without its form: ", bare[0], " as ", bare[1], "."] : []),
   ];
 }
 

@@ -40,7 +40,6 @@ export class Guess {
   build(row) {
     const { map } = this;
     this.row = row;
-    const word = map.words[map.masked[row]];
     this.title.replaceChildren("The guess for the masked word ", ...named(map, map.masked[row]));
     const exact = map.answers[row]?.data; // none in a page that cannot compute it
     this.lines = map.candidates[row].map((candidate, c) => {
@@ -55,7 +54,7 @@ export class Guess {
       const node = element(
         "tr",
         {},
-        element("th", { scope: "row" }, wordElement(name, name === word ? { class: "right" } : {})),
+        element("th", { scope: "row" }, wordElement(name, candidate === map.targets[row] ? { class: "right" } : {})),
         ...numbers,
       );
       node.append(element("td", { class: "bars" }, exactBar, guessBar));

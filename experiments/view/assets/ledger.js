@@ -54,7 +54,7 @@ export class Ledger {
     this.numbers(4, "softmax", weights, [map.run.sink ? "the weights" : "the weights, sum 1"], weightText);
     this.vector(5, "value", part(piece.value, s, word).data, ["what ", ...name(), " brings"]);
     this.vector(6, "sum", part(piece.context, s).data, ["of weight x value"]);
-    this.heads.forEach((head, k) => setText(head.firstChild, k === map.masked[row] ? "[ ]" : map.words[k]));
+    this.heads.forEach((head, k) => setText(head.firstChild, k === map.masked[row] ? map.blanks[row] : map.words[k]));
     this.sentence(frame, row, { query, key, dot: dots[word], name });
   }
 

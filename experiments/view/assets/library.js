@@ -101,8 +101,9 @@ export class Library {
 export class HeadMap {
   constructor(library, run, sentence, head) {
     Object.assign(this, { library, run, sentence, head });
-    const { words, tokens, masked, relevant, exact_relevance: exact, candidates, exact: answers } = run.sentences[sentence];
-    Object.assign(this, { words, tokens, masked, exact: exact.data, candidates, answers });
+    const { words, masked, relevant, exact_relevance: exact, exact: answers, ...more } = run.sentences[sentence];
+    const { candidates, targets, blanks, tokens } = more;
+    Object.assign(this, { words, tokens, masked, exact: exact.data, candidates, targets, blanks, answers });
     this.direction = directionOf(words);
     this.rows = masked.length;
     this.columns = words.length;

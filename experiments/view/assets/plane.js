@@ -30,8 +30,8 @@ export class Plane {
     const caption = element(
       "p",
       { class: "caption" },
-      "Diamond: the query of a masked word, in the colour of that word. Circles: keys; [ ] is that of the chosen masked ",
-      "place. A query finds the words whose keys lie in its direction. Queries and keys are drawn equally large.",
+      "Diamond: the query of a masked word, in the colour of that word. Circles: keys; at the chosen masked place ",
+      "that of its blank. A query finds the words whose keys lie in its direction. Queries and keys are drawn equally large.",
     );
     this.node = element(
       "section",
@@ -89,7 +89,7 @@ export class Plane {
     const [ownKey, keyOfWord] = [data.masked_keys, data.keys].map((array) => places(array, this.scales.key));
     const own = this.map.masked[row];
     const key = (k) => (k === own ? ownKey(row) : keyOfWord(k)); // the query sees its own word masked
-    this.keys.forEach((node, k) => setText(node.querySelector("text"), k === own ? "[ ]" : this.map.words[k]));
+    this.keys.forEach((node, k) => setText(node.querySelector("text"), k === own ? this.map.blanks[row] : this.map.words[k]));
     this.queries.forEach((node, i) => this.move(node, query(i), i === row));
     this.keys.forEach((node, k) => this.move(node, key(k), k === word));
     const points = [...this.queries.map((node, i) => [node, query(i)]), ...this.keys.map((node, k) => [node, key(k)])];
