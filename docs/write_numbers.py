@@ -47,6 +47,7 @@ RUNS = {
     "mirror": "ablate --config mirror.yaml",
     "hidden": "train --config lab.yaml --train.hide_attention 0.1",
     "gradients": "gradients --config gradients.yaml",
+    "parts": "ablate --config parts.yaml",
     "scaling_quick": "ablate --config scaling_quick.yaml",
     "scaling": "ablate --config scaling.yaml",
     "scaling_full": "ablate --config scaling_full.yaml",

@@ -52,9 +52,11 @@ def _explain(options: argparse.Namespace, pictures: dict[str, Path]) -> None:
     _note(notes + (boxes(told) if pictures else []))
     if pictures:
         from experiments.replay.explanation_picture import explanation_figure
+        from experiments.replay.explanation_plane import explanation_plane_figure
         from experiments.reports.plots import figure_files
 
-        drawn = figure_files(explanation_figure(told), "explanation")
+        figure = explanation_plane_figure(told) if options.plane else explanation_figure(told)
+        drawn = figure_files(figure, "explanation")
         for ending, path in pictures.items():
             _write(path, drawn[ending])
     if options.json or options.csv:

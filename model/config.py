@@ -45,6 +45,11 @@ class Architecture(Checked):
         "a further score, 0 or learned, that takes weight and gives no value",
         choices=("none", "zero", "learned"),
     )
+    tied_query_key: bool = setting(False, "one matrix for queries and keys: W_K is W_Q")
+    residual: bool = setting(
+        True,
+        "attention is added to the vector of the masked place; false: it takes the place of that vector (control arm)",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +58,8 @@ class ModelConfig(Architecture):
 
     scale: str | float = setting(
         "inverse_sqrt",
-        "factor of the dot products: 1/sqrt(d_head), 1/d_head, 1, learned from 1/sqrt(d_head), or a number",
+        "factor of the dot products: 1/sqrt(d_head), 1/d_head, 1, learned from 1/sqrt(d_head), or a number; 0: uniform "
+        "attention, every word gets the same weight (control arm)",
         choices=("inverse_sqrt", "inverse", "none", "learned"),
         low=0.0,
         high=1e6,
@@ -65,6 +71,12 @@ class ModelConfig(Architecture):
         low=0.0,
         high=1e6,
     )
+    position_start: float = setting(
+        1.0,
+        "factor of the position embeddings at the start; 0, with train.position_rate 0: no positions (control arm)",
+        low=0.0,
+        high=1e6,
+    )
     folded: str | float = setting(
         "none",
         "factor that W_Q and W_K take over from the scale, each its root, with learning rates to match (control arm)",
@@ -72,6 +84,11 @@ class ModelConfig(Architecture):
         low=1e-6,
         high=1e6,
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.tied_query_key and self.query_start != "none":
+            raise ValueError("query_start: W_Q has no start of its own where W_K is W_Q; leave one of the two out")
 
     @property
     def scale_factor(self) -> float:

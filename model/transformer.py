@@ -42,7 +42,7 @@ class ForwardOutput:
     attention_BQM: jax.Array
     """What attention adds to the residual stream: the contexts of all heads through W_O."""
     residual_BQM: jax.Array
-    """Embedding of the query position + attention."""
+    """Embedding of the query position + attention; attention alone where the configuration has no `residual`."""
     mlp_BQM: jax.Array
     """What the MLP adds."""
     output_BQM: jax.Array
@@ -53,6 +53,7 @@ class ForwardOutput:
 
 REASSOCIATED = frozenset(
     {"d_model", "heads", "d_head", "d_mlp", "norm", "embedding_std", "query", "softcap", "sink"}
+    | {"tied_query_key", "residual"}
     | {"vocabulary_size", "max_length", "learned_scale"}
 )
 """The config values that the cheaper order of products (`Attention.reassociated`) takes into account."""
@@ -75,9 +76,14 @@ class Attention(nnx.Module):
     def __init__(self, config: TransformerConfig, rngs: nnx.Rngs) -> None:
         self.config = config
         inner = (config.heads, config.d_head)
-        self.query, self.key, self.value = (
-            nnx.LinearGeneral(config.d_model, inner, use_bias=False, rngs=rngs) for _ in range(3)
-        )
+
+        def projection() -> nnx.LinearGeneral:
+            return nnx.LinearGeneral(config.d_model, inner, use_bias=False, rngs=rngs)
+
+        self.query = projection()
+        if not config.tied_query_key:
+            self.key = projection()
+        self.value = projection()
         self.output = nnx.LinearGeneral(inner, config.d_model, axis=(-2, -1), use_bias=False, rngs=rngs)
         if config.learned_scale:
             self.log_scale = nnx.Param(jnp.log(jnp.asarray(1 / math.sqrt(config.d_head), jnp.float32)))
@@ -85,6 +91,11 @@ class Attention(nnx.Module):
             self.gain = nnx.Param(jnp.full(config.heads, float(config.d_head) ** 0.5))
         if config.sink == "learned":
             self.sink = nnx.Param(jnp.zeros(config.heads))
+
+    @property
+    def key_projection(self) -> nnx.LinearGeneral:
+        """What makes the keys: W_K, or W_Q where one matrix makes both."""
+        return self.query if self.config.tied_query_key else self.key
 
     def factor(self, scale: jax.Array | float) -> jax.Array | float:
         """What the dot products are multiplied by: `scale`, or the learned factor."""
@@ -98,7 +109,7 @@ class Attention(nnx.Module):
 
     def projections(self, query_BQM: jax.Array, input_BKM: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Queries [B, Q, H, D], keys and values [B, K, H, D]."""
-        query_BQHD, key_BKHD = self.query(query_BQM), self.key(input_BKM)
+        query_BQHD, key_BKHD = self.query(query_BQM), self.key_projection(input_BKM)
         if self.config.qk_norm:
             query_BQHD = unit_norm(query_BQHD) * self.gain[...][None, None, :, None]
             key_BKHD = unit_norm(key_BKHD)
@@ -113,7 +124,7 @@ class Attention(nnx.Module):
         query positions are one axis N of the products, which is twice as fast on a CPU. QK-norm has no such form.
         """
         batch, queries, d_model = query_BQM.shape
-        looking_BQHM = jnp.einsum("BQHD,MHD->BQHM", self.query(query_BQM), self.key.kernel[...])
+        looking_BQHM = jnp.einsum("BQHD,MHD->BQHM", self.query(query_BQM), self.key_projection.kernel[...])
         looking_BNM = looking_BQHM.reshape(batch, -1, d_model) * self.factor(scale)
         score_BNK = cap(jnp.einsum("BNM,BKM->BNK", looking_BNM, input_BKM), self.config.softcap)
         score_BHQK = jnp.swapaxes(score_BNK.reshape(batch, queries, self.config.heads, -1), 1, 2)
@@ -188,9 +199,9 @@ class Transformer(nnx.Module):
         )
 
     def after_context(self, embedding_BQM: jax.Array, context_BQHD: jax.Array) -> tuple[jax.Array, ...]:
-        """What attention adds, the residual stream with it, what the MLP adds, their sum, and the logits."""
+        """What attention adds, the residual stream after it, what the MLP adds, their sum, and the logits."""
         attention_BQM = self.attention.output(context_BQHD)
-        residual_BQM = embedding_BQM + attention_BQM
+        residual_BQM = embedding_BQM + attention_BQM if self.config.residual else attention_BQM
         return attention_BQM, residual_BQM, *self._after_attention(residual_BQM)
 
     def training_logits(
@@ -207,8 +218,10 @@ class Transformer(nnx.Module):
         query_BQM = self._query_input(
             query_tokens_BQ, query_positions_BQ, input_VKM[query_tokens_BQ, query_positions_BQ]
         )
-        embedding_BQM = _rows(self.token, query_tokens_BQ) + _rows(self.position, query_positions_BQ)
-        residual_BQM = embedding_BQM + self.attention.reassociated(query_BQM, input_BKM, allowed_BK, scale)
+        residual_BQM = self.attention.reassociated(query_BQM, input_BKM, allowed_BK, scale)
+        if self.config.residual:
+            embedding_BQM = _rows(self.token, query_tokens_BQ) + _rows(self.position, query_positions_BQ)
+            residual_BQM = embedding_BQM + residual_BQM
         flat = residual_BQM.reshape(-1, self.config.d_model)  # one axis: the MLP's products are faster on a CPU
         return self._after_attention(flat)[2].reshape(*query_tokens_BQ.shape, -1)
 

@@ -37,7 +37,8 @@ FIELDS = ("embedding", "query", "key", "value", "dot_products", "scores", "weigh
 def made_params(model, rng, words=None, places=None):
     """The parameters of a model by their paths."""
     m, h, d, f, v = model.d_model, model.heads, model.d_head, model.d_mlp, words or len(WORDS)
-    shapes = {f"attention/{name}/kernel": (m, h, d) for name in ("query", "key", "value")}
+    matrices = ("query", "value") if model.tied_query_key else ("query", "key", "value")
+    shapes = {f"attention/{name}/kernel": (m, h, d) for name in matrices}
     shapes |= {
         "attention/output/kernel": (h, d, m),
         "token/embedding": (v, m),

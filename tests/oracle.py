@@ -40,7 +40,8 @@ class Oracle:
 
     def vectors(self, kind, x):
         """Query, key or value of each head, [..., H, D]."""
-        heads = np.tensordot(x, self.p[f"attention/{kind}/kernel"], 1)
+        matrix = "query" if kind == "key" and self.config.tied_query_key else kind
+        heads = np.tensordot(x, self.p[f"attention/{matrix}/kernel"], 1)
         if self.config.qk_norm and kind != "value":
             gains = self.p["attention/gain"] if kind == "query" else np.ones(self.config.heads)
             # the length is kept from 0 by 1e-12 under its root
@@ -79,7 +80,7 @@ class Oracle:
         out["weighted_values"] = out["weights"][..., None] * out["value"].swapaxes(0, 1)
         out["context"] = out["weighted_values"].sum(axis=1)
         out["attention"] = np.einsum("hd,hdm->m", out["context"], self.p["attention/output/kernel"])
-        out["residual"] = out["embedding"][position] + out["attention"]
+        out["residual"] = out["attention"] + (out["embedding"][position] if self.config.residual else 0)
         return out | self.after_attention(out["residual"])
 
     def after_attention(self, residual):

@@ -59,6 +59,10 @@ class WrittenRun:
             "exact_posterior": posterior.astype(np.float32),
             "excess_groups": np.asarray(["trained/subject", "held_out/subject"]),
             "parameter_groups": np.asarray(["all"]),
+            # Every other word is of a class of its own name.
+            "word_groups/form": np.full(len(words), ""),
+            "word_groups/class": np.asarray(["", "", *(word if n % 2 else "" for n, word in enumerate(known))]),
+            "word_groups/slot": np.asarray(["", "", *(f"slot {n % 3}" for n, _ in enumerate(known))]),
         }
 
     def add(self, *steps):

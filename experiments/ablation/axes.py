@@ -22,6 +22,8 @@ COLUMNS = {"run", "version", "status", "loss", "steps", "diverged_at", "setting"
     f"{name}{end}" for name in ("excess", "difference", "ratio") for end in ("", "_low", "_high")
 }
 """Columns of runs.csv and arms.csv, and keys of summary.json; an axis cannot have one of these names."""
+_MEANING = "meaning"
+"""The key of what a value with a name of its own is, in words."""
 Plain = bool | int | float | str | list[str]
 """A config value as YAML, JSON and CSV hold it: a list instead of a tuple."""
 
@@ -36,6 +38,13 @@ class Choice:
     place: Reader = field(compare=False, repr=False)
     only: tuple[str, ...] = ()
     """The labels of the axis `Axis.by` that it goes with."""
+    meaning: str = ""
+    """What it is, in words, for the report; of a value with a name of its own."""
+
+    def plain(self) -> dict[str, object]:
+        """A value with a name of its own as written in a file."""
+        values: dict[str, object] = {name: plain(value) for name, value in self.settings}
+        return values | ({_MEANING: self.meaning} if self.meaning else {})
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,7 @@ class Axis:
                     lists.setdefault(label, []).append(plain(choice.settings[0][1]))
             return {self.by: lists}
         if self.named:
-            return {choice.label: {name: plain(value) for name, value in choice.settings} for choice in self.choices}
+            return {choice.label: choice.plain() for choice in self.choices}
         return [plain(choice.settings[0][1]) for choice in self.choices]
 
 
@@ -125,8 +134,10 @@ def _named_choice(label: str, place: Reader) -> Choice:
     _check_name(label, place)
     for name, item in place.mapping().items():
         _check_varied(name, item)
-    items = place.mapping(FIELDS)
-    return Choice(label, tuple(sorted((name, read_value(item, Config, name)) for name, item in items.items())), place)
+    items = place.mapping([*FIELDS, _MEANING])
+    meaning = items.pop(_MEANING).text() if _MEANING in items else ""
+    settings = tuple(sorted((name, read_value(item, Config, name)) for name, item in items.items()))
+    return Choice(label, settings, place, meaning=meaning)
 
 
 def chosen_values(axis: Axis, place: Reader) -> Axis:

@@ -29,6 +29,7 @@ from experiments.statistics.significance import holm, sign_flip_p, smallest_p
 
 SURE = 0.05
 """A difference is shown if its corrected p-value is below this."""
+KINDS = ("Worse", "Better", "No difference shown")
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class Comparison:
     def kind(self) -> str:
         """Worse or better than the baseline, if a difference is shown."""
         shown = self.p_holm < SURE and (self.difference.low > 0 or self.difference.high < 0)
-        return "No difference shown" if not shown else "Worse" if self.difference.estimate > 0 else "Better"
+        worse, better, neither = KINDS
+        return neither if not shown else worse if self.difference.estimate > 0 else better
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ grid:                               one run for every combination of values and 
     train.optimizer: {adamw: [0.003, 0.01], sgd: [0.3, 1]}
   variant:                          or a name of your own, whose values set several config values at once
     standard: {model.scale: inverse_sqrt}
-    qk_norm: {model.qk_norm: true, model.scale: none}
+    qk_norm: {model.qk_norm: true, model.scale: none, meaning: cosines times a learned number}
 report: {variant: variant, baseline: standard}
 predictions:
   - {of: qk_norm, over: standard, at: 64, at_most: 2}

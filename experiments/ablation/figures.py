@@ -16,10 +16,11 @@ from experiments.statistics.intervals import Interval, interquartile_mean
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 Places = Mapping[int, tuple[Group, Results, int]]
 """Where each run is found by its number: its group, the results of the group, and its index in both."""
-_FOLLOWED = {"max_weight": ("largest weight of a row", "linear"), "score_std": ("std of a row's scores", "log")}
+FOLLOWED = {"max_weight": ("largest weight of a row", "linear"), "score_std": ("std of a row's scores", "log")}
 """The attention statistics that are drawn over training: what they are, and their scale."""
 _INK = "#5b6b78"
 _HOPELESS = 10.0
@@ -30,7 +31,7 @@ def excess_figure(plan: Plan, settings: Sequence[Setting]) -> "Figure":
     figure, axes = panels(1, len(settings), width=4.0, height=3.2, sharey="row")
     for one, setting in zip(axes[0], settings, strict=True):
         found = [[setting.excess(v, x) for x, _ in enumerate(setting.sizes)] for v, _ in enumerate(setting.variants)]
-        _draw_excess(one, setting.variants, setting.sizes, 2, found)
+        draw_excess(one, setting.variants, setting.sizes, 2, found)
         label(one, setting.name, plan.roles.x, "excess, nats" if one is axes[0, 0] else "")
     return _with_legend(figure, axes[0, 0])
 
@@ -42,7 +43,7 @@ def tuned_figure(plan: Plan, settings: Sequence[Setting]) -> "Figure":
         setting = settings[row]
         places = range(len(setting.tuned))
         found = [[setting.tuning(v, x, place) for place in places] for v, _ in enumerate(setting.variants)]
-        _draw_excess(one, setting.variants, setting.tuned, 10, found)
+        draw_excess(one, setting.variants, setting.tuned, 10, found)
         above = f"{setting.name}\n" if x == 0 and setting.labels else ""
         label(one, above + _column_title(plan, setting, x), plan.roles.tuned, "excess, nats" if x == 0 else "")
     return _with_legend(figure, axes[0, 0])
@@ -50,9 +51,9 @@ def tuned_figure(plan: Plan, settings: Sequence[Setting]) -> "Figure":
 
 def training_figure(plan: Plan, setting: Setting, places: Places) -> "Figure":
     """How sharp attention is and how large its scores are, over training; a column for each x."""
-    figure, axes = panels(len(_FOLLOWED), len(setting.sizes), width=2.9, height=2.5, sharey="row")
+    figure, axes = panels(len(FOLLOWED), len(setting.sizes), width=2.9, height=2.5, sharey="row")
     for (row, x), one in np.ndenumerate(axes):
-        name, (shown, scale) = list(_FOLLOWED.items())[row]
+        name, (shown, scale) = list(FOLLOWED.items())[row]
         for v, variant in enumerate(setting.variants):
             step_T, values_ST = over_training(setting, places, v, x, name)
             middle_T, low_T, high_T = interquartile_mean(values_ST.T), values_ST.min(axis=0), values_ST.max(axis=0)
@@ -88,30 +89,38 @@ def maps_figure(plan: Plan, setting: Setting, places: Places, words: Sequence[st
       words: the words of the sentence.
       masked: the positions that are masked, one for each row of a map.
     """
-    shown = [as_text(word) for word in words]
     columns = len(setting.sizes)
     width, height = 0.75 + 0.21 * len(words) + 0.7 / columns, 0.62 + 0.24 * len(masked)  # with room for the colour bar
     figure, axes = panels(len(setting.variants), columns, width, height)
     image = None
     for (v, x), one in np.ndenumerate(axes):
-        _, results, i = places[setting.median_run(v, x)]
-        weights_GK = results.weights_TRGHK[-1, i, : len(masked), :, : len(words)].mean(axis=1)
-        image = one.imshow(weights_GK, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-        one.grid(visible=False)
-        one.set_xticks(range(len(words)), shown if v == len(axes) - 1 else [], rotation=90)
-        one.set_yticks(range(len(masked)), [shown[place] for place in masked] if x == 0 else [])
-        for row, place in enumerate(masked):
-            one.text(place, row, "?", ha="center", va="center", fontsize=7, color=_INK)
+        image = draw_map(one, places[setting.median_run(v, x)], words, masked)
+        one.tick_params(labelbottom=v == len(axes) - 1, labelleft=x == 0)
         label(one, _column_title(plan, setting, x) if v == 0 else "", "", setting.variants[v] if x == 0 else "")
     colour_bar(figure, image, axes, "attention weight")
     return figure
+
+
+def draw_map(
+    axes: "Axes", place: tuple[Group, Results, int], words: Sequence[str], masked: Sequence[int]
+) -> "AxesImage":
+    """The final map of a run, mean of the heads; `words` and `masked` as for `maps_figure`."""
+    _, results, i = place
+    weights_GK = results.weights_TRGHK[-1, i, : len(masked), :, : len(words)].mean(axis=1)
+    shown = [as_text(word) for word in words]
+    axes.grid(visible=False)
+    axes.set_xticks(range(len(words)), shown, rotation=90)
+    axes.set_yticks(range(len(masked)), [shown[at] for at in masked])
+    for row, at in enumerate(masked):
+        axes.text(at, row, "?", ha="center", va="center", fontsize=7, color=_INK)
+    return axes.imshow(weights_GK, cmap="Blues", vmin=0, vmax=1, aspect="auto")
 
 
 def _column_title(plan: Plan, setting: Setting, x: int) -> str:
     return f"{short_name(plan.roles.x)} {setting.sizes[x]}".strip()
 
 
-def _draw_excess(
+def draw_excess(
     axes: "Axes", variants: Sequence[str], labels: Sequence[str], base: int, found: Sequence[Sequence[Interval]]
 ) -> None:
     """A line for each variant with its band, against the values named by `labels`; `base` of their log scale.

@@ -7,7 +7,15 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 
-from experiments.ablation.comparison import Comparison, Setting, can_show, comparisons, evaluated_seeds, settings_of
+from experiments.ablation.comparison import (
+    KINDS,
+    Comparison,
+    Setting,
+    can_show,
+    comparisons,
+    evaluated_seeds,
+    settings_of,
+)
 from experiments.ablation.config import Prediction, Roles
 from experiments.ablation.plan import Plan
 from experiments.ablation.run_log import Summary
@@ -22,7 +30,6 @@ EXCESS = (
 )
 FLAT = 1.1
 """An optimum at an edge of what was tried is flat if the value next to it has at most so many times its excess."""
-_KINDS = ("Worse", "Better", "No difference shown")
 
 
 @dataclass(frozen=True)
@@ -94,7 +101,7 @@ def _judged(plan: Plan, arm: Sequence[Comparison]) -> str:
         return f"A difference cannot be shown with {counted(evaluated_seeds(plan), 'seed')}."
     if not plan.roles.x:
         return f"{arm[0].kind}."
-    sizes = {kind: ", ".join(one.setting.sizes[one.x] for one in arm if one.kind == kind) for kind in _KINDS}
+    sizes = {kind: ", ".join(one.setting.sizes[one.x] for one in arm if one.kind == kind) for kind in KINDS}
     parts = "; ".join(f"{kind.lower()} at {own}" for kind, own in sizes.items() if own)
     return f"{parts[0].upper()}{parts[1:]}."  # capitalize() would write the sizes in lower case
 

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from experiments.ablation.axes import label_of
 from experiments.ablation.comparison import SURE, can_show, evaluated_seeds
 from experiments.ablation.config import SEED
 from experiments.ablation.events import listed_text
-from experiments.ablation.figures import Places, excess_figure, maps_figure, training_figure, tuned_figure
-from experiments.ablation.findings import EXCESS, FLAT, Findings, answers, counted, edges, show, statement, write_tables
+from experiments.ablation.figures import Places
+from experiments.ablation.findings import EXCESS, Findings, answers, counted, show, statement, write_tables
 from experiments.ablation.plan import Plan
+from experiments.ablation.report_figures import add_figures, add_ratios
 from experiments.config.schema import value_of
 from experiments.reports.report import Report, escaped
 from experiments.statistics.intervals import rough
@@ -46,6 +48,8 @@ def write_report(folder: Path, found: Findings, places: Places, versions: Sequen
         [_all_but_bold(line) for line in answers(found)]
         or ["Nothing was compared: the grid has no axis besides what is tuned and x."]
     )
+    add_ratios(report, found)
+    _variants(report, plan)
     rows = [
         [escaped(one.statement), escaped(one.predicted), show(one.found), f"**{one.verdict}**"]
         for one in found.verdicts
@@ -55,7 +59,7 @@ def write_report(folder: Path, found: Findings, places: Places, versions: Sequen
         " there is none."
     )
     _predictions(report, plan, meaning, ["prediction", "predicted", "measured", "verdict"], rows)
-    _figures(report, found, places)
+    add_figures(report, found, places)
     write_tables(report, found)
     _method(report, found, versions)
     report.save()
@@ -65,6 +69,21 @@ def write_report(folder: Path, found: Findings, places: Places, versions: Sequen
 def _all_but_bold(line: str) -> str:
     """A line of `answers` as Markdown; what is varied may be the path of a world file."""
     return "**".join(escaped(part) for part in line.split("**"))
+
+
+def _variants(report: Report, plan: Plan) -> None:
+    """A table of what the variants are, where they are values with names of their own."""
+    axis = plan.config.grid.axis(plan.roles.variant)
+    if axis is None or not axis.named:
+        return
+    header, rows = [axis.name, "what it is", "config values"], []
+    for choice in axis.choices:
+        values = ", ".join(f"{name} {label_of(value)}" for name, value in choice.settings) or "those of the base"
+        rows.append([choice.label, choice.meaning, values])
+    kept = [0, *([1] if any(choice.meaning for choice in axis.choices) else []), 2]
+    report.heading("What is compared")
+    report.text("All other config values are those under `base` in config.yaml, beside this file.")
+    report.table([escaped(header[i]) for i in kept], [[escaped(row[i]) for i in kept] for row in rows])
 
 
 def _predictions(report: Report, plan: Plan, text: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -89,70 +108,12 @@ def _predictions(report: Report, plan: Plan, text: str, header: Sequence[str], r
         report.table(header, rows)
 
 
-def _figures(report: Report, found: Findings, places: Places) -> None:
-    plan, roles, settings = found.plan, found.plan.roles, found.settings
-    if roles.x:
-        report.heading(f"Excess along {roles.x}")
-        report.figure("excess", excess_figure(plan, settings), f"Excess against {roles.x}. Bands: 95 % intervals.")
-    if plan.tuned:
-        report.heading(f"Tuning {plan.tuned}")
-        report.figure(
-            "tuning",
-            tuned_figure(plan, settings),
-            f"Excess at every value of {plan.tuned}{_chosen_on(plan)}. All else is at the lowest point of a line.",
-        )
-        report.text(*_edges(found))
-    report.heading("Attention over training, and at its end")
-    first = plan.groups[0]
-    tokens, masked = first.shared.sentences[0]
-    of_all = len({(group.shared.world.name, group.config.task) for group in plan.groups}) == 1
-    words = [first.shared.world.vocabulary.words[token] for token in tokens]
-    for number, setting in enumerate(settings, start=1):
-        end = f"_{number}" if len(settings) > 1 else ""
-        name = f" ({escaped(setting.name)})" if setting.labels else ""
-        report.figure(
-            f"training{end}",
-            training_figure(plan, setting, places),
-            f"Sharpness and size of the scores over training{name}. Mean of rows and heads, interquartile mean of the"
-            " seeds; bands: lowest and highest seed.",
-        )
-        if of_all:
-            report.figure(
-                f"maps{end}",
-                maps_figure(plan, setting, places, words, masked),
-                f"Final maps of the median seed{name}. Each row is a masked word (?), each column a word it can look"
-                " at; mean of the heads. The level of a weight is not identified: it trades off against the size of"
-                " the value.",
-            )
-
-
 def _shared(plan: Plan) -> str:
     """On which seeds tuned values are chosen."""
     seeds, own = len(plan.labels[SEED]), plan.roles.tuning_seeds
     if own:
         return f", chosen on {counted(own, 'seed')} that nothing else rests on"
-    return f", chosen on the same {seeds} seeds that are shown"
-
-
-def _chosen_on(plan: Plan) -> str:
-    return f", of the {counted(plan.roles.tuning_seeds, 'seed')} that chose" if plan.roles.tuning_seeds else ""
-
-
-def _edges(found: Findings) -> list[str]:
-    """Whether a wider grid may do better."""
-    steep, flat = (escaped("; ".join(arms)) for arms in edges(found))
-    return [
-        f"The best value lies at the edge of what was tried for {steep}: a wider grid may do better."
-        if steep
-        else "No best value lies at an edge of what was tried."
-        if not flat
-        else "No other best value lies at an edge of what was tried.",
-        *(
-            [f"At the edge, but flat (the value next to it has at most {FLAT:g} times the excess): {flat}."]
-            if flat
-            else []
-        ),
-    ]
+    return f", chosen on the same {seeds} seeds that are shown" if seeds > 1 else ", chosen on the seed that is shown"
 
 
 def _method(report: Report, found: Findings, versions: Sequence[str]) -> None:

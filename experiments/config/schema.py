@@ -59,6 +59,21 @@ class TrainConfig(Checked):
         choices=("adamw", "sgd"),
     )
     learning_rate: float = setting(1e-2, "largest learning rate", low=0.0, high=1e3)
+    token_rate: float = setting(
+        1.0, "factor of the learning rate for the token embeddings; 0: they keep their random start", low=0.0, high=1e3
+    )
+    position_rate: float = setting(1.0, "factor of the learning rate for the position embeddings", low=0.0, high=1e3)
+    query_key_rate: float = setting(
+        1.0,
+        "factor of the learning rate for W_Q and W_K; 0: frozen attention, which can learn where to look by the "
+        "embeddings alone",
+        low=0.0,
+        high=1e3,
+    )
+    value_output_rate: float = setting(1.0, "factor of the learning rate for W_V and W_O", low=0.0, high=1e3)
+    unembedding_rate: float = setting(
+        1.0, "factor of the learning rate for the unembedding and its bias", low=0.0, high=1e3
+    )
     warmup: float = setting(
         0.1, "fraction of the updates in which the learning rate rises to its largest value", low=0.0, high=1.0
     )

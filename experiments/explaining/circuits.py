@@ -28,6 +28,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from data.errors import require
 from data.grammar import Field
 from data.inference import relevance
 from data.world import World
@@ -122,8 +123,13 @@ def measure_circuits(
       progress: is told how many of three pieces are done.
 
     Raises:
-      InputError: the run does not fit its world.
+      InputError: the run does not fit its world, or its attention is uniform.
     """
+    require(
+        saved.config.model.scale_factor > 0,
+        f"{saved.folder}: its scores are all 0 (model.scale 0), so its attention looks for nothing that a circuit table"
+        " could show; choose another run",
+    )
     steps, slots = recorded_steps(saved, world), saved.config.task.masked
     rows, model = draw_rows(world, slots, sentences, seed), saved_model(saved, world, t)
     embedding_GKM, output_GM, dots_GHK = (

@@ -140,6 +140,7 @@ def row_terms(
 def _parts(model: Model, tokens_GK: jax.Array, masked_G: jax.Array) -> tuple[jax.Array, ...]:
     forward = apply(model, tokens_GK, masked_G[:, None])
     embedding_GM = jax.numpy.take_along_axis(forward.embedding_BKM, masked_G[:, None, None], axis=1)[:, 0]
+    embedding_GM = embedding_GM if model.config.residual else jax.numpy.zeros_like(embedding_GM)
     return forward.weighted_values_BHQKD[:, :, 0], embedding_GM, forward.mlp_BQM[:, 0], forward.output_BQM[:, 0]
 
 

@@ -63,7 +63,8 @@ def fold(model: Model, rows: DrawnRows, blanks: tuple[int, ...], embedding_GKM: 
     own_FM, blanks_KM = _blank_vectors(model, p, blanks, mean_blank)
 
     def heads(kind: str, vectors: Floats) -> Floats:
-        return np.moveaxis(np.tensordot(vectors, p[f"attention/{kind}/kernel"], 1), -2, 0)
+        matrix = "query" if kind == "key" and config.tied_query_key else kind
+        return np.moveaxis(np.tensordot(vectors, p[f"attention/{matrix}/kernel"], 1), -2, 0)
 
     query_H11, key_H11 = np.full((config.heads, 1, 1), factor), np.ones((config.heads, 1, 1))
     if config.qk_norm:  # after the projections, each head has a size of its own

@@ -48,6 +48,9 @@ def explain_parser() -> OneLineParser:
     parser.add_argument("--svg", metavar="FILE", help="write a picture of what is explained as SVG")
     parser.add_argument("--png", metavar="FILE", help="the same as PNG")
     parser.add_argument(
+        "--plane", action="store_true", help="the picture shows query and keys as points in one plane, for each head"
+    )
+    parser.add_argument(
         "--html",
         metavar="FILE",
         help="write a page that computes in the browser, offline, with this run's parameters",
@@ -68,7 +71,7 @@ def _add_whole(parser: OneLineParser) -> None:
     parser.add_argument("--language", metavar="CODE", help="of the lessons (default: en)")
 
 
-_OF_SENTENCES = {"run", "step", "mask", "head", "short", "whole", "json", "csv", "svg", "png"}
+_OF_SENTENCES = {"run", "step", "mask", "head", "short", "whole", "json", "csv", "svg", "png", "plane"}
 _OF_RUNS = {"run", "step", "csv", "svg", "png", "sentences", "seed"}
 _OF_TEXTS = {"run", "mask", "language"}
 _MOST_SEED = 2**31 - 1
@@ -93,6 +96,8 @@ def check_options(options: argparse.Namespace) -> None:
         mode, known = "a sentence", _OF_SENTENCES
     names = " and ".join(f"--{name}" for name in sorted(given - known))
     require(not names, f"{names}: does not go together with {mode}; leave one of them out")
+    drawn = options.svg is not None or options.png is not None
+    require(drawn or not options.plane, "--plane: says what --svg or --png shows; add one of them")
     require(options.svg is None or options.svg != options.png, "--svg, --png: name the same file; name two")
     for name, least in (("seed", 0), ("sentences", 2)):
         value = getattr(options, name)

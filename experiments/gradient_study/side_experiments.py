@@ -87,8 +87,8 @@ def difference(one: Params, other: Params) -> float:
 
 def _values(seed: int, rate: float, scale: float, folded: float = 1.0) -> Hyperparameters:
     """The hyperparameters of one arm, in float64; without weight decay, warm-up and cosine."""
-    rate, scale, folded, none = np.asarray([rate, scale, folded, 0.0])
-    return Hyperparameters(np.uint32(seed), rate, scale, none, np.int32(_FOREVER), none, np.float64(1), folded, none)
+    rate, scale, folded, none, one = np.asarray([rate, scale, folded, 0.0, 1.0])
+    return Hyperparameters(np.uint32(seed), rate, scale, none, np.int32(_FOREVER), none, one, one, folded, none)
 
 
 def _trained(spec: TrainingSpec, tables: SamplerTables, params: Params, values: Hyperparameters) -> Params:

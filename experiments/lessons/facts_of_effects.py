@@ -31,7 +31,8 @@ def residual(of: Material) -> Facts:
             "attention_low": low,
             "attention_high": high,
         },
-        (1,),
+        (1,) if told.config.residual else (0,),
+        variants={} if told.config.residual else {name: f"{name}_replaced" for name in ("answer", "explain")},
     )
 
 

@@ -76,7 +76,7 @@ def _terms(told: Explanation) -> list[tuple[str, Floats]]:
     rows = [(name, words_KV[k]) for name, k in zip(names, large, strict=True)]
     rest = [k for k in range(len(told.words)) if k not in large]
     rows += [("other words", words_KV[rest].sum(axis=0))] if rest else []
-    rows += [("mask + place", told.terms.place_RV[0])]
+    rows += [("mask + place", told.terms.place_RV[0])] if told.config.residual else []
     rows += [("MLP", told.terms.mlp_RV[0])] if told.config.d_mlp else []
     return [*rows, ("biases", told.terms.bias_V), ("= logit", told.terms.logits_RV[0])]
 

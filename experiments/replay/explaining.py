@@ -25,6 +25,7 @@ from experiments.run_directory.saved_run import SavedRun
 from experiments.training.hyperparameters import Array
 from experiments.view.evidence import logit_terms
 from experiments.view.word_forms import form_arrays
+from experiments.view.word_groups import word_groups
 from model.attention import attention_weights
 from model.config import ModelConfig
 from model.functional import Model, apply, cut_logits, excess, sink_scores
@@ -72,6 +73,7 @@ def explain(saved: SavedRun, world: World, question: Question, t: int = -1) -> E
         config=saved.config.model,
         question=question,
         vocabulary=world.vocabulary.words,
+        word_groups=word_groups(world),
         forms=form_arrays(world),
         row=row,
         other_scale=_other_scale(saved.config.model),
@@ -82,7 +84,7 @@ def explain(saved: SavedRun, world: World, question: Question, t: int = -1) -> E
             saved.config.model.norm,
             params,
             weighted_RHKD=row["weighted_values"][None],
-            place_RM=row["embedding"][None, at],
+            place_RM=row["embedding"][None, at] * saved.config.model.residual,
             mlp_RM=row["mlp"][None],
             output_RM=row["output"][None],
         ),

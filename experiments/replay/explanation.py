@@ -58,6 +58,8 @@ class Explanation:
     config: ModelConfig
     question: Question
     vocabulary: tuple[str, ...]
+    word_groups: dict[str, list[str]]
+    """The form, class and slot of each word, see `view.word_groups`."""
     forms: Arrays
     """What is guessed of each word and what stands for it, `view.word_forms.form_arrays`."""
     row: Arrays

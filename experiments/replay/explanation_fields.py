@@ -20,7 +20,8 @@ FIELDS = {
     "context": "their sum [H][D]",
     "embedding": "word + place, of each word [K][M]; of the masked one it is what attention is added to",
     "attention": "the contexts of all heads times W_O [M]",
-    "residual": "embedding of the masked place + attention [M]",
+    "residual": "embedding of the masked place + attention [M]; attention alone where the config has"
+    " model.residual false",
     "mlp": "what the MLP adds [M]",
     "output": "residual + mlp [M]",
     "logits": "one number for each word of the vocabulary [V]",

@@ -54,7 +54,8 @@ class Pages:
 
     def keys(self) -> None:
         self._begin(2, "Keys", "what each word is found by")
-        self._say("Each word's vector (word + place), times the matrix W_K.")
+        matrix = "W_Q once more, which is W_K too" if self._told.config.tied_query_key else "W_K"
+        self._say(f"Each word's vector (word + place), times the matrix {matrix}.")
         self._vectors(self._words, self._ledger.key_KD)
 
     def products(self) -> None:
@@ -68,6 +69,20 @@ class Pages:
         )
         sums = TableColumn(Text("sum", "bold"), [Text(number_text(x), "bold") for x in told.dot_products_K], "right")
         self._vectors(self._words, told.query_D * told.key_KD, [sums])
+        self._say(self._about_directions())
+
+    def _about_directions(self) -> str:
+        """As points: which key lies most nearly in the query's direction, whatever the lengths are."""
+        told = self._ledger
+        query_D, key_KD = told.query_D.astype(np.float64), told.key_KD.astype(np.float64)
+        lengths_K = np.linalg.norm(query_D) * np.linalg.norm(key_KD, axis=1)
+        cosines_K = np.divide(key_KD @ query_D, lengths_K, out=np.zeros(len(key_KD)), where=lengths_K > 0)
+        first, *second = np.argsort(-cosines_K, kind="stable")[:2].tolist()
+        then = "".join(f", then to that of {told.name(k, chr(39))} ({cosines_K[k]:.2f})" for k in second)
+        return (
+            f"Seen as points: the query points most nearly to where the key of {told.name(first, chr(39))} lies (cosine"
+            f" {cosines_K[first]:.2f}){then}."
+        )
 
     def weights(self) -> None:
         """Scores, exponentials, their sum, weights, and the weights under another scale."""
@@ -131,19 +146,28 @@ class Pages:
             )
 
     def residual(self) -> None:
-        """What attention adds to what was there."""
-        row, told = self._told.row, self._ledger
+        """What attention adds to what was there, or what takes its place."""
+        row, told, kept = self._told.row, self._ledger, self._told.config.residual
         mlp = [("MLP", row["mlp"])] if told.mlp else []
         own = row["embedding"][self._told.question.masked]
-        parts = [("mask + place", own), ("attention", row["attention"]), *mlp, ("sum", row["output"])]
+        parts = [("mask + place", own)] if kept else []
+        parts += [("attention", row["attention"]), *mlp, ("sum" if kept or mlp else "new vector", row["output"])]
         count = "both" if told.heads == 2 else f"all {told.heads}"
         heads = f"The sums of {count} heads" if told.heads > 1 else "The sum"
         after = "; then the MLP adds its own part" if told.mlp else ""
-        self._begin(7, "Added", "to what was there already")
-        self._say(
-            f"{heads}, times the matrix W_O, {'are' if told.heads > 1 else 'is'} what attention adds to the vector of"
-            f" the masked place{after}. A weighted sum alone is not the new representation."
-        )
+        through = f"{heads}, times the matrix W_O, {'are' if told.heads > 1 else 'is'}"
+        if kept:
+            self._begin(7, "Added", "to what was there already")
+            self._say(
+                f"{through} what attention adds to the vector of the masked place{after}. A weighted sum alone is not"
+                " the new representation."
+            )
+        else:
+            self._begin(7, "Taken", "in place of what was there")
+            self._say(
+                f"{through} the new vector of the masked place{after}. This model is a control arm without a residual:"
+                " nothing of the old vector stays (model.residual)."
+            )
         values = np.stack([vector for _, vector in parts])
         lengths = [Text(number_text(float(x)), "bold") for x in np.linalg.norm(values.astype(np.float64), axis=1)]
         self._vectors(

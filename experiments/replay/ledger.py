@@ -68,6 +68,8 @@ class Ledger:
     """Whether queries and keys are brought to one length."""
     softcap: float = 0.0
     """The bound of the scores; 0: none."""
+    residual: bool = True
+    """Whether the sums of all heads are added to the vector of the masked place, or take its place."""
     blank: str = MASKED
     """How the masked place is shown."""
 
@@ -94,7 +96,9 @@ class Ledger:
         j = self.strongest
         unchanged = np.array_equal(self.scores_K, self.dot_products_K, equal_nan=True)
         larger = (np.abs(self.scores_K) > np.abs(self.dot_products_K)).any()
+        equal = not self.scores_K.any() and self.dot_products_K.any()
         scaled = "unchanged" if unchanged else "makes them larger" if larger else "makes them smaller"
+        scaled = "makes all of them 0" if equal else scaled
         word = self.name(j, '"')
         return [
             Line("query", "what it looks for", vector=self.query_D),
@@ -185,6 +189,7 @@ def row_ledger(arrays: Arrays, config: ModelConfig, sentence: int = 0, row: int 
         mlp=config.d_mlp > 0,
         qk_norm=config.qk_norm,
         softcap=config.softcap,
+        residual=config.residual,
         blank=blank_shown(arrays, arrays["words"], int(tokens[masked])),
     )
 

@@ -169,8 +169,12 @@ def what_follows(told: Ledger, guess: tuple[str, float], exact: tuple[str, float
     more = f"The other {heads - 1} heads do the same with queries, keys and values of their own. "
     others = {1: "", 2: one_more}.get(heads, more)
     sums, mlp = "Each sum" if heads > 1 else "The sum", "the MLP adds its own part, and " if told.mlp else ""
+    added = "is added to the vector of the masked place" if told.residual else (
+        "added up, takes the place of the vector of the masked place" if heads > 1
+        else "takes the place of the vector of the masked place"
+    )  # fmt: skip
     return (
-        f"{others}{sums}, times one more matrix, is added to the vector of the masked place; {mlp}the guess is read off"
+        f"{others}{sums}, times one more matrix, {added}; {mlp}the guess is read off"
         f" the result: {'; exact is '.join(said)}."
     )
 

@@ -79,5 +79,6 @@ def _lengthen(path: Path) -> None:
     which = np.arange(_STEPS) * steps // _STEPS
     fixed = {"version", "tokens", "words", "row", "world", "exact_relevance", "exact_posterior"}
     fixed |= {"excess_groups", "parameter_groups"}
+    fixed |= {name for name in arrays if name.startswith("word_groups/")}
     longer = {name: array if name in fixed else array[which] for name, array in arrays.items()}
     write_npz(path, {**longer, "step": np.arange(_STEPS)})

@@ -7,6 +7,7 @@ have rows of nan (floats), -1 (`row`) or 0. The same at every step:
     base, blank [V]                            in worlds whose words have forms, see `view.word_forms`
     world                                      a digest of its probabilities and of what it holds out
     exact_relevance [N, R, K], exact_posterior [N, R, V]
+    word_groups/form, /class and /slot [V]     of each word, "" for none; what points are coloured by
     excess_groups [G], parameter_groups [P]    names of the last axes below: `trained/subject`, ..., `attention/key`
 
 and at each recorded step, stacked [T, ...]:
@@ -37,6 +38,7 @@ from experiments.measuring.probes import Probes
 from experiments.run_directory.arrays import Arrays
 from experiments.training.trainer import RunRecord
 from experiments.view.word_forms import form_arrays
+from experiments.view.word_groups import word_groups
 from model.functional import Params
 from model.transformer import ForwardOutput
 
@@ -76,6 +78,11 @@ def fixed_arrays(experiment: Experiment, params: Params) -> Arrays:
         "excess_groups": np.asarray([f"{kind}/{slot}" for kind in KINDS for slot in experiment.config.task.masked]),
         "parameter_groups": np.asarray(groups(params)),
     }
+
+
+def word_group_arrays(world: World) -> Arrays:
+    """The form, class and slot of each word [V]; they change no number, so a resumed run may have others."""
+    return {f"word_groups/{name}": np.asarray(groups) for name, groups in word_groups(world).items()}
 
 
 def step_arrays(experiment: Experiment, record: RunRecord[Measurement]) -> Arrays:

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import printable
-from data.world import World
 from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import Measurement, flat_params
 from experiments.measuring.metrics import meaning, row_results, step_metrics
@@ -18,28 +17,20 @@ from experiments.pictures.film_strip import film_strip
 from experiments.replay.ledger import row_ledger
 from experiments.replay.ledger_table import ledger_markdown, what_follows
 from experiments.run_directory.arrays import Arrays, RecordFile
-from experiments.run_directory.files import write_summary, write_text
+from experiments.run_directory.files import write_summary
 from experiments.tracking import tags
 from experiments.tracking.event_writer import EventWriter
 from experiments.tracking.hparams import hparams
-from experiments.tracking.recorded_arrays import step_arrays
+from experiments.tracking.projector import write_projector
+from experiments.tracking.recorded_arrays import step_arrays, word_group_arrays
 from experiments.tracking.sentence_pictures import SentencePictures
 from experiments.tracking.summary import HOW_TO_READ, run_page, summary
-from experiments.tracking.word_labels import word_labels
 from experiments.training.trainer import ResumePoint, RunRecord
-from model.functional import Params
 
 TENSOR_VERSION = 2
 """Version of the tags of the plugin `catmat`."""
 _FILM = "The maps of this sentence at several steps: a row for each masked word, a map for each head."
 _MATRICES = ("query", "key", "value", "output")
-_PROJECTOR = """\
-embeddings {
-  tensor_name: "word embeddings"
-  tensor_path: "projector/embeddings.tsv"
-  metadata_path: "projector/labels.tsv"
-}
-"""
 
 
 class RunLog:
@@ -64,7 +55,7 @@ class RunLog:
         self._last_step, self._versions = point.steps[-1], versions
         folder.mkdir(exist_ok=True)
         self._record, self._params = RecordFile(folder, "record"), RecordFile(folder, "params")
-        self._record.begin(pictures.fixed, point.step)
+        self._record.begin(pictures.fixed | word_group_arrays(experiment.world), point.step)
         self._params.begin({}, point.step)
         self._events = stack.enter_context(EventWriter(folder, point.step)) if listed else None
         if self._events is not None and point.step == 0:
@@ -137,18 +128,7 @@ class RunLog:
             if n == self._experiment.told:
                 (self._folder / "attention.png").write_bytes(film_strip(*told))
         if self._events is not None:
-            write_projector(self._folder, self._experiment.world, last.params)
+            write_projector(self._folder, self._experiment.world, last.params, recorded)
             self._events.hparams_end(last.diverged_at < 0)
             self._events.flush()
         self.write_summary(last)  # last: a run with a summary of its last step has all the rest
-
-
-def write_projector(folder: Path, world: World, params: Params) -> None:
-    """Write one run's word embeddings [V, M] for TensorBoard's projector, with their labels."""
-    (folder / "projector").mkdir(exist_ok=True)
-    write_text(
-        folder / "projector" / "embeddings.tsv",
-        "".join("\t".join(f"{x:.6g}" for x in row) + "\n" for row in params["token"]["embedding"]),
-    )
-    write_text(folder / "projector" / "labels.tsv", "\n".join(word_labels(world)) + "\n")
-    write_text(folder / "projector_config.pbtxt", _PROJECTOR)

@@ -32,7 +32,8 @@ contexts are never shown in training.
 * **6 diagnostics**, **7 gradients**: with `--track.diagnostics true`.
 
 The slider of a picture goes through the training. Set Smoothing to 0: few steps are recorded. In the Projector, \
-*Color by* class or slot, and press **A** to see the words. HParams compares runs.
+*Color by* class or slot, and press **A** to see the words; beside the words it has the queries and keys of each \
+head. HParams compares runs.
 
 A large weight is no proof that a word matters: what a word adds is its weight times its value. **3** shows what does \
 matter.

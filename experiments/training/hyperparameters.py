@@ -4,7 +4,7 @@ The start is the state that updates change: the parameters and the state of the 
 are the keys of a run's random numbers. `Array`, `Tree` and `BATCH_AXIS` are of use to everything that trains.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -41,6 +41,34 @@ class TrainingSpec:
     sampling: str = "independent"
     hides_attention: bool = False
     """Whether the penalty of `train.hide_attention` is trained; its factor is a hyperparameter."""
+    has_group_rates: bool = False
+    """Whether any group of parameters has a learning rate of its own; the factors are hyperparameters."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class GroupRates:
+    """Factors of the learning rate for groups of parameters; all others, norms and MLP among them, have 1."""
+
+    token: Array = 1.0
+    position: Array = 1.0
+    query_key: Array = 1.0
+    value_output: Array = 1.0
+    unembedding: Array = 1.0
+
+    def of(self, path: str) -> Array:
+        """The factor of a parameter by its path, such as `attention/query/kernel`."""
+        return getattr(self, GROUP_OF[path]) if path in GROUP_OF else 1.0
+
+
+GROUP_OF = {
+    "token/embedding": "token",
+    "position/embedding": "position",
+    **dict.fromkeys(("attention/query/kernel", "attention/key/kernel"), "query_key"),
+    **dict.fromkeys(("attention/value/kernel", "attention/output/kernel"), "value_output"),
+    **dict.fromkeys(("unembed/kernel", "unembed/bias"), "unembedding"),
+}
+"""The field of `GroupRates` that a parameter belongs to, by its path."""
 
 
 @jax.tree_util.register_dataclass
@@ -56,17 +84,34 @@ class Hyperparameters:
     warmup: Array
     query_start: Array
     """What W_Q is multiplied by before the first update."""
+    position_start: Array
+    """What the position embeddings are multiplied by before the first update."""
     folded: Array
     """The factor that W_Q and W_K take over from the scale, each its root; see `optimizer`."""
     hide_attention: Array
     """Factor of the penalty on attention; unused where `TrainingSpec.hides_attention` is false."""
+    group_rates: GroupRates = field(default_factory=GroupRates)
+    """Unused where `TrainingSpec.has_group_rates` is false."""
 
 
 def training_spec(config: Config, world: World) -> TrainingSpec:
     """The spec of a training of `config` in `world`: the same for all configs that differ in hyperparameters alone."""
     model, train = config.model.sized(len(world.vocabulary), world.max_length), config.train
-    hides = train.hide_attention > 0
-    return TrainingSpec(model, train.batch, train.pieces, train.beta2, train.optimizer, train.sampling, hides)
+    hides, own_rates = train.hide_attention > 0, any(rate != 1 for rate in _group_rates(config))
+    common = (model, train.batch, train.pieces, train.beta2, train.optimizer, train.sampling)
+    return TrainingSpec(*common, hides_attention=hides, has_group_rates=own_rates)
+
+
+def _group_rates(config: Config) -> tuple[float, ...]:
+    """The factors of a config, in the order of `GroupRates`."""
+    train = config.train
+    return (
+        train.token_rate,
+        train.position_rate,
+        train.query_key_rate,
+        train.value_output_rate,
+        train.unembedding_rate,
+    )
 
 
 def batch_tables(spec: TrainingSpec, config: Config, world: World) -> SamplerTables:
@@ -88,8 +133,10 @@ def hyperparameters(*configs: Config) -> Hyperparameters:
         steps=stacked([c.train.steps for c in configs], np.int32),
         warmup=stacked([c.train.warmup for c in configs]),
         query_start=stacked([c.model.query_start_factor for c in configs]),
+        position_start=stacked([c.model.position_start for c in configs]),
         folded=stacked([c.model.folded_factor for c in configs]),
         hide_attention=stacked([c.train.hide_attention for c in configs]),
+        group_rates=GroupRates(*(stacked(list(rates)) for rates in zip(*map(_group_rates, configs), strict=True))),
     )
 
 
@@ -104,10 +151,12 @@ def sequence_shift(hyperparameters: Hyperparameters) -> jax.Array:
 
 
 def with_factors(params: Params, query: jax.Array, key: jax.Array) -> Params:
-    """`params` (or their gradient) with W_Q and W_K times a factor."""
+    """`params` (or their gradient) with W_Q and W_K times a factor; that of W_Q where one matrix is both."""
     attention = params["attention"]
     changed = {
-        name: {"kernel": attention[name]["kernel"] * factor} for name, factor in (("query", query), ("key", key))
+        name: {"kernel": attention[name]["kernel"] * factor}
+        for name, factor in (("query", query), ("key", key))
+        if name in attention
     }
     return {**params, "attention": {**attention, **changed}}
 
@@ -118,17 +167,27 @@ def optimizer(spec: TrainingSpec, hyperparameters: Hyperparameters) -> optax.Gra
     Where W_Q and W_K hold a factor s that was the scale's, each as sqrt(s) W, they are trained as W would be: their
     gradient, which is that of W over sqrt(s), is multiplied by sqrt(s), and so is the step that follows from it. For
     gradient descent this is a learning rate times s, for Adam one times sqrt(s) with an epsilon over sqrt(s).
+
+    Groups of parameters may have learning rates of their own. Their factors come after the decay, so that a group whose
+    factor is 0 keeps its start. Where all are 1 (`has_group_rates` is false), nothing is multiplied.
     """
     root = jnp.sqrt(hyperparameters.folded)
 
     def as_folded(updates: Params, _: Tree) -> Params:
         return with_factors(updates, root, root)
 
+    def at_own_rates(updates: Params, _: Tree) -> Params:
+        def scaled(path: tuple[jax.tree_util.DictKey, ...], leaf: jax.Array) -> jax.Array:
+            return leaf * hyperparameters.group_rates.of("/".join(str(part.key) for part in path))
+
+        return jax.tree_util.tree_map_with_path(scaled, updates)
+
     return optax.chain(
         optax.stateless(as_folded),
         optax.scale_by_adam(b2=spec.beta2) if spec.optimizer == "adamw" else optax.identity(),
         optax.stateless(as_folded),
         optax.add_decayed_weights(hyperparameters.weight_decay),
+        *([optax.stateless(at_own_rates)] if spec.has_group_rates else []),
         optax.scale_by_learning_rate(lambda count: learning_rate(hyperparameters, count)),
     )
 
@@ -163,4 +222,5 @@ def init_state(spec: TrainingSpec, hyperparameters: Hyperparameters) -> TrainSta
     params = init_params(spec.model, jax.random.fold_in(jax.random.key(hyperparameters.seed), _START))
     root = jnp.sqrt(hyperparameters.folded)
     params = with_factors(params, hyperparameters.query_start * root, root)
+    params = {**params, "position": {"embedding": params["position"]["embedding"] * hyperparameters.position_start}}
     return TrainState(params, optimizer(spec, hyperparameters).init(params), jnp.float32(0), jnp.int32(-1))

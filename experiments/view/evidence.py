@@ -95,7 +95,7 @@ class LogitTerms:
     words_RHKV: Floats
     """Evidence: the weighted value of each word, through each head."""
     place_RV: Floats
-    """The masked place's own vector, token + position."""
+    """The masked place's own vector, token + position; 0 where the model has no `residual`."""
     mlp_RV: Floats
     bias_V: Floats
     """The biases of the final norm and of the unembedding."""
@@ -121,7 +121,7 @@ def logit_terms(
       norm: as in `ModelConfig`.
       params: parameters of one step by their paths, `attention/output/kernel` and so on.
       weighted_RHKD: weight * value of each word.
-      place_RM: token + position at the masked place.
+      place_RM: token + position at the masked place; zeros where attention takes the place of it.
       mlp_RM: what the MLP adds.
       output_RM: what the final norm gets.
     """

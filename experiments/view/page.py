@@ -20,6 +20,7 @@ from experiments.view.page_lessons import PageLessons
 from experiments.view.run_arrays import LEAST_CHANCE, MOST_CANDIDATES
 from experiments.view.script import ASSETS, one_script
 from experiments.view.word_forms import form_arrays
+from experiments.view.word_groups import word_groups
 from experiments.view.world_table import world_table
 from model.config import ModelConfig
 
@@ -92,6 +93,7 @@ def explanation_page(
         "most_candidates": MOST_CANDIDATES,
         "words": list(world.vocabulary.words),
         "slots": [[f"{form} {slot}".lstrip(), list(words)] for (form, slot), words in world.words_by_kind.items()],
+        "word_groups": {name: groups for name, groups in word_groups(world).items() if any(groups)},
         **{name: array.tolist() for name, array in form_arrays(world).items()},
         "world": world_table(world),
         "tokens": [int(token) for token in tokens],

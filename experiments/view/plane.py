@@ -40,10 +40,24 @@ def share_held(query_SRD: Floats, key_SKD: Floats, axes_D2: Floats) -> NDArray[n
     return np.divide(held, whole, out=np.full(len(query_SRD), np.nan), where=np.asarray(whole) > 0)
 
 
+def balance(query_RD: Floats, key_KD: Floats) -> float:
+    """A number by which queries are multiplied and keys divided, so that both have one root mean square length.
+
+    Dot products stay as they are. It is 1 where one of the groups has no length.
+    """
+    lengths = [_mean_square(vectors) for vectors in (query_RD, key_KD)]
+    return float((lengths[1] / lengths[0]) ** 0.25) if min(lengths) > 0 else 1.0
+
+
 def _level(vectors: Floats) -> NDArray[np.float64]:
     """Vectors [..., n, D] divided by their root mean square length; those of length 0 stay."""
     vectors = np.asarray(vectors, np.float64)
-    squares = np.sum(vectors**2, axis=-1)
+    mean = _mean_square(vectors)
+    return np.asarray(vectors / np.sqrt(np.where(mean > 0, mean, 1.0))[..., None, None])
+
+
+def _mean_square(vectors: Floats) -> NDArray[np.float64]:
+    """The mean square length of vectors [..., n, D], those with nan left out."""
+    squares = np.sum(np.asarray(vectors, np.float64) ** 2, axis=-1)
     known = np.isfinite(squares)
-    mean = np.where(known, squares, 0).sum(axis=-1) / np.maximum(known.sum(axis=-1), 1)
-    return vectors / np.sqrt(np.where(mean > 0, mean, 1.0))[..., None, None]
+    return np.asarray(np.where(known, squares, 0).sum(axis=-1) / np.maximum(known.sum(axis=-1), 1))

@@ -16,6 +16,7 @@ from data.inference import relevant_words
 from data.vocabulary import PAD
 from experiments.view.evidence import Readout, against, evidence
 from experiments.view.word_forms import FORM_ARRAYS, base_word, blank_shown
+from experiments.view.word_groups import COLOURINGS
 from model.config import ModelConfig
 
 LEAST_CHANCE, MOST_CANDIDATES = 0.001, 12
@@ -129,6 +130,23 @@ class RunArrays:
         """The relevant words of each row of sentence `n`, [R, K]."""
         sentence, relevance_RK = self.sentences[n], self.record.fixed("exact_relevance")[n]
         return relevant_words(relevance_RK[: len(sentence.masked), : len(sentence.tokens)].astype(np.float64))
+
+    @cached_property
+    def word_groups(self) -> dict[str, list[str]]:
+        """The form, class and slot of each word, as far as words have any; older records have none.
+
+        Raises:
+          InputError: the record does not fit the run's config.
+        """
+        found = {}
+        for name in COLOURINGS:
+            if (stored := f"word_groups/{name}") in self.record:
+                groups_V = self.record.fixed(stored)
+                fits = groups_V.shape == (len(self.words),) and groups_V.dtype.kind == "U"
+                require(fits, f"record: {stored} does not fit its words; restore it, or start a new run")
+                if (groups_V != "").any():
+                    found[name] = [str(group) for group in groups_V.tolist()]
+        return found
 
     def mean_excess(self, kind: str) -> NDArray[np.float64]:
         """Excess at each step [T], mean over the slots, of the contexts of one kind; nan where there are none."""

@@ -43,10 +43,12 @@ class ViewModel:
             "mlp": config.d_mlp > 0,
             "norm": config.norm,
             "words": self.arrays.words,
+            "word_groups": self.arrays.word_groups,
             "has_score_gradient": "score_gradient" in record,
             "sentences": [
                 {
                     "words": [self.arrays.words[token] for token in sentence.tokens],
+                    "tokens": sentence.tokens,
                     "masked": sentence.masked,
                     "relevant": [np.flatnonzero(row_K).tolist() for row_K in self.arrays.relevant(n)],
                     "exact_relevance": packed(relevance_NRK[n, : len(sentence.masked), : len(sentence.tokens)]),

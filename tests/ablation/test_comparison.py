@@ -228,7 +228,7 @@ def test_seeds_of_their_own_for_tuning_take_the_luck_out_of_the_best(tuning_seed
 @pytest.mark.parametrize(("tuning_seeds", "says"), [(0, ["same 8 seeds"]), (3, ["3 seeds", "other 5"])])
 def test_the_report_says_which_seeds_choose(tmp_path, monkeypatch, tuning_seeds, says):
     plan = plan_of(GRID.replace("{variant:", f"{{tuning_seeds: {tuning_seeds}, variant:"))
-    monkeypatch.setattr(report, "_figures", lambda *_: None)  # they show what was trained
+    monkeypatch.setattr(report, "add_figures", lambda *_: None)  # they show what was trained
     report.write_report(tmp_path, findings_of(plan, excess_of), {}, ["jax 1"])
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert [one for one in says if one not in text] == []
@@ -238,7 +238,7 @@ def test_the_report_says_which_seeds_choose(tmp_path, monkeypatch, tuning_seeds,
 
 def test_of_a_single_value_nothing_is_called_tuned(tmp_path, monkeypatch):
     plan = plan_of(GRID.replace("[0.001, 0.003, 0.01, 0.03]", "[0.001]"))
-    monkeypatch.setattr(report, "_figures", lambda *_: None)  # they show what was trained
+    monkeypatch.setattr(report, "add_figures", lambda *_: None)  # they show what was trained
     report.write_report(tmp_path, findings_of(plan, excess_of), {}, ["jax 1"])
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert "chosen" not in text

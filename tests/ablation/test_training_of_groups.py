@@ -31,7 +31,7 @@ from experiments.training.update import batch_of, masked_row_loss, train_steps
 from model.config import ModelConfig
 from model.functional import Model, apply
 
-pytestmark = pytest.mark.usefixtures("traced_once")
+pytestmark = pytest.mark.usefixtures("quickly_compiled", "traced_once")
 STEPS = 100
 BASE = Config(
     model=ModelConfig(d_model=8, heads=2, d_head=3, d_mlp=0),

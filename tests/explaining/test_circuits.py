@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from made_saved import MODEL, made_saved
 from oracle import Oracle
+from refusals import refused
 from rich.console import Console
 
 from data.inference import relevance
@@ -25,6 +26,7 @@ VARIANTS = {
     "no norm, by content": {"norm": "none", "query": "content"},
     "no norm, a constant": {"norm": "none", "query": "constant"},
     "no norm, learned scale": {"norm": "none", "scale": "learned"},
+    "no norm, one matrix": {"norm": "none", "tied_query_key": True, "residual": False},
 }
 
 
@@ -64,6 +66,11 @@ def test_without_a_norm_the_parts_add_up(request, assert_close, name, changes):
         assert_close(logits, out["attention"] @ oracle.p["unembed/kernel"], 1e-5)
     assert found.fit_H == pytest.approx([1, 1])
     assert set(found.spread.values()) == {0}
+
+
+def test_uniform_attention_has_no_tables(small):
+    with refused("made", "model.scale 0", "looks for nothing"):
+        measured(small, scale=0.0)
 
 
 def test_with_a_norm_vectors_are_divided_by_their_mean_size(layer, assert_close):

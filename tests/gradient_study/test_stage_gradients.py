@@ -26,6 +26,14 @@ B, K, H, D, V = 3, 5, 2, 7, 4  # a value may have other components than a key
 SCALE = 0.6
 
 
+def gradients_of(*layer):
+    return fast_jit(stage_gradients)(*layer)
+
+
+def simulated(*block):
+    return fast_jit(simulated_block, static_argnums=(1, 2, 3))(*block)
+
+
 def normal(*shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape)
 
@@ -46,7 +54,7 @@ def layer():
 
 def test_every_stage_obeys_its_formula(layer, assert_close):
     q, k, v, allowed, g = layer
-    found = stage_gradients(*map(jnp.asarray, layer), SCALE)
+    found = gradients_of(*map(jnp.asarray, layer), SCALE)
     p = softmax(np.where(allowed[:, None], SCALE * np.einsum("bqhd,bkhd->bhk", q, k), -np.inf))
     a = np.einsum("bqhv,bkhv->bhk", g, v)
     dz = score_gradient(p, a)
@@ -59,7 +67,7 @@ def test_every_stage_obeys_its_formula(layer, assert_close):
 
 
 def test_norms_are_of_one_row_over_heads_keys_and_components(layer, assert_close):
-    found = stage_gradients(*map(jnp.asarray, layer), SCALE)
+    found = gradients_of(*map(jnp.asarray, layer), SCALE)
     parts = [found.weights_BHQK, found.scores_BHQK, found.query_BQHD, found.key_BKHD, found.value_BKHD]
     expected = [[np.linalg.norm(np.ravel(part[b])) for b in range(B)] for part in parts]
     assert_close(found.norms_SB(), expected, 1e-13)
@@ -68,7 +76,7 @@ def test_norms_are_of_one_row_over_heads_keys_and_components(layer, assert_close
 def test_the_jacobian_of_the_models_softmax(assert_close):
     z = normal(11, 5) * 3
     p = softmax(z)
-    norms, squares = softmax_rows(jnp.asarray(z))
+    norms, squares = fast_jit(softmax_rows)(jnp.asarray(z))
     assert_close(norms, jacobian_norm(p), 1e-13)
     assert_close(squares, np.sum(p**2, axis=1), 1e-13)
 
@@ -85,10 +93,11 @@ def params():
 
 def test_a_shift_of_zeros_changes_nothing_and_a_shift_is_added_to_the_context(params, assert_close):
     shape = (3, 1, CONFIG.heads, CONFIG.d_head)
-    plain = apply(model_of(CONFIG, params, SCALE), BATCH.tokens_BK, BATCH.masked_B[:, None])
+    asked = model_of(CONFIG, params, SCALE), BATCH.tokens_BK, BATCH.masked_B[:, None]
+    forward = fast_jit(apply)
+    plain = forward(*asked)
     for shift in (np.zeros(shape), normal(*shape)):
-        model = model_of(CONFIG, params, SCALE)
-        shifted = apply(model, BATCH.tokens_BK, BATCH.masked_B[:, None], context_shift_BQHD=jnp.asarray(shift))
+        shifted = forward(*asked, context_shift_BQHD=jnp.asarray(shift))
         assert_close(shifted.context_BQHD, plain.context_BQHD + shift, 1e-13)
         through_output = np.einsum("bqhd,hdm->bqm", shift, params["attention"]["output"]["kernel"])
         assert_close(shifted.attention_BQM, plain.attention_BQM + through_output, 1e-13)
@@ -123,7 +132,7 @@ def test_the_norms_of_parameters_are_those_of_single_rows(params, assert_close):
 
 def test_where_scores_are_small_only_the_query_and_key_feel_the_scale():
     """A block of the simulated layer: unscaled over scaled is sqrt(d) for q and k, 1 for weights and values."""
-    norms_CST, square = simulated_block(jax.random.key(0), 50, SimulatedConfig(), 16, 1e-4)
+    norms_CST, square = simulated(jax.random.key(0), 50, SimulatedConfig(), 16, 1e-4)
     ratio = np.asarray(norms_CST[0] / norms_CST[1])
     np.testing.assert_allclose(ratio[[0, 1, 4]], 1.0, rtol=1e-4)
     np.testing.assert_allclose(ratio[[2, 3]], 4.0, rtol=1e-4)
@@ -134,8 +143,8 @@ def test_where_scores_are_small_only_the_query_and_key_feel_the_scale():
 def test_gradients_grow_with_that_of_the_output_whatever_the_size_of_a_value(size):
     """Where weights are uniform, dL/dv_j is g / n, so its length over n keys is |g| / sqrt(n)."""
     config = SimulatedConfig(value_size=size, output_gradient=3.0)
-    norms_CST, _ = simulated_block(jax.random.key(1), 4096, config, 4, 1e-4)
-    one_CST, _ = simulated_block(jax.random.key(1), 4096, SimulatedConfig(value_size=size), 4, 1e-4)
+    norms_CST, _ = simulated(jax.random.key(1), 4096, config, 4, 1e-4)
+    one_CST, _ = simulated(jax.random.key(1), 4096, SimulatedConfig(value_size=size), 4, 1e-4)
     np.testing.assert_allclose(norms_CST, 3 * np.asarray(one_CST), rtol=1e-5)
     value_T = np.asarray(norms_CST[0, STAGES.index("value")])
     assert np.mean(value_T**2) == pytest.approx(9 / 6, rel=0.1)

@@ -27,6 +27,7 @@ SENTENCE = "the cat sat on the mat ."
 MODELS = {
     "layer norm and an MLP": {},
     "no scale, one head": {"norm": "rms", "d_mlp": 0, "scale": "none", "heads": 1},
+    "one matrix, no residual": {"tied_query_key": True, "residual": False, "norm": "rms"},
     "every variant": {"qk_norm": True, "softcap": 2.0, "sink": "learned", "scale": "learned", "query": "constant"},
 }
 BRACES = "{run}{0.__class__}"
@@ -120,6 +121,9 @@ def test_the_lengths_of_lesson_5(asked):
     lengths = [np.linalg.norm(x) for x in (expected["embedding"][1], expected["attention"], expected["output"])]
     assert shown(facts, "own_length", "attention_length", "output_length") == pytest.approx(lengths, abs=0.0501)
     assert bool(facts.filled["mlp"]) == (run.model.d_mlp > 0)
+    added = np.allclose(expected["residual"], expected["embedding"][1] + expected["attention"])
+    assert facts.right == ((1,) if added else (0,))
+    assert ("is gone" in lesson_of(5, material, load_texts()).answer) != added
 
 
 def test_the_heads_of_lesson_6(asked):

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from oracle import Oracle, softmax
-from small_model import config_of, model_of, random_params
+from small_model import config_of, fast_jit, model_of, random_params
 
 from experiments.measuring.score_gradients import score_gradient
 from model.functional import apply, excess
@@ -28,11 +28,16 @@ def loss(exact, logits):
 def test_the_gradient_of_each_score(changes, assert_close):
     config, scale = config_of(**changes), 0.6
     params = random_params(config, seed=5)
-    model = model_of(config, params, scale)
     exact_BV = softmax(np.random.default_rng(1).normal(size=(len(TOKENS), config.vocabulary_size)))
-    forward = apply(model, jnp.asarray(TOKENS), jnp.asarray(MASKED)[:, None])
-    losses = lambda logits_BV: excess(jnp.asarray(exact_BV), logits_BV)  # noqa: E731
-    found = np.asarray(score_gradient(model, jnp.asarray(TOKENS), jnp.asarray(MASKED), forward, losses))
+
+    @fast_jit
+    def gradient(params):
+        model = model_of(config, params, scale)
+        forward = apply(model, jnp.asarray(TOKENS), jnp.asarray(MASKED)[:, None])
+        losses = lambda logits_BV: excess(jnp.asarray(exact_BV), logits_BV)  # noqa: E731
+        return score_gradient(model, jnp.asarray(TOKENS), jnp.asarray(MASKED), forward, losses)
+
+    found = np.asarray(gradient(params))
     oracle, expected = Oracle(config, params, scale), np.zeros_like(found)
     for at in np.ndindex(*found.shape):
         b, *of_head = at

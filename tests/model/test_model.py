@@ -29,6 +29,10 @@ VARIANTS = {
     "no norm": {"norm": "none", "query": "position"},
     "softcap": {"softcap": 0.7, "norm": "rms"},
     "qk norm": {"qk_norm": True, "scale": "none"},
+    "one matrix": {"tied_query_key": True, "norm": "rms"},
+    "one matrix, qk norm": {"tied_query_key": True, "qk_norm": True, "residual": False, "query": "position"},
+    "no residual": {"residual": False, "d_mlp": 0, "sink": "learned"},
+    "uniform": {"scale": 0.0, "residual": False},
     "everything": {"qk_norm": True, "softcap": 3.0, "sink": "learned", "scale": "learned", "query": "constant"},
 }
 ROWS = {name: ONE_ROW if name in ("position query", "one head", "qk norm") else THREE_ROWS for name in VARIANTS}
@@ -70,7 +74,18 @@ def test_weighted_values_add_up_to_the_context(assert_close):
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("name", ["default", "position query", "content query", "constant query", "one head"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "default",
+        "position query",
+        "content query",
+        "constant query",
+        "one head",
+        "one matrix",
+        "no residual",
+    ],
+)
 def test_training_path_has_the_gradients_of_the_shown_path(name, assert_close):
     config, params, positions, *_ = computed(name)
     scale = VARIANTS[name].get("scale", "inverse_sqrt")
@@ -236,6 +251,8 @@ SHAPES = {
         ({"qk_norm": True}, {"attention/gain": (3,)}, ""),
         ({"sink": "learned"}, {"attention/sink": (3,)}, ""),
         ({"sink": "zero"}, {}, ""),
+        ({"tied_query_key": True}, {}, "attention/key"),
+        ({"residual": False}, {}, ""),
     ],
 )
 def test_names_and_shapes_of_parameters(changes, added, removed):
@@ -314,6 +331,20 @@ def test_spread_of_initial_parameters():
 def test_a_wrong_value_is_told_in_one_line(field, value, named):
     with refused(field, *named, value, kind=ValueError):
         ModelConfig(**{field: value})
+
+
+def test_one_matrix_has_no_query_start_of_its_own():
+    with refused("query_start", "W_K is W_Q", kind=ValueError):
+        ModelConfig(tied_query_key=True, query_start="inverse_sqrt")
+    assert ModelConfig(tied_query_key=True).query_start == "none"
+
+
+@pytest.mark.usefixtures("float64")
+def test_one_matrix_makes_scores_that_are_symmetric(assert_close):
+    """Where queries are made of what keys are made of: score(i, j) = score(j, i)."""
+    config, sentence = config_of(tied_query_key=True), jnp.asarray([[4, 9, 1, 3, 7]])
+    out = fast_jit(lambda params: apply(model_of(config, params), sentence, jnp.arange(5)[None]))(random_params(config))
+    assert_close(out.scores_BHQK, jnp.swapaxes(out.scores_BHQK, 2, 3), 1e-12)
 
 
 def test_config_is_frozen_hashable_and_knows_its_sizes():

@@ -95,6 +95,14 @@ def test_pictures_are_written_and_never_over_another_file(capsys, tmp_path):
         main([SENTENCE, "--short", "--png", str(tmp_path / "no" / "a.png")])
 
 
+def test_a_picture_of_points_is_written_instead(capsys, tmp_path):
+    run(capsys, SENTENCE, "--short", "--plane", "--svg", str(tmp_path / "a.svg"), "--png", str(tmp_path / "a.png"))
+    drawn = (tmp_path / "a.svg").read_text(encoding="utf-8")
+    assert "head 3, step 40" in drawn
+    assert "query of a blank" in drawn
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_of_several_seeds_the_first_is_explained_and_named(capsys, tmp_path):
     AskedRun(tmp_path / "many" / "seed-0")
     config = tmp_path / "many" / "seed-0" / "config.yaml"
@@ -133,6 +141,8 @@ def test_words_are_text(capsys, tmp_path):
         (["--formation", "--step", "3"], "--step: does not go together with --formation"),
         (["--evidence", "--seed", "-1"], "--seed: must be from 0 to"),
         (["--evidence", "--sentences", "1"], "--sentences: must be from 2 to"),
+        ([SENTENCE, "--plane"], "--plane: says what --svg or --png shows; add one of them"),
+        (["--circuits", "--plane", "--png", "a"], "--plane: does not go together with --circuits"),
         (["the zebra sat"], "'zebra' is not a word of this world"),
         ([], "a sentence is missing"),
     ],

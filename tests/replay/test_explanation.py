@@ -17,15 +17,20 @@ from experiments.replay.evidence_table import print_evidence, print_worth
 from experiments.replay.explaining import explain
 from experiments.replay.explanation_fields import FIELDS
 from experiments.replay.explanation_files import explanation_csv, explanation_json
+from experiments.replay.explanation_pages import Pages
 from experiments.replay.explanation_picture import explanation_figure
+from experiments.replay.explanation_plane import explanation_plane_figure
 from experiments.replay.explanation_text import print_explanation
+from experiments.replay.ledger_table import what_follows
 from experiments.replay.question import read_question
 from experiments.run_directory.saved_run import load_run
+from experiments.view.plane import plane
 
 MODELS = {
     "layer norm and an MLP": {},
     "RMS norm, no scale": {"norm": "rms", "d_mlp": 0, "scale": "none"},
     "no norm, query by position": {"norm": "none", "query": "position", "scale": 0.7},
+    "one matrix, no residual": {"tied_query_key": True, "residual": False, "d_mlp": 0, "scale": 1.5},
     "every variant": {"qk_norm": True, "softcap": 2.0, "sink": "learned", "scale": "learned", "d_mlp": 0},
 }
 SENTENCE = "the cat sat on the mat ."
@@ -63,6 +68,37 @@ def test_json_has_every_number_of_the_forward_pass(asked, assert_close):
     assert abs(one["dot_products"][0][5] - other["dot_products"][0][1]) > 0.01
     assert np.shape(one["weights"]) == (3, 7)
     assert np.shape(one["key"]) == (7, 3, 4)
+
+
+def test_the_nearest_keys_are_named(asked):
+    """By the angle between vectors, not by their dot product."""
+    run, (told, _) = asked
+    row, head = oracle_row(run, told), 1
+    query, keys = row["query"][head], row["key"][:, head]
+    cosines = keys @ query / np.linalg.norm(keys, axis=1) / np.linalg.norm(query)
+    first, second = np.argsort(-cosines)[:2]
+    ledger = told.ledger(head)
+    out = io.StringIO()
+    Pages(told, head, Console(file=out, width=500)).products()
+    assert (
+        f"points most nearly to where the key of {ledger.name(first, chr(39))} lies (cosine {cosines[first]:.2f}),"
+        f" then to that of {ledger.name(second, chr(39))} ({cosines[second]:.2f})." in out.getvalue()
+    )
+
+
+def test_the_plane_of_an_explanation_has_its_query_and_keys(asked):
+    run, (told, _) = asked
+    row, figure = oracle_row(run, told), explanation_plane_figure(told)
+    panels = [one for one in figure.axes if one.axison]
+    assert len(panels) == 3
+    for h, panel in enumerate(panels):
+        keys, queries = (np.asarray(points.get_offsets()) for points in panel.collections)
+        axes = plane(row["query"][None, h], row["key"][:, h])
+        dots = (row["query"][h] @ axes) @ (row["key"][:, h] @ axes).T
+        np.testing.assert_allclose((queries @ keys.T)[0], dots, rtol=1e-3, atol=1e-4)
+    texts = {text.get_text() for panel in panels for text in panel.texts}
+    assert texts <= {"[cat]", "[ ]", "the", "sat", "on", "mat", "."}
+    assert "[cat]" in texts
 
 
 def test_the_names_are_those_of_the_help(asked):
@@ -121,7 +157,7 @@ def test_what_the_world_says_and_what_a_cut_costs(asked, assert_close):
     context = plain["context"].copy()
     context[1] -= plain["weighted_values"][1, 5]
     added = np.einsum("hd,hdm->m", context, run.oracle().p["attention/output/kernel"])
-    zeroed = run.oracle().after_attention(plain["embedding"][told.question.masked] + added)
+    zeroed = run.oracle().after_attention(plain["residual"] - plain["attention"] + added)
     assert_close(after(found["cut_cost_zeroed"][1][5]), excess(zeroed), TOLERANCE)
 
 
@@ -170,9 +206,21 @@ def test_the_terminal_shows_these_numbers(asked):
     np.testing.assert_allclose(numbers(lines, "sum", 1), expected["context"][head], **tenth)
     added = np.linalg.norm(expected["attention"])
     np.testing.assert_allclose(numbers(lines, "attention"), [*expected["attention"], added], **tenth)
-    np.testing.assert_allclose(
-        numbers(lines, "sum", 2), [*expected["output"], np.linalg.norm(expected["output"])], **tenth
-    )
+    new = ("sum", 2) if run.model.residual or run.model.d_mlp else ("new vector", 0)
+    np.testing.assert_allclose(numbers(lines, *new), [*expected["output"], np.linalg.norm(expected["output"])], **tenth)
+
+
+def test_what_is_said_of_the_new_vector_is_true(asked):
+    run, (told, _) = asked
+    text = " ".join(printed(lambda console: print_explanation(told, 1, console)))
+    evidence = printed(print_evidence, told, width=400)
+    assert ("what attention adds to the vector of the masked place" in text) == run.model.residual
+    assert ("without a residual" in text) != run.model.residual
+    assert any(line.startswith("mask + place ") for line in evidence) == run.model.residual
+    assert ("W_Q once more, which is W_K too" in text) == run.model.tied_query_key
+    follows = what_follows(told.ledger(0), ("cat", 0.5), None)
+    assert ("is added to the vector of the masked place" in follows) == run.model.residual
+    assert ("takes the place of the vector of the masked place" in follows) != run.model.residual
 
 
 def test_the_evidence_on_the_terminal_adds_up(asked):

@@ -20,7 +20,7 @@ from small_world import SMALL
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 
 from experiments.commands.process import Interruption
-from experiments.run_directory.arrays import RecordFile, read_npz
+from experiments.run_directory.arrays import RecordFile, read_npz, write_npz
 from experiments.run_directory.saved_run import load_run
 from experiments.tracking.tags import metric_tag
 
@@ -36,8 +36,9 @@ MIDWAY = 15
 """A step that is recorded, with a checkpoint, between the first and the last."""
 DIVERGING = ("--train.learning_rate", "1000")
 NEW = ("--config", "mine.yaml", "--run-dir")
-KILLS = int(os.environ.get("CATMAT_KILLS", "20"))
-"""How often a run is killed before it may end; `CATMAT_KILLS=200 pytest tests/session/test_resume.py` takes long."""
+KILLS = int(os.environ.get("CATMAT_KILLS", "40"))
+"""How often a run is killed before it may end: so often in the long test; else once in each eighth of its time."""
+EIGHTHS = 8
 
 
 @pytest.fixture(scope="module")
@@ -118,25 +119,32 @@ def stage(folder, before=None):
     return "between checkpoints" if made else "before its first checkpoint"
 
 
-def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_been(folder, forks, unbroken):
-    for name in ("first", "second"):  # the first compiles
+def moments(rng):
+    """Shares of a run's time: one in each eighth, in any order, and so on."""
+    while True:
+        yield from ((eighth + rng.uniform(0, 1)) / EIGHTHS for eighth in rng.sample(range(EIGHTHS), EIGHTHS))
+
+
+@pytest.mark.parametrize("kills", [EIGHTHS, pytest.param(KILLS, marks=pytest.mark.long)])
+def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_been(folder, forks, unbroken, kills):
+    for name in (f"first-{kills}", f"second-{kills}"):  # the first compiles
         began = time.monotonic()
         assert forks.run(folder, *NEW, name)[0] == 0
         seconds = time.monotonic() - began
         assert_same_run(folder / name, unbroken)
-    rng, ends, hit, killed = random.Random(4), [], Counter(), folder / "killed"
-    while hit.total() < KILLS:
+    share, ends, hit, killed = moments(random.Random(4)), [], Counter(), folder / f"killed-{kills}"
+    while hit.total() < kills:
         if ends and ends[-1] == 0:  # it was quicker than the kill: begin another life
             assert_same_run(killed, unbroken)
             shutil.rmtree(killed)
         if not (killed / "config.yaml").is_file():  # killed before it had a folder
             shutil.rmtree(killed, ignore_errors=True)
-        arguments = ("--resume", "killed") if killed.is_dir() else (*NEW, "killed")
+        arguments = ("--resume", killed.name) if killed.is_dir() else (*NEW, killed.name)
         # Every fifth is killed while Python and JAX start, or soon after.
         before = times(killed)
         process, began = (forks.start if len(ends) % 5 else start)(folder, *arguments), time.monotonic()
         try:
-            process.wait(rng.uniform(0, 1) * seconds)
+            process.wait(next(share) * seconds)
         except subprocess.TimeoutExpired:
             process.kill()
         ends.append(process.wait())
@@ -146,9 +154,9 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_been(folder
             hit[stage(killed, before)] += 1
         elif arguments[0] != "--resume":  # the machine has become quicker
             seconds = min(seconds, time.monotonic() - began)
-    print(f"{KILLS} kills, {dict(hit)}; {ends.count(0)} ended before their kill")
+    print(f"{kills} kills, {dict(hit)}; {ends.count(0)} ended before their kill")
     assert len(hit) > 1, hit
-    code, _, err = forks.run(folder, "--resume", "killed") if killed.is_dir() else forks.run(folder, *NEW, "killed")
+    code, _, err = forks.run(folder, *(("--resume", killed.name) if killed.is_dir() else (*NEW, killed.name)))
     assert code == 0, err
     assert_same_run(killed, unbroken)
 
@@ -319,6 +327,20 @@ def test_more_steps_and_other_changes(folder, forks, unbroken):
 # Of probabilities that change no watched answer, of what is held out; of words, of watched answers, of nothing.
 CHANGES = [("chance: 0.25}", "chance: 0.3}"), ("share: 0.25", "share: 0")]
 MORE_CHANGES = [("dog", "wolf"), ("strength: 2", "strength: 3"), ("title: A", "title: B")]
+
+
+def test_a_record_of_before_that_says_nothing_of_words_goes_on(folder, forks, unbroken):
+    """What points are coloured by; nothing that was measured depends on it."""
+    shutil.copytree(unbroken, folder / "older")
+    path = folder / "older" / "record.npz"
+    arrays = read_npz(path)
+    groups = {name for name in arrays if name.startswith("word_groups/")}
+    assert len(groups) == 3
+    write_npz(path, {name: array for name, array in arrays.items() if name not in groups})
+    code, _, err = forks.run(folder, "--resume", "older", "--train.steps", "41")
+    assert (code, err) == (0, "")
+    again = read_npz(path)
+    assert all(np.array_equal(again[name], arrays[name]) for name in groups)
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ def test_the_run(tab, arrays):
     assert (run["learned_scale"], run["qk_norm"]) == (None, False)
     assert (run["softcap"], run["sink"], run["mlp"], run["norm"]) == (None, False, True, "layer")
     assert run["words"] == WORDS
+    assert run["word_groups"] == {}  # as in a record of before
     assert run["excess_groups"] == ["trained/subject", "held_out/subject"]
     assert run["has_score_gradient"] is True
     same(run["loss"], arrays["loss"])
@@ -52,6 +53,7 @@ def test_the_run(tab, arrays):
     for n, (tokens, masked) in enumerate(SENTENCES):
         told = run["sentences"][n]
         assert told["words"] == [WORDS[token] for token in tokens]
+        assert told["tokens"] == tokens
         assert told["masked"] == masked
         same(told["exact_relevance"], arrays["exact_relevance"][n, : len(masked), : len(tokens)])
         for r, words in enumerate(told["candidates"]):
@@ -244,3 +246,15 @@ def test_answers_are_strict_json_in_ascii(tab):
     assert answer.content_type == "application/json"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     json.loads(text, parse_constant=pytest.fail)
+
+
+def test_what_words_are_is_told_if_they_are_anything(tmp_path):
+    run = MadeRun(tmp_path / "run").add(0).finish()
+    classes = [f"class {n % 3}" for n in range(len(WORDS))]
+    none = np.full(len(WORDS), "")
+    groups = {"word_groups/form": none, "word_groups/class": np.asarray(classes), "word_groups/slot": none}
+    rewritten(run.folder / "record.npz", **groups)
+    assert Tab(tmp_path).get("run", run="run")["word_groups"] == {"class": classes}
+    for wrong in (np.asarray(classes[:-1]), np.arange(len(WORDS))):
+        rewritten(run.folder / "record.npz", **{"word_groups/class": wrong})
+        assert "word_groups/class does not fit its words" in Tab(tmp_path).error(422, "run", run="run")

@@ -18,6 +18,7 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from written_runs import HEADS, STEPS, WrittenRun, finished_run
 
 from experiments.speed.browser_times import browser
+from experiments.view.plane import plane, share_held
 
 HOSTILE = [
     "</script><img src=x onerror=alert(1)>", "<b>bold</b>", "&lt;i&gt;", "&amp;", '"quoted"', "'single'", "`tick`",
@@ -35,6 +36,12 @@ const make = URL.createObjectURL;
 URL.createObjectURL = (blob) => { blob.text().then((text) => saved.push(text)); return make.call(URL, blob); };
 """
 HEBREW = "החתול ישב על השטיח ."
+POINTS = """
+return [...document.querySelectorAll(`.plane .point.${arguments[0]}`)].map((point) => {
+  const { e, f } = point.transform.baseVal[0].matrix;
+  return [point.firstChild.style.fill, [e, f]];
+});
+"""
 LEFT_SIDES = "return [...document.querySelectorAll(arguments[0])].map((node) => node.getBoundingClientRect().left)"
 NARROW, WIDE = (800, 1000), (1500, 1000)
 WIDE_HEBREW = " ".join(["שלום", "cat"] * 32)
@@ -222,6 +229,8 @@ def test_a_run_that_is_being_written_grows(tab, runs):
     wait_until(lambda: tab.text(".player .step") == "step 4")
     tab.settle()
     np.testing.assert_array_equal(tab.cells(), weights(run, 3))
+    held = share_held(*(group[None] for group in vectors_of(run, 3)), plane(*vectors_of(run, 3)))
+    wait_until(lambda: f"It holds {100 * held[0]:.0f} % " in tab.text("[data-part=plane]"))
     tab.step_to(0)
     run.add(10)
     wait_until(
@@ -259,6 +268,70 @@ def test_a_link_can_hide_comparing(tab):
     tab.press("c")
     tab.settle()
     assert "compare" not in tab.js("return parent.location.hash").replace("hide=compare", "")
+
+
+def points(tab):
+    """Colour and place of every key and query."""
+    wait_until(lambda: tab.js("return document.querySelector('.plane .point') !== null"))
+    tab.settle()
+    return {kind: tab.js(POINTS, kind) for kind in ("key", "query")}
+
+
+def vectors_of(run, t, head=0):
+    """Queries and keys of the first sentence; of each word the key in the first row in which it is not masked."""
+    query, key = (run.steps[t][name][0].astype(float) for name in ("query", "key"))
+    seen_in = [next(r for r, masked in enumerate(run.fixed["row"][0]) if masked != k) for k in range(key.shape[1])]
+    return query[:, head], np.stack([key[r, k, head] for k, r in enumerate(seen_in)])
+
+
+def test_points_are_coloured_by_what_is_chosen(tab, runs):
+    fixed = runs[1]["raw"].fixed
+    tokens, masked = fixed["tokens"][0], fixed["row"][0]
+    tab.open(run="raw")
+    found = points(tab)
+    by_class = [fixed["word_groups/class"][token] for token in tokens]
+    colours = {}
+    for group, (colour, _) in zip(by_class, found["key"], strict=True):
+        assert colours.setdefault(group, colour) == colour
+    assert len(set(colours.values())) == len(colours) == len(set(by_class)) > 3
+    assert [colour for colour, _ in found["query"]] == [colours[by_class[place]] for place in masked]
+    legend = tab.js("return [...document.querySelectorAll('.point-legend li')].map((one) => one.textContent)")
+    assert sorted(legend) == sorted([*{*by_class} - {""}, "other words"])
+    chosen = "return [...document.querySelector('[data-choice=colour]').options].map((one) => one.value)"
+    assert tab.js(chosen) == ["class", "slot", "place", "kind"]
+    before = found
+    tab.js("document.querySelector('[data-choice=colour]').focus()")
+    tab.press(Keys.ARROW_DOWN, Keys.ARROW_DOWN)
+    wait_until(lambda: "p.catmat.colour=place" in tab.js("return parent.location.hash"))
+    found = points(tab)
+    assert len({colour for colour, _ in found["key"]}) == len(tokens)
+    assert [at for _, at in found["key"]] == [at for _, at in before["key"]]
+    tab.press(Keys.ARROW_DOWN)
+    assert {colour for kind in points(tab).values() for colour, _ in kind} == {""}
+    assert not tab.js("return document.querySelector('.point-legend li')")
+    tab.open(run="raw", colour="slot", step=1)
+    assert tab.js("return document.querySelector('[data-choice=colour]').value") == "slot"
+    slots = [fixed["word_groups/slot"][token] for token in tokens]
+    pairs = set(zip(slots, (colour for colour, _ in points(tab)["key"]), strict=True))
+    assert len(pairs) == len(set(slots)) == 3
+    tab.open(run="raw", colour="form")
+    assert "asks for colour form; there are class, slot, place, kind" in tab.text(".notices")
+
+
+def test_points_stand_where_the_plane_has_them(tab, runs):
+    """Both kinds have a scale of their own, so that the dot products of points are those of the plane, times one."""
+    run = runs[1]["raw"]
+    tab.open(run="raw", step=3, head=2, row=2)
+    queries, keys = vectors_of(run, 2, head=1)
+    keys[3] = run.steps[2]["key"][0, 1, 3, 1]  # of the chosen row's own word its blank's
+    axes = plane(*vectors_of(run, -1, head=1))
+    places = {kind: np.asarray([at for _, at in found]) for kind, found in points(tab).items()}
+    for kind, vectors in (("query", queries), ("key", keys)):
+        offsets = (places[kind] - 200) * [1, -1]
+        expected = vectors @ axes
+        scale = np.sum(offsets * expected) / np.sum(expected**2)
+        assert scale > 0
+        np.testing.assert_allclose(offsets, scale * expected, atol=0.11)  # they are written with one digit
 
 
 def test_bands_join_runs_by_step(tab):

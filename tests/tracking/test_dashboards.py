@@ -25,7 +25,7 @@ EXPECTED = {
     "timeseries": ["1 attention", "head-1", "2 loss and excess", "new/seed-5", "new/seed-6"],
     "text": ["1 how to read this", "they sum to 1.", "2 attention in seven lines", "query . key", "3 about this run"],
     "scalars": ["2 loss and excess/loss", "3 relevance/error of model relevance", "6 diagnostics", "7 gradients"],
-    "projector": ["word embeddings", "Dimension: 8"],
+    "projector": ["word embeddings", "3 tensors found", "Dimension: 8"],
     "images": ["1 attention/sentence-4/head-1", "3 relevance/sentence-1/exact", "4 more maps", "5 film", "new/seed-6"],
     "histograms": ["6 diagnostics/scores", "7 gradients/parameters/query"],
     "hparams": ["seed", "2 loss and excess/loss", "new/seed-5", "new/seed-6"],

@@ -191,14 +191,22 @@ def test_what_stands_beside_attention_is_named(told, setting, says):
 def test_the_ledger_knows_of_a_sink_and_an_mlp(run):
     """`WHOLE` has an MLP."""
     arrays = {name: run.record[name][0] if name in AT_A_STEP else run.record[name] for name in run.record}
-    for setting, found in (({}, (False, True)), ({"sink": "zero", "d_mlp": 0}, (True, False))):
+    for setting, found in (
+        ({}, (False, True, True)),
+        ({"sink": "zero", "d_mlp": 0, "residual": False}, (True, False, False)),
+    ):
         told = row_ledger(arrays, dataclasses.replace(run.config.model, **setting))
-        assert (told.sink, told.mlp) == found
+        assert (told.sink, told.mlp, told.residual) == found
 
 
 @pytest.mark.parametrize(("times", "says"), [(0.5, "makes them smaller"), (1, "unchanged"), (8, "makes them larger")])
 def test_what_the_scale_does_is_said(told, times, says):
     assert dataclasses.replace(told, scores_K=told.dot_products_K * times).lines()[3].meaning == says
+
+
+def test_uniform_attention_is_named(told):
+    assert scale_text(ModelConfig(scale=0.0)) == "x 0"
+    assert dataclasses.replace(told, scores_K=told.dot_products_K * 0).lines()[3].meaning == "makes all of them 0"
 
 
 def test_numbers_of_a_run_that_diverges_are_short(told):

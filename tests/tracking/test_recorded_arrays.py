@@ -278,6 +278,17 @@ def pictures(path):
         return getattr(file, "n_frames", 1)
 
 
+def test_the_record_says_what_words_are(run, world):
+    """What points of queries and keys are coloured by."""
+    record, (cat, small) = run.record, (world.vocabulary.number[word] for word in ("cat", "small"))
+    found = {name: record[f"word_groups/{name}"] for name in ("form", "class", "slot")}
+    assert {len(groups) for groups in found.values()} == {len(record["words"])}
+    assert [groups[cat] for groups in found.values()] == ["", "pet", "subject"]
+    assert [groups[small] for groups in found.values()] == ["", "", "adjective"]
+    told = ViewModel(RunArrays(open_steps(run.folder, "record"), None, run.config.model)).run()["word_groups"]
+    assert told == {name: found[name].tolist() for name in ("class", "slot")}  # no word has a form
+
+
 def test_the_film_of_a_sentence(trained, tmp_path, capsys):
     copy = tmp_path / "new"
     shutil.copytree(trained.folder, copy, ignore=shutil.ignore_patterns("checkpoints"))

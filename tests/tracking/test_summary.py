@@ -16,10 +16,12 @@ from experiments.tracking import tags
 from experiments.tracking.summary import HOW_TO_READ, _row_text, run_page, summary
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled", "traced_once")
+CONFIG = dataclasses.replace(small_config(), probes=("the girl slept on roof .",))
+"""One config, and so one program, in worlds of the same sizes."""
 
 
 def test_a_word_called_all_hides_no_number_of_all():
-    experiment, trainer = prepare(small_config(), world_from(SMALL.replace("cat", "all").replace("sat", "best_head")))
+    experiment, trainer = prepare(CONFIG, world_from(SMALL.replace("cat", "all").replace("sat", "best_head")))
     first, last = (record.of(0) for record in trainer.run(experiment.data))
     found = summary(experiment, first, last, True, {})
     expected = relation_metrics(experiment, first, last)
@@ -44,9 +46,7 @@ def test_a_masked_word_looks_at_words_of_some_weight_in_the_mean_of_the_heads():
 
 def test_the_page_of_a_run_is_of_its_own_sentence():
     """The sentence that the seven lines and attention.png are of."""
-    experiment, trainer = prepare(
-        dataclasses.replace(small_config(), probes=("the girl slept on roof .",)), world_from(SMALL)
-    )
+    experiment, trainer = prepare(CONFIG, world_from(SMALL))
     first, last = (record.of(0) for record in trainer.run(experiment.data))
     page = run_page(experiment, first, last)
     assert "\nthe girl slept on roof .\n" in page

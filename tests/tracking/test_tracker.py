@@ -22,6 +22,7 @@ from experiments.config.schema import Config
 from experiments.measuring.metrics import MEANINGS, meaning
 from experiments.pictures.film_strip import film_strip
 from experiments.run_directory import load_run
+from experiments.tracking.projector import write_projector
 from experiments.tracking.sentence_pictures import SentencePictures
 from experiments.tracking.tags import ABOUT_THIS_RUN, HOW_TO_READ, SEVEN_LINES, metric_of
 from experiments.training.record import pictured_steps
@@ -96,6 +97,7 @@ def test_the_layout_of_a_run_folder(left):
     found = {re.sub(r"tfevents\..*", "tfevents", path) for path in found}
     each = ["events.out.tfevents", "summary.json", "attention.png", "record.npz", "params.npz"]
     each += ["projector_config.pbtxt", "projector", "projector/embeddings.tsv", "projector/labels.tsv"]
+    each += [f"projector/queries_and_keys_{name}.tsv" for name in ("head_1", "head_2", "labels")]
     runs = {f"{member}/{name}" for member in ("seed-5", "seed-6") for name in each}
     overview = {
         f"overview/{line}{part}" for line in ("lowest", "median", "highest") for part in ("", "/events.out.tfevents")
@@ -228,6 +230,46 @@ def test_words_of_the_projector_have_a_slot_and_a_class_and_each_class_a_colour(
     assert [word for word, *_ in rows[1:]] == list(load_world("english").vocabulary.words)
     assert {("cat", "subject", "pet"), ("sat", "verb", "no class"), (".", "other", "no class")} <= set(map(tuple, rows))
     assert len({of_class for *_, of_class in rows[1:]}) == 9  # TensorBoard has ten colours
+
+
+def test_the_projector_has_the_queries_and_keys_of_the_watched_sentences(left):
+    folder, record = left.folder / "seed-6", load_run(left.folder / "seed-6").record
+    lines = (folder / "projector/queries_and_keys_labels.tsv").read_text("utf-8").splitlines()
+    columns, *labels = (tuple(line.split("\t")) for line in lines)
+    assert columns == ("word", "kind", "form", "class", "slot", "place")
+    assert len(set(labels)) == len(labels)
+    assert ("sat", "key", "no form", "verb", "verb", "3") in labels
+    assert ("the", "key", "no form", "no class", "determiner", "1") in labels
+    # The blank at place 2 hides a cat in one sentence, a dog in another and a wolf in the last: one query.
+    assert ("[cat,dog,wolf]", "query", "no form", "several", "subject", "2") in labels
+    for head in (1, 2):
+        vectors = np.loadtxt(folder / f"projector/queries_and_keys_head_{head}.tsv", delimiter="\t")
+        assert vectors.shape == (len(labels), WHOLE.model.d_head)
+        of = dict(zip(labels, vectors, strict=True))
+        query, key = record["query"][-1, 0, 0, head - 1], record["key"][-1, 0, 0, 2, head - 1]  # cat is masked
+        np.testing.assert_allclose(of["[cat,dog,wolf]", "query", "no form", "several", "subject", "2"], query, 1e-5)
+        np.testing.assert_allclose(of["sat", "key", "no form", "verb", "verb", "3"], key, 1e-5)
+    config = (folder / "projector_config.pbtxt").read_text("utf-8")
+    named = re.findall(r'_path: "(.*)"', config)
+    assert len(named) == 6
+    assert all((folder / path).is_file() for path in named)
+
+
+def test_heads_of_few_components_fill_the_projectors_three_axes(small_projector):
+    for line in small_projector("queries_and_keys_head_1"):
+        assert len(line.split("\t")) == 3
+        assert line.endswith("\t0\t0")
+
+
+@pytest.fixture
+def small_projector(tmp_path):
+    """The lines of a table, of a made record of heads of one component."""
+    world = load_world("english")
+    tokens = np.asarray([world.vocabulary.encode("the cat sat on the mat .")])
+    record = {"tokens": tokens, "row": np.asarray([[1, -1]]), "query": np.ones((1, 1, 2, 1, 1)),
+              "key": np.ones((1, 1, 2, 7, 1, 1))}  # fmt: skip
+    write_projector(tmp_path, world, {"token": {"embedding": np.ones((len(world.vocabulary), 4))}}, record)
+    return lambda table: (tmp_path / "projector" / f"{table}.tsv").read_text("utf-8").splitlines()
 
 
 def test_film_strips_are_pictures(left):

@@ -12,6 +12,7 @@ MODELS = {
     "RMS norm": variant(norm="rms", d_mlp=0),
     "no norm": variant(norm="none", d_mlp=0),
     "a sink, a softcap and QK-norm": variant(sink="learned", softcap=1.5, d_mlp=0, qk_norm=True),
+    "no residual": variant(residual=False, tied_query_key=True),
 }
 
 
@@ -59,7 +60,7 @@ def test_the_terms_of_all_words_and_the_rest_are_the_logits(made):
         column = lambda unembedding_SMV, w=word: np.repeat(unembedding_SMV[:, None, :, w], 3, axis=1)  # noqa: E731
         by_words = evidence(*given, column).sum(axis=(2, 3))
         for s, r in np.ndindex(2, 3):
-            own = record["embedding"][s, r, SENTENCES[0][1][r]] + record["mlp"][s, r]
+            own = record["embedding"][s, r, SENTENCES[0][1][r]] * model.residual + record["mlp"][s, r]
             rest = added(model, params[s], own, record["output"][s, r])[word] + params[s]["unembed/bias"][word]
             if model.norm == "layer":
                 rest += params[s]["output_norm/bias"] @ params[s]["unembed/kernel"][:, word]
@@ -70,7 +71,7 @@ def test_the_logits_are_taken_apart_word_by_word(made, assert_close):
     model, params, record = made
     for s, of_step in enumerate(params):
         places = SENTENCES[0][1]
-        place_RM = np.stack([record["embedding"][s, r, place] for r, place in enumerate(places)])
+        place_RM = np.stack([record["embedding"][s, r, place] * model.residual for r, place in enumerate(places)])
         now = {name: record[name][s] for name in ("weighted_values", "mlp", "output")}
         terms = logit_terms(model.norm, of_step, weighted_RHKD=now["weighted_values"], place_RM=place_RM,
                             mlp_RM=now["mlp"], output_RM=now["output"])  # fmt: skip

@@ -30,8 +30,10 @@ CONFIGS = [
     {"scale": "learned", "qk_norm": True, "sink": "learned"},
     {"norm": "none", "scale": "learned", "softcap": 7.0, "d_mlp": 0},
     {"scale": 0.7, "qk_norm": True, "softcap": 1.5, "sink": "zero", "query": "position"},
+    {"tied_query_key": True, "residual": False, "norm": "rms", "d_mlp": 0},
+    {"tied_query_key": True, "residual": False, "qk_norm": True, "scale": 0.0},
 ]
-EACH = 125
+EACH = 100
 LARGEST = 20  # scores up to which float32 keeps enough digits of the weights
 TERMS = ("words", "place", "mlp", "bias")
 COMPUTE = """
@@ -138,7 +140,7 @@ def test_the_terms_are_those_of_evidence_and_add_up(models, cases, by_case, asse
             config.norm,
             params,
             weighted_RHKD=fields["weighted_values"][None],
-            place_RM=fields["embedding"][None, case["place"]],
+            place_RM=fields["embedding"][None, case["place"]] if config.residual else np.zeros((1, config.d_model)),
             mlp_RM=fields["mlp"][None],
             output_RM=fields["output"][None],
         )
@@ -163,7 +165,7 @@ def batch_of(cases, config, trained):
     return tokens_BK, place_B1, np.float32(factors)[:, None, None, None], cut_BHQK
 
 
-@pytest.mark.parametrize("m", [1, 2, 3, 7])
+@pytest.mark.parametrize("m", [1, 2, 3, 7, 8])
 def test_the_model_says_the_same(models, cases, by_case, assert_close, m):
     """In float32, where scores stay below 20."""
     config, params = models[m]

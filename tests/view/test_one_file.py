@@ -18,7 +18,9 @@ from tab_page import need_chromium, wait_until
 from data.errors import InputError
 from data.inference import posterior, template_of
 from experiments.speed.browser_times import browser
+from experiments.view.plane import plane, share_held
 from experiments.view.script import one_script
+from experiments.view.word_groups import word_groups
 from experiments.view.world_table import world_table
 
 KEEP_SAVED = """
@@ -183,6 +185,78 @@ def test_exact_answers_are_those_of_the_world(driver, assert_close, text):
     assert 20 < sum(answer is None for _, _, answer in found) < 100
     assert len(lengths) > 2
     assert len(orders) > (120 if text == SMALL_FORMS else 8)
+
+
+def drawn_points(page):
+    """Colour and place of every key, and of the query."""
+    read = """
+    return [...document.querySelectorAll(`.plane .point.${arguments[0]}`)].map((point) => {
+      const { e, f } = point.transform.baseVal[0].matrix;
+      return [point.firstChild.style.fill, e - 200, 200 - f];
+    });
+    """
+    found = {kind: page.js(read, kind) for kind in ("key", "query")}
+    colours = {kind: [colour for colour, *_ in one] for kind, one in found.items()}
+    return colours, {kind: np.asarray([place for _, *place in one]) for kind, one in found.items()}
+
+
+def check_points(page, tokens, masked, t=-1, head=0):
+    """Where they are, but for a factor of each kind: axes are those of the last step."""
+    last, now = page.paged.row(tokens, masked), page.paged.row(tokens, masked, t)
+    axes = plane(last["query"][None, head], last["key"][:, head])
+    _, places = drawn_points(page)
+    for kind, vectors in (("query", now["query"][None, head]), ("key", now["key"][:, head])):
+        expected = vectors @ axes
+        factor = np.sum(places[kind] * expected) / np.sum(expected**2)
+        assert factor > 0
+        np.testing.assert_allclose(places[kind], factor * expected, atol=0.06)
+    share = share_held(now["query"][None, None, head], now["key"][None, :, head], axes)
+    assert f"It holds {100 * share[0]:.0f} % " in page.text("[data-part=plane]")
+
+
+def test_points_lie_where_the_vectors_are(page):
+    tokens = list(page.paged.tokens)
+    check_points(page, tokens, MASKED)
+    page.set("#step", 0)
+    check_points(page, tokens, MASKED, t=0)
+    page.click("tbody tr:nth-child(2) input")
+    check_points(page, tokens, MASKED, t=0, head=1)
+    page.click(".place:nth-child(6) input")
+    tokens[7] = page.paged.world.vocabulary.number["roof"]
+    page.set(".place:nth-child(8) select", tokens[7], "change")
+    check_points(page, tokens, 5, t=0, head=1)
+
+
+def test_points_have_the_colour_of_what_words_are(page):
+    groups = word_groups(page.paged.world)
+    colours, places = drawn_points(page)
+    classes = [groups["class"][token] for token in page.paged.tokens]
+    assert len(set(zip(classes, colours["key"], strict=True))) == len(set(classes)) == len(set(colours["key"])) == 4
+    assert colours["query"] == [colours["key"][MASKED]]
+    assert page.texts(".point-legend li") == ["pet", "object", "verb", "other words"]
+    options = "return [...document.querySelectorAll('[data-choice=colour] option')].map((one) => one.value)"
+    assert page.js(options) == ["class", "slot", "place", "kind"]
+    page.set("[data-choice=colour]", "place", "change")
+    of_places, same = drawn_points(page)
+    assert len(set(of_places["key"])) == len(page.paged.tokens)
+    np.testing.assert_array_equal(same["key"], places["key"])
+    page.js("document.querySelectorAll('.plane .point.key')[5].dispatchEvent(new MouseEvent('click'))")
+    assert page.js("return document.querySelectorAll('.edges thead th')[5].matches('.marked')")
+
+
+def test_axes_are_those_of_the_pictures(driver):
+    """The leading singular vectors, by another method, of vectors of many sizes."""
+    rng = np.random.default_rng(8)
+    cases = [(q, k, d) for q in (1, 3) for k in (1, 2, 9) for d in (1, 2, 5, 40)]
+    groups = [(rng.normal(size=(q, d)) * 30, rng.normal(0.4, 1, size=(k, d))) for q, k, d in cases]
+    groups += [(np.zeros((1, 4)), rng.normal(size=(5, 4))), (np.ones((2, 3)), np.ones((4, 3)))]
+    told = [[one.tolist() for one in pair] for pair in groups]
+    driver.get("about:blank")
+    code = f"{one_script('file_plane.js')} return arguments[0].map(([q, k]) => planeOf(q, k));"
+    for (queries, keys), found in zip(groups, driver.execute_script(code, told), strict=True):
+        rank = np.linalg.matrix_rank(np.concatenate([queries, keys]))
+        axes = plane(queries, keys).T[: min(rank, 2)]  # what is left is any direction, in which nothing lies
+        np.testing.assert_allclose(np.asarray(found)[: len(axes)], axes, atol=1e-6)
 
 
 def test_the_keyboard_alone_is_enough(page, assert_close):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.view.plane import plane, share_held
+from experiments.view.plane import balance, plane, share_held
 
 
 def by_eigenvectors(queries, keys):
@@ -54,3 +54,12 @@ def test_small_heads_and_vectors_of_length_0(size):
     assert share_held(queries[None], keys[None], axes) == pytest.approx([1.0])
     assert np.isnan(share_held(queries[None] * 0, keys[None], axes)).all()
     assert np.isfinite(plane(queries * np.nan, keys)).all()
+
+
+def test_balance_makes_both_equally_long_and_keeps_dot_products(vectors):
+    queries, keys = vectors
+    factor = balance(*vectors)
+    mean_squares = [np.mean([vector @ vector for vector in group]) for group in (queries * factor, keys / factor)]
+    assert mean_squares[0] == pytest.approx(mean_squares[1])
+    assert 0.05 < factor < 0.5  # queries are some twenty times as long
+    assert balance(queries * 0, keys) == balance(queries, keys * 0) == 1.0

@@ -1,5 +1,6 @@
 // What the address says, checked: every value is text that a person may have typed.
 
+import { colourings } from "./point_colours.js";
 import { nearestStep } from "./steps.js";
 
 const count = (text, most) =>
@@ -21,6 +22,10 @@ export function stateOf(wish, run) {
   const { words, masked } = run.sentences[sentence];
   const row = chosen("row", masked.length) ?? 0;
   const state = { sentence, head: chosen("head", run.heads) ?? 0, row, word: chosen("word", words.length) };
+  const known = colourings(run).map(([name]) => name);
+  state.colour = known.includes(wish.colour) ? wish.colour : "";
+  if (wish.colour !== undefined && !state.colour)
+    notes.push(`The address asks for colour ${wish.colour}; there are ${known.join(", ")}.`);
   const last = run.recorded.length - 1;
   if (/^\d{1,9}$/.test(wish.step ?? "")) state.t = nearestStep(run.recorded, Number(wish.step));
   else if (wish.step !== undefined) notes.push(`The address asks for step ${wish.step}, which is no number.`);
@@ -42,6 +47,7 @@ export function wishOf(state, run) {
     word: state.word + 1,
   };
   if (!state.follow) wish.step = run.recorded[state.t];
+  if (state.colour) wish.colour = state.colour;
   if (state.compare) wish.compare = state.compare;
   if (state.hide) wish.hide = state.hide;
   return wish;

@@ -6,7 +6,7 @@ import { HeadMap } from "./library.js";
 import { SentenceMap } from "./map.js";
 import { weightText } from "./numbers.js";
 
-const OF_THE_SENTENCE = ["strip", "terms", "guess", "ledger", "plane", "words"];
+const OF_THE_SENTENCE = ["strip", "terms", "guess", "ledger", "words"];
 const OF_THE_STEP = ["strip", "heads", "seeds", "cell", "guess", "plane", "words"];
 
 /** The parts for another run, sentence or head. */
@@ -22,6 +22,7 @@ export function build(view) {
     Array.from({ length: run.heads }, (_, head) => mapOf(head)),
   );
   for (const name of OF_THE_SENTENCE) page[name].open(map);
+  page.plane.open(map, map.plane());
   page.cell.open(map, view.axis);
   page.player.open(view.axis, run.status);
   page.curves.open(run, view.axis, [{ name: run.name, runs: [run] }]);

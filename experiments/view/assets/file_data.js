@@ -26,6 +26,7 @@ export function firstChoice(data) {
     refused: false,
     head: 0,
     word: null,
+    colour: "",
   };
 }
 

@@ -47,7 +47,8 @@ function otherRows({ model, candidates }, columns) {
   };
   const average = candidates.length === 1 ? "the candidate" : `average of ${candidates.length}`;
   const mlp = model.config.d_mlp ? [row("the MLP", "mlp")] : [];
-  const rows = [row("mask + place", "place"), ...mlp, row("biases", "bias")];
+  const own = model.config.residual ? [row("mask + place", "place")] : [];
+  const rows = [...own, ...mlp, row("biases", "bias")];
   return [...rows, row(average, "average", "average"), row("= logit", "logit", "sum")];
 }
 

@@ -13,6 +13,7 @@ export function mapOf(data, choice, result) {
   const scale = factor === null ? trainedText(data, result) : changed;
   return {
     words,
+    tokens,
     head,
     columns: words.length,
     masked: [place],
@@ -20,7 +21,14 @@ export function mapOf(data, choice, result) {
     rowOf: (values) => values,
     targets: [result.target],
     blanks: [blankShown(data, tokens[place], "[ ]")],
-    run: { heads: config.heads, sink: config.sink !== "none", scale, learned_scale: null, words: data.words },
+    run: {
+      heads: config.heads,
+      sink: config.sink !== "none",
+      scale,
+      learned_scale: null,
+      words: data.words,
+      word_groups: data.word_groups,
+    },
     candidates: [result.bars],
     answers: [result.exact && { data: result.bars.map((word) => result.exact[word]) }],
   };

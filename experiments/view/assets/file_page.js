@@ -11,10 +11,12 @@ import { FileLessons } from "./file_lessons.js";
 import { FileMap, LONG_SENTENCE } from "./file_map.js";
 import { resultOf } from "./file_result.js";
 import { picture, tableCsv } from "./file_save.js";
+import { pointsOf } from "./file_plane.js";
 import { FileSentence } from "./file_sentence.js";
 import { evidenceSaid, guessSaid, HEADINGS, lead, mapSaid, meanings, scaleSentence, stateSaid } from "./file_texts.js";
 import { Guess } from "./guess.js";
 import { Ledger } from "./ledger.js";
+import { Plane } from "./plane.js";
 import { download } from "./save.js";
 import { createStore } from "./store.js";
 
@@ -32,6 +34,10 @@ export class FilePage {
     this.ledger = new Ledger();
     this.evidence = new FileEvidence();
     this.guess = new Guess();
+    this.plane = new Plane({
+      choose: (_, word) => word !== null && act.edges.look(word),
+      colour: (colour) => this.store.set({ colour }),
+    });
     this.said = Object.fromEntries(SAID.map((name) => [name, element("p", { class: `said said-${name}` })]));
     this.said.guess.setAttribute("role", "status");
     this.undo = button("Undo changes to the model", () => act.changes.reset());
@@ -53,7 +59,7 @@ export class FilePage {
     const column = (name, ...nodes) => element("div", { class: name }, ...nodes);
     this.ledger.title.after(said.scale);
     const columns = [
-      column("left", panel("map", said.map, this.map.node, caption.map), this.ledger.node),
+      column("left", panel("map", said.map, this.map.node, caption.map), this.ledger.node, this.plane.node),
       column(
         "right",
         panel("evidence", said.evidence, this.evidence.node, caption.evidence),
@@ -108,6 +114,16 @@ export class FilePage {
     this.ledger.draw(frame, { row: 0, word: choice.word }, vectorsOf(choice, result));
     this.guess.open(map);
     this.guess.draw(frame, { row: 0 });
+    this.drawPlane(frame);
+  }
+
+  /** Its points are another sentence's, place's or head's only if these are other ones. */
+  drawPlane(frame) {
+    const { choice, map } = this.shown;
+    const shown = JSON.stringify([choice.tokens, choice.place, choice.head]);
+    if (this.planeOf !== shown) this.plane.build(map, pointsOf(this.data, choice));
+    this.planeOf = shown;
+    this.plane.draw(frame, { row: 0, word: choice.word, colour: choice.colour });
   }
 
   /** The sentence that is read aloud changes only where its words do. */
@@ -136,6 +152,7 @@ export class FilePage {
   recolour(theme) {
     document.documentElement.dataset.theme = theme;
     setColours(theme);
+    this.plane.recolour(theme);
     this.draw();
   }
 }

@@ -67,7 +67,7 @@ export function scaleSentence({ head }, { out, scale, trained }) {
   const scores = out.scores[head];
   const spread = Math.max(...scores) - Math.min(...scores);
   const most = Math.max(...out.weights[head]);
-  const than = scale === trained ? "" : `, with ${numberText(scale / trained, 2)} times the trained factor`;
+  const than = scale === trained || !trained ? "" : `, with ${numberText(scale / trained, 2)} times the trained factor`;
   return [
     `The scores of head ${head + 1} span ${numberText(spread)}${than}; its largest weight is ${weightText(most)}. `,
     "The larger the scores, the more of the weight goes to one word.",

@@ -31,7 +31,7 @@ export function forward(model, tokens, place, { scale = trainedScale(model), cut
   const weighted = weights.map((row, h) => row.map((weight, k) => value[k][h].map((v) => weight * v))); // [H, K, D]
   const context = weighted.map((rows) => rows.reduce(sum)); // [H, D]
   const attention = times(context.flat(), params["attention/output/kernel"], 2); // [M]
-  const residual = sum(embedding[place], attention);
+  const residual = config.residual ? sum(embedding[place], attention) : attention;
   const mlp = config.d_mlp ? throughMlp(model, residual) : residual.map(() => 0);
   const output = sum(residual, mlp);
   const logits = sum(
@@ -89,7 +89,8 @@ function queryInput(model, token, place) {
 
 /** Query, key or value of each head, [H, D]. */
 function projected({ config, params }, x, kind) {
-  const flat = times(x, params[`attention/${kind}/kernel`]);
+  const matrix = kind === "key" && config.tied_query_key ? "query" : kind; // W_K is W_Q then
+  const flat = times(x, params[`attention/${matrix}/kernel`]);
   const heads = Array.from({ length: config.heads }, (_, h) => flat.slice(h * config.d_head, (h + 1) * config.d_head));
   if (!config.qk_norm || kind === "value") return heads;
   return heads.map((vector, h) => {

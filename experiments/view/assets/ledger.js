@@ -105,5 +105,6 @@ export class Ledger {
 
 function scaled(dots, scores) {
   if (dots.every((x, k) => Object.is(x, scores[k]))) return "unchanged";
+  if (scores.every((x) => x === 0)) return "makes all of them 0";
   return dots.some((x, k) => Math.abs(scores[k]) > Math.abs(x)) ? "makes them larger" : "makes them smaller";
 }

@@ -102,8 +102,8 @@ export class HeadMap {
   constructor(library, run, sentence, head) {
     Object.assign(this, { library, run, sentence, head });
     const { words, masked, relevant, exact_relevance: exact, exact: answers, ...more } = run.sentences[sentence];
-    const { candidates, targets, blanks } = more;
-    Object.assign(this, { words, masked, exact: exact.data, candidates, targets, blanks, answers });
+    const { candidates, targets, blanks, tokens } = more;
+    Object.assign(this, { words, tokens, masked, exact: exact.data, candidates, targets, blanks, answers });
     this.direction = directionOf(words);
     this.rows = masked.length;
     this.columns = words.length;
@@ -153,6 +153,11 @@ export class HeadMap {
   async load(t) {
     await Promise.all([this.ofHead.load(t), this.ofSentence.load(t)]);
     return this.frame(t);
+  }
+
+  /** The promise of its queries and keys as points. */
+  plane() {
+    return this.library.plane(this.run, this.sentence, this.head);
   }
 
   prefetch(t) {

@@ -70,7 +70,7 @@ function grown(view, fresh) {
   view.measureAxis();
   page.player.open(view.axis, fresh.status);
   page.cell.grow(view.axis);
-  page.plane.open(map);
+  page.plane.open(map, map.plane());
   if (view.state.follow) view.store.set({ t: fresh.recorded.length - 1 });
 }
 

@@ -18,7 +18,7 @@ export function logitTerms(model, out, place, word) {
   const own = params["output_norm/bias"];
   return {
     words: out.weighted_values.map((rows, h) => rows.map((row) => dot(row, ofHead[h]))),
-    place: dot(out.embedding[place], read),
+    place: config.residual ? dot(out.embedding[place], read) : 0,
     mlp: config.d_mlp ? dot(out.mlp, read) : 0,
     bias: params["unembed/bias"].data[word] + (own ? dot(column, own.data) : 0),
   };

@@ -27,7 +27,7 @@ export function buildPage(root, store, library, act) {
     terms: new Terms(),
     guess: new Guess(),
     ledger: new Ledger(),
-    plane: new Plane(library, act),
+    plane: new Plane(act),
     words: new RowSentences(),
   };
   parts.curves = new TrainingCurves();

@@ -13,6 +13,7 @@ const START = {
   duration: 8,
   follow: true,
   compare: "",
+  colour: "",
   hide: "",
 };
 

@@ -11,6 +11,7 @@ import { Keys } from "./keys.js";
 import { HeadMap, Library } from "./library.js";
 import { Live } from "./live.js";
 import { buildPage, hideParts } from "./page.js";
+import { colourings } from "./point_colours.js";
 import { stepAxis } from "./steps.js";
 import { createStore } from "./store.js";
 
@@ -41,6 +42,7 @@ export class View {
       chooseWord: (row, word) => choose(row >= 0 ? row : null, row >= 0 ? this.telling(row) : word),
       chooseHead: (head) => this.store.set({ head }),
       chooseRun: (run) => this.store.set({ run }),
+      colour: (colour) => this.store.set({ colour }),
       look: (row) => this.store.set({ lookRow: row }),
       move: (t) => this.store.set({ t, follow: t === this.run.recorded.length - 1 }),
       ready: (t) => Boolean(this.map.frame(t)),
@@ -156,12 +158,13 @@ export class View {
 
   /** Another run is opened at the same place as the one before, as far as it has it. */
   kept(run) {
-    const { sentence, head, row, word, t, follow, hide } = this.state;
+    const { sentence, head, row, word, t, follow, hide, colour } = this.state;
     const same =
       this.run &&
       JSON.stringify(this.run.sentences[sentence]?.words) === JSON.stringify(run.sentences[sentence]?.words);
     const wish = { head: Math.min(head, run.heads - 1) + 1, hide };
     if (same) Object.assign(wish, { sentence: sentence + 1, row: row + 1, word: word + 1 });
+    if (colourings(run).some(([name]) => name === colour)) wish.colour = colour;
     if (!follow && this.run) wish.step = String(this.run.recorded[t]);
     return Object.fromEntries(Object.entries(wish).map(([name, value]) => [name, String(value)]));
   }
@@ -211,6 +214,7 @@ export class View {
     setColours(theme);
     this.grid?.repaint();
     this.compare.repaint();
+    this.page.plane.recolour(theme);
     this.schedule();
   }
 }
