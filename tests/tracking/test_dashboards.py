@@ -67,7 +67,7 @@ const collect = (node) => {
   if (node.nodeType === 1 && getComputedStyle(node).visibility === 'hidden') return '';
   if (node.shadowRoot) text += collect(node.shadowRoot);
   for (const child of node.childNodes) if (!['STYLE', 'SCRIPT'].includes(child.nodeName)) text += collect(child);
-  if (node.nodeName === 'IFRAME' && node.contentDocument) text += collect(node.contentDocument.body);
+  if (node.nodeName === 'IFRAME' && node.contentDocument?.body) text += collect(node.contentDocument.body);
   return text + ' ';
 };
 return collect(document.body).replace(/\\s+/g, ' ');

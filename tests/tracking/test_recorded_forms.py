@@ -1,5 +1,7 @@
 """What a record says of words that have forms, and what the tab makes of it."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from refusals import refused
@@ -64,7 +66,9 @@ def test_the_seven_lines_of_a_record_show_the_blank(arrays):
     vectors |= {name: np.swapaxes(zeros, 2, 3) for name in ("key", "value")}
     numbers = dict.fromkeys(("dot_products", "scores", "weights"), zeros[..., 0])
     now = vectors | numbers | {"weighted_values": zeros, "step": np.asarray(0)}
-    config = ModelConfig(heads=2, d_head=4, d_mlp=0)
+    config = SimpleNamespace(
+        heads=2, sink="none", d_mlp=0, qk_norm=False, softcap=0.0, scale="none", d_head=4, residual=True
+    )
     assert row_ledger({**arrays[1], **now}, config, row=2).shown == ("cat", "DOG", "[MASK]", "sat", "ROOF", "mat")
 
 
