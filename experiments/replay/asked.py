@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from data.errors import require
+from data.errors import InputError, require
 from data.world import World, load_world
 from experiments.pictures.missing_fonts import missing_fonts
 from experiments.replay.explaining import explain
@@ -32,7 +32,7 @@ def explain_sentence(
     """
     saved, world, notes = chosen_run(run)
     t, more = nearest_step(saved, world, step)
-    question = read_question(world, sentence, saved.config.task.masked, mask)
+    question = _question(saved, world, sentence, mask, run)
     told = explain(saved, world, question, t)
     return told, [*notes, *more, *question.notes, *too_large(told)]
 
@@ -73,6 +73,17 @@ def chosen_run(run: str | None) -> tuple[SavedRun, World, list[str]]:
     return saved, load_world(saved.config.world), notes
 
 
+def _question(saved: SavedRun, world: World, sentence: str, mask: str | None, run: str | None) -> Question:
+    """What is asked; of a run that nobody named, a refusal says which it is."""
+    try:
+        return read_question(world, sentence, saved.config.task.masked, mask)
+    except InputError as error:
+        if run is not None:
+            raise
+        newest = f"the newest run is asked, {saved.folder}, of the world '{world.name}'; --run asks another"
+        raise InputError(f"{error} ({newest})") from None
+
+
 def asked_example(
     sentence: str | None, run: str | None, mask: str | None
 ) -> tuple[SavedRun, World, Question, list[str]]:
@@ -90,7 +101,7 @@ def asked_example(
     recorded_steps(saved, world)  # whether they fit the world
     example = sentence or next(iter(world.examples), None)
     require(example, f"the world '{world.name}' has no example; name a sentence of it")
-    question = read_question(world, str(example), saved.config.task.masked, mask)
+    question = _question(saved, world, str(example), mask, run)
     return saved, world, question, [*notes, *question.notes]
 
 

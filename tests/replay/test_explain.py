@@ -154,6 +154,18 @@ def test_a_mistake_is_one_line(arguments, said):
     assert "\n" not in str(error.value)
 
 
+def test_a_sentence_that_the_newest_run_cannot_read_names_the_run():
+    """Somebody who trained in another world meanwhile asks as before."""
+    with pytest.raises(InputError) as error:
+        main(["the zebra sat"])
+    assert "the newest run is asked" in str(error.value)
+    assert "--run asks another" in str(error.value)
+    named = re.search(r"the newest run is asked, (\S+), of the world", str(error.value))[1]
+    with pytest.raises(InputError) as error:
+        main(["the zebra sat", "--run", named])
+    assert "newest" not in str(error.value)
+
+
 def test_a_closed_error_stream_leaves_the_output_alone(capsys, monkeypatch):
     monkeypatch.setattr("sys.stderr", None)
     main([SENTENCE, "--json"])
