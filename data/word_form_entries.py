@@ -15,6 +15,7 @@ from data.world_entries import FormEntry, WorldFile, read_name, read_word, unusa
 from data.yaml_file import Reader
 
 _CASES = ("upper", "lower")
+_NO_FORM = "without form"
 
 
 def read_word_forms(world: WorldFile, entry: Reader) -> None:
@@ -30,7 +31,9 @@ def read_word_forms(world: WorldFile, entry: Reader) -> None:
         )
         blanks[blank] = name
         case = parts["case"].text() if "case" in parts else ""
-        parts.get("case", form).require(case in ("", *_CASES), f"must be {' or '.join(_CASES)}, not '{case}'")
+        parts.get("case", form).require(
+            case in _CASES or "case" not in parts, f"must be {' or '.join(_CASES)}, not '{case}'"
+        )
         words = _listed(world, parts["words"]) if "words" in parts else None
         world.word_forms[name] = FormEntry(blank, case, words)
 
@@ -48,16 +51,25 @@ def clause_in_form(world: WorldFile, clause: Part, form: Reader) -> Part:
         spelling = own.spell(word)
         if spelling is None:
             raise form.fail(f"'{word}' has no form {name}; list it under word_forms: {name}: words")
-        form.require(not (why := unusable(spelling)), f"'{spelling[:60]}', '{word}' {name}, cannot be a word: {why}")
+        _check_spelling(world, form, spelling, f"'{word}' {name}")
         _claim(world, form, spelling, word, name)
         own.spelled[word] = spelling
+    for fixed in (part.slot for part in clause.clause if part.is_word):
+        _check_spelling(world, form, own.in_case(fixed), f"'{fixed}' {name}")
     return clause.in_form(name, own.in_case)
 
 
 def check_without_form(world: WorldFile, part: Part, entry: Reader) -> None:
     """Refuse a part without form whose words, as they stand, are words of a form elsewhere; raises InputError."""
     for word in _slot_words(world, part.clause or (part,)) if world.word_forms else ():
-        _claim(world, entry, word, word, "without form")
+        _claim(world, entry, word, word, "")
+
+
+def _check_spelling(world: WorldFile, entry: Reader, spelling: str, meaning: str) -> None:
+    """Refuse what a form makes of a word if it cannot be a word, or is a blank; raises InputError."""
+    blanks = {*SPECIAL_WORDS, *(form.blank for form in world.word_forms.values())}
+    why = unusable(spelling) or ("it is a blank; spell it otherwise" if spelling in blanks else "")
+    entry.require(not why, f"'{spelling[:60]}', which is {meaning}, cannot be a word: {why}")
 
 
 def _claim(world: WorldFile, entry: Reader, spelling: str, word: str, form: str) -> None:
@@ -65,8 +77,8 @@ def _claim(world: WorldFile, entry: Reader, spelling: str, word: str, form: str)
     taken, of = world.spellings.setdefault(spelling, (word, form))
     entry.require(
         (taken, of) == (word, form),
-        f"'{spelling}' would be both '{taken}' {of} and '{word}' {form}; give one clause another form, or spell it"
-        " otherwise",
+        f"'{spelling}' would be both '{taken}' {of or _NO_FORM} and '{word}' {form or _NO_FORM}; give one clause"
+        " another form, or spell it otherwise",
     )
 
 
@@ -75,7 +87,8 @@ def check_spellings(world: WorldFile, entry: Reader) -> None:
     others = _of_slots(world)
     parts = [part for sentence in world.sentences for outer in sentence.parts for part in outer.clause or (outer,)]
     others |= {part.slot for part in parts if part.is_word}
-    for form in world.word_forms.values():
+    for name, form in world.word_forms.items():
+        entry.require(form.spelled, f"the form '{name}' is that of no clause; give it to one, or remove it")
         entry.require(
             form.blank not in others, f"'{form.blank}' is a blank and a word of its own too; choose another blank"
         )

@@ -120,9 +120,14 @@ def measure_agreement(
       progress: is told how many pieces are done, and of how many.
 
     Raises:
-      InputError: the run does not fit its world, its model diverged, or there are fewer than 2 sentences.
+      InputError: the run does not fit its world, its attention is uniform, its model diverged, or there are fewer than
+        2 sentences.
     """
     require(sentences >= 2, f"sentences: must be at least 2, not {sentences}; one has no interval")
+    require(
+        saved.config.model.scale_factor > 0,
+        f"{saved.folder}: its weights are all the same (model.scale 0), so they agree with nothing; choose another run",
+    )
     steps = recorded_steps(saved, world)
     rows = draw_rows(world, saved.config.task.masked, sentences, seed)
     whole = [(row_K[row_K != 0].tolist(), [int(at)]) for row_K, at in zip(rows.tokens_GK, rows.masked_G, strict=True)]

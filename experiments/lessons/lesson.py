@@ -48,9 +48,14 @@ def lesson_material(sentence: str | None, run: str | None, mask: str | None) -> 
     """What the lessons show, and notes; the arguments are those of `asked_example`.
 
     Raises:
-      InputError: there is no such run, or no exact answer for the sentence.
+      InputError: there is no such run, its attention is uniform, or there is no exact answer for the sentence.
     """
     saved, world, question, notes = asked_example(sentence, run, mask)
+    require(
+        saved.config.model.scale_factor > 0,
+        f"{saved.folder}: its weights are all the same (model.scale 0), and lessons are about weights that differ;"
+        " choose another run",
+    )
     said = " ".join(world.vocabulary.decode(question.tokens))
     require(question.is_said, f"'{said}': the world '{world.name}' cannot say it; lessons need one with an answer")
     return material_of(saved, world, question), notes

@@ -9,7 +9,7 @@ from experiments.view.page_lessons import PageLessons
 
 
 def paged(sentence: str | None, run: str | None, mask: str | None, language: str) -> tuple[str, list[str]]:
-    """The page as HTML, and notes; it has the lessons if its sentence has an exact answer.
+    """The page as HTML, and notes; with lessons if the sentence has an exact answer and weights are not uniform.
 
     Args:
       sentence: what the page begins with; this and the next two as in `asked_example`.
@@ -22,7 +22,7 @@ def paged(sentence: str | None, run: str | None, mask: str | None, language: str
     """
     texts, lessons = load_texts(language), PageLessons()
     saved, world, question, notes = asked_example(sentence, run, mask)
-    if question.is_said:
+    if saved.config.model.scale_factor > 0 and question.is_said:
         material = material_of(saved, world, question)
         each = [lesson_of(number, material, texts) for number in range(1, COUNT + 1)]
         common = {name: text for name, text in texts["common"].items() if isinstance(text, str)}

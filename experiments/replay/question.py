@@ -43,12 +43,16 @@ def read_question(world: World, sentence: str, slots: Sequence[str], mask: str |
     )
     trained = _trained_places(world, tokens, template, slots)
     masked = _place(world, tokens, mask) if mask is not None else _first(world, tokens, trained, slots)
+    word, form = world.vocabulary.words[tokens[masked]], world.form_of.get(int(world.blank_W[tokens[masked]]))
+    require(
+        form is None or tokens[masked] in world.form_of,
+        f"--mask {word}: '{word}' has no form, but its blank, [MASK], is that of {form} words; mask another word",
+    )
     if template is None:
         notes.append(
             f"the world '{world.name}' cannot say this sentence, so there is no exact answer to compare the guess with"
         )
     if masked not in trained:
-        word = world.vocabulary.words[tokens[masked]]
         notes.append(
             f"training never masked '{word}' here (task.masked: {', '.join(slots)}), so its guess means little"
         )

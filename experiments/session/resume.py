@@ -124,7 +124,9 @@ def _check_record(expected: Arrays, path: Path, record: Arrays) -> None:
     for name, array in expected.items():
         # Exact answers may differ in the last bit between versions of the libraries.
         fits = array.dtype.kind == "f" or np.array_equal(record.get(name, np.nan), array)
-        require(fits, f"{path}: does not fit the run's config and world; restore it, or start a new run")
+        changed = "its world is another one now; put the world's file back as it was"
+        what = changed if name in ("world", "words") else "does not fit the run's config and world; restore it"
+        require(fits, f"{path}: {what}, or start a new run")
 
 
 def _is_finished(folder: Path, steps: int | None = None) -> bool:

@@ -320,10 +320,14 @@ REFUSED = [
     ("ran: rann", "ran: NEAR", "a word of its own too"),
     ("{word: while}]", "{clause: story}]", "would be both 'cat' low and 'cat' without form"),
     ("cat: kat", "cat: kaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaat", "too long"),
+    ("ran: rann", 'ran: "[mask]"', "it is a blank"),
+    ("{word: near}", '{word: "[high]"}', "'[HIGH]', which is '[high]' high, cannot be a word: it is a blank"),
+    ("  low: {blank", "  none: {blank: \"[none]\"}\n  low: {blank", "the form 'none' is that of no clause"),
+    ("case: upper", 'case: ""', "must be upper or lower"),
     ("ran: rann", "run: rann", "'run' is no word of a slot; did you mean ran?"),
     ("time: [now]", 'time: [now, "[mask]"]', "is a blank and a word of its own too"),
     ("order: any, parts: [{clause: story, form: low}, {clause: story, form: high}]",
-     "order: any, parts: [{clause: story}, {clause: story}]", "give the clauses different forms"),
+     "order: any, parts: [{clause: story}, {clause: story}]", "the form 'low' is that of no clause"),
 ]  # fmt: skip
 
 
@@ -348,3 +352,15 @@ def test_a_masked_word_that_may_be_of_two_slots_in_any_order_is_refused():
     two.check_masked(CONTENT)
     with refused("task.masked", "a masked word may be 'time' or 'pause'"):
         two.check_masked(("time",))
+
+
+def test_no_form_is_called_what_words_without_form_are_called():
+    """A form may have any name; words of clauses without form are not taken for its words."""
+    with refused("test.yaml", "would be both 'cat' without form and 'cat' without form"):
+        world_from(SMALL.replace("low", "without form").replace("{word: while}]", "{clause: story}]"))
+
+
+@pytest.mark.parametrize("word", ["pad", "mask"])
+def test_capitals_never_make_a_special_word(word):
+    with refused("test.yaml", "it is a blank"):
+        world_from(SMALL.replace("dog", f'"[{word}]"').replace("hund", "hund"))
