@@ -32,5 +32,6 @@ def made_saved(world, model=MODEL, steps=(0, 8), seed=1, masked=("subject", "ver
         config=config,
         runs={},
         all_params=arrays | {"step": np.asarray(steps)},
+        summary={},
         params=params,
     )

@@ -83,7 +83,7 @@ def test_a_run_that_diverged_is_refused(made, small):
     broken = {name: np.full_like(array, np.nan) for name, array in made.params(1)["unembed"].items()}
 
     class Diverged:
-        folder, config, all_params = made.folder, made.config, made.all_params
+        folder, config, all_params, summary = made.folder, made.config, made.all_params, made.summary
 
         def params(self, t=-1):
             return made.params(t) | {"unembed": broken}

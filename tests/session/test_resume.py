@@ -355,7 +355,7 @@ def test_a_changed_world_is_noticed(tmp_path, forks, unbroken, old, new):
         assert (code, err) == (0, "")
     else:
         assert code == 2
-        assert_refused(err, "run/record.npz", "config", "world", "restore", "new run")
+        assert_refused(err, "run/record.npz", "its world", "file back", "new run")
 
 
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(folder, forks, unbroken):
