@@ -71,7 +71,7 @@ def explanation(of: Material) -> Facts:
         {
             "costliest": names(told, costliest),
             "cost": f"{cost_K.max():.2f}",
-            "weight": f"{weights_K.max():.2f}",
+            "weight": " and ".join(f"{weights_K[k]:.2f}" for k in strongest),
             "strongest": names(told, strongest),
             "strongest_cost": " and ".join(f"{cost_K[k]:.2f}" for k in strongest),
             "relevant": relevant(told),

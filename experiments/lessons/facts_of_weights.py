@@ -21,7 +21,7 @@ def attention(of: Material) -> Facts:
     alike = weights_K.max() - weights_K.min() < _ALIKE
     return Facts(
         {
-            "weight": f"{weights_K.max():.2f}",
+            "weight": " and ".join(f"{weights_K[k]:.2f}" for k in strongest),
             "strongest": names(told, strongest),
             "uniform": f"{1 / len(told.words):.2f}",
             "relevant": relevant(told),
