@@ -45,7 +45,8 @@ def clause_in_form(world: WorldFile, clause: Part, form: Reader) -> Part:
       InputError: there is no such form, or a word has no spelling in it, or one that means another word.
     """
     name = form.text()
-    form.require(name in world.word_forms, f"unknown form '{name}'{suggestion(name, world.word_forms)}")
+    remedy = suggestion(name, world.word_forms) or "; say under word_forms how it is spelled"
+    form.require(name in world.word_forms, f"unknown form '{name}'{remedy}")
     own = world.word_forms[name]
     for word in _slot_words(world, clause.clause):
         spelling = own.spell(word)

@@ -364,3 +364,9 @@ def test_no_form_is_called_what_words_without_form_are_called():
 def test_capitals_never_make_a_special_word(word):
     with refused("test.yaml", "it is a blank"):
         world_from(SMALL.replace("dog", f'"[{word}]"').replace("hund", "hund"))
+
+
+def test_a_form_that_is_spelled_nowhere():
+    text = SMALL[: SMALL.index("word_forms:")] + SMALL[SMALL.index("sentences:") :]
+    with refused("test.yaml", "unknown form 'low'; say under word_forms how it is spelled"):
+        world_from(text)
