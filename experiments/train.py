@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.errors import require
-from experiments.commands.options import add_events_option, add_run_options, config_parser, only_printed, parse
+from experiments.commands.options import (
+    add_events_option,
+    add_process_options,
+    add_run_options,
+    config_parser,
+    only_printed,
+    parse,
+)
 from experiments.commands.process import run_command
 from experiments.config.loader import load_config
 from experiments.run_directory.folders import newest_run, run_folder
@@ -34,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_events_option(parser, "of several seeds an overview and the first five")
     parser.add_argument("--list-devices", action="store_true", help="print the devices that JAX would use, and stop")
     parser.add_argument("--words", action="store_true", help="print all words of the world, by their slots, and stop")
+    add_process_options(parser)
     parser.set_defaults(config=None)
     options, overrides = parse(parser, arguments)
     folder = None
@@ -59,8 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(word_list(load_world(config.world)))  # noqa: T201
         return 0
     from experiments.training import runtime
+    from experiments.training.together import together_of
 
-    runtime.prepare()
+    runtime.prepare(together=together_of(options.coordinator, options.processes, options.process_id))
     if options.list_devices:
         print(runtime.device_list())  # noqa: T201
         return 0

@@ -63,7 +63,7 @@ def ablate(
     console = console or Console(highlight=False)
     require(
         jax.process_count() == 1,
-        "experiments.ablate: works with one process; start it without JAX_COORDINATOR_ADDRESS",
+        "experiments.ablate: works with one process; start it alone, without JAX_COORDINATOR_ADDRESS or --coordinator",
     )
     with Interruption() as stop:
         plan = make_plan(config)

@@ -160,6 +160,16 @@ def add_run_options(parser: argparse.ArgumentParser, called: str = "NAME", resum
         )
 
 
+def add_process_options(parser: argparse.ArgumentParser) -> None:
+    """Options of a training that several processes share."""
+    group = parser.add_argument_group(
+        "several processes", "one training on several machines, or on parts of one: start the same command in each"
+    )
+    group.add_argument("--coordinator", metavar="HOST:PORT", help="the host of process 0, and a free port there")
+    group.add_argument("--processes", metavar="N", type=int, help="how many processes there are")
+    group.add_argument("--process-id", metavar="I", type=int, help="which of them this is, from 0; process 0 writes")
+
+
 def add_events_option(parser: argparse.ArgumentParser, otherwise: str) -> None:
     """Add `--events`: which runs TensorBoard lists; `otherwise` says which ones without the option."""
     about = f"all: TensorBoard lists every run; above 40 it opens with none selected (default: {otherwise})"

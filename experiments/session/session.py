@@ -85,7 +85,7 @@ def resume(config: Config, folder: Path, console: Console | None = None, make_tr
     with Interruption() as stop:
         require(
             jax.process_count() == 1,
-            "--resume: works with one process; start it without JAX_COORDINATOR_ADDRESS",
+            "--resume: works with one process; start it alone, without JAX_COORDINATOR_ADDRESS or --coordinator",
         )
         experiment, trainer = prepare(config, load_world(config.world), make_trainer)
         return _Session(experiment, trainer, folder, stop, console).run(resumed=True)

@@ -15,6 +15,7 @@ import jaxlib.version
 from data.errors import InputError
 from experiments.training.memory import check_address_space
 from experiments.training.program_cache import cache_programs_in
+from experiments.training.together import Together, join
 
 _FIXED: dict[str, object] = {
     "jax_default_matmul_precision": "highest",
@@ -39,7 +40,7 @@ _REFUSED = {
 """Settings, mostly for debugging, with which catmat cannot work, and the values that it cannot work with."""
 
 
-def prepare(cache: Path | None = None) -> None:
+def prepare(cache: Path | None = None, together: Together | None = None) -> None:
     """Set JAX up for catmat; call it before anything runs on a device.
 
     Every CPU core becomes a device, so that one program uses them all; JAX_NUM_CPU_DEVICES asks for another number.
@@ -53,12 +54,15 @@ def prepare(cache: Path | None = None) -> None:
 
     Args:
       cache: where compiled programs are kept; by default `catmat/xla` in the user's cache folder.
+      together: the other processes that train with this one; by default none, or those that a cluster tells of.
 
     Raises:
       InputError: there is no device of the kind that JAX_PLATFORMS asks for, the other processes are not known, JAX is
         set in a way that catmat cannot work with, or it may use too few addresses.
     """
-    if os.environ.get("JAX_COORDINATOR_ADDRESS"):
+    if together is not None:
+        join(together)
+    elif os.environ.get("JAX_COORDINATOR_ADDRESS"):
         _join_others()
     _refuse_settings()
     if jax.config.values["jax_num_cpu_devices"] < 0 and "device_count" not in os.environ.get("XLA_FLAGS", ""):
@@ -98,13 +102,14 @@ def _refuse_settings() -> None:
 
 
 def _join_others() -> None:
-    """Make one program of several processes, as JAX_COORDINATOR_ADDRESS and its companions say."""
+    """Make one program of several processes, as JAX_COORDINATOR_ADDRESS and the cluster say."""
     try:
         jax.distributed.initialize()
     except (ValueError, RuntimeError) as error:
         raise InputError(
             f"JAX_COORDINATOR_ADDRESS={os.environ['JAX_COORDINATOR_ADDRESS']}: the processes cannot meet"
-            f" ({' '.join(str(error).split())}); unset it, or set JAX_NUM_PROCESSES and JAX_PROCESS_ID too"
+            f" ({' '.join(str(error).split())}); unset it, and give --coordinator, --processes and"
+            " --process-id to experiments.train"
         ) from None
 
 

@@ -113,7 +113,7 @@ def test_a_process_that_is_told_of_no_others(tmp_path):
     code, out, err = run(tmp_path, "--list-devices", JAX_COORDINATOR_ADDRESS="localhost:1")
     assert (code, out) == (2, "")
     assert err.startswith("error: JAX_COORDINATOR_ADDRESS=localhost:1: the processes cannot meet (")
-    assert err.endswith("); unset it, or set JAX_NUM_PROCESSES and JAX_PROCESS_ID too\n")
+    assert err.endswith("); unset it, and give --coordinator, --processes and --process-id to experiments.train\n")
     assert err.count("\n") == 1
 
 

@@ -18,16 +18,22 @@ track: {records: 4, images: 2, checkpoint_seconds: 0}
 
 @pytest.mark.long
 @pytest.mark.parametrize("seeds", [1, 2])
-def test_two_processes_share_a_training(tmp_path, seeds):
+@pytest.mark.parametrize("told", ["by a cluster", "by options"])
+def test_two_processes_share_a_training(tmp_path, seeds, told):
     (tmp_path / "small.yaml").write_text(SMALL, encoding="utf-8")
     (tmp_path / "mine.yaml").write_text(CONFIG, encoding="utf-8")
     with socket.create_server(("localhost", 0)) as free:
         port = free.getsockname()[1]
-    together = {"JAX_COORDINATOR_ADDRESS": f"localhost:{port}", "JAX_NUM_CPU_DEVICES": "1", "PYTHONWARNINGS": "default"}
-    together |= {"OMPI_MCA_orte_hnp_uri": "as if Open MPI had started them", "OMPI_COMM_WORLD_SIZE": "2"}
-    ranks = [{"OMPI_COMM_WORLD_RANK": str(rank), "OMPI_COMM_WORLD_LOCAL_RANK": "0"} for rank in range(2)]
-    arguments = ("--config", "mine.yaml", "--run-dir", "run", "--seeds", str(seeds))
-    processes = [start(tmp_path, *arguments, **together, **rank) for rank in ranks]
+    together = {"JAX_NUM_CPU_DEVICES": "1", "PYTHONWARNINGS": "default"}
+    arguments = ["--config", "mine.yaml", "--run-dir", "run", "--seeds", str(seeds)]
+    if told == "by options":
+        arguments += ["--coordinator", f"localhost:{port}", "--processes", "2", "--process-id"]
+        processes = [start(tmp_path, *arguments, str(rank), **together) for rank in range(2)]
+    else:
+        together |= {"JAX_COORDINATOR_ADDRESS": f"localhost:{port}"}
+        together |= {"OMPI_MCA_orte_hnp_uri": "as if Open MPI had started them", "OMPI_COMM_WORLD_SIZE": "2"}
+        ranks = [{"OMPI_COMM_WORLD_RANK": str(rank), "OMPI_COMM_WORLD_LOCAL_RANK": "0"} for rank in range(2)]
+        processes = [start(tmp_path, *arguments, **together, **rank) for rank in ranks]
     (code, out, _), (other_code, other_out, _) = [finish(process) for process in processes]
     assert (code, other_code) == (0, 0)
     says = "several processes: no checkpoints are saved; a run that is stopped has to begin again\n"

@@ -1,0 +1,132 @@
+"""Several processes that train one thing together: how each is told of the others, and how they meet.
+
+`jax.distributed` aborts the process where not all come in time. So they meet once before it: process 0 waits at the
+coordinator's address until every other one has come, and only then does JAX take over, at the same address.
+"""
+
+import contextlib
+import socket
+import time
+from dataclasses import dataclass
+
+import jax
+
+from data.errors import InputError, require
+
+_PATIENCE = 300.0
+"""Seconds that processes wait for each other."""
+_AGAIN = 0.2
+"""Seconds between two attempts to reach process 0."""
+_HEARD = b"ok"
+
+
+@dataclass(frozen=True)
+class Together:
+    """One process of several."""
+
+    host: str
+    port: int
+    processes: int
+    process_id: int
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT of process 0."""
+        return f"{self.host}:{self.port}"
+
+
+def together_of(coordinator: str | None, processes: int | None, process_id: int | None) -> Together | None:
+    """What the options say; None where none is given.
+
+    Raises:
+      InputError: one is missing, or out of range.
+    """
+    options = {"--coordinator": coordinator, "--processes": processes, "--process-id": process_id}
+    missing = [name for name, value in options.items() if value is None]
+    if coordinator is None or processes is None or process_id is None:
+        require(
+            len(missing) == 3, f"{' and '.join(missing)}: missing; several processes need all of {', '.join(options)}"
+        )
+        return None
+    host, _, port = coordinator.rpartition(":")
+    require(
+        host and port.isdecimal() and 0 < int(port) < 65536,
+        f"--coordinator {coordinator}: must be the host of process 0 and a free port there, such as localhost:12345",
+    )
+    require(processes >= 1, f"--processes: must be at least 1, not {processes}")
+    require(0 <= process_id < processes, f"--process-id: must be from 0 to {processes - 1}, not {process_id}")
+    return Together(host, int(port), processes, process_id)
+
+
+def join(together: Together) -> None:
+    """Make one program of the processes; returns when all have come.
+
+    Raises:
+      InputError: some have not come in time, or do not fit together.
+    """
+    meet(together, _PATIENCE)
+    jax.distributed.initialize(together.address, together.processes, together.process_id)
+
+
+def meet(together: Together, patience: float) -> None:
+    """Wait, for `patience` seconds at most, until all processes have come; errors as for `join`."""
+    until = time.monotonic() + patience
+    (_receive if together.process_id == 0 else _report)(together, until)
+
+
+def _receive(together: Together, until: float) -> None:
+    """Process 0: hear every other one, then let all of them go on."""
+    waiting: dict[int, socket.socket] = {}
+    with contextlib.ExitStack() as open_sockets:
+        try:
+            server = open_sockets.enter_context(socket.create_server((together.host, together.port)))
+            while len(waiting) < together.processes - 1:
+                server.settimeout(_left(until))
+                other = open_sockets.enter_context(server.accept()[0])
+                other.settimeout(_left(until))
+                number, of = _number(other.recv(64))
+                fits = of == together.processes and 0 < number < of and number not in waiting
+                require(fits or not of, _told(together, f"process {number} of {of} came, which is not of these"))
+                if of:  # else it was somebody else, who looks for open ports
+                    waiting[number] = other
+            server.close()
+            for other in waiting.values():
+                other.sendall(_HEARD)
+        except TimeoutError:
+            missing = ", ".join(map(str, sorted(set(range(1, together.processes)) - set(waiting))))
+            raise InputError(_told(together, f"process {missing} did not come; start all of them")) from None
+        except OSError as error:
+            raise InputError(_told(together, f"cannot wait there ({error}); name a free port of this host")) from None
+
+
+def _number(said: bytes) -> tuple[int, int]:
+    """The process that says so, and of how many it is one; 0 and 0 if it says something else."""
+    words = said.split()
+    if len(words) == 2 and all(word.isdigit() for word in words):
+        return int(words[0]), int(words[1])
+    return 0, 0
+
+
+def _left(until: float) -> float:
+    return max(until - time.monotonic(), 0.001)
+
+
+def _report(together: Together, until: float) -> None:
+    """Any other process: tell process 0, and wait until it has heard all."""
+    while True:
+        try:
+            with socket.create_connection((together.host, together.port), _left(until)) as there:
+                there.sendall(f"{together.process_id} {together.processes}".encode())
+                if there.recv(64) == _HEARD:
+                    return
+        except OSError:
+            pass
+        if time.monotonic() > until:
+            raise InputError(
+                _told(together, "process 0 did not answer, or refused; start it there, with the same --processes")
+            )
+        time.sleep(_AGAIN)
+
+
+def _told(together: Together, what: str) -> str:
+    return f"--coordinator {together.address}: {what}"

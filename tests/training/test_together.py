@@ -1,0 +1,98 @@
+"""How several processes meet before JAX takes over; here threads stand for them."""
+
+import socket
+import threading
+import time
+
+import pytest
+from refusals import refused
+
+from data.errors import InputError
+from experiments.training.together import Together, meet, together_of
+
+
+@pytest.fixture
+def port():
+    with socket.create_server(("localhost", 0)) as free:
+        return free.getsockname()[1]
+
+
+def come(port, *processes, patience=10.0):
+    """What each of `processes`, (number, of how many), ends with: None, or its error."""
+    ends = {}
+
+    def one(number, of):
+        try:
+            ends[number, of] = meet(Together("localhost", port, of, number), patience)
+        except InputError as error:
+            ends[number, of] = str(error)
+
+    threads = [threading.Thread(target=one, args=process) for process in processes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return ends
+
+
+def test_all_go_on_when_all_have_come(port):
+    assert come(port, (2, 3), (0, 3), (1, 3)) == {(0, 3): None, (1, 3): None, (2, 3): None}
+    assert come(port, (0, 1)) == {(0, 1): None}
+
+
+def test_who_did_not_come_is_named(port):
+    assert "process 1, 3 did not come" in come(port, (0, 4), (2, 4), patience=0.5)[0, 4]
+    assert "process 0 did not answer" in come(port, (1, 2), patience=0.3)[1, 2]
+
+
+def test_processes_of_other_trainings_are_refused(port):
+    ends = come(port, (0, 3), (1, 2), patience=1.0)
+    assert "process 1 of 2 came" in ends[0, 3]
+    assert "process 0 did not answer, or refused" in ends[1, 2]
+
+
+def test_somebody_else_at_the_port_is_not_counted(port):
+    def knock():
+        for _ in range(50):
+            try:
+                with socket.create_connection(("localhost", port), 1) as there:
+                    there.sendall(b"GET / HTTP/1.1")
+                    return
+            except OSError:
+                time.sleep(0.05)
+
+    stranger = threading.Thread(target=knock)
+    stranger.start()
+    ends = {}
+    first = threading.Thread(target=lambda: ends.update(come(port, (0, 2))))
+    first.start()
+    stranger.join()
+    ends |= come(port, (1, 2))
+    first.join()
+    assert ends == {(0, 2): None, (1, 2): None}
+
+
+def test_a_port_in_use_is_named(port):
+    with socket.create_server(("localhost", port)), refused(f"--coordinator localhost:{port}", "name a free port"):
+        meet(Together("localhost", port, 2, 0), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "place", "said"),
+    [
+        (("localhost:1", None, None), "--processes and --process-id", "missing"),
+        ((None, None, 0), "--coordinator and --processes", "missing"),
+        (("localhost", 2, 0), "--coordinator localhost", "such as localhost:12345"),
+        (("localhost:x", 2, 0), "--coordinator localhost:x", "such as localhost:12345"),
+        (("h:1", 0, 0), "--processes", "must be at least 1"),
+        (("h:1", 2, 2), "--process-id", "from 0 to 1"),
+    ],
+)
+def test_options_that_do_not_fit(options, place, said):
+    with refused(place, said):
+        together_of(*options)
+
+
+def test_options_that_fit():
+    assert together_of(None, None, None) is None
+    assert together_of("::1:12345", 2, 1) == Together("::1", 12345, 2, 1)
