@@ -80,6 +80,11 @@ def _parser() -> OneLineParser:
         help="write NAME.gif and NAME.png, of queries and keys NAME.svg, too (default: film-001 in the run, or"
         " points-001, ...)",
     )
+    _add_point_options(parser)
+    return parser
+
+
+def _add_point_options(parser: OneLineParser) -> None:
     group = parser.add_argument_group("of queries and keys")
     group.add_argument(
         "--colour",
@@ -91,7 +96,6 @@ def _parser() -> OneLineParser:
     group.add_argument(
         "--sentences", type=int, metavar="N", help="how many sentences are drawn where none is given (default: 100)"
     )
-    return parser
 
 
 if __name__ == "__main__":

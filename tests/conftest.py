@@ -17,8 +17,6 @@ os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_determin
 # All programs are compiled as those of `Ensemble` are: tests compile for longer than they compute.
 os.environ["XLA_FLAGS"] += " --xla_backend_optimization_level=1"
 os.environ["XLA_FLAGS"] += " --xla_cpu_use_fusion_emitters=false" if version("jaxlib").startswith("0.10.") else ""
-# LLVM gets each program in one piece, not in many for idle cores, which there are none of: 12 % less of the processor.
-os.environ["XLA_FLAGS"] += " --xla_cpu_parallel_codegen_split_count=1"
 
 import jax
 import kept_results  # noqa: F401  takes a digest of the sources before they are imported

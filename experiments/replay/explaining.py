@@ -61,12 +61,6 @@ def explain(saved: SavedRun, world: World, question: Question, t: int = -1) -> E
         np.isfinite(row["logits"]).all(),
         f"{saved.folder}: its model is not finite at step {step} (it diverged); choose another step or run",
     )
-    exact = Exact(
-        posterior_V=exact_1V[0],
-        relevance_K=relevance(world, padded, [at])[0, :length],
-        excess=float(found.excess_1[0]),
-        cut_cost_LAK=found.cut_cost_LAK[..., :length],
-    ) if question.is_said else None  # fmt: skip
     return Explanation(
         run=saved.folder.name,
         step=step,
@@ -88,7 +82,7 @@ def explain(saved: SavedRun, world: World, question: Question, t: int = -1) -> E
             mlp_RM=row["mlp"][None],
             output_RM=row["output"][None],
         ),
-        exact=exact,
+        exact=_exact(world, padded, at, exact_1V[0], found) if question.is_said else None,
     )
 
 
@@ -102,6 +96,17 @@ class _Computed:
     sink_H: jax.Array | None
     excess_1: jax.Array
     cut_cost_LAK: jax.Array
+
+
+def _exact(world: World, tokens_1K: Array, at: int, posterior_V: Array, found: _Computed) -> Exact:
+    """The exact answer, and what it says of the guess; of words, not of padding."""
+    length = int((tokens_1K[0] != PAD).sum())
+    return Exact(
+        posterior_V=posterior_V,
+        relevance_K=relevance(world, tokens_1K, [at])[0, :length],
+        excess=float(found.excess_1[0]),
+        cut_cost_LAK=np.asarray(found.cut_cost_LAK[..., :length]),
+    )
 
 
 @jax.jit

@@ -1,4 +1,4 @@
-"""What a model must show in the world of two stories, on real trainings: two of ten seeds, all ten in the long test."""
+"""What a model must show in the world of two stories, on real trainings: of seeds 0 to 9."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from experiments.measuring.metrics import on_relevant, relevant_in
 from experiments.measuring.probes import make_probes
 
 pytestmark = pytest.mark.usefixtures("traced_once")
-SEEDS = [2, pytest.param(10, marks=pytest.mark.long)]
+SEEDS = 10
 SENTENCES = "[GIRL bear KNELT roof MAT prowled, FISH wolf HEN FED cart pounced]"
 
 
@@ -32,9 +32,9 @@ def trained(seeds, **overrides):
     return Experiment(config, world, sentences, data), *once(name, train_all)
 
 
-@pytest.fixture(scope="module", params=SEEDS)
-def two_stories(request):
-    return trained(request.param)
+@pytest.fixture(scope="module")
+def two_stories():
+    return trained(SEEDS)
 
 
 def kinds(experiment, record):
@@ -78,7 +78,7 @@ def test_cutting_the_two_partners_costs_most(two_stories):
 
 @pytest.mark.long
 def test_a_query_of_the_position_alone_fails_in_most_seeds():
-    experiment, _, last = trained(10, **{"model.query": "position"})
+    experiment, _, last = trained(SEEDS, **{"model.query": "position"})
     of_trained, _ = kinds(experiment, last).T
     assert np.median(of_trained) > 0.2
 
