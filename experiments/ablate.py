@@ -4,12 +4,20 @@ python -m experiments.ablate --config scaling.yaml
 python -m experiments.ablate --config scaling.yaml --grid model.d_head=4,16 --dry-run
 """
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
 from data.errors import is_file, require
 from experiments.ablation.config import AblationConfig, load_ablation
-from experiments.commands.options import add_events_option, add_run_options, config_parser, only_printed, parse
+from experiments.commands.options import (
+    add_events_option,
+    add_run_options,
+    add_runs_at_once_option,
+    config_parser,
+    only_printed,
+    parse,
+)
 from experiments.commands.process import run_command
 from experiments.run_directory.folders import newest_run, run_folder
 
@@ -39,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     add_run_options(parser, resumes=True)
     add_events_option(parser, "its report and the variants that differ most")
+    add_runs_at_once_option(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the plan, and stop")
     parser.set_defaults(config=None)
     options, overrides = parse(parser, arguments, AblationConfig)
@@ -59,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     # Imported late: --help and a mistake in the config are answered without loading JAX.
     from experiments.ablation import session as ablation_session
+    from experiments.ablation.training import GroupTraining
     from experiments.training import runtime
 
     runtime.prepare()
@@ -68,6 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.run_dir,
         options.dry_run,
         resumed=folder,
+        make_training=functools.partial(GroupTraining, at_once=options.runs_at_once),
         all_events=options.events == "all",
     )
 

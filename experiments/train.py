@@ -4,6 +4,7 @@ python -m experiments.train --config toy.yaml
 python -m experiments.train --config toy.yaml --seeds 10 --model.scale none
 """
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from experiments.commands.options import (
     add_events_option,
     add_process_options,
     add_run_options,
+    add_runs_at_once_option,
     config_parser,
     only_printed,
     parse,
@@ -41,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_events_option(parser, "of several seeds an overview and the first five")
     parser.add_argument("--list-devices", action="store_true", help="print the devices that JAX would use, and stop")
     parser.add_argument("--words", action="store_true", help="print all words of the world, by their slots, and stop")
+    add_runs_at_once_option(parser)
     add_process_options(parser)
     parser.set_defaults(config=None)
     options, overrides = parse(parser, arguments)
@@ -75,11 +78,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     from experiments.session import session
     from experiments.tracking.tracker import LISTED
+    from experiments.training.trainer import Trainer
 
+    make_trainer = functools.partial(Trainer, at_once=options.runs_at_once)
     if folder is not None:
-        return session.resume(config, folder)
+        return session.resume(config, folder, make_trainer=make_trainer)
     listed = config.seeds if options.events == "all" else LISTED
-    return session.train(config, Path(options.config or DEFAULT).stem, options.run_dir, listed=listed)
+    return session.train(
+        config, Path(options.config or DEFAULT).stem, options.run_dir, make_trainer=make_trainer, listed=listed
+    )
 
 
 if __name__ == "__main__":

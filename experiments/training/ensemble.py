@@ -1,7 +1,7 @@
 """All runs of one program, trained side by side on all devices; one run is an ensemble of one.
 
-Several runs are spread over the devices. A single run shares its batch among them instead. On CPU each device trains
-its runs one after the other (`lax.map`), on an accelerator all at once (`vmap`): whichever is faster there.
+Several runs are spread over the devices. A single run shares its batch among them instead. Each device trains so many
+of its runs at once (`vmap`) as suits it, and one such group after the other (`lax.map`): see `memory.runs_at_once`.
 """
 
 from collections.abc import Callable
@@ -74,13 +74,28 @@ class Compiled:
 class Ensemble:
     """R runs of one shape on a mesh of devices; arrays of all runs are stacked, [R] first.
 
-    Stacked arrays are padded (by repeating the last run) so that the devices share the runs evenly; `fetch` drops the
-    padding.
+    Stacked arrays are padded (by repeating the last run) so that the devices share the runs evenly, in groups of one
+    size; `fetch` drops the padding.
     """
 
     def __init__(
-        self, runs: int, pieces: int, devices: list[jax.Device] | None = None, compiler: Compiler | None = None
+        self,
+        runs: int,
+        pieces: int,
+        devices: list[jax.Device] | None = None,
+        compiler: Compiler | None = None,
+        at_once: Callable[[int], int] | int | None = None,
     ) -> None:
+        """Lay the runs out on the devices.
+
+        Args:
+          runs: how many there are.
+          pieces: of a batch: a single run's batch is shared by a number of devices that divides them.
+          devices: by default all.
+          compiler: compiles the programs; by default one that begins at once.
+          at_once: how many of its runs a device works on at a time, or a function that says so of the number of runs
+            that a device has. By default one on a CPU, and all of them on an accelerator.
+        """
         devices = jax.devices() if devices is None else devices
         sharers = max(n for n in range(1, len(devices) + 1) if pieces % n == 0)  # equal shares of whole pieces
         shape = (min(runs, len(devices)), 1) if runs > 1 else (1, sharers)
@@ -90,6 +105,11 @@ class Ensemble:
         self._on_cpu = used[0].platform == "cpu"
         self.by_run = NamedSharding(self.mesh, PartitionSpec(RUN_AXIS))
         self._compiler = compiler or Compiler()
+        own = -(-runs // shape[0])
+        wished = at_once(own) if callable(at_once) else at_once or (1 if self._on_cpu else own)
+        self._groups = -(-own // wished)
+        self.at_once = -(-own // self._groups)
+        """How many of its runs a device works on at a time: at most as many as wished, and in groups of one size."""
 
     def compile(
         self,
@@ -113,7 +133,9 @@ class Ensemble:
         """
         program = self.each(function)
         if cache_key is not None and self._on_cpu:
-            program = load_or_trace(program, (shared, stacked), (function.__qualname__, self.mesh, cache_key))
+            program = load_or_trace(
+                program, (shared, stacked), (function.__qualname__, self.mesh, self.at_once, cache_key)
+            )
         lowered = program.lower(shared, stacked)
         level = 0 if jax.config.values["jax_disable_most_optimizations"] else optimization_level
         options = {"xla_backend_optimization_level": str(level), **_OTHER_OPTIONS} if self._on_cpu else None
@@ -123,16 +145,19 @@ class Ensemble:
         """`function(shared, one run's arrays)` for every run, compiled: takes (shared, stacked), gives stacked."""
 
         def local(shared: Tree, stacked: Tree) -> Any:
-            if self._on_cpu:
-                return jax.lax.map(lambda one: function(shared, one), stacked)
-            return jax.vmap(lambda one: function(shared, one))(stacked)
+            def one(own: Tree) -> Any:
+                return function(shared, own)
+
+            if self._groups == 1 and self.at_once > 1:
+                return jax.vmap(one)(stacked)
+            return jax.lax.map(one, stacked, batch_size=None if self.at_once == 1 else self.at_once)
 
         specs = (PartitionSpec(), PartitionSpec(RUN_AXIS))
         return jax.jit(jax.shard_map(local, mesh=self.mesh, in_specs=specs, out_specs=specs[1], check_vma=False))
 
     def place(self, stacked: Tree) -> Any:
         """`stacked` (NumPy, [R] first) on the devices of its runs."""
-        padding = -self.runs % self.mesh.shape[RUN_AXIS]
+        padding = self.mesh.shape[RUN_AXIS] * self._groups * self.at_once - self.runs
         padded = jax.tree.map(lambda x: np.concatenate([x, np.repeat(x[-1:], padding, axis=0)]), stacked)
         return jax.device_put(padded, self.by_run)
 
