@@ -74,7 +74,8 @@ def _update(
     shards: int,
     loss: "Loss",
 ) -> TrainState:
-    batch = batch_of(spec, tables, hyperparameters, step, shards)
+    with jax.named_scope("sampling"):  # the scopes name the parts in a trace
+        batch = batch_of(spec, tables, hyperparameters, step, shards)
 
     def loss_of(params: Params) -> jax.Array:
         model = Model(spec.model, params, hyperparameters.scale)
@@ -85,21 +86,24 @@ def _update(
             value = value + (penalty - jax.lax.stop_gradient(penalty))
         return value
 
-    value, gradient = jax.value_and_grad(loss_of)(state.params)
+    with jax.named_scope("model"):
+        value, gradient = jax.value_and_grad(loss_of)(state.params)
     # Flatten loss and gradients: one all-reduce instead of one per parameter, which would cost as much as the update.
     vector, unravel = jax.flatten_util.ravel_pytree((value, gradient))
     if shards > 1:
-        vector = jax.lax.pmean(vector, BATCH_AXIS)
+        with jax.named_scope("sum_over_devices"):
+            vector = jax.lax.pmean(vector, BATCH_AXIS)
     value, gradient = unravel(vector)
-    updates, inner = optimizer(spec, hyperparameters).update(gradient, state.optimizer, state.params)
-    good = (state.diverged_at < 0) & jnp.isfinite(vector).all()
-    params, inner = jax.tree.map(
-        lambda new, old: jnp.where(good, new, old),
-        (optax.apply_updates(state.params, updates), inner),
-        (state.params, state.optimizer),
-    )
-    diverged_at = jnp.where(good | (state.diverged_at >= 0), state.diverged_at, step)
-    return TrainState(params, inner, state.loss_sum + jnp.where(good, value, jnp.nan), diverged_at)
+    with jax.named_scope("optimizer"):
+        updates, inner = optimizer(spec, hyperparameters).update(gradient, state.optimizer, state.params)
+        good = (state.diverged_at < 0) & jnp.isfinite(vector).all()
+        params, inner = jax.tree.map(
+            lambda new, old: jnp.where(good, new, old),
+            (optax.apply_updates(state.params, updates), inner),
+            (state.params, state.optimizer),
+        )
+        diverged_at = jnp.where(good | (state.diverged_at >= 0), state.diverged_at, step)
+        return TrainState(params, inner, state.loss_sum + jnp.where(good, value, jnp.nan), diverged_at)
 
 
 def batch_of(
