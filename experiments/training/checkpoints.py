@@ -155,7 +155,9 @@ class Checkpoints:
         if metrics is None:
             return None
         try:
-            with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as reader:
+            own = _by_process_0()
+            handler = ocp.StandardCheckpointHandler(multiprocessing_options=own)
+            with ocp.Checkpointer(handler, multiprocessing_options=own) as reader:
                 found = reader.restore(self._folder / str(step) / "default", args=ocp.args.StandardRestore(named))
             states = jax.tree.unflatten(jax.tree.structure(like), [found[name] for name in named])
         except Exception:  # what a broken file raises is orbax's choice; any of it means damaged

@@ -95,8 +95,10 @@ def _receive(together: Together, until: float) -> dict[int, socket.socket]:
                 number, of = _number(other.recv(64))
                 fits = of == together.processes and 0 < number < of and number not in waiting
                 require(fits or not of, _told(together, f"process {number} of {of} came, which is not of these"))
-                if of:  # else it was somebody else, who looks for open ports
+                if of:
                     waiting[number] = other
+                else:  # somebody else, who looks for open ports
+                    other.close()
             server.close()
             for other in waiting.values():
                 other.sendall(_HEARD)
