@@ -50,6 +50,7 @@ class Processes:
 
     def dies(self, number):
         """As the system does it for a process that is killed."""
+        self.exchanges[number].release()  # a dead process says nothing
         for connection in self.connections[number].values():
             connection.shutdown(socket.SHUT_RDWR)
 

@@ -4,18 +4,14 @@ Process 1 works in a folder of its own, where there is nothing but what a test p
 """
 
 import json
-import os
 import re
-import shutil
 import signal
 import socket
-import subprocess
 import time
 
 import numpy as np
 import pytest
-from processes import finish, run, start
-from refusals import assert_refused
+from processes import finish, start
 from small_world import SMALL
 
 from experiments.run_directory.arrays import read_npz
@@ -54,7 +50,9 @@ def begin(folders, *arguments, other=None, devices=1, **options):
 def ended(processes):
     """(exit code, stdout without Gloo's line, stderr) of each."""
     found = [finish(process) for process in processes]
-    return [(code, "".join(line for line in out.splitlines(True) if "[Gloo]" not in line), err) for code, out, err in found]
+    return [
+        (code, "".join(line for line in out.splitlines(True) if "[Gloo]" not in line), err) for code, out, err in found
+    ]
 
 
 def pair(folders, *arguments, **options):
