@@ -105,6 +105,7 @@ class Exchange:
                 line.received.put(value)
             else:
                 code, said = value
+        line.close()
         if self._released or self._told:
             return
         if not said:
@@ -135,6 +136,9 @@ class _Line:
                     self._connection.sendall(_HEAD.pack(kind, len(content)) + content)
             finally:
                 self._sending.release()
+
+    def close(self) -> None:
+        self._connection.close()
 
     def receive(self) -> Any:
         """The next value; waits for it, for as long as the other process lives."""
