@@ -1,5 +1,6 @@
 """How several processes agree, and how the end of one ends the others; here threads stand for them."""
 
+import contextlib
 import os
 import queue
 import signal
@@ -52,7 +53,8 @@ class Processes:
         """As the system does it for a process that is killed."""
         self.exchanges[number].release()  # a dead process says nothing
         for connection in self.connections[number].values():
-            connection.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):  # closed already
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 def connected():
