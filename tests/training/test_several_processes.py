@@ -104,7 +104,7 @@ def stopped(found, folder):
 def test_two_processes_save_stop_and_go_on(folders, tmp_path):
     """A signal to either stops both at one step; the other needs neither run nor config to go on."""
     run_folder = folders[0] / "stopped"
-    processes = begin(folders, *NEW, "stopped", *LONG)
+    processes = begin(folders, *NEW, "stopped", *LONG, "--track.images", "0")
     when_saved(run_folder, processes)
     processes[1].send_signal(signal.SIGTERM)
     step = stopped(ended(processes), run_folder)
