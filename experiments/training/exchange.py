@@ -61,9 +61,9 @@ class Exchange:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if isinstance(error, InputError):
             self.tell(2, f"error: {error}")
-        elif isinstance(error, Exception) and not isinstance(error, OSError) and not self._released:
-            time.sleep(_PATIENCE)  # what failed may be the end of another process, which is then told of instead
-        if error is not None:
+        elif isinstance(error, Exception) and not isinstance(error, OSError):
+            if not self._released:
+                time.sleep(_PATIENCE)  # what failed may be the end of another process, which is then told of instead
             atexit.register(os._exit, LOST)  # before JAX, which would wait there for all processes
         self._released = True
 
