@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from jax._src.clusters import ClusterEnv
 from refusals import refused
 
 from experiments.training import clusters
@@ -99,3 +100,50 @@ def test_open_mpi_that_tells_no_address(environment, monkeypatch):
     monkeypatch.setattr(clusters.importlib.util, "find_spec", lambda _: None)
     with refused("Open MPI", "mpi4py", "JAX_COORDINATOR_ADDRESS", "HOST:PORT", "--processes 1"):
         cluster_processes()
+
+
+class Answers:
+    """In place of one of JAX's classes that find out about a cluster."""
+
+    name = "k8s"
+    processes, present = 3, True
+
+    @classmethod
+    def is_env_present(cls):
+        return cls.present
+
+    @classmethod
+    def get_process_count(cls):
+        return cls.processes
+
+    @classmethod
+    def get_coordinator_address(cls, timeout_secs, override_coordinator_port):
+        if cls.processes == 4:
+            raise RuntimeError("Pods within a job\nneed a headless service")
+        return f"pod-0:{override_coordinator_port or timeout_secs}"
+
+
+@pytest.mark.parametrize(
+    ("changed", "found"),
+    [({}, Together("pod-0", 300, 3, 1)), ({"processes": 1}, None), ({"present": False, "processes": 4}, None)],
+)
+def test_what_jax_finds_out_of_a_cluster(environment, monkeypatch, changed, found):
+    answers = type("Other", (Answers,), changed)
+    environment(POD | {"JOB_COMPLETION_INDEX": "1"})
+    monkeypatch.setattr(clusters.importlib.util, "find_spec", lambda name: name == "kubernetes")
+    monkeypatch.setattr(ClusterEnv, "_cluster_types", [answers])
+    assert cluster_processes() == found
+
+
+def test_what_jax_cannot_find_out(environment, monkeypatch):
+    """That is told, but for a TPU: where its services do not answer, it is no part of a pod."""
+    answers = type("Other", (Answers,), {"processes": 4})
+    environment(POD | {"JOB_COMPLETION_INDEX": "1"})
+    monkeypatch.setattr(clusters.importlib.util, "find_spec", lambda name: name == "kubernetes")
+    monkeypatch.setattr(ClusterEnv, "_cluster_types", [answers])
+    with refused("Kubernetes", "Pods within a job need a headless service", "HOST:PORT", "--processes 1"):
+        cluster_processes()
+    monkeypatch.setattr(clusters.importlib.util, "find_spec", lambda name: name == "libtpu")
+    monkeypatch.setattr(answers, "name", "gcetpu")
+    monkeypatch.setattr(answers, "get_process_id", lambda: 0, raising=False)
+    assert cluster_processes() is None

@@ -100,3 +100,18 @@ def test_options_that_fit():
     assert together_of(None, None, None) is None
     assert together_of(None, 1, None).processes == 1  # alone, whatever a cluster says
     assert together_of("::1:12345", 2, 1) == Together("::1", 12345, 2, 1)
+
+
+def test_what_follows_the_answer_is_left_for_who_reads_messages(port):
+    def answer():
+        with socket.create_server(("localhost", port)) as server:
+            other = server.accept()[0]
+            assert other.recv(64) == b"1 2"
+            other.sendall(b"okmore")
+            other.close()
+
+    first = threading.Thread(target=answer)
+    first.start()
+    with meet(Together("localhost", port, 2, 1), 10.0)[0] as connection:
+        assert connection.recv(64) == b"more"
+    first.join()
