@@ -64,9 +64,16 @@ def run_command(command: Callable[[], int]) -> NoReturn:
 
 
 def end_process(code: int, line: str) -> NoReturn:
-    """End the process at once, from any thread, with a last line; the progress bar goes."""
+    """End the process at once, from any thread, with a last line; the progress bar goes.
+
+    The line is written past Python's streams: while a progress bar is shown, those draw it anew below each line.
+    """
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # full, closed, or none
+        sys.__stdout__.flush()  # type: ignore[union-attr]
     _show_cursor()
-    _end(code, line)
+    with contextlib.suppress(OSError):
+        os.write(2, f"{line}\n".encode(errors="backslashreplace"))
+    os._exit(code)
 
 
 def _show_cursor() -> None:

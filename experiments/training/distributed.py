@@ -6,11 +6,15 @@ and what to do. So that connection goes through this process itself, which does 
 """
 
 import contextlib
+import os
 import socket
+import sys
 import threading
 import time
+from collections.abc import Iterator
 
 import jax
+from jax.experimental import multihost_utils
 
 from experiments.training.exchange import Exchange
 
@@ -35,6 +39,27 @@ def join(exchange: Exchange) -> None:
         cluster_detection_method="deactivate",
         shutdown_timeout_seconds=_LEAVE,
     )
+
+
+def connect() -> None:
+    """Let the devices of all processes find each other, once JAX is set up: Gloo, a CPU's way, prints that it does."""
+    with _silent_output():
+        multihost_utils.sync_global_devices("connect")
+
+
+@contextlib.contextmanager
+def _silent_output() -> Iterator[None]:
+    """Within it, what is written to this process's output by libraries goes nowhere."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # there is no output
+            sys.stdout.flush()
+            before = os.dup(1)
+            stack.callback(os.close, before)
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            stack.callback(os.close, nowhere)
+            os.dup2(nowhere, 1)
+            stack.callback(os.dup2, before, 1)
+        yield
 
 
 def _free_port(host: str) -> int:

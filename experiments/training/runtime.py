@@ -13,7 +13,7 @@ import jax
 import jaxlib.version
 
 from data.errors import InputError
-from experiments.training.distributed import join
+from experiments.training.distributed import connect, join
 from experiments.training.exchange import Exchange
 from experiments.training.memory import check_address_space
 from experiments.training.program_cache import cache_programs_in
@@ -87,6 +87,8 @@ def prepare(cache: Path | None = None, exchange: Exchange | None = None) -> None
             f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}: no such device here ({reason}); unset it, or set it"
             " to cpu"
         ) from None
+    if exchange is not None:
+        connect()
     check_address_space()
 
 

@@ -9,11 +9,13 @@ import re
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import time
 
 import numpy as np
 import pytest
-from processes import finish, run, start
+from processes import SETTINGS, finish, run, start
 from refusals import assert_refused
 from small_world import SMALL
 
@@ -51,11 +53,8 @@ def begin(folders, *arguments, other=None, devices=1, **options):
 
 
 def ended(processes):
-    """(exit code, stdout without Gloo's line, stderr) of each."""
-    found = [finish(process) for process in processes]
-    return [
-        (code, "".join(line for line in out.splitlines(True) if "[Gloo]" not in line), err) for code, out, err in found
-    ]
+    """(exit code, stdout, stderr) of each."""
+    return [finish(process) for process in processes]
 
 
 def pair(folders, *arguments, **options):
@@ -321,3 +320,46 @@ def test_open_mpi_starts_two_processes(folders):
     assert out.count("This run lies in") == 1  # on the terminal that mpirun gives it, in colours
     summary = json.loads((folders[0] / "mpi" / "summary.json").read_text(encoding="utf-8"))
     assert (summary["status"], summary["versions"]["devices"]) == ("finished", "2")
+
+
+SLOW = """
+import os, signal, sys, time
+from experiments.training.distributed import connect, join
+from experiments.training.exchange import Exchange
+from experiments.training.together import Together, meet
+
+def end(code, line):
+    time.sleep(3)  # JAX would be quicker
+    print(line, flush=True)
+    os._exit(code)
+
+together = Together("localhost", int(sys.argv[1]), 2, int(sys.argv[2]))
+with Exchange(together, meet(together), end) as exchange:
+    join(exchange)
+    connect()
+    exchange.gather(0)
+    if together.process_id == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.long
+def test_jax_leaves_the_last_word_to_us():
+    """It would abort as soon as process 0 has gone, with a page of C++."""
+    with socket.create_server(("localhost", 0)) as free:
+        port = str(free.getsockname()[1])
+    settings = {**os.environ, **SETTINGS, "JAX_NUM_CPU_DEVICES": "1", "PYTHONWARNINGS": "default"}
+    first, other = (
+        subprocess.Popen(
+            [sys.executable, "-c", SLOW, port, str(n)],
+            env=settings,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for n in range(2)
+    )
+    assert finish(first) == (-signal.SIGKILL, "", "")
+    code, out, err = finish(other)
+    assert (code, out.count("process 0 has ended"), out.count("\n"), err) == (1, 1, 1, "")
