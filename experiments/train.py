@@ -4,6 +4,7 @@ python -m experiments.train --config toy.yaml
 python -m experiments.train --config toy.yaml --seeds 10 --model.scale none
 """
 
+import argparse
 import functools
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,8 +20,11 @@ from experiments.commands.options import (
     parse,
 )
 from experiments.commands.process import run_command
+from experiments.commands.several import handed_config, handed_worlds, several_processes
 from experiments.config.loader import load_config
+from experiments.config.schema import Config
 from experiments.run_directory.folders import newest_run, run_folder
+from experiments.training.agreement import Agreement
 
 DEFAULT = "toy.yaml"
 
@@ -33,7 +37,8 @@ examples:
   python -m experiments.train --resume
   python -m experiments.train --resume runs/toy-001 --train.steps 3000
 
-exit codes: 0 finished, 2 a mistake in what was given, 3 diverged, 130 interrupted"""
+exit codes: 0 finished, 2 a mistake in what was given, 3 diverged, 130 interrupted;
+of several processes 1 for those that another one has left"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,6 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_process_options(parser)
     parser.set_defaults(config=None)
     options, overrides = parse(parser, arguments)
+    with several_processes(options, alone=options.print_config or options.words) as agreement:
+        return _train(options, overrides, agreement)
+
+
+def _train(options: argparse.Namespace, overrides: dict[str, str], agreement: Agreement) -> int:
+    """Do what the options say, perhaps with other processes."""
     folder = None
     if options.resume is not None:
         require(
@@ -56,11 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         require(not options.events, "--events: a run that is resumed writes what it wrote before; leave it out")
         from experiments.session.resume import resumed_config
 
-        folder = run_folder(options.resume) if options.resume else newest_run()
-        config = resumed_config(folder, options.config, overrides)
+        folder = Path() if not agreement.leads else run_folder(options.resume) if options.resume else newest_run()
+        config = handed_config(agreement, Config, lambda: resumed_config(folder, options.config, overrides))
     else:
         config = load_config(options.config or DEFAULT, overrides)
-    if only_printed(options, config):
+    if only_printed(options, config, agreement.leads):
         return 0
     # Imported late, so that --help and errors in the config need not load NumPy and JAX.
     if options.words:
@@ -70,23 +81,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(word_list(load_world(config.world)))  # noqa: T201
         return 0
     from experiments.training import runtime
-    from experiments.training.together import together_of
 
-    runtime.prepare(together=together_of(options.coordinator, options.processes, options.process_id))
+    runtime.prepare(exchange=agreement.exchange)
     if options.list_devices:
         print(runtime.device_list())  # noqa: T201
-        return 0
+        return agreement.ended(0)
     from experiments.session import session
     from experiments.tracking.tracker import LISTED
     from experiments.training.trainer import Trainer
 
-    make_trainer = functools.partial(Trainer, at_once=options.runs_at_once)
+    make_trainer = functools.partial(Trainer, at_once=agreement.first(options.runs_at_once))
     if folder is not None:
-        return session.resume(config, folder, make_trainer=make_trainer)
+        load = handed_worlds(agreement, {config.world})
+        return session.resume(config, folder, None, make_trainer, agreement, load)
     listed = config.seeds if options.events == "all" else LISTED
-    return session.train(
-        config, Path(options.config or DEFAULT).stem, options.run_dir, make_trainer=make_trainer, listed=listed
-    )
+    name = Path(options.config or DEFAULT).stem
+    return session.train(config, name, options.run_dir, None, make_trainer, listed, agreement)
 
 
 if __name__ == "__main__":

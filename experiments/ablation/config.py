@@ -117,6 +117,12 @@ class AblationConfig:
     report: ReportConfig = field(default_factory=ReportConfig)
     predictions: tuple[Prediction, ...] = ()
 
+    @property
+    def worlds(self) -> set[str]:
+        """The names of all worlds that runs may be trained in."""
+        choices = (choice for axis in self.grid.axes for choice in axis.choices)
+        return {self.base.world, *(str(value) for one in choices for name, value in one.settings if name == "world")}
+
 
 def load_ablation(name: str | None, overrides: dict[str, str], axes: Sequence[str] = ()) -> AblationConfig:
     """The config `name` with command-line values on top, `axes` as for `Grid.changed`.

@@ -4,7 +4,7 @@ import functools
 import itertools
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -121,8 +121,8 @@ class Plan:
         ]
 
 
-def make_plan(config: AblationConfig) -> Plan:
-    """The plan of an ablation.
+def make_plan(config: AblationConfig, load: Callable[[str], World] = load_world) -> Plan:
+    """The plan of an ablation; `load` gives a world by its name.
 
     Raises:
       InputError: axes that contradict each other or the base, values that do not fit, too many runs, an axis or a
@@ -143,7 +143,7 @@ def make_plan(config: AblationConfig) -> Plan:
     _check_tuning(config, grid.axes, roles, labels)
     check_predictions(config.predictions, roles, labels)
     runs = _runs(base, grid.axes, labels)
-    return Plan(config, runs, _grouped(runs), roles, labels)
+    return Plan(config, runs, _grouped(runs, load), roles, labels)
 
 
 def _check_conflicts(axes: Sequence[Axis], base: Config) -> None:
@@ -219,9 +219,9 @@ def _blamed(axes: Sequence[Axis], choices: Sequence[Choice], section: str, messa
     return choice.place.fail(rule if axis.name == name else f"{name}: {rule}")
 
 
-def _grouped(runs: Sequence[Run]) -> tuple[Group, ...]:
+def _grouped(runs: Sequence[Run], load: Callable[[str], World]) -> tuple[Group, ...]:
     """Runs that can share a program and the data that they are measured on, in the order of their first."""
-    world_of = functools.cache(load_world)
+    world_of = functools.cache(load)
     shared: dict[tuple[str, TaskConfig, EvaluateConfig], SharedData] = {}
     found: dict[tuple[TrainingSpec, SharedData], list[Run]] = {}
     for run in runs:

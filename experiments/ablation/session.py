@@ -1,15 +1,13 @@
 """An ablation from config to report: what `experiments.ablate` does once its options are read."""
 
-import functools
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-import jax
 from rich import progress
 from rich.console import Console
 
-from data.errors import require
+from data.held_out import digest
+from data.world import load_world
 from experiments.ablation.config import AblationConfig
 from experiments.ablation.events import CHARTS, write_arm_events, write_run_events
 from experiments.ablation.figures import Places
@@ -17,19 +15,22 @@ from experiments.ablation.findings import findings
 from experiments.ablation.plan import Group, Plan, make_plan
 from experiments.ablation.report import predictions_page, write_report
 from experiments.ablation.run_log import run_summary, write_runs, write_table
+from experiments.ablation.shared_training import MakeTraining, SharedTraining
 from experiments.ablation.terminal import print_findings, print_plan
 from experiments.ablation.training import DamagedError, GroupTraining, Results, load_results, save_results
 from experiments.commands.console import say
 from experiments.commands.process import EXIT_CODE, Interruption
+from experiments.commands.several import LoadWorld, check_same
 from experiments.config.loader import to_yaml
 from experiments.pictures.missing_fonts import missing_fonts
 from experiments.run_directory.files import write_text, writing
 from experiments.run_directory.folders import make_run_directory, resume_command, run_lock
 from experiments.studies.events import remove_events, write_report_events
+from experiments.training import runtime
+from experiments.training.agreement import ALONE, Agreement
 from experiments.training.trainer import Progress
 
 RUNS, RESULTS = "runs", "results"
-MakeTraining = Callable[[Group], GroupTraining]
 
 
 def ablate(
@@ -41,6 +42,8 @@ def ablate(
     resumed: Path | None = None,
     make_training: MakeTraining = GroupTraining,
     all_events: bool = False,
+    agreement: Agreement = ALONE,
+    load: LoadWorld = load_world,
 ) -> int:
     """Print the plan; train it; write the run directory; print the answers.
 
@@ -53,26 +56,36 @@ def ablate(
       resumed: the folder of a stopped ablation of this config, to continue: programs that ended are not trained again.
       make_training: makes the training of a group.
       all_events: whether TensorBoard lists every run, beside the variants.
+      agreement: of several processes that share the trainings; process 0 alone reads, writes and prints.
+      load: gives a world by its name.
 
     Returns:
       The exit code: 0 finished (a run that diverged is a result), 130 interrupted.
 
     Raises:
-      InputError: a mistake in the config, the world or the folder.
+      InputError: a mistake in the config, the world or the folder, or processes that do not train the same.
     """
     console = console or Console(highlight=False)
-    require(
-        jax.process_count() == 1,
-        "experiments.ablate: works with one process; start it alone, without JAX_COORDINATOR_ADDRESS or --coordinator",
-    )
     with Interruption() as stop:
-        plan = make_plan(config)
-        if dry or resumed is None:
+        plan = make_plan(config, load)
+        check_same(agreement, _compared(plan))
+        if agreement.leads and (dry or resumed is None):
             _ended(plan, resumed, console)
         if dry:
-            return 0
+            return agreement.ended(0)
+        training = SharedTraining(plan, stop, agreement, make_training)
+        if not agreement.leads:
+            training.follow()
+            return agreement.ended(0)
         folder = resumed or make_run_directory(name, run_dir)
-        return _run(plan, folder, resumed is not None, stop, console, make_training, all_events)
+        return agreement.ended(_run(training, folder, resumed is not None, console, all_events))
+
+
+def _compared(plan: Plan) -> dict[str, str]:
+    """What must be the same in all processes that train a plan."""
+    worlds = {group.config.world: group.shared.world.training_fingerprint[:8] for group in plan.groups}
+    versions = {name: value for name, value in runtime.versions().items() if name in ("jax", "jaxlib", "platform")}
+    return {"config": digest(to_yaml(plan.config).encode())[:8], "world": " ".join(sorted(worlds.values())), **versions}
 
 
 def _ended(plan: Plan, folder: Path | None, console: Console) -> dict[int, Results]:
@@ -96,24 +109,16 @@ def _results_path(folder: Path, group: Group) -> Path:
     return folder / RESULTS / f"program-{group.number:03d}.npz"
 
 
-def _run(
-    plan: Plan,
-    folder: Path,
-    resumed: bool,
-    stop: Interruption,
-    console: Console,
-    make_training: MakeTraining,
-    all_events: bool,
-) -> int:
+def _run(training: SharedTraining, folder: Path, resumed: bool, console: Console, all_events: bool) -> int:
     """Train and report; gives the exit code. Of a `resumed` ablation, groups that ended are not trained."""
-    began = time.perf_counter()
+    began, plan = time.perf_counter(), training.plan
     with writing(folder), run_lock(folder, new=not resumed):
         if not resumed:
             write_text(folder / "config.yaml", to_yaml(plan.config))
             predictions_page(folder, plan)
         (folder / RESULTS).mkdir(exist_ok=True)
         ended = _ended(plan, folder, console) if resumed else {}
-        results = _train(plan, folder, ended, stop, console, make_training)
+        results = _train(training, folder, ended, console)
         if len(results) < len(plan.groups):
             say(console, f"interrupted; programs that ended are kept; go on with  {resume_command(folder, 'ablate')}")
             return EXIT_CODE
@@ -121,44 +126,37 @@ def _run(
         return 0
 
 
-def _train(
-    plan: Plan,
-    folder: Path,
-    ended: dict[int, Results],
-    stop: Interruption,
-    console: Console,
-    make_training: MakeTraining,
-) -> dict[int, Results]:
+def _train(training: SharedTraining, folder: Path, ended: dict[int, Results], console: Console) -> dict[int, Results]:
     """The results of all groups by their numbers, those in `ended` and new ones; fewer if the user stopped it."""
-    waiting, results = [group for group in plan.groups if group.number not in ended], dict(ended)
+    plan, results = training.plan, dict(ended)
     columns = (
         progress.TextColumn("{task.description}"),
         progress.BarColumn(24),
         progress.TextColumn("{task.completed:,}/{task.total:,} updates"),
         progress.TimeRemainingColumn(compact=True),
     )
+    waiting = [group for group in plan.groups if group.number not in ended]
     # Nothing is shown where the console is no terminal.
     with progress.Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task("compiling", total=sum(group.updates for group in waiting))
 
-        def after_chunk(group: Group, done: int, reached: Progress) -> bool:
-            """Show the progress of a group, before which `done` updates were made; gives whether to stop."""
+        def moved(group: Group, done: int, reached: Progress) -> None:
+            """Show the progress of a group, before which `done` updates were made."""
             own = sum(min(reached.step, run.config.train.steps) for run in group.runs)
             bar.update(task, completed=done + own, description=f"program {group.number} of {len(plan.groups)}")
-            return stop.requested
 
-        trainings = map(make_training, waiting)
-        done, training = 0, next(trainings, None)
-        while training is not None and not stop.requested:
-            following, group = next(trainings, None), training.group  # the next one compiles while this one trains
-            found = training.run(functools.partial(after_chunk, group, done))
-            if found is None:
-                break
+        training.tell_kept(lambda: _kept(folder, len(results), len(plan.groups)))
+        for group, found in training.results(waiting, moved):
             write_runs(folder / RUNS, plan, group, found)
             save_results(_results_path(folder, group), group, found)  # last: if it is there, all files of a group are
             results[group.number] = found
-            done, training = done + group.updates, following
     return results
+
+
+def _kept(folder: Path, ended: int, all_of_them: int) -> str:
+    """What there is to say where another process has ended: what is kept, and how to go on."""
+    again = f"start all of them again with  {resume_command(folder, 'ablate')}"
+    return f"{ended} of {all_of_them} programs are kept; {again}"
 
 
 def _report(

@@ -20,6 +20,7 @@ from experiments.measuring.measurement import measure_sweep
 from experiments.run_directory.arrays import read_npz, write_npz
 from experiments.run_directory.files import check_version
 from experiments.training import runtime
+from experiments.training.agreement import ALONE, Agreement
 from experiments.training.hyperparameters import batch_tables, hyperparameters
 from experiments.training.record import record_steps
 from experiments.training.trainer import StopCallback, Trainer
@@ -72,12 +73,12 @@ class GroupTraining:
         )
         self.data = group.shared.data  # made while the training compiles
 
-    def run(self, should_stop: StopCallback) -> Results | None:
-        """Train; None if `should_stop` stopped it before the end."""
+    def run(self, should_stop: StopCallback, agreement: Agreement = ALONE) -> Results | None:
+        """Train; None if `should_stop` stopped it before the end, in any process of the agreement."""
         # Without the parameters: those of many wide runs would fill the memory.
         kept = (
             (record.step, record.time.seconds, record.loss_R, record.diverged_at_R, record.measurement)
-            for record in self.trainer.run(self.data, should_stop)
+            for record in self.trainer.run(self.data, should_stop, agreement=agreement)
         )
         steps, seconds, losses, diverged, measured = zip(*kept, strict=True)
         if steps[-1] < self.trainer.steps[-1] and (diverged[-1] < 0).any():

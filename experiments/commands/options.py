@@ -190,14 +190,14 @@ def add_events_option(parser: argparse.ArgumentParser, otherwise: str) -> None:
     parser.add_argument("--events", choices=("all",), help=about)
 
 
-def only_printed(options: argparse.Namespace, config: object) -> bool:
-    """Whether the config was only to be printed, which is then done; else check `--run-dir`.
+def only_printed(options: argparse.Namespace, config: object, writes: bool = True) -> bool:
+    """Whether the config was only to be printed, which is then done; else check `--run-dir`, if this process `writes`.
 
     Raises:
       InputError: `--run-dir` cannot be used.
     """
     if options.print_config:
         print(to_yaml(config), end="")  # noqa: T201
-    elif options.run_dir is not None:
+    elif options.run_dir is not None and writes:
         check_run_directory(options.run_dir)
     return bool(options.print_config)

@@ -63,6 +63,26 @@ def run_command(command: Callable[[], int]) -> NoReturn:
         _end(2, f"error: {told}")
 
 
+def end_process(code: int, line: str) -> NoReturn:
+    """End the process at once, from any thread, with a last line; the progress bar goes.
+
+    The line is written past Python's streams: while a progress bar is shown, those draw it anew below each line.
+    """
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # full, closed, or none
+        sys.__stdout__.flush()  # type: ignore[union-attr]
+    _show_cursor()
+    with contextlib.suppress(OSError):
+        os.write(2, f"{line}\n".encode(errors="backslashreplace"))
+    os._exit(code)
+
+
+def _show_cursor() -> None:
+    """On a terminal, remove the progress bar, and show the cursor that it hid."""
+    with contextlib.suppress(OSError):  # a closed terminal
+        if os.isatty(1):
+            os.write(1, b"\r\x1b[K\x1b[?25h")
+
+
 def _end(code: int, line: str = "") -> NoReturn:
     """Print the last line and exit at once, whatever threads of libraries, or the end of Python, would wait for.
 
@@ -131,9 +151,8 @@ def forget_closed_terminal() -> None:
 
 def leave(_number: int, _frame: FrameType | None) -> NoReturn:
     """End the process at once. A KeyboardInterrupt would be lost in callbacks of C code, of which JAX has many."""
+    _show_cursor()
     with contextlib.suppress(OSError):  # a closed terminal
-        if os.isatty(1):
-            os.write(1, b"\r\x1b[K\x1b[?25h")  # the progress bar goes, the cursor that it hid comes back
         os.write(2, b"interrupted\n")
     os._exit(EXIT_CODE)
 

@@ -1,19 +1,18 @@
 """One training from config to report: what `experiments.train` does once its options are read."""
 
 import itertools
-import time
-from contextlib import ExitStack, nullcontext
+import threading
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import jax
 import numpy as np
 from rich.console import Console
 
-from data.errors import require
 from data.world import load_world
 from experiments.commands.console import say
 from experiments.commands.process import EXIT_CODE, Interruption
+from experiments.commands.several import LoadWorld
 from experiments.config.loader import to_yaml
 from experiments.config.schema import Config
 from experiments.measuring.experiment import Experiment, MakeTrainer, prepare
@@ -31,10 +30,13 @@ from experiments.run_directory.folders import (
     run_lock,
 )
 from experiments.run_directory.saved_run import load_run
+from experiments.session.following import check_same_training, follow, handed_point
 from experiments.session.resume import find_resume_point
+from experiments.session.saving import SavedTraining
 from experiments.session.terminal import TrainingBar, report
 from experiments.tracking.tracker import LISTED, Tracker
 from experiments.training import runtime
+from experiments.training.agreement import ALONE, Agreement
 from experiments.training.hyperparameters import training_spec
 from experiments.training.least_time import about_time
 from experiments.training.memory import about_memory
@@ -44,6 +46,10 @@ if TYPE_CHECKING:
     from experiments.training.checkpoints import Checkpoints
 
 
+_PATIENCE = 2.0
+"""Seconds that a checkpoint under way may still take when another process has ended."""
+
+
 def train(
     config: Config,
     name: str,
@@ -51,6 +57,7 @@ def train(
     console: Console | None = None,
     make_trainer: MakeTrainer = Trainer,
     listed: int = LISTED,
+    agreement: Agreement = ALONE,
 ) -> int:
     """Train `config`, write its run directory and print the result.
 
@@ -61,38 +68,49 @@ def train(
       console: where to print; by default the terminal.
       make_trainer: as for `prepare`.
       listed: how many of several runs TensorBoard lists beside their overview.
+      agreement: of several processes that share the training; process 0 alone writes and prints.
 
     Returns:
       The exit code: 0 finished, 3 where a run diverged, 130 interrupted (and saved).
 
     Raises:
-      InputError: a mistake in the config, the world or the folder.
+      InputError: a mistake in the config, the world or the folder, or processes that do not train the same.
     """
-    if run_dir is None and jax.process_index() == 0:
+    if run_dir is None and agreement.leads:
         check_can_be_made(ROOT / name)
-    stop = Interruption()
-    # Several processes do not hear a signal at the same step: it ends them at once, as it does other commands.
-    with stop if jax.process_count() == 1 else nullcontext():
-        experiment, trainer = prepare(config, load_world(config.world), make_trainer)
-        if jax.process_index() != 0:  # one process writes
-            list(trainer.run(experiment.data))
-            return 0
-        return _Session(experiment, trainer, make_run_directory(name, run_dir), stop, console, listed).run()
-
-
-def resume(config: Config, folder: Path, console: Console | None = None, make_trainer: MakeTrainer = Trainer) -> int:
-    """Go on with the training in `folder`; `config` is its own, or the same with more steps. Otherwise as `train`."""
     with Interruption() as stop:
-        require(
-            jax.process_count() == 1,
-            "--resume: works with one process; start it alone, without JAX_COORDINATOR_ADDRESS or --coordinator",
-        )
-        experiment, trainer = prepare(config, load_world(config.world), make_trainer)
-        return _Session(experiment, trainer, folder, stop, console).run(resumed=True)
+        world = load_world(config.world)
+        check_same_training(agreement, config, world)
+        experiment, trainer = prepare(config, world, make_trainer)
+        if not agreement.leads:
+            return follow(experiment, trainer, agreement, stop, resumed=False)
+        folder = make_run_directory(name, run_dir)
+        return agreement.ended(_Session(experiment, trainer, folder, stop, agreement, console, listed).run())
+
+
+def resume(
+    config: Config,
+    folder: Path,
+    console: Console | None = None,
+    make_trainer: MakeTrainer = Trainer,
+    agreement: Agreement = ALONE,
+    load: LoadWorld = load_world,
+) -> int:
+    """Go on with the training in `folder`; `config` is its own, or the same with more steps. Otherwise as `train`.
+
+    Only process 0 needs the folder. `load` gives the world by its name.
+    """
+    with Interruption() as stop:
+        world = load(config.world)
+        check_same_training(agreement, config, world)
+        experiment, trainer = prepare(config, world, make_trainer)
+        if not agreement.leads:
+            return follow(experiment, trainer, agreement, stop, resumed=True)
+        return agreement.ended(_Session(experiment, trainer, folder, stop, agreement, console).run(resumed=True))
 
 
 class _Session:
-    """One process's work on one run folder."""
+    """The work of a single process, or of process 0, on one run folder."""
 
     def __init__(
         self,
@@ -100,16 +118,14 @@ class _Session:
         trainer: Trainer[EvaluationData, Measurement],
         folder: Path,
         stop: Interruption,
+        agreement: Agreement,
         console: Console | None,
         listed: int = LISTED,
     ) -> None:
         self._experiment, self._trainer, self._folder, self._stop = experiment, trainer, folder, stop
-        self._listed = listed
+        self._agreement, self._listed = agreement, listed
         self._console = console or Console(highlight=False)
         self._recorded_until = -1
-        self._saved_at = time.monotonic()
-        # All processes would have to save together, but when it is time is known by the clock of one.
-        self._saves = jax.process_count() == 1
 
     def run(self, resumed: bool = False) -> int:
         from experiments.training.checkpoints import Checkpoints  # noqa: PLC0415  orbax, while XLA compiles
@@ -117,11 +133,11 @@ class _Session:
         try:
             with run_lock(self._folder, new=not resumed), Checkpoints(self._folder) as checkpoints:
                 point: ResumePoint | int = self._trainer.beginning
-                lost = "several processes: no checkpoints are saved; a run that is stopped has to begin again"
-                said = [] if self._saves else [lost]
-                if resumed:  # by one process, see `resume`
+                said: list[str] = []
+                if resumed:
                     found, damaged = checkpoints.restore(self._trainer.empty_states())
                     point, said = find_resume_point(self._experiment, self._trainer, self._folder, found, damaged)
+                    handed_point(self._agreement, self._trainer, point)
                 for line in [*said, about_memory(self._trainer.least_memory), self._time(point), self._boxes()]:
                     if line:
                         say(self._console, line)
@@ -148,19 +164,19 @@ class _Session:
 
     def _train(self, point: ResumePoint, checkpoints: "Checkpoints") -> int:
         """Train from `point` on, and write everything; gives the exit code."""
-        now: Progress | None = None
+        seconds = self._experiment.config.track.checkpoint_seconds
 
-        def should_stop(progress: Progress) -> bool:
-            nonlocal now
-            now = progress
-            bar.move(progress)
-            if progress.step not in point.steps:
-                self._save(checkpoints, progress)
-            return self._stop.requested
+        def write(progress: Progress, states: Any) -> None:
+            """Save a checkpoint; only a record has an excess, which decides on the best."""
+            excess = mean_excess(self._experiment, progress) if isinstance(progress, Record) else np.inf
+            checkpoints.save(progress.step, states, excess, progress.time)
 
+        training = SavedTraining(self._trainer, self._agreement, self._stop, point, seconds, write)
+        if self._agreement.exchange is not None:
+            self._agreement.exchange.kept = lambda: self._kept(checkpoints)
         with ExitStack() as stack:
             bar = TrainingBar(self._experiment, self._console, stack, point.step)
-            records = self._trainer.run(self._experiment.data, should_stop, point)
+            records = training.records(self._experiment.data, bar.move)
             first = last = next(records)
             tracker = Tracker(self._experiment, self._folder, first, point, runtime.versions(), stack, self._listed)
             checkpoints.forget_after(point.step)  # not before something else could be written there
@@ -168,21 +184,25 @@ class _Session:
                 bar.record(record)
                 tracker.record(record)
                 last, self._recorded_until = record, record.step
-                if point.states is None or record.step > point.step:
-                    self._save(checkpoints, record, at_once=record.step == point.steps[-1])
             bar.stop()
-            end = now or Progress(point.step, point.states or last.states, last.time)
-            self._save(checkpoints, last if last.step == end.step else end, at_once=True)
+            self._agreement.release()
             checkpoints.wait()  # so that a later process can finish what is begun below
-            return self._end(tracker, point, first, last, end.step)
+            return self._end(tracker, point, first, last, training.step)
 
-    def _save(self, checkpoints: "Checkpoints", progress: Progress, at_once: bool = False) -> None:
-        """Save a checkpoint if the last one is old enough; only a record has an excess, which decides on the best."""
-        due = at_once or time.monotonic() - self._saved_at >= self._experiment.config.track.checkpoint_seconds
-        if due and self._saves:
-            excess = mean_excess(self._experiment, progress) if isinstance(progress, Record) else np.inf
-            checkpoints.save(progress.step, self._trainer.ensemble.fetch(progress.states), excess, progress.time)
-            self._saved_at = time.monotonic()
+    def _kept(self, checkpoints: "Checkpoints") -> str:
+        """What there is to say where another process has ended: what is kept, and how to go on."""
+
+        def wait() -> None:
+            with suppress(Exception):  # what it raises is of no interest now
+                checkpoints.wait()
+
+        waiting = threading.Thread(target=wait, daemon=True)
+        waiting.start()
+        waiting.join(_PATIENCE)
+        if (step := checkpoints.last_step()) is None:
+            return "nothing was saved yet; start all of them again"
+        again = f"start all of them again with  {resume_command(self._folder)}"
+        return f"what was saved until step {step:,} is kept; {again}"
 
     def _end(
         self, tracker: Tracker, point: ResumePoint, first: Record[Measurement], last: Record[Measurement], step: int

@@ -81,7 +81,11 @@ class Checkpoints:
             best_fn=lambda metrics: metrics["excess"],  # without it metrics are not written
             best_mode="min",
             enable_async_checkpointing=True,
+            create=jax.process_count() == 1,  # orbax makes no folder for one process of several
+            multiprocessing_options=_by_process_0(),
         )
+        if not options.create:
+            self._folder.mkdir(exist_ok=True)
         return ocp.CheckpointManager(self._folder, options=options)
 
     def save(self, step: int, states: Tree, excess: float, spent: TrainingTime) -> None:
@@ -92,6 +96,10 @@ class Checkpoints:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._folder.parent))
             if step not in self._manager.all_steps():
                 self._manager.save(step, args=ocp.args.StandardSave(_named(states)), metrics=metrics)
+
+    def last_step(self) -> int | None:
+        """The step of the last whole checkpoint, which need not be sound; None if there is none."""
+        return max((step for step in self._steps() if self._metrics(step) is not None), default=None)
 
     def wait(self) -> None:
         """Wait until everything that was saved is on disk."""
@@ -147,12 +155,23 @@ class Checkpoints:
         if metrics is None:
             return None
         try:
-            with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as reader:
+            own = _by_process_0()
+            handler = ocp.StandardCheckpointHandler(multiprocessing_options=own)
+            with ocp.Checkpointer(handler, multiprocessing_options=own) as reader:
                 found = reader.restore(self._folder / str(step) / "default", args=ocp.args.StandardRestore(named))
             states = jax.tree.unflatten(jax.tree.structure(like), [found[name] for name in named])
         except Exception:  # what a broken file raises is orbax's choice; any of it means damaged
             return None
         return states if metrics["digest"] == _digest(states) else None
+
+
+def _by_process_0() -> ocp.options.MultiprocessingOptions:
+    """What lets orbax wait for no other process: only process 0 saves and reads."""
+    if jax.process_count() == 1:
+        return ocp.options.MultiprocessingOptions()
+    return ocp.options.MultiprocessingOptions(
+        primary_host=0, active_processes={0}, barrier_sync_key_prefix="checkpoints-of-process-0"
+    )
 
 
 @contextmanager

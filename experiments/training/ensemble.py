@@ -11,9 +11,9 @@ from typing import Any
 import jax
 import jaxlib.version
 import numpy as np
-from jax.experimental import multihost_utils
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
+from data.errors import require
 from experiments.training.hyperparameters import BATCH_AXIS, Tree
 from experiments.training.program_cache import load_or_trace
 
@@ -100,14 +100,17 @@ class Ensemble:
           at_once: how many of its runs a device works on at a time, or a function that says so of the number of runs
             that a device has. By default one on a CPU, and all of them on an accelerator.
         """
-        devices = jax.devices() if devices is None else devices
+        devices = devices or in_turns(jax.devices())
         sharers = max(n for n in range(1, len(devices) + 1) if pieces % n == 0)  # equal shares of whole pieces
         shape = (min(runs, len(devices)), 1) if runs > 1 else (1, sharers)
         used = devices[: shape[0] * shape[1]]
+        _check_all_used(devices, used)
         self.runs, self.shards = runs, shape[1]
         self.mesh = jax.make_mesh(shape, (RUN_AXIS, BATCH_AXIS), axis_types=(AxisType.Auto,) * 2, devices=used)
         self._on_cpu = used[0].platform == "cpu"
         self.by_run = NamedSharding(self.mesh, PartitionSpec(RUN_AXIS))
+        self._everywhere = NamedSharding(self.mesh, PartitionSpec())
+        self._gathered = jax.jit(lambda tree: tree, out_shardings=self._everywhere)
         self._compiler = compiler or Compiler()
         own = -(-runs // shape[0])
         wished = at_once(own) if callable(at_once) else at_once or (1 if self._on_cpu else own)
@@ -166,19 +169,52 @@ class Ensemble:
         """`stacked` (NumPy, [R] first) on the devices of its runs."""
         padding = self.mesh.shape[RUN_AXIS] * self._groups * self.at_once - self.runs
         padded = jax.tree.map(lambda x: np.concatenate([x, np.repeat(x[-1:], padding, axis=0)]), stacked)
-        return jax.device_put(padded, self.by_run)
+        return _put(padded, self.by_run)
 
     def replicate(self, tree: Tree) -> Any:
         """`tree` on every device."""
-        return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec()))
+        return _put(tree, self._everywhere)
 
     def replicated(self, tree: Tree) -> Any:
         """The shapes that `replicate(tree)` has; `tree` may itself be shapes alone."""
-        everywhere = NamedSharding(self.mesh, PartitionSpec())
-        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=everywhere), tree)
+        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=self._everywhere), tree)
 
     def fetch(self, stacked: Tree) -> Any:
-        """`stacked` as NumPy arrays, without padding; waits for the devices."""
+        """`stacked` as NumPy arrays, without padding; waits for the devices, and for all processes."""
         if jax.process_count() > 1:
-            stacked = multihost_utils.process_allgather(stacked, tiled=True)
+            stacked = self._gathered(stacked)
         return jax.tree.map(lambda array: array[: self.runs], jax.device_get(stacked))
+
+
+def in_turns(devices: list[jax.Device]) -> list[jax.Device]:
+    """Devices of all processes in turns, so that the first few are of as many processes as can be."""
+    places: dict[int, int] = {}
+    turns = []
+    for device in devices:
+        turns.append(places.get(device.process_index, 0))
+        places[device.process_index] = turns[-1] + 1
+    return [device for _, device in sorted(zip(turns, devices, strict=True), key=lambda pair: pair[0])]
+
+
+def _check_all_used(devices: list[jax.Device], used: list[jax.Device]) -> None:
+    """Refuse processes without a part in the work: JAX lets none of them stand by."""
+    processes, working = ({device.process_index for device in some} for some in (devices, used))
+    require(
+        processes == working,
+        f"--processes: {len(processes)} are too many, there is work for {len(working)}; start {len(working)}, or train"
+        " more seeds",
+    )
+
+
+def _put(tree: Tree, sharding: NamedSharding) -> Any:
+    """`tree` (NumPy) on devices; each of several processes puts what is on its own, so that none waits for another."""
+    if jax.process_count() == 1:
+        return jax.device_put(tree, sharding)
+
+    def put(leaf: Any) -> jax.Array:
+        array = np.asarray(leaf)
+        own = sharding.addressable_devices_indices_map(array.shape)
+        parts = [jax.device_put(array[index], device) for device, index in own.items()]
+        return jax.make_array_from_single_device_arrays(array.shape, sharding, parts)
+
+    return jax.tree.map(put, tree)

@@ -13,9 +13,10 @@ import jax
 import jaxlib.version
 
 from data.errors import InputError
+from experiments.training.distributed import connect, join
+from experiments.training.exchange import Exchange
 from experiments.training.memory import check_address_space
 from experiments.training.program_cache import cache_programs_in
-from experiments.training.together import Together, join
 
 _FIXED: dict[str, object] = {
     "jax_default_matmul_precision": "highest",
@@ -40,7 +41,7 @@ _REFUSED = {
 """Settings, mostly for debugging, with which catmat cannot work, and the values that it cannot work with."""
 
 
-def prepare(cache: Path | None = None, together: Together | None = None) -> None:
+def prepare(cache: Path | None = None, exchange: Exchange | None = None) -> None:
     """Set JAX up for catmat; call it before anything runs on a device.
 
     Every CPU core becomes a device, so that one program uses them all; JAX_NUM_CPU_DEVICES asks for another number.
@@ -54,16 +55,14 @@ def prepare(cache: Path | None = None, together: Together | None = None) -> None
 
     Args:
       cache: where compiled programs are kept; by default `catmat/xla` in the user's cache folder.
-      together: the other processes that train with this one; by default none, or those that a cluster tells of.
+      exchange: with the other processes that train with this one; by default there is none.
 
     Raises:
-      InputError: there is no device of the kind that JAX_PLATFORMS asks for, the other processes are not known, JAX is
-        set in a way that catmat cannot work with, or it may use too few addresses.
+      InputError: there is no device of the kind that JAX_PLATFORMS asks for, JAX is set in a way that catmat cannot
+        work with, or it may use too few addresses.
     """
-    if together is not None:
-        join(together)
-    elif os.environ.get("JAX_COORDINATOR_ADDRESS"):
-        _join_others()
+    if exchange is not None:
+        join(exchange)
     _refuse_settings()
     if jax.config.values["jax_num_cpu_devices"] < 0 and "device_count" not in os.environ.get("XLA_FLAGS", ""):
         with contextlib.suppress(RuntimeError):  # JAX is in use already, as in a notebook: with the devices there are
@@ -88,6 +87,8 @@ def prepare(cache: Path | None = None, together: Together | None = None) -> None
             f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}: no such device here ({reason}); unset it, or set it"
             " to cpu"
         ) from None
+    if exchange is not None:
+        connect()
     check_address_space()
 
 
@@ -99,18 +100,6 @@ def _refuse_settings() -> None:
         if value in values and value is not None:
             place = f"{variable}={os.environ[variable]}" if variable in os.environ else f"{name}={value}"
             raise InputError(f"{place}: catmat cannot work with this setting of JAX; unset it")
-
-
-def _join_others() -> None:
-    """Make one program of several processes, as JAX_COORDINATOR_ADDRESS and the cluster say."""
-    try:
-        jax.distributed.initialize()
-    except (ValueError, RuntimeError) as error:
-        raise InputError(
-            f"JAX_COORDINATOR_ADDRESS={os.environ['JAX_COORDINATOR_ADDRESS']}: the processes cannot meet"
-            f" ({' '.join(str(error).split())}); unset it, and give --coordinator, --processes and"
-            " --process-id to experiments.train"
-        ) from None
 
 
 def _usual_cache() -> Path | None:

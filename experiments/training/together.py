@@ -1,7 +1,7 @@
 """Several processes that train one thing together: how each is told of the others, and how they meet.
 
-`jax.distributed` aborts the process where not all come in time. So they meet once before it: process 0 waits at the
-coordinator's address until every other one has come, and only then does JAX take over, at the same address.
+`jax.distributed` aborts the process where not all come in time. So they meet before it: process 0 waits at the
+coordinator's address until every other one has come. Their connections stay, see `exchange`; JAX has others.
 """
 
 import contextlib
@@ -9,11 +9,9 @@ import socket
 import time
 from dataclasses import dataclass
 
-import jax
-
 from data.errors import InputError, require
 
-_PATIENCE = 300.0
+PATIENCE = 300.0
 """Seconds that processes wait for each other."""
 _AGAIN = 0.2
 """Seconds between two attempts to reach process 0."""
@@ -28,6 +26,8 @@ class Together:
     port: int
     processes: int
     process_id: int
+    local_devices: tuple[int, ...] | None = None
+    """The GPUs of this machine that are its own, where a cluster says so; None for all."""
 
     @property
     def address(self) -> str:
@@ -36,11 +36,13 @@ class Together:
 
 
 def together_of(coordinator: str | None, processes: int | None, process_id: int | None) -> Together | None:
-    """What the options say; None where none is given.
+    """What the options say; None where none is given. One process alone, `--processes 1`, needs no other option.
 
     Raises:
       InputError: one is missing, or out of range.
     """
+    if processes == 1 and coordinator is None and process_id is None:
+        return Together("localhost", 1, 1, 0)
     options = {"--coordinator": coordinator, "--processes": processes, "--process-id": process_id}
     missing = [name for name, value in options.items() if value is None]
     if coordinator is None or processes is None or process_id is None:
@@ -48,33 +50,39 @@ def together_of(coordinator: str | None, processes: int | None, process_id: int 
             len(missing) == 3, f"{' and '.join(missing)}: missing; several processes need all of {', '.join(options)}"
         )
         return None
-    host, _, port = coordinator.rpartition(":")
-    require(
-        host and port.isdecimal() and 0 < int(port) < 65536,
-        f"--coordinator {coordinator}: must be the host of process 0 and a free port there, such as localhost:12345",
-    )
     require(processes >= 1, f"--processes: must be at least 1, not {processes}")
     require(0 <= process_id < processes, f"--process-id: must be from 0 to {processes - 1}, not {process_id}")
-    return Together(host, int(port), processes, process_id)
+    return Together(*host_and_port(coordinator, "--coordinator"), processes, process_id)
 
 
-def join(together: Together) -> None:
-    """Make one program of the processes; returns when all have come.
+def host_and_port(address: str, option: str) -> tuple[str, int]:
+    """The parts of HOST:PORT.
 
     Raises:
-      InputError: some have not come in time, or do not fit together.
+      InputError: it is something else; `option` is what gave it.
     """
-    meet(together, _PATIENCE)
-    jax.distributed.initialize(together.address, together.processes, together.process_id)
+    host, _, port = address.rpartition(":")
+    require(
+        host and port.isdecimal() and 0 < int(port) < 65536,
+        f"{option} {address}: must be the host of process 0 and a free port there, such as localhost:12345",
+    )
+    return host, int(port)
 
 
-def meet(together: Together, patience: float) -> None:
-    """Wait, for `patience` seconds at most, until all processes have come; errors as for `join`."""
+def meet(together: Together, patience: float = PATIENCE) -> dict[int, socket.socket]:
+    """Wait until all processes have come.
+
+    Returns:
+      Connections: in process 0 with every other one, by their numbers; in any other one with process 0.
+
+    Raises:
+      InputError: some have not come after `patience` seconds, or do not fit together.
+    """
     until = time.monotonic() + patience
-    (_receive if together.process_id == 0 else _report)(together, until)
+    return _receive(together, until) if together.process_id == 0 else {0: _report(together, until)}
 
 
-def _receive(together: Together, until: float) -> None:
+def _receive(together: Together, until: float) -> dict[int, socket.socket]:
     """Process 0: hear every other one, then let all of them go on."""
     waiting: dict[int, socket.socket] = {}
     with contextlib.ExitStack() as open_sockets:
@@ -87,16 +95,20 @@ def _receive(together: Together, until: float) -> None:
                 number, of = _number(other.recv(64))
                 fits = of == together.processes and 0 < number < of and number not in waiting
                 require(fits or not of, _told(together, f"process {number} of {of} came, which is not of these"))
-                if of:  # else it was somebody else, who looks for open ports
+                if of:
                     waiting[number] = other
+                else:  # somebody else, who looks for open ports
+                    other.close()
             server.close()
             for other in waiting.values():
                 other.sendall(_HEARD)
+            open_sockets.pop_all()  # they stay open
         except TimeoutError:
             missing = ", ".join(map(str, sorted(set(range(1, together.processes)) - set(waiting))))
             raise InputError(_told(together, f"process {missing} did not come; start all of them")) from None
         except OSError as error:
             raise InputError(_told(together, f"cannot wait there ({error}); name a free port of this host")) from None
+    return waiting
 
 
 def _number(said: bytes) -> tuple[int, int]:
@@ -111,16 +123,15 @@ def _left(until: float) -> float:
     return max(until - time.monotonic(), 0.001)
 
 
-def _report(together: Together, until: float) -> None:
+def _report(together: Together, until: float) -> socket.socket:
     """Any other process: tell process 0, and wait until it has heard all."""
     while True:
-        try:
-            with socket.create_connection((together.host, together.port), _left(until)) as there:
-                there.sendall(f"{together.process_id} {together.processes}".encode())
-                if there.recv(64) == _HEARD:
-                    return
-        except OSError:
-            pass
+        with contextlib.suppress(OSError), contextlib.ExitStack() as open_sockets:
+            there = open_sockets.enter_context(socket.create_connection((together.host, together.port), _left(until)))
+            there.sendall(f"{together.process_id} {together.processes}".encode())
+            if there.recv(len(_HEARD)) == _HEARD:  # not more: what follows is a message already
+                open_sockets.pop_all()
+                return there
         if time.monotonic() > until:
             raise InputError(
                 _told(together, "process 0 did not answer, or refused; start it there, with the same --processes")

@@ -20,6 +20,7 @@ import numpy as np
 
 from data.drawing_tables import SamplerTables
 from data.errors import require
+from experiments.training.agreement import ALONE, Agreement
 from experiments.training.ensemble import Compiler, Ensemble
 from experiments.training.hyperparameters import Hyperparameters, TrainingSpec, TrainState, Tree, init_state
 from experiments.training.memory import check_memory, runs_at_once
@@ -154,7 +155,11 @@ class Trainer(Generic[Data, M]):
         return jax.tree.map(lambda s: np.zeros((self.ensemble.runs, *s.shape[1:]), s.dtype), self._shapes)
 
     def run(
-        self, data: Data, should_stop: StopCallback | None = None, point: ResumePoint | None = None
+        self,
+        data: Data,
+        should_stop: StopCallback | None = None,
+        point: ResumePoint | None = None,
+        agreement: Agreement = ALONE,
     ) -> Iterator[Record[M]]:
         """Train, and give a record at each step to be recorded; the first is always that of step 0.
 
@@ -166,6 +171,8 @@ class Trainer(Generic[Data, M]):
           point: where to go on; by default a new training starts. The record of step 0 is made anew, since later ones
             are compared with it, and so is that of the point's own step if it is to be recorded: what is reported of a
             run at its end comes from a record.
+          agreement: of several processes, which make the same chunks and stop at the same step, where any of them is
+            to stop.
 
         Raises:
           InputError: the logits of the training path are not those of the shown path.
@@ -190,8 +197,7 @@ class Trainer(Generic[Data, M]):
             ended = point.states is not None and bool((point.states.diverged_at >= 0).all())
             while step < steps[-1] and not ended:
                 since, goal = max(s for s in steps if s <= step), min(s for s in steps if s > step)
-                # Several processes must make the same chunks, so none goes by its own clock where there are several.
-                stop = goal if jax.process_count() > 1 else min(goal, step + chunk.updates)
+                stop = min(goal, step + agreement.first(chunk.updates))
                 jax.block_until_ready(waiting and waiting.measured)  # two programs at once would compete for devices
                 states = self._next(states, step, stop, since)
                 if waiting is not None:  # the host's work on a record overlaps with the training of this chunk
@@ -201,7 +207,7 @@ class Trainer(Generic[Data, M]):
                 step = goal if diverged else stop
                 waiting = self._begin(placed, step, since, states) if step in steps else None
                 progress = Progress(step, states, watch.read(step))
-                ended = diverged or (should_stop is not None and should_stop(progress))
+                ended = diverged or agreement.any(should_stop is not None and should_stop(progress))
             if waiting is not None:
                 yield self._record(waiting, watch)
 

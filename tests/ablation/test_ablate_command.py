@@ -203,10 +203,10 @@ def hparams_of(folder):
 class InterruptedAtTheSecond(GroupTraining):
     """The user presses Ctrl-C when the second program begins to train."""
 
-    def run(self, should_stop):
+    def run(self, should_stop, agreement):
         if self.group.number == 2:
             os.kill(os.getpid(), signal.SIGINT)
-        return super().run(should_stop)
+        return super().run(should_stop, agreement)
 
 
 def changed(folder):

@@ -113,9 +113,7 @@ def test_a_user_without_a_home_keeps_no_programs():
 def test_a_process_that_is_told_of_no_others(tmp_path):
     code, out, err = run(tmp_path, "--list-devices", JAX_COORDINATOR_ADDRESS="localhost:1")
     assert (code, out) == (2, "")
-    assert err.startswith("error: JAX_COORDINATOR_ADDRESS=localhost:1: the processes cannot meet (")
-    assert err.endswith("); unset it, and give --coordinator, --processes and --process-id to experiments.train\n")
-    assert err.count("\n") == 1
+    assert_refused(err, "JAX_COORDINATOR_ADDRESS=localhost:1", "no cluster", "unset it", "--coordinator", "--processes")
 
 
 NOTEBOOK = """

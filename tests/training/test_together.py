@@ -18,12 +18,15 @@ def port():
 
 
 def come(port, *processes, patience=10.0):
-    """What each of `processes`, (number, of how many), ends with: None, or its error."""
+    """What each of `processes`, (number, of how many), ends with: whom it is connected with, or its error."""
     ends = {}
 
     def one(number, of):
         try:
-            ends[number, of] = meet(Together("localhost", port, of, number), patience)
+            connections = meet(Together("localhost", port, of, number), patience)
+            ends[number, of] = sorted(connections)
+            for connection in connections.values():
+                connection.close()
         except InputError as error:
             ends[number, of] = str(error)
 
@@ -36,8 +39,8 @@ def come(port, *processes, patience=10.0):
 
 
 def test_all_go_on_when_all_have_come(port):
-    assert come(port, (2, 3), (0, 3), (1, 3)) == {(0, 3): None, (1, 3): None, (2, 3): None}
-    assert come(port, (0, 1)) == {(0, 1): None}
+    assert come(port, (2, 3), (0, 3), (1, 3)) == {(0, 3): [1, 2], (1, 3): [0], (2, 3): [0]}
+    assert come(port, (0, 1)) == {(0, 1): []}
 
 
 def test_who_did_not_come_is_named(port):
@@ -69,7 +72,7 @@ def test_somebody_else_at_the_port_is_not_counted(port):
     stranger.join()
     ends |= come(port, (1, 2))
     first.join()
-    assert ends == {(0, 2): None, (1, 2): None}
+    assert ends == {(0, 2): [1], (1, 2): [0]}
 
 
 def test_a_port_in_use_is_named(port):
@@ -95,4 +98,20 @@ def test_options_that_do_not_fit(options, place, said):
 
 def test_options_that_fit():
     assert together_of(None, None, None) is None
+    assert together_of(None, 1, None).processes == 1  # alone, whatever a cluster says
     assert together_of("::1:12345", 2, 1) == Together("::1", 12345, 2, 1)
+
+
+def test_what_follows_the_answer_is_left_for_who_reads_messages(port):
+    def answer():
+        with socket.create_server(("localhost", port)) as server:
+            other = server.accept()[0]
+            assert other.recv(64) == b"1 2"
+            other.sendall(b"okmore")
+            other.close()
+
+    first = threading.Thread(target=answer)
+    first.start()
+    with meet(Together("localhost", port, 2, 1), 10.0)[0] as connection:
+        assert connection.recv(64) == b"more"
+    first.join()
