@@ -14,7 +14,7 @@ from experiments.gradient_study.results import NORMS, Law, Study
 from experiments.gradient_study.side_experiments import control_differences, escape_times
 from experiments.gradient_study.simulated_layer import simulate
 from experiments.gradient_study.theory import query_crossing, query_norms
-from experiments.training.ensemble import Compiler
+from experiments.training.compiler import Compiler
 from experiments.training.record import record_steps
 
 CONTROL_SEEDS = 5

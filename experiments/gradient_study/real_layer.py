@@ -28,7 +28,8 @@ from experiments.gradient_study.norm_statistics import SCALES, Floats, Norms, re
 from experiments.gradient_study.results import NORMS, Layer, LayerMeasurement, TrainedSize
 from experiments.gradient_study.stage_gradients import model_norms
 from experiments.measuring.excess import EvaluationSet, evaluate, make_evaluation_set
-from experiments.training.ensemble import Compiler, Ensemble
+from experiments.training.compiler import Compiler
+from experiments.training.ensemble import Ensemble
 from experiments.training.hyperparameters import hyperparameters, training_spec
 from experiments.training.record import record_steps
 from experiments.training.trainer import Trainer

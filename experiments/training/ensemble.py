@@ -5,62 +5,19 @@ of its runs at once (`vmap`) as suits it, and one such group after the other (`l
 """
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
 import jax
-import jaxlib.version
 import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from data.errors import require
+from experiments.training.compiler import Compiler, cpu_options
 from experiments.training.hyperparameters import BATCH_AXIS, Tree
 from experiments.training.program_cache import load_or_trace
 
 RUN_AXIS = "run"
-_COMPILERS = 2
-_Options = dict[str, str | bool] | None
-_HARD: dict[str, str | bool] = {}
-_QUICK: dict[str, str | bool] = {}
-"""A CPU's compiler, for what runs long and for all else. From jaxlib 0.11.2 on its own choices are as good."""
-if jaxlib.version.__version_info__ < (0, 11):
-    # YNNPACK for products, and not for sums as well: measuring takes .85 of the time.
-    _HARD = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
-    # XLA's older code generator compiles in half of the time; with the newer one an update takes .9 of it.
-    _QUICK = {**_HARD, "xla_cpu_use_fusion_emitters": False}
-
-
-class Compiler:
-    """Compiles what is submitted, two programs at a time in the order in which they come, in the background.
-
-    It begins at once; or, if it is made with `wait`, when `start` is called. Lowering is Python, and slows down tenfold
-    while compilers keep every core busy; compiling is not, and overlaps. Where many programs are lowered one after the
-    other, a compiler that waits leaves them the cores.
-    """
-
-    def __init__(self, wait: bool = False) -> None:
-        self._pool, self._wait = ThreadPoolExecutor(max_workers=_COMPILERS), wait
-        self._waiting: list[tuple[jax.stages.Lowered, _Options, Future[jax.stages.Compiled]]] = []
-
-    def submit(self, lowered: jax.stages.Lowered, options: _Options) -> Future[jax.stages.Compiled]:
-        """The program, as soon as it is compiled; what the compiler raises is raised where the result is asked for."""
-        future: Future[jax.stages.Compiled] = Future()
-        self._waiting.append((lowered, options, future))
-        if not self._wait:
-            self.start()
-        return future
-
-    def start(self) -> None:
-        """Compile what waits."""
-        while self._waiting:
-            self._pool.submit(_compile, *self._waiting.pop(0))
-
-
-def _compile(lowered: jax.stages.Lowered, options: _Options, future: Future[jax.stages.Compiled]) -> None:
-    try:
-        future.set_result(lowered.compile(options))
-    except BaseException as error:  # raised where the program is called
-        future.set_exception(error)
 
 
 class Compiled:
@@ -133,12 +90,10 @@ class Ensemble:
           function: as for `each`.
           shared: arguments of the kind it will get.
           stacked: likewise.
-          optimization_level: how hard a CPU's compiler tries, 0 to 3. At 1 our programs run as fast as at 3 and
-            compile in 85 % of the time; at 0 they compile in half of it and run five times slower, which suits what
-            runs once. It is 0 where JAX is told to optimise nothing.
+          optimization_level: how hard a CPU's compiler tries, 0 to 3, see `compiler.cpu_options`.
           cache_key: everything except the arguments that can change the trace; if given, the traced program is cached
             on disk (CPU only; see `program_cache`).
-          runs_long: whether it is worth to compile twice as long for code that takes less time.
+          runs_long: whether it is worth to compile longer for code that takes less time.
         """
         program = self.each(function)
         if cache_key is not None and self._on_cpu:
@@ -146,9 +101,7 @@ class Ensemble:
                 program, (shared, stacked), (function.__qualname__, self.mesh, self.at_once, cache_key)
             )
         lowered = program.lower(shared, stacked)
-        level = 0 if jax.config.values["jax_disable_most_optimizations"] else optimization_level
-        others = _HARD if runs_long else _QUICK
-        options = {"xla_backend_optimization_level": str(level), **others} if self._on_cpu else None
+        options = cpu_options(optimization_level, runs_long) if self._on_cpu else None
         return Compiled(self._compiler.submit(lowered, options), lowered.out_info, self.by_run)
 
     def each(self, function: Callable[[Any, Any], Any]) -> jax.stages.Wrapped:

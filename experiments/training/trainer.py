@@ -21,7 +21,8 @@ import numpy as np
 from data.drawing_tables import SamplerTables
 from data.errors import require
 from experiments.training.agreement import ALONE, Agreement
-from experiments.training.ensemble import Compiler, Ensemble
+from experiments.training.compiler import Compiler
+from experiments.training.ensemble import Ensemble
 from experiments.training.hyperparameters import Hyperparameters, TrainingSpec, TrainState, Tree, init_state
 from experiments.training.memory import check_memory, runs_at_once
 from experiments.training.record import (

@@ -17,7 +17,7 @@ from experiments.gradient_study.real_layer import Arms, train_config
 from experiments.gradient_study.stage_gradients import row_losses
 from experiments.gradient_study.tables import HEADER, statistic_rows
 from experiments.measuring.excess import make_evaluation_set
-from experiments.training.ensemble import Compiler
+from experiments.training.compiler import Compiler
 from experiments.training.hyperparameters import hyperparameters, init_state, training_spec
 from experiments.training.record import one_run
 from experiments.training.update import train_steps

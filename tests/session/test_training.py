@@ -32,7 +32,8 @@ from experiments.measuring.probes import make_probes
 from experiments.run_directory.saved_run import load_run
 from experiments.session.session import train
 from experiments.training.checkpoints import Checkpoints
-from experiments.training.ensemble import Compiler, Ensemble
+from experiments.training.compiler import Compiler
+from experiments.training.ensemble import Ensemble
 from experiments.training.hyperparameters import (
     Hyperparameters,
     hyperparameters,

@@ -6,16 +6,17 @@ import pytest
 from data.drawing_tables import training_tables
 from data.world import load_world
 from experiments.config.schema import Config, TrainConfig
-from experiments.training import ensemble, trainer
-from experiments.training.ensemble import Compiler
+from experiments.training import compiler as compilers
+from experiments.training import trainer
+from experiments.training.compiler import Compiler
 from experiments.training.hyperparameters import hyperparameters, training_spec
 from model.config import ModelConfig
 
 
 @pytest.mark.parametrize(("seeds", "steps", "hard"), [(1, 999, 0), (1, 1000, 1), (4, 249, 0), (4, 250, 1)])
 def test_only_a_long_training_compiles_its_updates_harder(monkeypatch, seeds, steps, hard):
-    monkeypatch.setattr(ensemble, "_QUICK", {"how": "quick"})
-    monkeypatch.setattr(ensemble, "_HARD", {"how": "hard"})
+    monkeypatch.setattr(compilers, "_QUICK", {"how": "quick"})
+    monkeypatch.setattr(compilers, "_HARD", {"how": "hard"})
     submitted = []
     compiler = Compiler(wait=True)  # never started
     monkeypatch.setattr(compiler, "submit", lambda _, options: submitted.append(options))
