@@ -49,6 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--list-devices", action="store_true", help="print the devices that JAX would use, and stop")
     parser.add_argument("--words", action="store_true", help="print all words of the world, by their slots, and stop")
     add_runs_at_once_option(parser)
+    parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="trace some updates and the work on a record, for TensorBoard's profile plugin or ui.perfetto.dev",
+    )
     add_process_options(parser)
     parser.set_defaults(config=None)
     options, overrides = parse(parser, arguments)
@@ -88,15 +93,18 @@ def _train(options: argparse.Namespace, overrides: dict[str, str], agreement: Ag
         return agreement.ended(0)
     from experiments.session import session
     from experiments.tracking.tracker import LISTED
+    from experiments.training.program_cache import cache_programs_in
     from experiments.training.trainer import Trainer
 
+    if options.profile:
+        cache_programs_in(None)  # a program from there has lost the names of its parts
     make_trainer = functools.partial(Trainer, at_once=agreement.first(options.runs_at_once))
     if folder is not None:
         load = handed_worlds(agreement, {config.world})
-        return session.resume(config, folder, None, make_trainer, agreement, load)
+        return session.resume(config, folder, None, make_trainer, agreement, load, options.profile)
     listed = config.seeds if options.events == "all" else LISTED
     name = Path(options.config or DEFAULT).stem
-    return session.train(config, name, options.run_dir, None, make_trainer, listed, agreement)
+    return session.train(config, name, options.run_dir, None, make_trainer, listed, agreement, options.profile)
 
 
 if __name__ == "__main__":

@@ -41,20 +41,20 @@ class SavedTraining(Generic[Data, M]):
         self._trainer, self._agreement, self._stop, self._point = trainer, agreement, stop, point
         self._seconds, self._write, self._saved_at = seconds, write, time.monotonic()
 
-    def records(self, data: Data, moved: Callable[[Progress], None] | None = None) -> Iterator[Record[M]]:
+    def records(self, data: Data, *moved: Callable[[Progress], None]) -> Iterator[Record[M]]:
         """The records, as `Trainer.run` gives them; each is saved once the next one is asked for, and the end too.
 
         Args:
           data: what is measured on.
-          moved: called after each chunk of updates.
+          moved: what is called after each chunk of updates.
         """
         point, now, last = self._point, None, cast(Record[M], None)  # there is always a record of step 0
 
         def should_stop(progress: Progress) -> bool:
             nonlocal now
             now, self.step = progress, progress.step
-            if moved is not None:
-                moved(progress)
+            for call in moved:
+                call(progress)
             if progress.step not in point.steps:
                 self._save(progress)
             return self._stop.requested

@@ -6,6 +6,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jax
 import numpy as np
 from rich.console import Console
 
@@ -31,6 +32,7 @@ from experiments.run_directory.folders import (
 )
 from experiments.run_directory.saved_run import load_run
 from experiments.session.following import check_same_training, follow, handed_point
+from experiments.session.profile import Profile
 from experiments.session.resume import find_resume_point
 from experiments.session.saving import SavedTraining
 from experiments.session.terminal import TrainingBar, report
@@ -58,6 +60,7 @@ def train(
     make_trainer: MakeTrainer = Trainer,
     listed: int = LISTED,
     agreement: Agreement = ALONE,
+    profiled: bool = False,
 ) -> int:
     """Train `config`, write its run directory and print the result.
 
@@ -69,6 +72,7 @@ def train(
       make_trainer: as for `prepare`.
       listed: how many of several runs TensorBoard lists beside their overview.
       agreement: of several processes that share the training; process 0 alone writes and prints.
+      profiled: whether a part of the training is traced, see `Profile`.
 
     Returns:
       The exit code: 0 finished, 3 where a run diverged, 130 interrupted (and saved).
@@ -85,7 +89,8 @@ def train(
         if not agreement.leads:
             return follow(experiment, trainer, agreement, stop, resumed=False)
         folder = make_run_directory(name, run_dir)
-        return agreement.ended(_Session(experiment, trainer, folder, stop, agreement, console, listed).run())
+        session = _Session(experiment, trainer, folder, stop, agreement, console, listed, profiled)
+        return agreement.ended(session.run())
 
 
 def resume(
@@ -95,6 +100,7 @@ def resume(
     make_trainer: MakeTrainer = Trainer,
     agreement: Agreement = ALONE,
     load: LoadWorld = load_world,
+    profiled: bool = False,
 ) -> int:
     """Go on with the training in `folder`; `config` is its own, or the same with more steps. Otherwise as `train`.
 
@@ -106,7 +112,8 @@ def resume(
         experiment, trainer = prepare(config, world, make_trainer)
         if not agreement.leads:
             return follow(experiment, trainer, agreement, stop, resumed=True)
-        return agreement.ended(_Session(experiment, trainer, folder, stop, agreement, console).run(resumed=True))
+        session = _Session(experiment, trainer, folder, stop, agreement, console, profiled=profiled)
+        return agreement.ended(session.run(resumed=True))
 
 
 class _Session:
@@ -121,9 +128,10 @@ class _Session:
         agreement: Agreement,
         console: Console | None,
         listed: int = LISTED,
+        profiled: bool = False,
     ) -> None:
         self._experiment, self._trainer, self._folder, self._stop = experiment, trainer, folder, stop
-        self._agreement, self._listed = agreement, listed
+        self._agreement, self._listed, self._profiled = agreement, listed, profiled
         self._console = console or Console(highlight=False)
         self._recorded_until = -1
 
@@ -176,18 +184,23 @@ class _Session:
             self._agreement.exchange.kept = lambda: self._kept(checkpoints)
         with ExitStack() as stack:
             bar = TrainingBar(self._experiment, self._console, stack, point.step)
-            records = training.records(self._experiment.data, bar.move)
+            profile = stack.enter_context(Profile(self._folder, point.steps)) if self._profiled else None
+            records = training.records(self._experiment.data, bar.move, *([profile.move] if profile else []))
             first = last = next(records)
             tracker = Tracker(self._experiment, self._folder, first, point, runtime.versions(), stack, self._listed)
             checkpoints.forget_after(point.step)  # not before something else could be written there
             for record in itertools.chain([first], records):
                 bar.record(record)
-                tracker.record(record)
+                with jax.profiler.TraceAnnotation("tracking"):
+                    tracker.record(record)
                 last, self._recorded_until = record, record.step
             bar.stop()
             self._agreement.release()
             checkpoints.wait()  # so that a later process can finish what is begun below
-            return self._end(tracker, point, first, last, training.step)
+            code = self._end(tracker, point, first, last, training.step)
+        if profile is not None:
+            say(self._console, profile.line())
+        return code
 
     def _kept(self, checkpoints: "Checkpoints") -> str:
         """What there is to say where another process has ended: what is kept, and how to go on."""
