@@ -118,7 +118,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         f"ensemble on all {found['devices']} devices, or one after the other in a loop; seconds",
     ]
     ways = list(found["seconds"]["all"])
-    shown.append(f"  {'':<12}" + "".join(f"{way:>22}" for way in ways))
+    shown.append(f"  {'program':<12}" + "".join(f"{way:>22}" for way in ways))
     for name, rows in found["seconds"].items():
         cells = []
         for way in ways:

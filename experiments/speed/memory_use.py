@@ -24,9 +24,8 @@ def measure(settings: Settings) -> dict[str, Any]:
         work[one.name] = of_updates(settings, one.name, 1)
     sweep = 4 if settings.quick else _SWEEP
     work[f"catmat, {sweep} runs at once"] = of_updates(settings, "", sweep)
-    folder = str(settings.folder / "memory")
-    command = ["--config", settings.config_file, "--run-dir", folder]
-    work["the whole command, with its report"] = {"command": command}
+    whole = {"config": settings.config_file, "folder": str(settings.folder / "memory")}
+    work["the whole command, with its report"] = {"training": whole}
     peaks = {name: in_a_process(settings, name, what) for name, what in work.items()}
     return {"updates": _UPDATES, "peaks": peaks, "left_out": [] if others else [NO_TORCH]}
 

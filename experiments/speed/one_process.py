@@ -44,11 +44,17 @@ def _imported(names: list[str]) -> None:
         importlib.import_module(name)
 
 
-def _command(arguments: list[str]) -> None:
-    from experiments.train import main  # noqa: PLC0415
+def _training(config: str, folder: str) -> None:
+    """A whole training with its report, as the command makes it."""
+    from experiments.training import runtime  # noqa: PLC0415
 
-    with contextlib.redirect_stdout(io.StringIO()):
-        main(arguments)
+    runtime.prepare()
+    from rich.console import Console  # noqa: PLC0415
+
+    from experiments.config.loader import load_config  # noqa: PLC0415
+    from experiments.session.session import train  # noqa: PLC0415
+
+    train(load_config(config, {}), "benchmark", folder, Console(file=io.StringIO()))
 
 
 def _updates(config: str, contestant: str, runs: int, updates: int) -> None:
@@ -69,11 +75,11 @@ def _updates(config: str, contestant: str, runs: int, updates: int) -> None:
 
 
 def main(work: dict[str, Any]) -> dict[str, int | None]:
-    """Do the work: `{"imported": [...]}`, `{"command": [...]}` or `{"updates": {...}}`; gives the peaks."""
+    """Do the work: `{"imported": [...]}`, `{"training": {...}}` or `{"updates": {...}}`; gives the peaks."""
     if "imported" in work:
         _imported(work["imported"])
-    elif "command" in work:
-        _command(work["command"])
+    elif "training" in work:
+        _training(**work["training"])
     else:
         _updates(**work["updates"])
     return {"memory": peak(), "device_memory": device_peak()}

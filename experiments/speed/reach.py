@@ -79,7 +79,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     needed = f"excess of {found['goal']} nats, which catmat's run has after {found['updates']:,} updates"
     never = f"the whole training, {found['updates']:,} updates, which does not come to {found['goal']} nats"
     shown = [f"seconds to an {needed}" if found["reached"] else f"seconds of {never}"]
-    shown.append(f"  {'':<36}{'seconds':>7}  {'range':<14}{'ratio':>7}  {'excess':>7}")
+    shown.append(f"  {'contestant':<36}{'seconds':>7}  {'range':<14}{'ratio':>7}  {'excess':>7}")
     for name, one in found["contestants"].items():
         seconds = one["seconds"]
         between = f"{seconds['lowest']:.1f} to {seconds['highest']:.1f}"

@@ -97,7 +97,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     """The section as it is printed."""
     shown = [
         f"updates a second ({found['shape']}; {found['updates']:,} updates)",
-        f"  {'':<26}{'rows computed':<15}{'median':>7}  {'range':<16}{'ratio':>7}",
+        f"  {'contestant':<26}{'rows computed':<15}{'median':>7}  {'range':<16}{'ratio':>7}",
     ]
     for name, one in found["contestants"].items():
         rate = one["updates_a_second"]
