@@ -4,6 +4,7 @@ python -m experiments.benchmark
 python -m experiments.benchmark --sections updates,reach --repeats 5 --json speed.json
 """
 
+import argparse
 import json
 import os
 import tempfile
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     # Imported late: --help and a mistake in what was given are answered without loading JAX.
     from experiments.speed.sections import SECTIONS as MEASURED
-    from experiments.speed.sections import machine, machine_line
+    from experiments.speed.sections import busy_line, machine, machine_line
     from experiments.speed.settings import Settings, show
     from experiments.speed.task import unknown_to_contestants
 
@@ -65,8 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     require(not unknown, f"--config: {options.config} has {unknown}, which the contestants do not know; leave it out")
     quick = options.quick
     updates, repeats = (_QUICK_UPDATES, 1) if quick else (options.updates, options.repeats)
-    found: dict[str, Any] = {"machine": machine(), "options": {**vars(options), "sections": wanted}}
+    found: dict[str, Any] = {"machine": machine(), "options": _conditions(options, wanted)}
     show(machine_line(found["machine"]))
+    if busy := busy_line(found["machine"]):
+        show(busy)
     with tempfile.TemporaryDirectory() as folder:
         for name in wanted:
             show("")
@@ -110,6 +113,11 @@ def _parser() -> OneLineParser:
         "--json", metavar="FILE", help="write all that is measured to this file, repetitions and versions included"
     )
     return parser
+
+
+def _conditions(options: argparse.Namespace, sections: list[str]) -> dict[str, Any]:
+    """The options as the JSON has them: all but its own place, which says nothing about what is measured."""
+    return {name: value for name, value in vars(options).items() if name != "json"} | {"sections": sections}
 
 
 def _sections(text: str) -> list[str]:

@@ -1,5 +1,6 @@
 """The sections of the benchmark, each with what it measures and how it is printed; and what machine it was."""
 
+import os
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from experiments.training import runtime
 from experiments.training.memory import memory_of_machine
 
 _LIBRARIES = ("jax", "jaxlib", "flax", "optax", "numpy", "torch")
+_BUSY = 0.75
+"""Load of the last minute, for each core, from which on it is told: this process has done little yet."""
 _SHOWN = ("python", "jax", "flax", "torch")
 """Versions on the first line."""
 
@@ -68,6 +71,7 @@ def machine() -> dict[str, Any]:
         "device": found["device"],
         "devices": int(found["devices"]),
         "versions": versions,
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0,
     }
 
 
@@ -77,3 +81,13 @@ def machine_line(found: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items() if name in _SHOWN)
     device = f"{found['devices']} x {found['platform']} ({found['device']})"
     return f"{found['cores']} CPU cores, {memory}; {device}; {versions}"
+
+
+def busy_line(found: dict[str, Any]) -> str:
+    """What other programs do to the figures; empty where they leave the machine alone."""
+    if found["load"] < _BUSY * found["cores"]:
+        return ""
+    return (
+        f"this machine is busy (load {found['load']:.1f} on {found['cores']} cores): all figures are too low, and"
+        " PyTorch's most, whose threads wait by turning round; measure when nothing else runs"
+    )

@@ -76,11 +76,12 @@ def _ratios(ready: list[Contestant], per_update: dict[str, list[float]], sweeps:
     if peers:
         best = min(peers, key=lambda one: spread(peers[one])["median"])
         found["best_torch"] = best.name
-        found["lone_to_best_torch"] = ratio(peers[best], lone)
-        found["sweep_to_best_torch"] = ratio(peers[best], sweep)
-        for count in sweeps:
-            key = f"{count}_runs_to_torch_eager_every_row"
-            found[key] = ratio(peers[next(iter(peers))], per_update[sweep_name(count)])
+        usual = next(iter(peers))
+        ours = {"one run": lone} | {f"{count:,} runs at once": per_update[sweep_name(count)] for count in sweeps}
+        found["usual_torch"] = usual.name
+        found["to_torch"] = {
+            name: {"usual": ratio(peers[usual], mine), "best": ratio(peers[best], mine)} for name, mine in ours.items()
+        }
     gains = {}
     for engine in dict.fromkeys(one.engine for one in ready):
         of_rows = {one.rows: times[one] for one in ready if one.engine == engine}
@@ -110,11 +111,10 @@ def lines(found: dict[str, Any]) -> list[str]:
     shown.append(f"  ratio: to {found['baseline']}. Batches of PyTorch and Flax are drawn before, untimed.")
     shown.append(f"  {STAR}")
     if "best_torch" in found:
-        shown.append(
-            f"  one run is {ranged(found['lone_to_best_torch'], '.1f')} times the best of PyTorch,"
-            f" {found['best_torch'].removeprefix('PyTorch ')}"
-        )
-        shown.append(f"  {found['sweep']} runs are {ranged(found['sweep_to_best_torch'], '.1f')} times it")
+        usual, best = found["usual_torch"], found["best_torch"]
+        shown.append(f"catmat, times {usual}, and times the best of it: {best.removeprefix('PyTorch ')}")
+        for name, one in found["to_torch"].items():
+            shown.append(f"  {name:<26}{ranged(one['usual'], '5.1f'):<26}{ranged(one['best'], '5.1f')}")
     shown.append(
         f"  {found['sweep']} runs make {ranged(found['sweep_to_lone'], '.2f')} times one run's updates a second"
     )

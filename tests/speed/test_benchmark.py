@@ -16,7 +16,7 @@ from experiments.config.schema import Config
 from experiments.speed import browser_times, command_times
 from experiments.speed.contestants import has_torch
 from experiments.speed.flax_loops import every_row_loss, one_row_loss
-from experiments.speed.sections import SECTIONS
+from experiments.speed.sections import SECTIONS, busy_line
 from experiments.training.hyperparameters import hyperparameters, init_state, training_spec
 from experiments.training.update import masked_row_loss
 from model.functional import Model
@@ -67,6 +67,12 @@ def test_sections_are_chosen_and_the_json_holds_all_repetitions(tmp_path, monkey
     rate = found["rate"]["operations_a_second"]["update"]
     assert rate["all"] == [rate["median"]]
     assert capsys.readouterr().out.splitlines()[2].startswith("arithmetic, ")
+
+
+@pytest.mark.parametrize(("load", "told"), [(0.2, False), (1.4, False), (1.6, True), (7.0, True)])
+def test_a_busy_machine_is_told(load, told):
+    line = busy_line({"load": load, "cores": 2})
+    assert (f"load {load} on 2 cores" in line) == bool(line) == told
 
 
 def test_the_sections_of_the_help_are_those_that_are_measured(capsys, monkeypatch):

@@ -217,6 +217,6 @@ def test_gains_of_algorithm_and_engine_are_told_apart():
     per_update |= {one.name: [seconds[one.rows][0] * 10] for one in torch}
     found = update_speed._ratios([*torch, *ready], per_update, (64,))
     assert found["best_torch"] == "PyTorch eager, masked row"
-    assert (found["lone_to_best_torch"]["median"], found["sweep_to_best_torch"]["median"]) == (40.0, 80.0)
-    assert found["64_runs_to_torch_eager_every_row"]["median"] == 160.0
+    medians = {name: [one["usual"]["median"], one["best"]["median"]] for name, one in found["to_torch"].items()}
+    assert medians == {"one run": [80.0, 40.0], "64 runs at once": [160.0, 80.0]}
     json.dumps(found)
