@@ -66,7 +66,7 @@ def test_sections_are_chosen_and_the_json_holds_all_repetitions(tmp_path, monkey
     assert found["machine"]["versions"]["jax"] == jax.__version__
     rate = found["rate"]["operations_a_second"]["update"]
     assert rate["all"] == [rate["median"]]
-    assert capsys.readouterr().out.splitlines()[2].startswith("arithmetic, ")
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("arithmetic, ")]
 
 
 @pytest.mark.parametrize(("load", "told"), [(0.2, False), (1.4, False), (1.6, True), (7.0, True)])

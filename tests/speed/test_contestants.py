@@ -33,6 +33,8 @@ def catmat(shape):
     """A task, and the losses and parameters of catmat's own training."""
     task = task_of(SHAPES[shape])
     training = CATMAT.make(task, UPDATES)
+    training.advance(2)
+    training.begin()
     training.advance(5)
     training.advance(UPDATES - 5)
     return task, training.losses(), training.params()

@@ -7,6 +7,7 @@ import sys
 import jax
 import numpy as np
 import pytest
+import small_model
 from small_training import small_config
 
 from experiments.ablation.config import AblationConfig
@@ -46,6 +47,7 @@ class FakeWay:
         self.clock, self.told, self.name, self.seconds = clock, told, name, seconds
 
     def begin(self):
+        self.told.append((self.name, "begin"))
         self.clock.now += 100.0
 
     def advance(self, updates):
@@ -66,8 +68,8 @@ def test_turns_alternate_and_leave_the_way_back_out(monkeypatch):
     ways = {"quick": FakeWay(clock, told, "quick", 0.25), "slow": FakeWay(clock, told, "slow", 1.0)}
     found = seconds_in_turns(ways, {"quick": 2, "slow": 3}, 2, lambda _: None, least=1.0)
     assert found == {"quick": [0.5, 0.5], "slow": [3.0, 3.0]}
-    compiling, one_turn = [("quick", 2), ("slow", 2)], [("quick", 2), ("quick", 2), ("slow", 3)]
-    assert told == compiling + one_turn + one_turn
+    assert told[1::2] == [("quick", 2), ("slow", 2)] + 2 * [("quick", 2), ("quick", 2), ("slow", 3)]
+    assert told[::2] == [(name, "begin") for name, _ in told[1::2]]
 
 
 def test_ratios_are_made_turn_by_turn():
@@ -107,6 +109,14 @@ def test_padding_to_more_places_leaves_the_training_as_it_is():
 def test_operations_of_products_are_counted_by_their_shapes():
     assert arithmetic._operations(("BM,MI->BI", (3, 5), (5, 7))) == 2 * 3 * 5 * 7
     assert arithmetic._operations(("BNM,BKM->BNK", (3, 2, 5), (3, 7, 5))) == 2 * 3 * 2 * 7 * 5
+
+
+def test_the_update_has_these_products():
+    """Query, query through W_K, scores, what is brought, that through W_V, output, logits, and the MLP's two."""
+    config = small_model.config_of(d_model=13, heads=3, d_head=5, d_mlp=17, vocabulary_size=19, max_length=11)
+    spec = dataclasses.replace(task_of(small_config()).spec, model=config, batch=7)
+    terms = 13 * 15 + 15 * 13 + 3 * 13 * 11 + 3 * 11 * 13 + 15 * 13 + 15 * 13 + 13 * 19 + 2 * 13 * 17
+    assert sum(map(arithmetic._operations, arithmetic.own_products(spec))) == 2 * 7 * terms
 
 
 def test_products_are_those_of_the_update():
