@@ -112,7 +112,7 @@ def _with_places(task: Task, places: int) -> EnsembleTraining:
 
 def lines(found: dict[str, Any]) -> list[str]:
     """The section as it is printed."""
-    shown = [f"growth, from {found['shape']}; all else as there"]
+    shown = [f"growth, from {found['shape']}"]
     for name, rows in found["tables"].items():
         head = "ms per update" if name != "number of runs" else "ms per run"
         memory = "" if name != "number of runs" else "  peak memory"

@@ -20,6 +20,7 @@ def measure(settings: Settings) -> dict[str, Any]:
     others = TORCH if has_torch() else []
     if others:
         work["import torch"] = {"imported": ["torch"]}
+        work["import all four"] = {"imported": ["jax", "flax", "optax", "torch"]}
     for one in [*others, *FLAX, CATMAT]:
         work[one.name] = of_updates(settings, one.name, 1)
     sweep = 4 if settings.quick else _SWEEP
@@ -66,4 +67,6 @@ def lines(found: dict[str, Any]) -> list[str]:
     for name, one in found["peaks"].items():
         shown.append(f"  {name:<38}{megabytes(one)}")
         shown += [f"    {one['left_out']}"] if "left_out" in one else []
+    if not found["left_out"]:
+        shown.append("  jax is in PyTorch's processes, too: it draws their batches")
     return [*shown, *(f"  {line}" for line in found["left_out"])]

@@ -70,5 +70,6 @@ def ratio(ones: Iterable[float], others: Iterable[float]) -> dict[str, Any]:
 
 
 def ranged(found: Mapping[str, Any], form: str = ",.0f") -> str:
-    """A spread as text: "383 (350 to 390)"."""
-    return f"{found['median']:{form}} ({found['lowest']:{form}} to {found['highest']:{form}})"
+    """A spread as text: "383 (350 to 390)"; a width in `form` is that of the median."""
+    lowest, highest = (f"{found[name]:{form}}".strip() for name in ("lowest", "highest"))
+    return f"{found['median']:{form}} ({lowest} to {highest})"

@@ -108,11 +108,12 @@ def lines(found: dict[str, Any]) -> list[str]:
             f"  {engine:<26}{one['rows']:<15}{rate['median']:>7,.0f}  {between:<16}"
             f"{one['to_baseline']['median']:>5.1f} x"
         )
-    shown.append(f"  ratio: to {found['baseline']}. Batches of PyTorch and Flax are drawn before, untimed.")
+    shown.append(f"  ratio: to {found['baseline']}. All but catmat find batches drawn.")
     shown.append(f"  {STAR}")
     if "best_torch" in found:
         usual, best = found["usual_torch"], found["best_torch"]
-        shown.append(f"catmat, times {usual}, and times the best of it: {best.removeprefix('PyTorch ')}")
+        shown.append(f"catmat, times {usual}, and times its best,")
+        shown.append(f"{best.removeprefix('PyTorch ')}")
         for name, one in found["to_torch"].items():
             shown.append(f"  {name:<26}{ranged(one['usual'], '5.1f'):<26}{ranged(one['best'], '5.1f')}")
     shown.append(
