@@ -128,5 +128,5 @@ def lines(found: dict[str, Any]) -> list[str]:
     for way, more in found["to_ensemble"]["all"].items():
         shown.append(f"  {way}: {ranged(more, '.1f')} times the ensemble's time in all")
     if TORCH_BEST in ways:
-        shown.append("  PyTorch's best: for each program the quicker of eager and torch.compile, masked")
+        shown.append("  PyTorch's best: the quicker of eager and torch.compile for each, masked")
     return [*shown, *(f"  {line}" for line in found["left_out"])]

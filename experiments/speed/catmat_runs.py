@@ -77,3 +77,15 @@ def seeds_of(task: Task, runs: int) -> Hyperparameters:
     """The hyperparameters of so many runs of a task, which differ in their seeds: those that follow the task's own."""
     values = jax.tree.map(lambda leaf: np.repeat(np.asarray(leaf)[None], runs, axis=0), task.values)
     return dataclasses.replace(values, seed=values.seed + np.arange(runs, dtype=np.uint32))
+
+
+def sweep(task: Task, runs: int) -> EnsembleTraining | None:
+    """So many runs of a task, ready to be timed; None where the devices have too little memory for them."""
+    try:
+        training = EnsembleTraining(task, seeds_of(task, runs))
+        training.advance(1)
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        return None
+    return training

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from data.sampler import Batch
 from data.vocabulary import PAD
-from experiments.speed.catmat_runs import EnsembleTraining, seeds_of
+from experiments.speed.catmat_runs import EnsembleTraining, sweep
 from experiments.speed.contestants import CATMAT
 from experiments.speed.memory_use import in_a_process, megabytes, of_updates
 from experiments.speed.settings import Settings
@@ -54,7 +54,9 @@ def _runs(settings: Settings, task: Task, counts: tuple[int, ...]) -> list[dict[
     ways: dict[str, Way] = {}
     for runs in counts:
         settings.say(f"growth, {runs:,} runs: compiling")
-        ways[f"growth, {runs:,} runs"] = EnsembleTraining(task, seeds_of(task, runs))
+        if (training := sweep(task, runs)) is not None:  # None: more than fit, and so are all that follow
+            ways[f"growth, {runs:,} runs"] = training
+    counts = counts[: len(ways)]
     updates = {name: max(_FEW_UPDATES, settings.updates // runs) for name, runs in zip(ways, counts, strict=True)}
     times = seconds_in_turns(ways, updates, settings.repeats, settings.say, settings.least)
     per_update = [[s / updates[name] for s in seconds] for name, seconds in times.items()]

@@ -67,6 +67,6 @@ def lines(found: dict[str, Any]) -> list[str]:
     for name, one in found["peaks"].items():
         shown.append(f"  {name:<38}{megabytes(one)}")
         shown += [f"    {one['left_out']}"] if "left_out" in one else []
-    if not found["left_out"]:
+    if "import torch" in found["peaks"]:
         shown.append("  jax is in PyTorch's processes, too: it draws their batches")
     return [*shown, *(f"  {line}" for line in found["left_out"])]

@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 
-from experiments.speed.catmat_runs import EnsembleTraining, seeds_of
+from experiments.speed.catmat_runs import sweep
 from experiments.speed.contestants import (
     CATMAT,
     EVERY,
@@ -32,14 +32,19 @@ def measure(settings: Settings) -> dict[str, Any]:
     """Updates a second of each contestant in turns, with ratios; see `lines`."""
     task = task_of(settings.config)
     ready, left_out = make_ready([*TORCH, *FLAX, CATMAT], task, settings.updates, settings.say)
-    sweeps = _WIDE_SWEEPS if jax.default_backend() != "cpu" else (SWEEP,)
-    sweeps = (_QUICK_SWEEP,) if settings.quick else sweeps
+    sweeps: tuple[int, ...] = _WIDE_SWEEPS if jax.default_backend() != "cpu" else (SWEEP,)
+    if settings.quick:
+        sweeps = (_QUICK_SWEEP,)
     ways: dict[str, Way] = {**by_name(ready)}
     runs = dict.fromkeys(ways, 1)
     for count in sweeps:
         settings.say(f"catmat, {count:,} runs: getting ready")
-        ways[sweep_name(count)] = EnsembleTraining(task, seeds_of(task, count))
+        if (training := sweep(task, count)) is None:
+            left_out.append(f"{sweep_name(count)}: left out, since the devices have too little memory")
+            continue
+        ways[sweep_name(count)] = training
         runs[sweep_name(count)] = count
+    sweeps = tuple(count for count in sweeps if sweep_name(count) in ways)
     seconds = seconds_in_turns(ways, settings.updates, settings.repeats, settings.say, settings.least)
     per_update = {name: [s / settings.updates / runs[name] for s in times] for name, times in seconds.items()}
     baseline = next(iter(ready)).name
@@ -69,8 +74,8 @@ def sweep_name(runs: int) -> str:
 
 def _ratios(ready: list[Contestant], per_update: dict[str, list[float]], sweeps: tuple[int, ...]) -> dict[str, Any]:
     """What catmat is of others, and what the algorithm and the engine give, turn by turn."""
-    lone, sweep = per_update[CATMAT.name], per_update[sweep_name(sweeps[0])]
-    found: dict[str, Any] = {"sweep": sweeps[0], "sweep_to_lone": ratio(lone, sweep)}
+    lone, many = per_update[CATMAT.name], per_update[sweep_name(sweeps[0])]
+    found: dict[str, Any] = {"sweep": sweeps[0], "sweep_to_lone": ratio(lone, many)}
     times = {one: per_update[one.name] for one in ready}
     peers = {one: times[one] for one in ready if one in TORCH}
     if peers:

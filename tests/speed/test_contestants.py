@@ -5,12 +5,13 @@ import dataclasses
 import functools
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
 from experiments.config.schema import Config, TrainConfig
 from experiments.speed import contestants
-from experiments.speed.catmat_runs import EnsembleTraining, seeds_of
+from experiments.speed.catmat_runs import EnsembleTraining, seeds_of, sweep
 from experiments.speed.contestants import CATMAT, FLAX, INSTALL, NO_TORCH, TORCH, Contestant, has_torch, make_ready
 from experiments.speed.task import task_of, unknown_to_contestants
 from model.config import ModelConfig
@@ -90,9 +91,23 @@ def test_compiled_pytorch_makes_the_same_training(contestant):
 
 def test_the_first_run_of_a_sweep_is_the_lone_run():
     task, losses, _ = catmat("layer norm and MLP")
-    sweep = EnsembleTraining(task, seeds_of(task, 3))
-    sweep.advance(UPDATES)
-    np.testing.assert_allclose(sweep.losses(), losses, rtol=1e-5)
+    training = EnsembleTraining(task, seeds_of(task, 3))
+    training.advance(UPDATES)
+    np.testing.assert_allclose(training.losses(), losses, rtol=1e-5)
+
+
+@pytest.mark.parametrize("told", ["RESOURCE_EXHAUSTED: Out of memory", "INTERNAL: broken"])
+def test_a_sweep_that_does_not_fit_is_left_out(monkeypatch, told):
+    def fails(*_):
+        raise jax.errors.JaxRuntimeError(told)
+
+    task, _, _ = catmat("layer norm and MLP")
+    monkeypatch.setattr(EnsembleTraining, "advance", fails)
+    if told.startswith("RESOURCE"):
+        assert sweep(task, 2) is None
+    else:
+        with pytest.raises(jax.errors.JaxRuntimeError, match="broken"):
+            sweep(task, 2)
 
 
 def test_pytorch_that_is_not_installed_is_left_out_with_how_to_install_it(monkeypatch):
