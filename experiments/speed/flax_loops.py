@@ -92,6 +92,7 @@ class NnxLoop(_Loop):
             return loss
 
         self._update: Callable[..., jax.Array] = nnx.jit(update)
+        self._adamw = adamw(task)  # made once: nnx.jit would compile again for another
         self.begin()
 
     def begin(self) -> None:
@@ -101,7 +102,7 @@ class NnxLoop(_Loop):
         nnx.replace_by_pure_dict(state, jax.device_put(self._task.start))
         nnx.update(model, state)
         self._model, self._losses = model, []
-        self._optimizer = nnx.Optimizer(model, adamw(self._task), wrt=nnx.Param)
+        self._optimizer = nnx.Optimizer(model, self._adamw, wrt=nnx.Param)
 
     def _step(self, batch: Batch) -> jax.Array:
         return self._update(self._model, self._optimizer, batch)

@@ -73,6 +73,17 @@ def one_thread():
     torch.set_num_threads(before)
 
 
+@pytest.mark.parametrize("contestant", FLAX, ids=lambda one: one.name)
+def test_a_loop_that_begins_anew_does_not_trace_anew(contestant, caplog):
+    """Else its turns would hold the time to trace and to compile."""
+    training = contestant.make(catmat("layer norm and MLP")[0], 2)
+    training.advance(2)
+    training.begin()
+    with jax.log_compiles(), caplog.at_level("WARNING"):
+        training.advance(2)
+    assert not [record for record in caplog.records if "update" in record.getMessage()]
+
+
 @needs_torch
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("shape", SHAPES)
