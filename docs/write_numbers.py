@@ -9,11 +9,12 @@ In a document, a number stands between marks that say where it comes from; a pag
 
     <!--=scaling/arms.csv model.d_head=64 model.scale=none {ratio:.2g}-->56<!--/-->
     <!--=toy/summary.json {excess/trained/all:.4f}-->0.0017<!--/-->
+    <!--=benchmark/benchmark.json {updates[sweep_to_lone][median]:.2f}-->.96<!--/-->
     <!--=toy/output.txt Attention in seven lines-->the paragraph that begins so (without words: the whole text)<!--/-->
     <!--=gradients/report.md The answer-->the section of the report with this heading<!--/-->
 
-A table (CSV) needs conditions that leave one row of it; what stands in braces are columns, in the notation of
-`str.format`. A test fails where a document and the results differ.
+A table (CSV) needs conditions that leave one row of it; what stands in braces are columns, of JSON values and in
+brackets what they hold, in the notation of `str.format`. A test fails where a document and the results differ.
 """
 
 import argparse
@@ -59,7 +60,7 @@ RUNS = {
 """The commands, each with the name of the folder of its results."""
 _MARKED = re.compile(r"(<!--=(\S+) ?(.*?)-->)(.*?)(<!--/-->)", re.DOTALL)
 _FIGURE = re.compile(r"^!\[.*\n\n\*.*\(\[SVG\].*\n\n?", re.MULTILINE)
-_RESULTS = ("summary.json", "arms.csv", "verdicts.csv", "claims.csv")
+_RESULTS = ("summary.json", "arms.csv", "verdicts.csv", "claims.csv", "benchmark.json")
 
 
 def main(arguments: list[str]) -> None:
@@ -130,7 +131,10 @@ def take(name: str, folder: Path) -> None:
         part = printed.with_suffix(".part")
         with part.open("w", encoding="utf-8") as out:
             own = ["--run-dir", str(folder / "run")]
-            place = {"benchmark": [], "explain": ["--run", str(folder.parent / "toy" / "run")]}.get(name, own)
+            place = {
+                "benchmark": ["--json", str(folder / "benchmark.json")],
+                "explain": ["--run", str(folder.parent / "toy" / "run")],
+            }.get(name, own)
             command = [sys.executable, "-m", *shlex.split(f"experiments.{RUNS[name]}"), *place]
             subprocess.run(command, stdout=out, check=True, env={**os.environ, "COLUMNS": "80"})  # noqa: S603  # ours
         part.rename(printed)
@@ -142,8 +146,9 @@ def take(name: str, folder: Path) -> None:
     text = text.replace(str(folder), "runs")
     (to / "output.txt").write_text(re.sub(r" +$", "", text, flags=re.MULTILINE), encoding="utf-8")
     for file in _RESULTS:
-        if (folder / "run" / file).exists():
-            shutil.copyfile(folder / "run" / file, to / file)
+        for place in (folder / "run" / file, folder / file):
+            if place.exists():
+                shutil.copyfile(place, to / file)
     report = folder / "run" / "report.md"
     if report.exists():  # without its figures and their captions, which stay with the run
         text = _FIGURE.sub("", report.read_text(encoding="utf-8"))

@@ -5,7 +5,6 @@ Needs chromium and its driver, and selenium, which comes with the extra `test`.
 
 import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import time
@@ -19,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.speed.command_times import show
+from experiments.speed.turns import spread
 
 _MOVES = 40
 _LOOK = 2.0
@@ -54,28 +53,38 @@ requestAnimationFrame(look);
 """Milliseconds from a move of the slider until the next frame with that step's numbers is drawn."""
 
 
-def show_browser_times(logs: Path, runs: dict[str, str], profile: Path, repeats: int) -> None:
-    """Print how long the tab takes in a browser.
+def browser_times(logs: Path, runs: dict[str, str], profile: Path, repeats: int) -> dict[str, Any]:
+    """How long the tab takes in a browser, in milliseconds; "left_out" says what is missing to measure it.
 
     Args:
       logs: a log directory.
       runs: what to call each run of it that is looked at, by its name.
       profile: a new folder for the browser.
-      repeats: how often the first map is timed; the median is shown.
+      repeats: how often the first map is timed.
     """
-    show("attention tab, in a browser")
     missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
     if missing or find_spec("selenium") is None:
-        show(f"  not measured, for want of {' and '.join(missing) or 'selenium'}")
-    else:
-        with browser(profile) as driver, tensorboard(logs) as address:
-            driver.set_script_timeout(60)
-            for name, called in runs.items():
-                first, moves = _timed(driver, f"{address}#catmat&p.catmat.run={name}", repeats)
-                show(f"  {f'first map, {called}':<34} {first:6.0f} ms")
-                middle, slow = np.percentile(moves, (50, 90))
-                show(f"  {f'a move of the slider, {called}':<34} {middle:6.0f} ms, one in ten above {slow:.0f} ms")
-    show("")
+        return {"left_out": f"not measured, for want of {' and '.join(missing) or 'selenium'}"}
+    found = {}
+    with browser(profile) as driver, tensorboard(logs) as address:
+        driver.set_script_timeout(60)
+        for name, called in runs.items():
+            first, moves = _timed(driver, f"{address}#catmat&p.catmat.run={name}", repeats)
+            middle, slow = (float(value) for value in np.percentile(moves, (50, 90)))
+            found[called] = {"first_map": spread(first), "move": middle, "one_move_in_ten": slow, "moves": moves}
+    return found
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """What was measured in a browser, as it is printed."""
+    shown = ["attention tab, in a browser"]
+    if "left_out" in found:
+        return [*shown, f"  {found['left_out']}"]
+    for called, one in found.items():
+        shown.append(f"  {f'first map, {called}':<34} {one['first_map']['median']:6.0f} ms")
+        slow = f"one in ten above {one['one_move_in_ten']:.0f} ms"
+        shown.append(f"  {f'a move of the slider, {called}':<34} {one['move']:6.0f} ms, {slow}")
+    return shown
 
 
 @contextmanager
@@ -125,8 +134,8 @@ def browser(profile: Path, **logs: str) -> Iterator[Any]:
         driver.quit()
 
 
-def _timed(driver: Any, address: str, repeats: int) -> tuple[float, list[float]]:
-    """Milliseconds to the first map (median), and of each move to places all over the training."""
+def _timed(driver: Any, address: str, repeats: int) -> tuple[list[float], list[float]]:
+    """Milliseconds to the first map, and of each move to places all over the training."""
     driver.get("about:blank")
     driver.get(address)
     find = "return [...document.querySelectorAll('iframe')].find((one) => one.src.includes('catmat'))"
@@ -141,4 +150,4 @@ def _timed(driver: Any, address: str, repeats: int) -> tuple[float, list[float]]
     driver.switch_to.frame(frame)
     time.sleep(_LOOK)
     places = np.random.default_rng(0).random(_MOVES)
-    return statistics.median(first), [driver.execute_async_script(_MOVE, float(place)) for place in places]
+    return first, [driver.execute_async_script(_MOVE, float(place)) for place in places]

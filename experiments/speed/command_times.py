@@ -1,101 +1,106 @@
-"""Seconds from command to prompt of `experiments.train` and its peak memory; and how the benchmark prints."""
+"""Seconds from command to prompt of `experiments.train` and `experiments.explain`, beside the imports alone."""
 
-import contextlib
 import os
 import re
-import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
-
-from rich.console import Console
+from typing import Any
 
 from data.errors import require
 from data.world import load_world
-from experiments.commands.console import say_prose
+from experiments.run_directory.folders import run_folders
 from experiments.run_directory.saved_run import load_run
-from experiments.training import runtime
-from experiments.training.memory import memory_of_machine
+from experiments.speed.settings import Settings
+from experiments.speed.turns import ranged, ratio, spread
+
+_IMPORTS = ["-c", "import jax, flax, optax"]
+_TOOK = re.compile(r"Training +([\d.]+) s")
 
 
-def show(line: str) -> None:
-    """Print a line."""
-    say_prose(Console(highlight=False), line)
+def measure(settings: Settings) -> dict[str, Any]:
+    """The command with an empty compilation cache, then with a filled one and the imports in turns; and `explain`."""
+    settings.say("the command, nothing compiled yet")
+    cold, trained = _train(settings, 0)
+    warm, training, imports = [], [], []
+    for number in range(1, settings.repeats + 1):
+        settings.say(f"the command, {number} of {settings.repeats}")
+        took, took_training = _train(settings, number)
+        warm.append(took)
+        training.append(took_training)
+        imports.append(_timed(_IMPORTS, settings.folder)[0])
+    others = [one - two for one, two in zip(warm, training, strict=True)]
+    return {
+        "cold": cold,
+        "cold_training": trained,
+        "warm": spread(warm),
+        "training": spread(training),
+        "imports": spread(imports),
+        "without_training_to_imports": ratio(others, imports),
+        **_explain_times(settings),
+    }
 
 
-def machine() -> str:
-    """One line about the machine; JAX is set up for it."""
-    runtime.prepare()
-    found, memory = runtime.versions(), memory_of_machine()
-    size = f"{memory / 2**30:.0f} GiB" if memory else "memory unknown"
-    return (
-        f"{runtime.cores()} CPU cores, {size}; {found['devices']} x {found['platform']} ({found['device']}), "
-        f"jax {found['jax']}, Python {found['python']}"
-    )
+def _train(settings: Settings, number: int) -> tuple[float, float]:
+    """Seconds of a whole command, and of the training in it."""
+    command = ["-m", "catmat_command", "train", "--config", settings.config_file, "--run-dir"]
+    took, printed = _timed([*command, f"{settings.folder}/command-{number}"], settings.folder)
+    return took, float(found[1]) if (found := _TOOK.search(printed)) else 0.0
 
 
-def command_times(config: str, repeats: int, folder: Path) -> Path:
-    """Print seconds from command to prompt, first with an empty compilation cache, then with a filled one.
-
-    Args:
-      config: the config that is trained.
-      repeats: how often with a filled cache.
-      folder: an empty folder for what is written.
-
-    Returns:
-      The folder of the last training.
-    """
-    seconds, training = [], []
-    for number in range(1 + repeats):
-        command = ["-m", "catmat_command", "train", "--config", config, "--run-dir", f"{folder}/{number}"]
-        took, printed = _timed(command, folder)
-        seconds.append(took)
-        training += [float(found) for found in re.findall(r"Training +([\d.]+) s", printed)]
-    show("command to prompt")
-    show(f"  first time, nothing compiled yet   {seconds[0]:6.1f} s  (training {training[0]:.1f} s)")
-    later, trained = statistics.median(seconds[1:]), statistics.median(training[1:])
-    show(f"  afterwards                         {later:6.1f} s  (training {trained:.1f} s)")
-    with contextlib.suppress(ImportError):  # only POSIX has it
-        import resource  # noqa: PLC0415
-
-        # The most that any finished child process used: in KiB, on macOS in bytes.
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-        show(f"  peak memory                        {peak / 1e6:6.0f} MB")
-    show("")
-    return folder / str(repeats)
+def finished_run(settings: Settings) -> Path:
+    """The folder of a finished run of the config, which is trained if there is none yet."""
+    whole = settings.folder / "command-0"
+    if not whole.exists():
+        settings.say("a training to look at")
+        _train(settings, 0)
+    return run_folders(whole, settings.config.seed, settings.config.seeds)[0]
 
 
-def explain_times(run: Path, repeats: int, folder: Path) -> None:
-    """Print seconds of `experiments.explain` beside those that its libraries take to load, in turns, caches filled.
-
-    Args:
-      run: a finished run, of a world that has an example.
-      repeats: how often.
-      folder: as for `command_times`.
-    """
-    world = load_world(load_run(run).config.world)
-    sentence = next(iter(world.examples), "")
+def _explain_times(settings: Settings) -> dict[str, Any]:
+    """Seconds of `experiments.explain` and of its imports, in turns; nothing where the world has no example."""
+    run = finished_run(settings)
+    sentence = next(iter(load_world(load_run(run).config.world).examples), "")
     if not sentence:
-        return
+        return {}
     explain = ["-m", "catmat_command", "explain", sentence, "--run", str(run)]
-    _timed(explain, folder)
-    both = [(_timed(explain, folder)[0], _timed(["-c", "import jax, flax, optax"], folder)[0]) for _ in range(repeats)]
-    took, loading = (statistics.median(seconds) for seconds in zip(*both, strict=True))
-    ratio = statistics.median(one / other for one, other in both)
-    loaded = f"{ratio:.2f} times import jax, flax, optax ({loading:.1f} s)"
-    show("explain a sentence")
-    show(f"  command to prompt                  {took:6.1f} s, {loaded}")
-    show("")
+    settings.say("a sentence explained")
+    _timed(explain, settings.folder)
+    took, imports = [], []
+    for _ in range(settings.repeats):
+        took.append(_timed(explain, settings.folder)[0])
+        imports.append(_timed(_IMPORTS, settings.folder)[0])
+    return {"explain": spread(took), "explain_to_imports": ratio(took, imports)}
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """The section as it is printed."""
+    shown = [
+        "command to prompt",
+        f"  first time, nothing compiled yet    {found['cold']:5.1f} s  (training {found['cold_training']:.1f} s)",
+        f"  afterwards                          {ranged(found['warm'], '5.1f')} s",
+        f"    of which training                 {ranged(found['training'], '5.1f')} s",
+        f"  python -c 'import jax, flax, optax' {ranged(found['imports'], '5.1f')} s",
+        f"  (command - training) / imports      {ranged(found['without_training_to_imports'], '5.2f')}",
+    ]
+    if "explain" in found:
+        shown.append(f"  a sentence explained                {ranged(found['explain'], '5.1f')} s")
+        shown.append(f"  that / imports                      {ranged(found['explain_to_imports'], '5.2f')}")
+    return shown
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """The environment of commands that are started: this source, and compiled programs kept in `folder`."""
+    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "JAX_COMPILATION_CACHE_DIR": f"{folder}/xla", "PYTHONPATH": path}
 
 
 def _timed(arguments: list[str], folder: Path) -> tuple[float, str]:
-    """Seconds that Python takes with `arguments`, and what it prints; compiled programs are kept in `folder`."""
-    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": f"{folder}/xla", "PYTHONPATH": path}
+    """Seconds that Python takes with `arguments`, and what it prints."""
     began = time.perf_counter()
     done = subprocess.run(  # noqa: S603
-        [sys.executable, *arguments], env=environment, check=False, capture_output=True, text=True
+        [sys.executable, *arguments], env=environment(folder), check=False, capture_output=True, text=True
     )
     seconds = time.perf_counter() - began
     said = done.stderr.strip().removeprefix("error: ")

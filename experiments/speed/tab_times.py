@@ -5,13 +5,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 from werkzeug.test import Client
 
 from experiments.run_directory.arrays import read_npz, write_npz
-from experiments.speed.browser_times import show_browser_times
-from experiments.speed.command_times import show
+from experiments.speed import browser_times
+from experiments.speed.command_times import finished_run
+from experiments.speed.settings import Settings
 from experiments.tensorboard_plugin.plugin import AttentionPlugin
 
 _RUNS, _FILES, _STEPS, _CHUNK = 100, 100_000, 2_000, 128
@@ -19,29 +21,39 @@ _FOLDERS = 1_000
 """In which other programs' files lie."""
 
 
-def show_tab_times(run: Path, folder: Path, repeats: int) -> None:
-    """Print how long the tab takes for log directories that are made of a finished `run`, in an empty `folder`."""
-    show("attention tab, without the browser")
+def measure(settings: Settings) -> dict[str, Any]:
+    """Seconds of the tab's answers, the first and a later one, for log directories made of a finished run."""
+    run, folder = finished_run(settings), settings.folder / "tab"
+    settings.say("the attention tab")
     others, runs, long = folder / "others", folder / "runs", folder / "long"
     for number in range(_FOLDERS):
         (others / f"{number:04d}").mkdir(parents=True)
         for file in range(_FILES // _FOLDERS):
             (others / f"{number:04d}" / f"{file}").touch()
-    tab = _Tab(others)
-    _show(f"a look at {_FILES:,} files of others", *(tab.seconds("runs") for _ in range(2)))
     for number in range(_RUNS):
         _copy(run, runs / f"run-{number}", number)
-    tab = _Tab(runs)
-    _show(f"{_RUNS} runs listed", *(tab.seconds("runs") for _ in range(2)))
     for name in ("short", "long"):
         _copy(run, long / name, 0)
     for name in ("record", "params"):
         _lengthen(long / "long" / f"{name}.npz")
-    tab = _Tab(long)
     asked: dict[str, str | int] = {"run": "long", "sentence": 0, "head": 0, "from": 0, "to": _CHUNK}
-    _show(f"{_CHUNK} maps of {_STEPS:,}", *(tab.seconds("head", **asked) for _ in range(2)))
-    show("")
-    show_browser_times(long, {"short": "as recorded", "long": f"{_STEPS:,} steps"}, folder / "browser", repeats)
+    answers = {
+        f"a look at {_FILES:,} files of others": _Tab(others).twice("runs"),
+        f"{_RUNS} runs listed": _Tab(runs).twice("runs"),
+        f"{_CHUNK} maps of {_STEPS:,}": _Tab(long).twice("head", **asked),
+    }
+    settings.say("the attention tab, in a browser")
+    looked = {"short": "as recorded", "long": f"{_STEPS:,} steps"}
+    return {
+        "answers": answers,
+        "browser": browser_times.browser_times(long, looked, folder / "browser", settings.repeats),
+    }
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """The section as it is printed."""
+    answers = [f"  {name:<34} {first:6.3f} s, then {later:.3f} s" for name, (first, later) in found["answers"].items()]
+    return ["attention tab, without the browser", *answers, "", *browser_times.lines(found["browser"])]
 
 
 class _Tab:
@@ -50,16 +62,15 @@ class _Tab:
     def __init__(self, logs: Path) -> None:
         self._apps = AttentionPlugin(SimpleNamespace(logdir=str(logs))).get_plugin_apps()
 
-    def seconds(self, route: str, **asked: str | int) -> float:
-        """How long an answer takes."""
+    def twice(self, route: str, **asked: str | int) -> list[float]:
+        """How long an answer takes, in seconds: the first, and a second one."""
+        return [self._seconds(route, **asked) for _ in range(2)]
+
+    def _seconds(self, route: str, **asked: str | int) -> float:
         client: Callable[..., object] = Client(self._apps[f"/{route}"]).get
         began = time.perf_counter()
         client(f"/{route}", query_string=asked)
         return time.perf_counter() - began
-
-
-def _show(what: str, first: float, later: float) -> None:
-    show(f"  {what:<34} {first:6.3f} s, then {later:.3f} s")
 
 
 def _copy(run: Path, to: Path, seed: int) -> None:

@@ -36,7 +36,8 @@ from experiments.replay.ledger import Ledger
 from experiments.replay.run_table import Row, print_runs
 from experiments.scale_check import scale_names
 from experiments.session import terminal
-from experiments.speed import command_times, update_speed
+from experiments.speed import settings, update_speed
+from experiments.speed.sections import machine, machine_line
 from experiments.statistics.claims import above
 from experiments.statistics.intervals import Interval
 from experiments.training.record import TrainingTime
@@ -117,9 +118,14 @@ def over_queries(query, key, value):
 
 
 def speeds(console, monkeypatch):
-    monkeypatch.setattr(command_times, "Console", lambda **_: console)
-    command_times.show(command_times.machine())
-    update_speed._show_sweep("d_head 256", {"as one ensemble": 12.3, "one after the other": 123.4})
+    monkeypatch.setattr(settings, "Console", lambda **_: console)
+    settings.show(machine_line(machine()))
+    one = {"median": 12.3, "lowest": 10.0, "highest": 12345.6}
+    contestant = {"rows": "masked*", "runs": 1, "updates_a_second": one, "to_baseline": one}
+    found = {"shape": "d_model 32", "updates": 100, "baseline": "PyTorch eager, every row", "sweep": 64}
+    found |= {"sweep_to_lone": one, "gains": {"masked row, PyTorch eager": one}, "left_out": ["PyTorch is left out"]}
+    for line in update_speed.lines(found | {"contestants": {"catmat, masked* row": contestant}}):
+        settings.show(line)
 
 
 PRINTED = [training, plan_and_findings, all_runs, studies, answer_of_the_scale_check, speeds]

@@ -1,0 +1,120 @@
+"""What measuring and tracking take of a training: with 2 recorded steps and with as many as the config has, in turns.
+
+And where the time goes when nothing overlaps: a trainer that waits after each piece of work.
+"""
+
+import dataclasses
+import io
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+from rich.console import Console
+
+from experiments.config.schema import Config
+from experiments.session.session import train
+from experiments.speed.settings import Settings
+from experiments.speed.turns import ranged, spread
+from experiments.training.record import Record, ResumePoint
+from experiments.training.trainer import StopCallback, Trainer
+
+_FEWEST = 2
+
+
+class SplitTrainer(Trainer[Any, Any]):
+    """A trainer that waits after each chunk and each measurement, and knows the seconds of each kind of work."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.seconds = {"updates": 0.0, "measuring": 0.0, "tracking": 0.0}
+        self.first = True
+        """Whether nothing was recorded yet: what comes before waits for the compiler, and does not count."""
+
+    def _next(self, *arguments: Any) -> Any:
+        return self._waited("updates", super()._next, *arguments)
+
+    def _begin(self, *arguments: Any) -> Any:
+        return self._waited("measuring", super()._begin, *arguments)
+
+    def _waited(self, kind: str, work: Any, *arguments: Any) -> Any:
+        began = time.perf_counter()
+        found = work(*arguments)
+        jax.block_until_ready((found.states, found.measured) if kind == "measuring" else found)
+        if not self.first:
+            self.seconds[kind] += time.perf_counter() - began
+        return found
+
+    def run(
+        self, data: Any, should_stop: StopCallback | None = None, point: ResumePoint | None = None
+    ) -> Iterator[Record[Any]]:
+        """As a trainer's; what the caller does with a record is its tracking."""
+        for record in super().run(data, should_stop, point):
+            self.first = False
+            began = time.perf_counter()
+            yield record
+            self.seconds["tracking"] += time.perf_counter() - began
+
+
+class _TimedTrainer(Trainer[Any, Any]):
+    """A trainer that remembers the time of its last record."""
+
+    took = 0.0
+
+    def run(self, *arguments: Any, **options: Any) -> Iterator[Record[Any]]:
+        """As a trainer's."""
+        for record in super().run(*arguments, **options):
+            yield record
+            self.took = record.time.seconds
+
+
+def measure(settings: Settings) -> dict[str, Any]:
+    """Seconds of trainings with few and with many records, and of the parts of one with many."""
+    config = settings.config
+    kinds = {
+        "few": dataclasses.replace(config, track=dataclasses.replace(config.track, records=_FEWEST)),
+        "many": config,
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in kinds}
+    for number in range(settings.repeats + 1):  # the first traces and compiles, and does not count
+        for name, one in kinds.items():
+            settings.say(f"trainings with {one.track.records} records: {number} of {settings.repeats}")
+            took = _training(one, settings, f"share-{number}-{name}", _TimedTrainer).took
+            seconds[name] += [took] if number else []
+    settings.say("a training whose work does not overlap")
+    parts = _training(config, settings, "share-parts", SplitTrainer).seconds
+    return {
+        "records": config.track.records,
+        "few_records": _FEWEST,
+        "seconds": spread(seconds["many"]),
+        "seconds_with_few": spread(seconds["few"]),
+        "share": spread(1 - few / many for few, many in zip(seconds["few"], seconds["many"], strict=True)),
+        "parts": parts,
+    }
+
+
+def _training(config: Config, settings: Settings, name: str, kind: type[Any]) -> Any:
+    """A whole training, as the command makes it, by a trainer of this kind, which is given back."""
+    made: list[Any] = []
+
+    def make(*arguments: Any, **options: Any) -> Any:
+        made.append(kind(*arguments, **options))
+        return made[0]
+
+    train(config, "benchmark", str(settings.folder / name), Console(file=io.StringIO()), make)
+    return made[0]
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """The section as it is printed."""
+    parts, few, many = found["parts"], f"{found['few_records']} records", f"{found['records']} records"
+    whole = max(sum(parts.values()), 1e-9)
+    split = [f"    {name:<12}{seconds:6.2f} s  {seconds / whole:6.1%}" for name, seconds in parts.items()]
+    return [
+        "share of measuring and tracking in a training",
+        f"  {few:<34}{ranged(found['seconds_with_few'], '5.2f')} s",
+        f"  {many:<34}{ranged(found['seconds'], '5.2f')} s",
+        f"  share of what they add            {ranged(found['share'], '5.1%')}",
+        f"  {many}, nothing overlapping; tracking is the host's work, saving included",
+        *split,
+    ]
