@@ -6,6 +6,7 @@ and what to do. So that connection goes through this process itself, which does 
 """
 
 import contextlib
+import ctypes
 import os
 import socket
 import sys
@@ -14,7 +15,8 @@ import time
 from collections.abc import Iterator
 
 import jax
-from jax.experimental import multihost_utils
+import numpy as np
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from experiments.training.exchange import Exchange
 
@@ -43,8 +45,12 @@ def join(exchange: Exchange) -> None:
 
 def connect() -> None:
     """Let the devices of all processes find each other, once JAX is set up: Gloo, a CPU's way, prints that it does."""
+    mesh = jax.make_mesh((jax.device_count(),), ("all",), axis_types=(AxisType.Auto,))
+    one = [jax.device_put(np.zeros(1, np.float32), device) for device in jax.local_devices()]
+    spread = NamedSharding(mesh, PartitionSpec("all"))
+    zeros = jax.make_array_from_single_device_arrays((jax.device_count(),), spread, one)
     with _silent_output():
-        multihost_utils.sync_global_devices("connect")
+        jax.block_until_ready(jax.jit(lambda x: x, out_shardings=NamedSharding(mesh, PartitionSpec()))(zeros))
 
 
 @contextlib.contextmanager
@@ -59,7 +65,14 @@ def _silent_output() -> Iterator[None]:
             stack.callback(os.close, nowhere)
             os.dup2(nowhere, 1)
             stack.callback(os.dup2, before, 1)
+            stack.callback(_flush_libraries)
         yield
+
+
+def _flush_libraries() -> None:
+    """Write what C and C++ have kept back of their output."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # not every system has these names
+        ctypes.CDLL(None).fflush(None)
 
 
 def _free_port(host: str) -> int:
