@@ -24,6 +24,7 @@ from experiments.run_directory.files import write_text
 SECTIONS = {
     "updates": "updates a second of all contestants: PyTorch, the usual Flax loops, catmat",
     "reach": "seconds of each to an excess of 0.02 nats",
+    "parts": "where an update's time goes",
     "command": "from command to prompt, beside the imports alone",
     "share": "what measuring and tracking take of a training",
     "memory": "peak memory of each, in processes of their own",

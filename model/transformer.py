@@ -70,6 +70,14 @@ def can_reassociate(config: TransformerConfig) -> bool:
     )
 
 
+def forms_matrices_first(config: TransformerConfig) -> bool:
+    """Whether the cheaper order of products begins with W_Q W_K^T and W_V W_O, [M, M] for each head.
+
+    A row then takes H M M products instead of 2 H M D, and its heads need not be transposed.
+    """
+    return config.d_model <= 2 * config.d_head
+
+
 class Attention(nnx.Module):
     """Multi-head attention: projections, variants, and the two pure functions of `model.attention` between them."""
 
@@ -121,14 +129,13 @@ class Attention(nnx.Module):
         """What attention adds to the residual stream, without forming a key or a value.
 
         q . (W_K y) = (x W_Q W_K^T) . y and sum p (W_V y) = W_V (sum p y): the same function of the parameters. Heads
-        and query positions are one axis N of the products, which is twice as fast on a CPU. W_Q W_K^T and W_V W_O,
-        [M, M] for each head, are formed first where d_model is at most twice d_head: a row then takes no more products,
-        and its heads need not be transposed. QK-norm has no such form.
+        and query positions are one axis N of the products, which is twice as fast on a CPU. Where it costs no more, the
+        parameters are multiplied first, see `forms_matrices_first`. QK-norm has no such form.
         """
         query, key, value, output = (
             layer.kernel[...] for layer in (self.query, self.key_projection, self.value, self.output)
         )
-        matrices_first = self.config.d_model <= 2 * self.config.d_head
+        matrices_first = forms_matrices_first(self.config)
         if matrices_first:
             looking_BQHM = jnp.einsum("BQN,NHM->BQHM", query_BQM, jnp.einsum("NHD,MHD->NHM", query, key))
         else:

@@ -15,6 +15,7 @@ from experiments.training.ensemble import Ensemble
 from experiments.training.hyperparameters import TrainingSpec
 from experiments.training.update import masked_row_loss
 from model.functional import Model
+from model.transformer import forms_matrices_first
 
 _LARGE, _QUICK_LARGE = 2048, 128
 """Rows and columns of the large matrices."""
@@ -64,15 +65,23 @@ def own_products(spec: TrainingSpec) -> list[Product]:
     model, batch = spec.model, spec.batch
     width, inner, places = model.d_model, model.heads * model.d_head, model.max_length
     heads, components, words = model.heads, model.d_head, model.vocabulary_size
-    found: list[Product] = [
-        ("BM,MI->BI", (batch, width), (width, inner)),
-        ("BHD,MHD->BHM", (batch, heads, components), (width, heads, components)),
+    scores: list[Product] = [
         ("BNM,BKM->BNK", (batch, heads, width), (batch, places, width)),
         ("BNK,BKM->BNM", (batch, heads, places), (batch, places, width)),
-        ("BHM,MHD->BHD", (batch, heads, width), (width, heads, components)),
-        ("BI,IM->BM", (batch, inner), (inner, width)),
-        ("BM,MV->BV", (batch, width), (width, words)),
     ]
+    if forms_matrices_first(model):
+        into: list[Product] = [("BM,MI->BI", (batch, width), (width, heads * width))]
+        out: list[Product] = [("BI,IM->BM", (batch, heads * width), (heads * width, width))]
+    else:
+        into = [
+            ("BM,MI->BI", (batch, width), (width, inner)),
+            ("BHD,MHD->BHM", (batch, heads, components), (width, heads, components)),
+        ]
+        out = [
+            ("BHM,MHD->BHD", (batch, heads, width), (width, heads, components)),
+            ("BI,IM->BM", (batch, inner), (inner, width)),
+        ]
+    found = [*into, *scores, *out, ("BM,MV->BV", (batch, width), (width, words))]
     if model.d_mlp:
         found += [
             ("BM,MF->BF", (batch, width), (width, model.d_mlp)),

@@ -1,6 +1,7 @@
 """catmat's own trainings as contestants: one run, or many, through the same `Ensemble` as the command's."""
 
 import dataclasses
+import functools
 
 import jax
 import numpy as np
@@ -10,6 +11,7 @@ from data.drawing_tables import SamplerTables
 from experiments.speed.task import Task
 from experiments.training.ensemble import Ensemble
 from experiments.training.hyperparameters import Hyperparameters, TrainState, init_state
+from experiments.training.memory import runs_at_once
 from experiments.training.record import one_run
 from experiments.training.update import Loss, masked_row_loss, train_steps
 from model.functional import Params
@@ -27,7 +29,7 @@ class EnsembleTraining:
     def __init__(self, task: Task, values: Hyperparameters | None = None, loss: Loss = masked_row_loss) -> None:
         values = jax.tree.map(lambda leaf: np.asarray(leaf)[None], task.values) if values is None else values
         spec = task.spec
-        self._ensemble = Ensemble(len(values.seed), spec.pieces)
+        self._ensemble = Ensemble(len(values.seed), spec.pieces, at_once=functools.partial(runs_at_once, spec))
         shards = self._ensemble.shards
 
         def updated(
@@ -38,7 +40,8 @@ class EnsembleTraining:
 
         self._values, self._tables = self._ensemble.place(values), self._ensemble.replicate(task.tables)
         init = self._ensemble.compile(lambda _, one: init_state(spec, one), (), self._values, optimization_level=0)
-        self._program = self._ensemble.compile(updated, (self._tables, self._bounds(0, 0)), (self._values, init.shapes))
+        runs = (self._values, init.shapes)
+        self._program = self._ensemble.compile(updated, (self._tables, self._bounds(0, 0)), runs, runs_long=True)
         self._start = self._states = jax.block_until_ready(init((), self._values))
         self._done = 0
 

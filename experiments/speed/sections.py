@@ -16,6 +16,7 @@ from experiments.speed import (
     reach,
     share,
     tab_times,
+    update_parts,
     update_speed,
 )
 from experiments.speed.settings import Settings
@@ -42,6 +43,7 @@ class Section:
 SECTIONS = {
     "updates": Section(update_speed.measure, update_speed.lines),
     "reach": Section(reach.measure, reach.lines),
+    "parts": Section(update_parts.measure, update_parts.lines),
     "command": Section(command_times.measure, command_times.lines),
     "share": Section(share.measure, share.lines),
     "memory": Section(memory_use.measure, memory_use.lines),

@@ -16,8 +16,8 @@ from experiments.config.schema import Config
 from experiments.session.session import train
 from experiments.speed.settings import Settings
 from experiments.speed.turns import ranged, spread
-from experiments.training.record import Record, ResumePoint
-from experiments.training.trainer import StopCallback, Trainer
+from experiments.training.record import Record
+from experiments.training.trainer import Trainer
 
 _FEWEST = 2
 
@@ -45,11 +45,9 @@ class SplitTrainer(Trainer[Any, Any]):
             self.seconds[kind] += time.perf_counter() - began
         return found
 
-    def run(
-        self, data: Any, should_stop: StopCallback | None = None, point: ResumePoint | None = None
-    ) -> Iterator[Record[Any]]:
+    def run(self, *arguments: Any, **options: Any) -> Iterator[Record[Any]]:
         """As a trainer's; what the caller does with a record is its tracking."""
-        for record in super().run(data, should_stop, point):
+        for record in super().run(*arguments, **options):
             self.first = False
             began = time.perf_counter()
             yield record

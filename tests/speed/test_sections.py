@@ -5,6 +5,7 @@ import json
 import sys
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import small_model
@@ -22,13 +23,17 @@ from experiments.speed import (
     reach,
     share,
     turns,
+    update_parts,
     update_speed,
 )
 from experiments.speed.contestants import CATMAT
 from experiments.speed.settings import Settings
 from experiments.speed.task import task_of
 from experiments.speed.turns import ratio, seconds_in_turns, spread
+from experiments.training.hyperparameters import init_state
+from experiments.training.update import batch_of, masked_row_loss
 from model.config import ModelConfig
+from model.functional import Model
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
@@ -111,11 +116,16 @@ def test_operations_of_products_are_counted_by_their_shapes():
     assert arithmetic._operations(("BNM,BKM->BNK", (3, 2, 5), (3, 7, 5))) == 2 * 3 * 2 * 7 * 5
 
 
-def test_the_update_has_these_products():
-    """Query, query through W_K, scores, what is brought, that through W_V, output, logits, and the MLP's two."""
-    config = small_model.config_of(d_model=13, heads=3, d_head=5, d_mlp=17, vocabulary_size=19, max_length=11)
+@pytest.mark.parametrize(("d_head", "row"), [(5, 4 * 13 * 3 * 5), (7, 2 * 13 * 3 * 13)])
+def test_the_update_has_these_products(d_head, row):
+    """Scores, what is brought, logits, the MLP's two; and those of a row that W_Q to W_O take part in.
+
+    These are query, query through W_K, what is brought through W_V, and the output; where d_model is at most twice
+    d_head, they are two, with W_Q W_K^T and with W_V W_O.
+    """
+    config = small_model.config_of(d_model=13, heads=3, d_head=d_head, d_mlp=17, vocabulary_size=19, max_length=11)
     spec = dataclasses.replace(task_of(small_config()).spec, model=config, batch=7)
-    terms = 13 * 15 + 15 * 13 + 3 * 13 * 11 + 3 * 11 * 13 + 15 * 13 + 15 * 13 + 13 * 19 + 2 * 13 * 17
+    terms = row + 3 * 13 * 11 + 3 * 11 * 13 + 13 * 19 + 2 * 13 * 17
     assert sum(map(arithmetic._operations, arithmetic.own_products(spec))) == 2 * 7 * terms
 
 
@@ -230,3 +240,38 @@ def test_gains_of_algorithm_and_engine_are_told_apart():
     medians = {name: [one["usual"]["median"], one["best"]["median"]] for name, one in found["to_torch"].items()}
     assert medians == {"one run": [80.0, 40.0], "64 runs at once": [160.0, 80.0]}
     json.dumps(found)
+
+
+def test_parts_of_an_update_are_what_a_loop_takes_more_than_the_one_before(settings, monkeypatch):
+    took = dict(zip((update_parts.DRAWING, update_parts.FORWARD, update_parts.BACKWARD), (1.0, 3.0, 9.0), strict=True))
+    seconds = {name: [one, 2 * one] for name, one in {**took, update_parts.REST: 10.0}.items()}
+    monkeypatch.setattr(update_parts, "seconds_in_turns", lambda *_: seconds)
+    monkeypatch.setattr(update_parts, "_Loop", lambda *_: None)
+    monkeypatch.setattr(update_parts, "EnsembleTraining", lambda *_: None)
+    found = update_parts.measure(dataclasses.replace(settings, updates=1, repeats=2))
+    assert [part["all"] for part in found["parts"].values()] == [[1, 2], [2, 4], [6, 12], [1, 2]]
+    assert found["backward_to_forward"]["all"] == [3.0, 3.0]
+    assert "the backward pass takes 3.0 (3.0 to 3.0) times" in update_parts.lines(found)[-1]
+
+
+def test_a_loop_makes_that_part_of_an_update():
+    """Three times, on one device: the losses of three batches, and their gradients, by the parameters of the start."""
+    task = task_of(small_config())
+    task = dataclasses.replace(task, spec=dataclasses.replace(task.spec, pieces=1))
+    start = init_state(task.spec, task.values).params
+    batches = [batch_of(task.spec, task.tables, task.values, jnp.int32(step), 1) for step in range(3)]
+
+    def loss(params):
+        model = Model(task.spec.model, params, task.values.scale)
+        return sum(masked_row_loss(model, batch) for batch in batches)
+
+    def total(part):
+        loop = update_parts._Loop(task, part)
+        return float(loop._program((loop._tables, loop._stop(3)), (loop._values, loop._states))[0])
+
+    value, gradient = jax.value_and_grad(loss)(start)
+    drawn = sum(int(leaf.sum()) for batch in batches for leaf in jax.tree.leaves(batch))
+    assert total(update_parts.DRAWING) == drawn
+    assert total(update_parts.FORWARD) == pytest.approx(float(value), rel=1e-5)
+    both = float(value) + sum(float(leaf.sum()) for leaf in jax.tree.leaves(gradient))
+    assert total(update_parts.BACKWARD) == pytest.approx(both, rel=1e-4)
