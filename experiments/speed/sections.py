@@ -90,6 +90,6 @@ def busy_line(found: dict[str, Any]) -> str:
     if found["load"] < _BUSY * found["cores"]:
         return ""
     return (
-        f"this machine is busy (load {found['load']:.1f} on {found['cores']} cores): all figures are too low, and"
-        " PyTorch's most, whose threads wait by turning round; measure when nothing else runs"
+        f"this machine is busy (load {found['load']:.1f} on {found['cores']} cores): all speeds are too low, PyTorch's"
+        " most, whose threads wait by turning round, so ratios to it are too high; measure when nothing else runs"
     )
