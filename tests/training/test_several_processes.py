@@ -279,7 +279,9 @@ def test_two_processes_share_an_ablation(folders, tmp_path):
     assert other == (130, "", "")
     assert "go on with  python -m experiments.ablate --resume ablated\n" in out
     assert not results.with_name("program-002.npz").exists()
+    before = results.stat().st_mtime_ns
     found = pair([folders[0], tmp_path], "--resume", "ablated", command="ablate")
+    assert results.stat().st_mtime_ns == before  # it was not trained again
     assert [code for code, _, _ in found] == [0, 0]
     assert found[1] == (0, "", "")
     for number in (1, 2):
