@@ -42,15 +42,15 @@ _OLD = 86_400
 """Seconds after which compiled programs of other sources are deleted."""
 
 
-def compile_once(self, function, shared, stacked, optimization_level=1, cache_key=None):
+def compile_once(self, function, shared, stacked, optimization_level=1, cache_key=None, runs_long=False):
     """Instead of `Ensemble.compile`: the program that an earlier process compiled for the same shapes."""
     shapes = jax.tree.map(lambda x: (x.shape, str(x.dtype)), (shared, stacked))
     kinds = [(device.platform, device.device_kind) for device in self.mesh.devices.flat]
-    about = f"{function.__qualname__} {shapes} {self.mesh} {kinds} {cache_key}"
+    about = f"{function.__qualname__} {shapes} {self.mesh} {self.at_once} {kinds} {cache_key} {runs_long}"
     path = KEPT / hashlib.sha256(about.encode()).hexdigest()
     if not path.exists():
         jax.config.update("jax_enable_compilation_cache", False)  # a program out of the cache is not whole
-        made = _compile(self, function, shared, stacked, optimization_level)
+        made = _compile(self, function, shared, stacked, optimization_level, runs_long=runs_long)
         bare = jax.tree.map(lambda s: jax.ShapeDtypeStruct(s.shape, s.dtype), made.shapes)
         KEPT.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f"{path.name}.{os.getpid()}")
