@@ -115,13 +115,15 @@ class Attention(nnx.Module):
             return None
         return self.sink[...] if self.config.sink == "learned" else jnp.zeros(self.config.heads)
 
-    def projections(self, query_BQM: jax.Array, input_BKM: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """Queries [B, Q, H, D], keys and values [B, K, H, D]."""
-        query_BQHD, key_BKHD = self.query(query_BQM), self.key_projection(input_BKM)
-        if self.config.qk_norm:
-            query_BQHD = unit_norm(query_BQHD) * self.gain[...][None, None, :, None]
-            key_BKHD = unit_norm(key_BKHD)
-        return query_BQHD, key_BKHD, self.value(input_BKM)
+    def queries(self, query_BQM: jax.Array) -> jax.Array:
+        """Queries [B, Q, H, D]."""
+        query_BQHD = self.query(query_BQM)
+        return unit_norm(query_BQHD) * self.gain[...][None, None, :, None] if self.config.qk_norm else query_BQHD
+
+    def keys_and_values(self, input_BKM: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Keys and values, each [B, K, H, D]."""
+        key_BKHD = self.key_projection(input_BKM)
+        return unit_norm(key_BKHD) if self.config.qk_norm else key_BKHD, self.value(input_BKM)
 
     def reassociated(
         self, query_BQM: jax.Array, input_BKM: jax.Array, allowed_BK: jax.Array, scale: jax.Array | float
@@ -179,11 +181,10 @@ class Transformer(nnx.Module):
         cut: Cut | None,
         context_shift_BQHD: jax.Array | None = None,
     ) -> ForwardOutput:
-        embedding_BKM = _rows(self.token, tokens_BK) + self.position.embedding[None, : tokens_BK.shape[1]]
-        input_BKM = self.attention_norm(embedding_BKM)
+        embedding_BKM, input_BKM, key_BKHD, value_BKHD = self._of_words(tokens_BK)
         query_tokens_BQ = jnp.take_along_axis(tokens_BK, query_positions_BQ, axis=1)
         query_BQM = self._query_input(query_tokens_BQ, query_positions_BQ, _at(input_BKM, query_positions_BQ))
-        query_BQHD, key_BKHD, value_BKHD = self.attention.projections(query_BQM, input_BKM)
+        query_BQHD = self.attention.queries(query_BQM)
         dot_BHQK, score_BHQK, weight_BHQK = attention_weights(
             query_BQHD,
             key_BKHD,
@@ -214,6 +215,16 @@ class Transformer(nnx.Module):
             output_BQM=output_BQM,
             logits_BQV=logits_BQV,
         )
+
+    def _of_words(self, tokens_BK: jax.Array) -> tuple[jax.Array, ...]:
+        """What a word brings in by itself and its place: embedding, input of attention, key and value."""
+        words, places = self.config.vocabulary_size, jnp.arange(tokens_BK.shape[1])
+        if len(tokens_BK) > words:  # more than there are pairs of a word and a place: compute the pairs, look them up
+            pairs = self._of_words(jnp.broadcast_to(jnp.arange(words)[:, None], (words, places.size)))
+            return tuple(values[tokens_BK, places] for values in pairs)
+        embedding_BKM = _rows(self.token, tokens_BK) + self.position.embedding[None, : places.size]
+        input_BKM = self.attention_norm(embedding_BKM)
+        return embedding_BKM, input_BKM, *self.attention.keys_and_values(input_BKM)
 
     def after_context(self, embedding_BQM: jax.Array, context_BQHD: jax.Array) -> tuple[jax.Array, ...]:
         """What attention adds, the residual stream after it, what the MLP adds, their sum, and the logits."""

@@ -67,6 +67,22 @@ def test_every_field_is_what_its_definition_says(name, assert_close):
         assert_close(trained[b, q], row["logits"], 1e-12, "training_logits")
 
 
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("name", VARIANTS)
+def test_many_sentences_are_computed_as_a_few_are(name, assert_close):
+    """Of more sentences than the vocabulary has words, pairs of a word and a place are computed, and looked up."""
+    config = config_of(**VARIANTS[name])
+    model = model_of(config, random_params(config), VARIANTS[name].get("scale", "inverse_sqrt"))
+    generator = np.random.default_rng(0)
+    tokens, positions = generator.integers(1, V, (V + 1, K)), generator.integers(0, K, (V + 1, 1))
+    tokens[::3, 5:] = 0
+    many = fast_jit(apply)(model, tokens, positions)
+    few = [fast_jit(apply)(model, tokens[part], positions[part]) for part in (slice(V), slice(V, None))]
+    for item in dataclasses.fields(many):
+        one, two = getattr(many, item.name), np.concatenate([getattr(part, item.name) for part in few])
+        assert_close(one, two, 1e-13, item.name)
+
+
 def test_weighted_values_add_up_to_the_context(assert_close):
     """Two fields that are computed apart."""
     *_, out, _ = computed("default")
