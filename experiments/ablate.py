@@ -5,6 +5,7 @@ python -m experiments.ablate --config scaling.yaml --grid model.d_head=4,16 --dr
 """
 
 import argparse
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from experiments.commands.options import (
     add_events_option,
     add_process_options,
     add_run_options,
+    add_runs_at_once_option,
     config_parser,
     only_printed,
     parse,
@@ -51,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     add_run_options(parser, resumes=True)
     add_events_option(parser, "its report and the variants that differ most")
+    add_runs_at_once_option(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the plan, and stop")
     add_process_options(parser)
     parser.set_defaults(config=None)
@@ -78,6 +81,7 @@ def _ablate(options: argparse.Namespace, overrides: dict[str, str], agreement: A
         return 0
     # Imported late: --help and a mistake in the config are answered without loading JAX.
     from experiments.ablation import session as ablation_session
+    from experiments.ablation.training import GroupTraining
     from experiments.training import runtime
 
     runtime.prepare(exchange=agreement.exchange)
@@ -87,6 +91,7 @@ def _ablate(options: argparse.Namespace, overrides: dict[str, str], agreement: A
         options.run_dir,
         options.dry_run,
         resumed=folder,
+        make_training=functools.partial(GroupTraining, at_once=options.runs_at_once),
         all_events=options.events == "all",
         agreement=agreement,
         load=handed_worlds(agreement, config.worlds) if resumes else load_world,

@@ -5,6 +5,7 @@ python -m experiments.train --config toy.yaml --seeds 10 --model.scale none
 """
 
 import argparse
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from experiments.commands.options import (
     add_events_option,
     add_process_options,
     add_run_options,
+    add_runs_at_once_option,
     config_parser,
     only_printed,
     parse,
@@ -46,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_events_option(parser, "of several seeds an overview and the first five")
     parser.add_argument("--list-devices", action="store_true", help="print the devices that JAX would use, and stop")
     parser.add_argument("--words", action="store_true", help="print all words of the world, by their slots, and stop")
+    add_runs_at_once_option(parser)
     add_process_options(parser)
     parser.set_defaults(config=None)
     options, overrides = parse(parser, arguments)
@@ -85,13 +88,15 @@ def _train(options: argparse.Namespace, overrides: dict[str, str], agreement: Ag
         return agreement.ended(0)
     from experiments.session import session
     from experiments.tracking.tracker import LISTED
+    from experiments.training.trainer import Trainer
 
+    make_trainer = functools.partial(Trainer, at_once=options.runs_at_once)
     if folder is not None:
         load = handed_worlds(agreement, {config.world})
-        return session.resume(config, folder, agreement=agreement, load=load)
+        return session.resume(config, folder, make_trainer=make_trainer, agreement=agreement, load=load)
     listed = config.seeds if options.events == "all" else LISTED
     name = Path(options.config or DEFAULT).stem
-    return session.train(config, name, options.run_dir, listed=listed, agreement=agreement)
+    return session.train(config, name, options.run_dir, make_trainer=make_trainer, listed=listed, agreement=agreement)
 
 
 if __name__ == "__main__":

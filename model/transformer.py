@@ -120,18 +120,28 @@ class Attention(nnx.Module):
     ) -> jax.Array:
         """What attention adds to the residual stream, without forming a key or a value.
 
-        q . (W_K y) = (q W_K) . y and sum p (W_V y) = W_V (sum p y): the same function of the parameters. Heads and
-        query positions are one axis N of the products, which is twice as fast on a CPU. QK-norm has no such form.
+        q . (W_K y) = (x W_Q W_K^T) . y and sum p (W_V y) = W_V (sum p y): the same function of the parameters. Heads
+        and query positions are one axis N of the products, which is twice as fast on a CPU. W_Q W_K^T and W_V W_O,
+        [M, M] for each head, are formed first where d_model is at most twice d_head: a row then takes no more products,
+        and its heads need not be transposed. QK-norm has no such form.
         """
-        batch, queries, d_model = query_BQM.shape
-        looking_BQHM = jnp.einsum("BQHD,MHD->BQHM", self.query(query_BQM), self.key_projection.kernel[...])
-        looking_BNM = looking_BQHM.reshape(batch, -1, d_model) * self.factor(scale)
+        query, key, value, output = (
+            layer.kernel[...] for layer in (self.query, self.key_projection, self.value, self.output)
+        )
+        matrices_first = self.config.d_model <= 2 * self.config.d_head
+        if matrices_first:
+            looking_BQHM = jnp.einsum("BQN,NHM->BQHM", query_BQM, jnp.einsum("NHD,MHD->NHM", query, key))
+        else:
+            looking_BQHM = jnp.einsum("BQHD,MHD->BQHM", self.query(query_BQM), key)
+        looking_BNM = looking_BQHM.reshape(len(query_BQM), -1, self.config.d_model) * self.factor(scale)
         score_BNK = cap(jnp.einsum("BNM,BKM->BNK", looking_BNM, input_BKM), self.config.softcap)
-        score_BHQK = jnp.swapaxes(score_BNK.reshape(batch, queries, self.config.heads, -1), 1, 2)
+        score_BHQK = jnp.swapaxes(score_BNK.reshape(*looking_BQHM.shape[:3], -1), 1, 2)
         weight_BHQK = softmax(score_BHQK, allowed_BK, self.sink_scores())
         weight_BNK = jnp.swapaxes(weight_BHQK, 1, 2).reshape(score_BNK.shape)
         brought_BQHM = jnp.einsum("BNK,BKM->BNM", weight_BNK, input_BKM).reshape(looking_BQHM.shape)
-        return self.output(jnp.einsum("BQHM,MHD->BQHD", brought_BQHM, self.value.kernel[...]))
+        if matrices_first:
+            return jnp.einsum("BQHN,HNM->BQM", brought_BQHM, jnp.einsum("NHD,HDM->HNM", value, output))
+        return self.output(jnp.einsum("BQHM,MHD->BQHD", brought_BQHM, value))
 
 
 class Transformer(nnx.Module):

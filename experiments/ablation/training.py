@@ -56,7 +56,8 @@ class Results:
 class GroupTraining:
     """The training of the runs of one program, which starts to compile in the background when this is made."""
 
-    def __init__(self, group: Group) -> None:
+    def __init__(self, group: Group, at_once: int | None = None) -> None:
+        """Begin with `group`; `at_once`: how many of its runs a device trains at a time, see `Trainer`."""
         self.group = group
         configs = [run.config for run in group.runs]
         ends = {config.train.steps for config in configs}
@@ -68,6 +69,7 @@ class GroupTraining:
             measure_sweep,
             group.shared.shapes,
             cache_measurement=True,
+            at_once=at_once,
         )
         self.data = group.shared.data  # made while the training compiles
 

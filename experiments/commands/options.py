@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from catmat_command import as_called
-from data.errors import InputError, suggestion
+from data.errors import InputError, printable, suggestion
 from data.yaml_file import parse_scalar
 from experiments.config.loader import to_yaml
 from experiments.config.schema import RENAMED, Config, config_fields, option_of
@@ -168,6 +168,20 @@ def add_process_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--coordinator", metavar="HOST:PORT", help="the host of process 0, and a free port there")
     group.add_argument("--processes", metavar="N", type=int, help="how many processes there are")
     group.add_argument("--process-id", metavar="I", type=int, help="which of them this is, from 0; process 0 writes")
+
+
+def add_runs_at_once_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--runs-at-once`: how several runs are laid out on the devices, which changes their speed alone."""
+    about = "of several runs, how many a device trains at a time; fewer need less memory (default: 1 on a CPU, on an"
+    about += " accelerator as many as its memory holds)"
+    parser.add_argument("--runs-at-once", metavar="N", type=_positive, help=about)
+
+
+def _positive(text: str) -> int:
+    """A whole number of 1 or more; argparse names the option where this is something else."""
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"must be a whole number of 1 or more, not {printable(text)}")
+    return int(text)
 
 
 def add_events_option(parser: argparse.ArgumentParser, otherwise: str) -> None:

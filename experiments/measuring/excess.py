@@ -20,6 +20,7 @@ from data.sampler import Batch, sample
 from data.vocabulary import PAD
 from data.world import World
 from experiments.config.schema import PIECES, Config
+from experiments.measuring.shared_rows import own_rows
 from experiments.training.hyperparameters import BATCH_AXIS, Array
 from experiments.training.program_cache import load_or_trace, register_output_types
 from model.functional import Model, apply, excess
@@ -124,11 +125,8 @@ def evaluate(model: Model, examples: EvaluationSet, shards: int = 1) -> Evaluati
       examples: the evaluation set.
       shards: how many devices share the work; more than 1 only inside a `shard_map` over BATCH_AXIS.
     """
-    if shards > 1:
-        here = len(examples.masked_E) // shards
-        first = jax.lax.axis_index(BATCH_AXIS) * here
-        examples = jax.tree.map(lambda array: jax.lax.dynamic_slice_in_dim(array, first, here), examples)
-    blocks = jax.tree.map(lambda array: array.reshape(-1, BLOCK, *array.shape[1:]), examples)
+    own = own_rows(examples, shards)
+    blocks = jax.tree.map(lambda array: array.reshape(-1, BLOCK, *array.shape[1:]), own)
     sums = jax.lax.map(lambda block: _sums(model, block), blocks)
     sums = jax.tree.map(lambda array: array.sum(axis=0), sums)
     excess_G, count_PK, total_PHK = jax.lax.psum(sums, BATCH_AXIS) if shards > 1 else sums

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from experiments.measuring.attention_statistics import AttentionStatistics, attention_statistics
 from experiments.measuring.excess import Evaluation, EvaluationSet, evaluate
 from experiments.measuring.probes import Observation, OtherRows, Probes, observe
+from experiments.measuring.shared_rows import over_devices
 from experiments.training.hyperparameters import Array
 from experiments.training.program_cache import register_output_types
 from model.functional import Model, Params, apply, excess
@@ -86,10 +87,10 @@ def measure(model: Model, data: EvaluationData, shards: int = 1) -> Measurement:
     of_probes, of_other, of_sample = _forward(model, *rows)
     return Measurement(
         evaluate(model, data.examples, shards),
-        observe(model, probes, of_probes),
+        observe(model, probes, of_probes, shards),
         of_other.weights_BHQK[:, :, 0],
         attention_statistics(sample.tokens_EK, of_sample),
-        row_norms(model, sample),
+        row_norms(model, sample, shards),
     )
 
 
@@ -138,8 +139,11 @@ def groups(params: Params) -> list[str]:
     return sorted({group_of(name) for name in flat_params(params)})
 
 
-def row_norms(model: Model, sample: EvaluationSet) -> jax.Array:
-    """Euclidean norm of each row's loss gradient in each parameter group, [E, groups], in nats per parameter unit."""
+def row_norms(model: Model, sample: EvaluationSet, shards: int = 1) -> jax.Array:
+    """Euclidean norm of each row's loss gradient in each parameter group, [E, groups], in nats per parameter unit.
+
+    `shards` as in `evaluate`.
+    """
 
     def loss(params: Params, tokens_K: jax.Array, masked: jax.Array, posterior_V: jax.Array) -> jax.Array:
         forward = apply(Model(model.config, params, model.scale), tokens_K[None], masked[None, None])
@@ -151,7 +155,8 @@ def row_norms(model: Model, sample: EvaluationSet) -> jax.Array:
             squares[group_of(name)] += jnp.sum(leaf * leaf)
         return jnp.sqrt(jnp.stack(list(squares.values())))
 
-    return jax.vmap(norms)(sample.tokens_EK, sample.masked_E, sample.posterior_EV)
+    rows = sample.tokens_EK, sample.masked_E, sample.posterior_EV
+    return over_devices(lambda own: jax.vmap(norms)(*own), rows, shards)
 
 
 def norm_metrics(names: list[str], norm_EG: NDArray[np.floating], start_EG: NDArray[np.floating]) -> dict[str, float]:

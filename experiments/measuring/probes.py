@@ -18,6 +18,7 @@ from data.inference import posterior, read_sentence, relevance
 from data.vocabulary import PAD
 from data.world import World
 from experiments.measuring.score_gradients import score_gradient
+from experiments.measuring.shared_rows import over_devices
 from experiments.training.hyperparameters import Array
 from model.functional import Model, apply, cut_logits, excess
 from model.transformer import ForwardOutput
@@ -122,23 +123,33 @@ def _substitutions(
     return tokens_CK, row_C.astype(np.int32), key_C.astype(np.int32), weight_C.astype(np.float32)
 
 
-def observe(model: Model, probes: Probes, forward: ForwardOutput) -> Observation:
-    """What a run's model does with every row of `probes`; `forward` is its forward pass of them (Q is 1)."""
-    query_G1 = probes.masked_G[:, None]
-    cut_GJKV = cut_logits(model, probes.tokens_GK, query_G1)[:, 0]
+def observe(model: Model, probes: Probes, forward: ForwardOutput, shards: int = 1) -> Observation:
+    """What a run's model does with every row of `probes`.
+
+    Args:
+      model: the run's model.
+      probes: the rows.
+      forward: the model's forward pass of them (Q is 1).
+      shards: as in `excess.evaluate`.
+    """
+    rows = probes.tokens_GK, probes.masked_G
+    cut_GJKV = over_devices(lambda own: cut_logits(model, own[0], own[1][:, None])[:, 0], rows, shards)
     excess_G = excess(probes.posterior_GV, forward.logits_BQV[:, 0])
     cost_GJK = excess(probes.posterior_GV[:, None, None], cut_GJKV) - excess_G[:, None, None]
-    relevance_GK = _model_relevance(model, probes, forward)
+    relevance_GK = _model_relevance(model, probes, forward, shards)
     gradient_GHK = score_gradient(
         model, probes.tokens_GK, probes.masked_G, forward, lambda logits_GV: excess(probes.posterior_GV, logits_GV)
     )
     return Observation(forward, excess_G, cost_GJK, relevance_GK, gradient_GHK)
 
 
-def _model_relevance(model: Model, probes: Probes, forward: ForwardOutput) -> jax.Array:
+def _model_relevance(model: Model, probes: Probes, forward: ForwardOutput, shards: int) -> jax.Array:
     rows, keys = probes.tokens_GK.shape
-    query_C1 = probes.masked_G[probes.row_C][:, None]
-    guess_CV = jax.nn.softmax(apply(model, probes.tokens_CK, query_C1).logits_BQV[:, 0])
+
+    def guess(own: tuple[jax.Array, jax.Array]) -> jax.Array:
+        return jax.nn.softmax(apply(model, own[0], own[1][:, None]).logits_BQV[:, 0])
+
+    guess_CV = over_devices(guess, (probes.tokens_CK, probes.masked_G[probes.row_C]), shards)
     segment_C = probes.row_C * keys + probes.key_C
     without_SV = jax.ops.segment_sum(guess_CV * probes.weight_C[:, None], segment_C, rows * keys)
     without_GKV = without_SV.reshape(rows, keys, -1)

@@ -1,7 +1,7 @@
 """All runs of one program, trained side by side on all devices; one run is an ensemble of one.
 
-Several runs are spread over the devices. A single run shares its batch among them instead. On CPU each device trains
-its runs one after the other (`lax.map`), on an accelerator all at once (`vmap`): whichever is faster there.
+Several runs are spread over the devices. A single run shares its batch among them instead. Each device trains so many
+of its runs at once (`vmap`) as suits it, and one such group after the other (`lax.map`): see `memory.runs_at_once`.
 """
 
 from collections.abc import Callable
@@ -20,10 +20,13 @@ from experiments.training.program_cache import load_or_trace
 RUN_AXIS = "run"
 _COMPILERS = 2
 _Options = dict[str, str | bool] | None
-_OTHER_OPTIONS: dict[str, str | bool] = (
-    {"xla_cpu_use_fusion_emitters": False} if jaxlib.version.__version_info__ < (0, 11) else {}
+_OLD = jaxlib.version.__version_info__ < (0, 11)
+_QUICK: dict[str, str | bool] = {"xla_cpu_use_fusion_emitters": False} if _OLD else {}
+"""XLA's older code generator compiles our programs in half of the time; jaxlib 0.11.2 lost it."""
+_HARD: dict[str, str | bool] = (
+    {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"} if _OLD else {}
 )
-"""XLA's older code generator compiles our programs in 60 % of the time, and they run as fast. jaxlib 0.11.2 lost it."""
+"""The newer one, with YNNPACK for products and not for sums as well: an update takes .87 of the time."""
 
 
 class Compiler:
@@ -74,13 +77,28 @@ class Compiled:
 class Ensemble:
     """R runs of one shape on a mesh of devices; arrays of all runs are stacked, [R] first.
 
-    Stacked arrays are padded (by repeating the last run) so that the devices share the runs evenly; `fetch` drops the
-    padding.
+    Stacked arrays are padded (by repeating the last run) so that the devices share the runs evenly, in groups of one
+    size; `fetch` drops the padding.
     """
 
     def __init__(
-        self, runs: int, pieces: int, devices: list[jax.Device] | None = None, compiler: Compiler | None = None
+        self,
+        runs: int,
+        pieces: int,
+        devices: list[jax.Device] | None = None,
+        compiler: Compiler | None = None,
+        at_once: Callable[[int], int] | int | None = None,
     ) -> None:
+        """Lay the runs out on the devices.
+
+        Args:
+          runs: how many there are.
+          pieces: of a batch: a single run's batch is shared by a number of devices that divides them.
+          devices: by default all.
+          compiler: compiles the programs; by default one that begins at once.
+          at_once: how many of its runs a device works on at a time, or a function that says so of the number of runs
+            that a device has. By default one on a CPU, and all of them on an accelerator.
+        """
         devices = devices or in_turns(jax.devices())
         sharers = max(n for n in range(1, len(devices) + 1) if pieces % n == 0)  # equal shares of whole pieces
         shape = (min(runs, len(devices)), 1) if runs > 1 else (1, sharers)
@@ -93,6 +111,11 @@ class Ensemble:
         self._everywhere = NamedSharding(self.mesh, PartitionSpec())
         self._gathered = jax.jit(lambda tree: tree, out_shardings=self._everywhere)
         self._compiler = compiler or Compiler()
+        own = -(-runs // shape[0])
+        wished = at_once(own) if callable(at_once) else at_once or (1 if self._on_cpu else own)
+        self._groups = -(-own // wished)
+        self.at_once = -(-own // self._groups)
+        """How many of its runs a device works on at a time: at most as many as wished, and in groups of one size."""
 
     def compile(
         self,
@@ -101,6 +124,7 @@ class Ensemble:
         stacked: Tree,
         optimization_level: int = 1,
         cache_key: object = None,
+        runs_long: bool = False,
     ) -> Compiled:
         """`each(function)`, compiled for arguments such as these in the background; the first call waits for it.
 
@@ -113,29 +137,36 @@ class Ensemble:
             runs once. It is 0 where JAX is told to optimise nothing.
           cache_key: everything except the arguments that can change the trace; if given, the traced program is cached
             on disk (CPU only; see `program_cache`).
+          runs_long: whether it is worth to compile twice as long for code that takes less time.
         """
         program = self.each(function)
         if cache_key is not None and self._on_cpu:
-            program = load_or_trace(program, (shared, stacked), (function.__qualname__, self.mesh, cache_key))
+            program = load_or_trace(
+                program, (shared, stacked), (function.__qualname__, self.mesh, self.at_once, cache_key)
+            )
         lowered = program.lower(shared, stacked)
         level = 0 if jax.config.values["jax_disable_most_optimizations"] else optimization_level
-        options = {"xla_backend_optimization_level": str(level), **_OTHER_OPTIONS} if self._on_cpu else None
+        others = _HARD if runs_long else _QUICK
+        options = {"xla_backend_optimization_level": str(level), **others} if self._on_cpu else None
         return Compiled(self._compiler.submit(lowered, options), lowered.out_info, self.by_run)
 
     def each(self, function: Callable[[Any, Any], Any]) -> jax.stages.Wrapped:
         """`function(shared, one run's arrays)` for every run, compiled: takes (shared, stacked), gives stacked."""
 
         def local(shared: Tree, stacked: Tree) -> Any:
-            if self._on_cpu:
-                return jax.lax.map(lambda one: function(shared, one), stacked)
-            return jax.vmap(lambda one: function(shared, one))(stacked)
+            def one(own: Tree) -> Any:
+                return function(shared, own)
+
+            if self._groups == 1 and self.at_once > 1:
+                return jax.vmap(one)(stacked)
+            return jax.lax.map(one, stacked, batch_size=None if self.at_once == 1 else self.at_once)
 
         specs = (PartitionSpec(), PartitionSpec(RUN_AXIS))
         return jax.jit(jax.shard_map(local, mesh=self.mesh, in_specs=specs, out_specs=specs[1], check_vma=False))
 
     def place(self, stacked: Tree) -> Any:
         """`stacked` (NumPy, [R] first) on the devices of its runs."""
-        padding = -self.runs % self.mesh.shape[RUN_AXIS]
+        padding = self.mesh.shape[RUN_AXIS] * self._groups * self.at_once - self.runs
         padded = jax.tree.map(lambda x: np.concatenate([x, np.repeat(x[-1:], padding, axis=0)]), stacked)
         return _put(padded, self.by_run)
 

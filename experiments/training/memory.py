@@ -6,12 +6,19 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import jax
+import numpy as np
+from jax.experimental import multihost_utils
 
 from data.errors import require
 from experiments.training.hyperparameters import TrainingSpec
+from model.functional import init_params
 
 _COPIES = 4
 """Of the parameters, in float32: themselves, their gradient and the optimiser's two moments."""
+_XLA = 2.0
+"""Times the activations that a backward pass needs at least, XLA took (a batch of 100,000 sentences, jax 0.10.2)."""
+_FILLED = 0.8
+"""Share of an accelerator's memory that runs which are trained at once may fill: the rest is XLA's and measuring's."""
 _COMPILER = 600 * 2**20
 """Bytes of address space that a small training takes once JAX has begun (measured: 570 MiB, toy.yaml, 2 cores)."""
 _LARGE = 2**30
@@ -46,17 +53,37 @@ def available_memory() -> int | None:
     return _device_memory() or memory_limit()
 
 
-def check_memory(parameters: Iterable[jax.ShapeDtypeStruct], spec: TrainingSpec, runs: int) -> int:
+def runs_at_once(spec: TrainingSpec, own: int) -> int:
+    """How many of its `own` runs a device should train at a time.
+
+    On a CPU one: its caches then hold all that an update touches (two and more took longer, see docs/speed.md). On an
+    accelerator as many as its memory holds, since one alone does not keep it busy. Several processes agree on the
+    least, for each may have found another memory.
+    """
+    memory = _device_memory()
+    if memory is None:
+        return 1
+    shapes = jax.eval_shape(lambda: init_params(spec.model, jax.random.key(0)))
+    stored = _COPIES * sum(shape.size * shape.dtype.itemsize for shape in jax.tree.leaves(shapes))
+    # While a run is trained, its state is there twice: as it was and as it will be.
+    fit = int((_FILLED * memory - own * stored) / (stored + _XLA * _activations(spec)))
+    if jax.process_count() > 1:
+        fit = int(multihost_utils.process_allgather(np.int64(fit)).min())
+    return max(1, min(own, fit))
+
+
+def check_memory(parameters: Iterable[jax.ShapeDtypeStruct], spec: TrainingSpec, runs: int, at_once: int) -> int:
     """Refuse a training that cannot fit into memory, before the most is compiled.
 
     What it needs at least: the parameters of all runs four times; and the activations of the batch of each run that is
-    trained at one time (`_activations`). A CPU trains as many at a time as it has devices, in one memory; an
-    accelerator has its share of the runs, all at once.
+    trained at one time (`_activations`). The devices of a CPU have one memory; each accelerator has its own, and its
+    share of the runs.
 
     Args:
       parameters: the shapes of all runs' parameters, stacked.
       spec: what is compiled in.
       runs: how many runs there are.
+      at_once: how many of its runs a device trains at a time.
 
     Returns:
       The bytes that it needs at least.
@@ -64,16 +91,15 @@ def check_memory(parameters: Iterable[jax.ShapeDtypeStruct], spec: TrainingSpec,
     Raises:
       InputError: with what is needed at least, what there is, and which values to lower.
     """
-    devices, accelerator = jax.device_count(), _device_memory()
+    used = min(runs, jax.device_count())
+    share, sharing = (used, 1) if _device_memory() else (1, used)
     limit = available_memory()
-    share = min(runs, devices) if accelerator else 1
     stored = _COPIES * sum(shape.size * shape.dtype.itemsize for shape in parameters) // share
-    at_once = runs / devices if accelerator else min(runs, devices)
-    needed = int(stored + _activations(spec) * at_once)
+    needed = int(stored + _activations(spec) * at_once * sharing)
     require(
         limit is None or needed <= limit,
         f"memory: this training needs {needed / 2**30:,.1f} GiB at least, and there are {(limit or 0) / 2**30:,.1f};"
-        " lower train.batch, model.d_model, model.d_mlp or seeds, or train on a larger machine",
+        " lower train.batch, model.d_model, model.d_mlp, seeds or --runs-at-once, or train on a larger machine",
     )
     return needed
 
@@ -90,7 +116,7 @@ def _activations(spec: TrainingSpec) -> int:
     """Bytes that the backward pass of one run's batch needs at least: B (K M + F + V) float32 numbers.
 
     They are the embeddings (K words of d_model M), the hidden units of the MLP (d_mlp, F) and the logits (V words) of
-    one masked row. XLA took about twice as much for one of 100,000 sentences (jax 0.10.2).
+    one masked row.
     """
     model = spec.model
     return 4 * spec.batch * (model.max_length * model.d_model + model.d_mlp + model.vocabulary_size)

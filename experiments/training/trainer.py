@@ -9,6 +9,7 @@ pictures are drawn. A transfer guard stands round the loop: data moves only wher
 """
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar, cast
@@ -22,7 +23,7 @@ from data.errors import require
 from experiments.training.agreement import ALONE, Agreement
 from experiments.training.ensemble import Compiler, Ensemble
 from experiments.training.hyperparameters import Hyperparameters, TrainingSpec, TrainState, Tree, init_state
-from experiments.training.memory import check_memory
+from experiments.training.memory import check_memory, runs_at_once
 from experiments.training.record import (
     ChunkSize,
     Clock,
@@ -41,6 +42,8 @@ __all__ = ["Progress", "Record", "ResumePoint", "RunRecord", "StopCallback", "Tr
 Data = TypeVar("Data")
 StopCallback = Callable[[Progress], bool]
 """Called between chunks of updates; training stops where it returns True."""
+_LONG = 1_000
+"""Updates of all runs from which on code that is quicker by an eighth makes up for a second more of compiling."""
 SAME_LOGITS = 1e-3
 """By how much of the largest logit the training path may differ from the shown one on fresh parameters."""
 
@@ -53,8 +56,7 @@ class _Waiting(Generic[M]):
     since: int
     """The recorded step before it."""
     states: TrainState
-    measured: tuple[M, jax.Array]
-    """The measurement, and how far the two paths to the logits are apart [R]."""
+    measured: M
 
 
 class Trainer(Generic[Data, M]):
@@ -75,6 +77,7 @@ class Trainer(Generic[Data, M]):
         compiler: Compiler | None = None,
         clock: Clock = time.perf_counter,
         chunk_seconds: float = 0.5,
+        at_once: int | None = None,
     ) -> None:
         """Begin to compile the training and its measurement.
 
@@ -94,25 +97,39 @@ class Trainer(Generic[Data, M]):
           clock: tells the time.
           chunk_seconds: about how long a chunk of updates runs: a request to stop is noticed after it, and progress
             shown.
+          at_once: how many of its runs a device trains at a time; by default as suits it, see `memory.runs_at_once`.
         """
         self.spec, self.steps, self._loss, self._measure_run = spec, steps, loss, measure
         self._clock, self._chunk_seconds = clock, chunk_seconds
-        self.ensemble = Ensemble(len(values.seed), spec.pieces, devices, compiler)
+        wished = at_once or functools.partial(runs_at_once, spec)
+        self.ensemble = Ensemble(len(values.seed), spec.pieces, devices, compiler, wished)
         self._steps_R = np.asarray(values.steps)
         self._hyperparameters: Hyperparameters = self.ensemble.place(values)
         self._tables = self.ensemble.replicate(tables)
         self._of_one_length = len(set(self._steps_R.tolist())) == 1
-        self._init = self.ensemble.compile(
-            lambda _, v: init_state(spec, v), (), self._hyperparameters, optimization_level=0, cache_key=(spec,)
-        )
-        self.least_memory = check_memory(jax.tree.leaves(self._init.shapes.params), spec, self.ensemble.runs)
-        runs = (self._hyperparameters, self._init.shapes)
         usual = loss is masked_row_loss
+        self._begun = self.ensemble.compile(
+            self._beginning, self._tables, self._hyperparameters, optimization_level=0, cache_key=(spec, usual)
+        )
+        self._shapes: TrainState = self._begun.shapes[0]
+        params = jax.tree.leaves(self._shapes.params)
+        self.least_memory = check_memory(params, spec, self.ensemble.runs, self.ensemble.at_once)
+        runs = (self._hyperparameters, self._shapes)
         key = (spec, self._of_one_length) if usual else None
-        self._advance = self.ensemble.compile(self._chunk, (self._tables, self._bounds(0, 0, 0)), runs, cache_key=key)
+        bounds, long = self._bounds(0, 0, 0), self.ensemble.runs * steps[-1] >= _LONG
+        self._advance = self.ensemble.compile(self._chunk, (self._tables, bounds), runs, cache_key=key, runs_long=long)
         known = (measure.__module__, measure.__qualname__, spec) if cache_measurement and usual else None
-        shared = (self._tables, self.ensemble.replicated(data))
-        self._measure = self.ensemble.compile(self._measured, shared, runs, cache_key=known)
+        self._measure = self.ensemble.compile(self._measured, self.ensemble.replicated(data), runs, cache_key=known)
+
+    def _beginning(self, tables: SamplerTables, hyperparameters: Hyperparameters) -> tuple[TrainState, jax.Array]:
+        """One run's state before its first update, and how far its two paths to the logits are apart."""
+        state = init_state(self.spec, hyperparameters)
+        if self._loss is not masked_row_loss:
+            return state, jnp.float32(0)
+        return state, path_difference(tables, hyperparameters, self._model(hyperparameters, state))
+
+    def _model(self, hyperparameters: Hyperparameters, state: TrainState) -> Model:
+        return Model(self.spec.model, state.params, hyperparameters.scale)
 
     def _chunk(self, shared: Tree, run: tuple[Hyperparameters, TrainState]) -> TrainState:
         """A chunk of one run's updates."""
@@ -124,12 +141,9 @@ class Trainer(Generic[Data, M]):
             start, stop = jnp.minimum(start, hyperparameters.steps), jnp.minimum(stop, hyperparameters.steps)
         return train_steps(self.spec, tables, hyperparameters, state, start, stop, self.ensemble.shards, self._loss)[0]
 
-    def _measured(self, shared: Tree, run: tuple[Hyperparameters, TrainState]) -> tuple[M, jax.Array]:
-        """What is measured of one run, and how far its two paths to the logits are apart."""
-        (tables, data), (hyperparameters, state) = shared, run
-        model = Model(self.spec.model, state.params, hyperparameters.scale)
-        apart = path_difference(tables, hyperparameters, model) if self._loss is masked_row_loss else jnp.float32(0)
-        return self._measure_run(model, data, self.ensemble.shards), apart
+    def _measured(self, data: Data, run: tuple[Hyperparameters, TrainState]) -> M:
+        """What is measured of one run."""
+        return self._measure_run(self._model(*run), data, self.ensemble.shards)
 
     @property
     def beginning(self) -> ResumePoint:
@@ -138,7 +152,7 @@ class Trainer(Generic[Data, M]):
 
     def empty_states(self) -> TrainState:
         """States (NumPy, zeros) of the shapes that training has, stacked [R]: what a checkpoint is read into."""
-        return jax.tree.map(lambda s: np.zeros((self.ensemble.runs, *s.shape[1:]), s.dtype), self._init.shapes)
+        return jax.tree.map(lambda s: np.zeros((self.ensemble.runs, *s.shape[1:]), s.dtype), self._shapes)
 
     def run(
         self,
@@ -167,10 +181,11 @@ class Trainer(Generic[Data, M]):
         steps, step = point.steps, 0
         placed = self.ensemble.replicate(data)
         with jax.transfer_guard("disallow"):
-            states = self._next(self._init((), self._hyperparameters), 0, 0, 0)
+            states, apart_R = self._begun(self._tables, self._hyperparameters)
+            self._check_paths(apart_R)
+            states = self._next(states, 0, 0, 0)
             first = self._begin(placed, 0, 0, states)
             jax.block_until_ready((states, first.measured))  # waits for the compiler, outside the time reported
-            self._check_paths(first)
             watch, waiting = Stopwatch(0, point.time, self._clock), cast(_Waiting[M] | None, first)
             if point.states is not None:
                 yield self._record(first, watch)
@@ -205,11 +220,11 @@ class Trainer(Generic[Data, M]):
 
     def _begin(self, data: Data, step: int, since: int, states: TrainState) -> _Waiting[M]:
         """Dispatch the measurement of `states`."""
-        return _Waiting(step, since, states, self._measure((self._tables, data), (self._hyperparameters, states)))
+        return _Waiting(step, since, states, self._measure(data, (self._hyperparameters, states)))
 
-    def _check_paths(self, first: _Waiting[M]) -> None:
-        """Refuse to train by a path whose logits are not those that are measured and shown."""
-        apart = float(np.max(self.ensemble.fetch(first.measured[1])))
+    def _check_paths(self, apart_R: jax.Array) -> None:
+        """Refuse to train by a path whose logits are not those that are measured and shown; [R] apart."""
+        apart = float(np.max(self.ensemble.fetch(apart_R)))
         require(
             apart <= SAME_LOGITS,
             f"training: before the first update its logits differ by {apart:.2g} of the largest from those of the"
@@ -220,7 +235,7 @@ class Trainer(Generic[Data, M]):
     def _record(self, waiting: _Waiting[M], watch: Stopwatch) -> Record[M]:
         step, states, spent = waiting.step, waiting.states, watch.read(waiting.step)
         sum_R, params, diverged_at_R, measurement = self.ensemble.fetch(
-            (states.loss_sum, states.params, states.diverged_at, waiting.measured[0])
+            (states.loss_sum, states.params, states.diverged_at, waiting.measured)
         )
         count_R = np.minimum(step, self._steps_R) - np.minimum(waiting.since, self._steps_R)
         loss_R = np.where(count_R > 0, sum_R / np.maximum(count_R, 1).astype(np.float32), np.float32(np.nan))

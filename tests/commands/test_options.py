@@ -56,6 +56,8 @@ OPTIONS = [
     (["--config="], "--config", ["empty", "shell"]),
     (["--run-dir", " "], "--run-dir", ["empty", "shell"]),
     (["--resume", ""], "--resume", ["empty", "shell"]),
+    (["--runs-at-once", "0"], "argument --runs-at-once", ["1 or more", "0"]),
+    (["--runs-at-once", "two"], "argument --runs-at-once", ["whole number", "two"]),
     (["--run-dir", "-x"], "argument --run-dir", ["--run-dir=-x", "--help"]),
     (["--train.steps", "1e18"], "--train.steps", ["1", "10000000", "1000000000000000000"]),
     (["--train.steps", "1e300"], "--train.steps", ["whole", "1e+300"]),

@@ -226,6 +226,20 @@ def test_a_member_of_an_ensemble_equals_the_lone_run(alone):
 
 
 @pytest.mark.usefixtures("quickly_compiled_here")
+@pytest.mark.parametrize(("at_once", "groups"), [(2, [2, 2]), (5, [3])])
+def test_runs_that_a_device_trains_at_once_equal_those_in_turn(alone, at_once, groups):
+    """Three runs on one device: in two groups, of which one is filled with a copy, or all at once."""
+    runs = small_runs({"seed": "5", "seeds": "3"}, devices=jax.devices()[:1], at_once=at_once)
+    np.testing.assert_allclose([record.loss_R[2] for record in runs[1:]], [r.loss_R[0] for r in alone[1:]], rtol=1e-5)
+    assert runs[0].loss_R.shape == (3,)
+    ensemble = Ensemble(3, 1, jax.devices()[:1], at_once=at_once)
+    size = jax.ShapeDtypeStruct((len(groups) * groups[0], 7), np.float32)
+    program = ensemble.each(lambda _, one: jnp.sin(one)).lower((), size).as_text()
+    assert (ensemble.at_once, ensemble.place(np.zeros(3)).shape) == (groups[0], (sum(groups),))
+    assert ("while" in program) == (len(groups) > 1)
+
+
+@pytest.mark.usefixtures("quickly_compiled_here")
 @pytest.mark.parametrize("sampling", ["quasi_random", "independent"])
 def test_devices_that_share_a_batch_draw_the_same_sentences(alone, sampling):
     """The losses of one run on one device and on two; only the order of a sum differs."""

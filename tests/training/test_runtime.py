@@ -18,6 +18,7 @@ from experiments.commands import process
 from experiments.training import memory
 from experiments.training.hyperparameters import TrainingSpec
 from model.config import TransformerConfig
+from model.functional import init_params
 
 PROGRAM = """
 import os, signal, sys, warnings
@@ -195,9 +196,23 @@ def test_a_training_that_cannot_fit_is_refused(monkeypatch, accelerator):
         monkeypatch.setattr(memory, "_device_memory", lambda limit=limit: limit if accelerator else None)
         monkeypatch.setattr(memory, "memory_limit", lambda limit=limit: limit)
         if limit == needed:
-            assert memory.check_memory(parameters, SPEC, 4) == needed
-    with refused("memory", "GiB", "train.batch", "model.d_model", "model.d_mlp"):
-        memory.check_memory(parameters, SPEC, 4)
+            assert memory.check_memory(parameters, SPEC, 4, 2 if accelerator else 1) == needed
+    with refused("memory", "GiB", "train.batch", "model.d_model", "model.d_mlp", "--runs-at-once"):
+        memory.check_memory(parameters, SPEC, 4, 2 if accelerator else 1)
+
+
+def test_runs_at_once_fit_into_an_accelerators_memory(monkeypatch):
+    """What is stored of a run: 4 copies of its parameters. What one that is trained takes beside: as much, and twice
+    its activations (4 * 242 bytes); all in 80 % of the memory."""
+    assert memory.runs_at_once(SPEC, 9) == 1  # on a CPU
+    parameters = init_params(SPEC.model, jax.random.key(0))
+    stored = 4 * 4 * sum(leaf.size for leaf in jax.tree.leaves(parameters))
+    for wanted in (1, 3, 9):
+        needed = 9 * stored + wanted * (stored + 2 * 4 * 242)
+        monkeypatch.setattr(memory, "_device_memory", lambda needed=needed: int(needed / 0.8) + 1)
+        assert memory.runs_at_once(SPEC, 9) == wanted
+    monkeypatch.setattr(memory, "_device_memory", lambda: 1)
+    assert memory.runs_at_once(SPEC, 9) == 1  # `check_memory` refuses what cannot fit
 
 
 def test_the_memory_of_a_large_training_is_told(monkeypatch):
