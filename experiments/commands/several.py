@@ -46,7 +46,7 @@ def several_processes(options: argparse.Namespace, alone: bool) -> Iterator[Agre
         return
     with Exchange(together, meet(together), end_process) as exchange:
         agreement = Agreement(exchange)
-        check_same(agreement, {"--resume": options.resume is not None})
+        check_same(agreement, {"--resume": options.resume is not None, "--runs-at-once": options.runs_at_once})
         yield agreement
 
 
