@@ -91,7 +91,7 @@ def _ablate(options: argparse.Namespace, overrides: dict[str, str], agreement: A
         options.run_dir,
         options.dry_run,
         resumed=folder,
-        make_training=functools.partial(GroupTraining, at_once=agreement.first(options.runs_at_once)),
+        make_training=functools.partial(GroupTraining, at_once=options.runs_at_once),
         all_events=options.events == "all",
         agreement=agreement,
         load=handed_worlds(agreement, config.worlds) if resumes else load_world,

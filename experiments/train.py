@@ -98,7 +98,7 @@ def _train(options: argparse.Namespace, overrides: dict[str, str], agreement: Ag
 
     if options.profile:
         cache_programs_in(None)  # a program from there has lost the names of its parts
-    make_trainer = functools.partial(Trainer, at_once=agreement.first(options.runs_at_once))
+    make_trainer = functools.partial(Trainer, at_once=options.runs_at_once)
     if folder is not None:
         load = handed_worlds(agreement, {config.world})
         return session.resume(config, folder, None, make_trainer, agreement, load, options.profile)

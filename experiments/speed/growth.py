@@ -79,11 +79,17 @@ def _rows(sizes: list[int], per_update: list[list[float]]) -> list[dict[str, Any
 
 
 def _many_to_few(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """What 1,024 runs take, each, of what 16 take; empty where they were not measured."""
-    by_size = {row["size"]: row["seconds_per_run"]["all"] for row in rows}
+    """What 1,024 runs take, each, of what 16 take, and the memory that a further run takes; empty without them."""
+    by_size = {row["size"]: row for row in rows}
     if not {16, 1024} <= set(by_size):
         return {}
-    return {"1024_runs_to_16": spread(one / two for one, two in zip(by_size[1024], by_size[16], strict=True))}
+    few, many = by_size[16], by_size[1024]
+    seconds = zip(many["seconds_per_run"]["all"], few["seconds_per_run"]["all"], strict=True)
+    peaks = [row["peak"]["device_memory"] or row["peak"]["memory"] for row in (few, many)]
+    return {
+        "1024_runs_to_16": spread(one / two for one, two in seconds),
+        "bytes_per_run": (peaks[1] - peaks[0]) / (1024 - 16) if all(peaks) else None,
+    }
 
 
 def _with_batch(task: Task, batch: int) -> EnsembleTraining:
@@ -132,5 +138,7 @@ def lines(found: dict[str, Any]) -> list[str]:
             f"  1,024 runs take {one['median']:.2f} times as long per run as 16"
             f" ({one['lowest']:.2f} to {one['highest']:.2f})"
         )
+        if found["bytes_per_run"] is not None:
+            shown.append(f"  and {found['bytes_per_run'] / 1e3:,.0f} kB of memory for each further run")
     shown.append("  per unit: above 1, it grows faster than the size")
     return shown

@@ -91,9 +91,21 @@ def test_growth_is_of_the_smallest_and_per_unit():
 
 
 def test_runs_of_a_large_sweep_are_compared_with_16():
-    rows = [{"size": size, "seconds_per_run": spread([each])} for size, each in ((1, 9.0), (16, 2.0), (1024, 2.2))]
-    assert growth._many_to_few(rows)["1024_runs_to_16"]["median"] == pytest.approx(1.1)
-    assert growth._many_to_few(rows[:2]) == {}
+    """By the memory of the device where that has its own."""
+
+    def rows(memory, device_memory):
+        sizes = ((1, 9.0, 1), (16, 2.0, 2), (1024, 2.2, 5))
+        peaks = [{"memory": memory and memory * n, "device_memory": device_memory and device_memory * n}
+                 for *_, n in sizes]  # fmt: skip
+        return [{"size": size, "seconds_per_run": spread([each]), "peak": peak}
+                for (size, each, _), peak in zip(sizes, peaks, strict=True)]  # fmt: skip
+
+    found = growth._many_to_few(rows(1008e3, None))
+    assert found["1024_runs_to_16"]["median"] == pytest.approx(1.1)
+    assert found["bytes_per_run"] == 3000
+    assert growth._many_to_few(rows(1, 2016))["bytes_per_run"] == 6
+    assert growth._many_to_few(rows(None, None))["bytes_per_run"] is None
+    assert growth._many_to_few(rows(1, None)[:2]) == {}
 
 
 def test_padding_to_more_places_leaves_the_training_as_it_is():
