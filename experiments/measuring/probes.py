@@ -20,7 +20,7 @@ from data.world import World
 from experiments.measuring.score_gradients import score_gradient
 from experiments.measuring.shared_rows import over_devices
 from experiments.training.hyperparameters import Array
-from model.functional import Model, apply, cut_logits, excess
+from model.functional import Model, apply, cut_logits, divergence, excess
 from model.transformer import ForwardOutput
 
 
@@ -155,5 +155,4 @@ def _model_relevance(model: Model, probes: Probes, forward: ForwardOutput, shard
     without_GKV = without_SV.reshape(rows, keys, -1)
     guess_GV = jax.nn.softmax(forward.logits_BQV[:, 0])
     some_GK = without_GKV.sum(axis=-1) > 0  # not the masked place, not padding
-    log_GKV = jnp.log(jnp.where(some_GK[..., None], without_GKV, 1.0))
-    return jnp.where(some_GK, excess(guess_GV[:, None], log_GKV), 0.0)
+    return jnp.where(some_GK, divergence(guess_GV[:, None], without_GKV), 0.0)

@@ -129,6 +129,8 @@ def browser(profile: Path, **logs: str) -> Iterator[Any]:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", **logs})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
     try:
+        # Else a page is as in a window behind others, and hears nothing of what gets the focus.
+        driver.execute_cdp_cmd("Emulation.setFocusEmulationEnabled", {"enabled": True})
         yield driver
     finally:
         driver.quit()

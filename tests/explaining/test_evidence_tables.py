@@ -47,7 +47,7 @@ def centred(table):
 
 
 @pytest.mark.parametrize("pair", [("verb", "object"), ("object", "subject")])
-def test_a_table_is_the_mean_evidence_of_its_rows(made, small, found, assert_close, pair):
+def test_a_table_is_the_mean_evidence_of_its_rows(made, small, found, pair):
     start, end = pair
     oracle, rows = Oracle(made.config.model, made.params(1)), draw_rows(small, made.config.task.masked, ROWS, 5)
     kernel, total, counts = oracle.p["attention/output/kernel"], {}, {}
@@ -67,7 +67,9 @@ def test_a_table_is_the_mean_evidence_of_its_rows(made, small, found, assert_clo
     table = found[1].tables[pair]
     assert set(table.words) == set(small.slots[start])
     assert table.counts.tolist() == [counts[word] for word in table.words]
-    assert_close(table.evidence, centred(np.stack([total[word] / counts[word] for word in table.words])), 1e-5)
+    mean = np.stack([total[word] / counts[word] for word in table.words])
+    # Centring leaves little of the means, which are computed in float32: the error is one of theirs.
+    assert np.abs(table.evidence - centred(mean)).max() <= 1e-7 * np.abs(mean).max()
 
 
 def test_r_and_slope_are_those_of_the_cells(found):

@@ -120,6 +120,7 @@ def test_scale_and_runs_are_traced(assert_close):
 # --- losses ---
 
 cross_entropy, excess = fast_jit(functional.cross_entropy), fast_jit(functional.excess)
+divergence = fast_jit(functional.divergence)
 EIGHTHS = [math.log(1), math.log(2), math.log(5)]  # the model says 1/8, 2/8, 5/8
 INF = math.inf
 
@@ -146,6 +147,33 @@ def test_excess_in_written_numbers(posterior, logits, expected):
     got = excess(jnp.asarray([posterior], float), jnp.asarray([logits]))
     assert got.shape == (1,)
     np.testing.assert_allclose(got, [expected], rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("p", "q", "expected"),
+    [
+        ([1 / 8, 2 / 8, 5 / 8], [1 / 8, 2 / 8, 5 / 8], 0.0),
+        ([1 / 2, 1 / 2, 0], [1 / 4, 1 / 4, 1 / 2], math.log(2)),
+        ([1, 0, 0], [1 / 8, 2 / 8, 5 / 8], math.log(8)),
+        ([1 / 2, 1 / 2, 0], [1, 0, 0], INF),
+        ([1e-45, 1, 0], [0, 1, 0], 0.0),
+        ([1e-45, 1, 0], [1 / 2, 1 / 2, 0], math.log(2)),
+    ],
+)
+def test_divergence_in_written_numbers(p, q, expected):
+    got = divergence(jnp.asarray([p], jnp.float32), jnp.asarray([q], jnp.float32))
+    np.testing.assert_allclose(got, [expected], rtol=1e-6, atol=1e-7)
+
+
+def test_divergence_of_distributions_that_hardly_differ():
+    """In float32, of a millionth of a nat: by the logs of both, rounding is a twentieth of it."""
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet(np.ones(57), 20)
+    q = p * (1 + 1e-3 * rng.standard_normal(p.shape))
+    q /= q.sum(axis=1, keepdims=True)
+    exact = (p * np.log(p / q)).sum(axis=1)
+    got = divergence(jnp.asarray(p, jnp.float32), jnp.asarray(q, jnp.float32))
+    np.testing.assert_allclose(got, exact, rtol=2e-3)
 
 
 def test_further_leading_axes():
