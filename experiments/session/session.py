@@ -176,6 +176,7 @@ class _Session:
 
         def write(progress: Progress, states: Any) -> None:
             """Save a checkpoint; only a record has an excess, which decides on the best."""
+            tracker.draw()  # what is recorded until a checkpoint is written whole
             excess = mean_excess(self._experiment, progress) if isinstance(progress, Record) else np.inf
             checkpoints.save(progress.step, states, excess, progress.time)
 

@@ -13,7 +13,7 @@ from experiments.training.ensemble import Ensemble
 from experiments.training.hyperparameters import Hyperparameters, TrainState, init_state
 from experiments.training.memory import runs_at_once
 from experiments.training.record import one_run
-from experiments.training.update import Loss, masked_row_loss, train_steps
+from experiments.training.update import Loss, masked_row_loss, parts_of, train_steps
 from model.functional import Params
 
 
@@ -31,12 +31,13 @@ class EnsembleTraining:
         spec = task.spec
         self._ensemble = Ensemble(len(values.seed), spec.pieces, at_once=functools.partial(runs_at_once, spec))
         shards = self._ensemble.shards
+        parts = parts_of(spec, shards, self._ensemble.platform)
 
         def updated(
             shared: tuple[SamplerTables, tuple[jax.Array, jax.Array]], run: tuple[Hyperparameters, TrainState]
         ) -> TrainState:
             tables, (start, stop) = shared
-            return train_steps(spec, tables, *run, start, stop, shards, loss)[0]
+            return train_steps(spec, tables, *run, start, stop, shards, loss, parts)[0]
 
         self._values, self._tables = self._ensemble.place(values), self._ensemble.replicate(task.tables)
         init = self._ensemble.compile(lambda _, one: init_state(spec, one), (), self._values, optimization_level=0)

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.errors import printable
 from experiments.measuring.experiment import Experiment
@@ -53,6 +54,7 @@ class RunLog:
         """
         self._experiment, self._folder, self._first, self._pictures = experiment, folder, first, pictures
         self._last_step, self._versions = point.steps[-1], versions
+        self._undrawn: list[tuple[int, NDArray[np.floating], NDArray[np.floating]]] = []
         folder.mkdir(exist_ok=True)
         self._record, self._params = RecordFile(folder, "record"), RecordFile(folder, "params")
         self._record.begin(pictures.fixed | word_group_arrays(experiment.world), point.step)
@@ -63,7 +65,7 @@ class RunLog:
             self._events.hparams(values, printable(str(folder)))
 
     def write(self, record: RunRecord[Measurement], pictured: bool) -> dict[str, float]:
-        """Write one record, and its maps if it is `pictured`; gives its scalars in TensorBoard."""
+        """Write one record, and keep what its maps are of, if it is `pictured`; gives its scalars in TensorBoard."""
         step, arrays, params = record.step, step_arrays(self._experiment, record), flat_params(record.params)
         self._record.append(step, arrays)
         self._params.append(step, params)
@@ -76,10 +78,19 @@ class RunLog:
                 self._write_histograms(self._events, step, arrays, params)
             self._write_texts(self._events, record, {**params, **arrays})
             if pictured:
-                self._pictures.write_maps(self._events, step, arrays["weights"], self._experiment.told)
-                self._pictures.write_relevance(self._events, step, arrays["model_relevance"])
+                self._undrawn.append((step, arrays["weights"], arrays["model_relevance"]))
             self._events.flush()
         return scalars
+
+    def draw(self) -> None:
+        """Write the maps of the records that are pictured and have none yet."""
+        if self._events is None:
+            return
+        for step, weights, relevance in self._undrawn:
+            self._pictures.write_maps(self._events, step, weights, self._experiment.told)
+            self._pictures.write_relevance(self._events, step, relevance)
+        self._events.flush()
+        self._undrawn.clear()
 
     def _write_texts(self, events: EventWriter, record: RunRecord[Measurement], arrays: Arrays) -> None:
         """What the text dashboard shows, in the order of the tags."""

@@ -88,6 +88,16 @@ class Tracker:
             writer.scalars(record.step, known, about)
             writer.flush()
 
+    def draw(self) -> None:
+        """Write the maps that are due: to be called before a checkpoint is saved, and at the end.
+
+        A training that goes on from a checkpoint writes what comes later, so maps need not be there before. To draw
+        them takes the cores from the training, several times as long as to write all else of a record; so a short
+        training draws them at its end.
+        """
+        for log in self._runs:
+            log.draw()
+
     def finish(self, last: Record[Measurement]) -> None:
         """Write what belongs to the end of a run: its summary, and how the attention of its sentences formed."""
         for log, run in zip(self._runs, last.runs(), strict=True):

@@ -64,7 +64,8 @@ class Ensemble:
         _check_all_used(devices, used)
         self.runs, self.shards = runs, shape[1]
         self.mesh = jax.make_mesh(shape, (RUN_AXIS, BATCH_AXIS), axis_types=(AxisType.Auto,) * 2, devices=used)
-        self._on_cpu = used[0].platform == "cpu"
+        self.platform = used[0].platform
+        self._on_cpu = self.platform == "cpu"
         self.by_run = NamedSharding(self.mesh, PartitionSpec(RUN_AXIS))
         self._everywhere = NamedSharding(self.mesh, PartitionSpec())
         self._gathered = jax.jit(lambda tree: tree, out_shardings=self._everywhere)

@@ -36,7 +36,7 @@ from experiments.training.record import (
     Stopwatch,
     one_run,
 )
-from experiments.training.update import Loss, masked_row_loss, path_difference, train_steps
+from experiments.training.update import Loss, masked_row_loss, parts_of, path_difference, train_steps
 from model.functional import Model
 
 __all__ = ["Progress", "Record", "ResumePoint", "RunRecord", "StopCallback", "Trainer", "one_run"]
@@ -140,7 +140,9 @@ class Trainer(Generic[Data, M]):
         state = dataclasses.replace(state, loss_sum=jnp.where(start == since, 0.0, state.loss_sum))
         if not self._of_one_length:  # a run that is shorter than others waits for them
             start, stop = jnp.minimum(start, hyperparameters.steps), jnp.minimum(stop, hyperparameters.steps)
-        return train_steps(self.spec, tables, hyperparameters, state, start, stop, self.ensemble.shards, self._loss)[0]
+        shards = self.ensemble.shards
+        parts = parts_of(self.spec, shards, self.ensemble.platform)
+        return train_steps(self.spec, tables, hyperparameters, state, start, stop, shards, self._loss, parts)[0]
 
     def _measured(self, data: Data, run: tuple[Hyperparameters, TrainState]) -> M:
         """What is measured of one run."""

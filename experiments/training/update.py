@@ -21,6 +21,7 @@ from experiments.training.hyperparameters import (
     Hyperparameters,
     TrainingSpec,
     TrainState,
+    Tree,
     data_key,
     optimizer,
     sequence_shift,
@@ -30,6 +31,8 @@ from model.transformer import can_reassociate
 
 _COMPARED = 32
 """Sentences on which the two paths to the logits are compared."""
+_WORDS = 16_384
+"""Most words of sentences that a CPU device computes at a time: 1,024 sentences of 16 (2 cores, see docs/speed.md)."""
 
 
 def train_steps(
@@ -41,6 +44,7 @@ def train_steps(
     stop: jax.Array,
     shards: int = 1,
     loss: "Loss | None" = None,
+    parts: int = 1,
 ) -> tuple[TrainState, jax.Array]:
     """Updates `start` to `stop` - 1 (traced: one compilation for all chunks), and their mean loss (nan for none).
 
@@ -56,10 +60,11 @@ def train_steps(
       stop: one past the last.
       shards: over how many devices the batch is shared; more than 1 only inside a `shard_map` over BATCH_AXIS.
       loss: what is minimised; by default `masked_row_loss`. The benchmark passes another.
+      parts: in how many equal parts a device computes its share of the batch, one after the other; see `parts_of`.
     """
 
     def body(step: jax.Array, state: TrainState) -> TrainState:
-        return _update(spec, tables, hyperparameters, state, step, shards, loss or masked_row_loss)
+        return _update(spec, tables, hyperparameters, state, step, shards, loss or masked_row_loss, parts)
 
     after = jax.lax.fori_loop(start, stop, body, state)
     return after, (after.loss_sum - state.loss_sum) / (stop - start)
@@ -73,11 +78,12 @@ def _update(
     step: jax.Array,
     shards: int,
     loss: "Loss",
+    parts: int,
 ) -> TrainState:
     with jax.named_scope("sampling"):  # the scopes name the parts in a trace
         batch = batch_of(spec, tables, hyperparameters, step, shards)
 
-    def loss_of(params: Params) -> jax.Array:
+    def loss_of(params: Params, batch: Batch) -> jax.Array:
         model = Model(spec.model, params, hyperparameters.scale)
         value = loss(model, batch)
         if spec.hides_attention:
@@ -87,7 +93,7 @@ def _update(
         return value
 
     with jax.named_scope("model"):
-        value, gradient = jax.value_and_grad(loss_of)(state.params)
+        value, gradient = _in_parts(jax.value_and_grad(loss_of), state.params, batch, parts)
     # Flatten loss and gradients: one all-reduce instead of one per parameter, which would cost as much as the update.
     vector, unravel = jax.flatten_util.ravel_pytree((value, gradient))
     if shards > 1:
@@ -104,6 +110,34 @@ def _update(
         )
         diverged_at = jnp.where(good | (state.diverged_at >= 0), state.diverged_at, step)
         return TrainState(params, inner, state.loss_sum + jnp.where(good, value, jnp.nan), diverged_at)
+
+
+def _in_parts(of_batch: Callable[[Params, Batch], Tree], params: Params, batch: Batch, parts: int) -> Tree:
+    """The mean of `of_batch(params, part)` over equal parts of the batch."""
+    if parts == 1:
+        return of_batch(params, batch)
+    split = jax.tree.map(lambda array: array.reshape(parts, -1, *array.shape[1:]), batch)
+    zero = jax.tree.map(lambda like: jnp.zeros(like.shape, like.dtype), jax.eval_shape(of_batch, params, batch))
+
+    def add(total: Tree, part: Batch) -> tuple[Tree, None]:
+        return jax.tree.map(jnp.add, total, of_batch(params, part)), None
+
+    return jax.tree.map(lambda total: total / parts, jax.lax.scan(add, zero, split)[0])
+
+
+def parts_of(spec: TrainingSpec, shards: int, platform: str) -> int:
+    """In how many parts a device should compute its share of a batch.
+
+    On a CPU so many that a part has at most 16,384 words: an update of more takes longer for each of them, since what
+    the backward pass needs no longer fits into the caches. Where the share has no divisor of about that size, and on an
+    accelerator, in one.
+    """
+    rows = spec.batch // shards
+    most = max(1, _WORDS // spec.model.max_length)
+    if platform != "cpu" or rows <= most:
+        return 1
+    size = max(size for size in range(1, most + 1) if rows % size == 0)
+    return rows // size if 2 * size >= most else 1
 
 
 def batch_of(
