@@ -167,10 +167,11 @@ def norm_metrics(names: list[str], norm_EG: NDArray[np.floating], start_EG: NDAr
       norm_EG: their row norms now.
       start_EG: their row norms before the first update, against which a row counts as dead.
     """
+    norm_GE, start_GE = (np.ascontiguousarray(norms.T, np.float64) for norms in (norm_EG, start_EG))
+    rms_G, median_G = np.sqrt(np.mean(norm_GE**2, axis=1)), np.median(norm_GE, axis=1)
+    dead_G = np.mean(norm_GE < DEAD * np.median(start_GE, axis=1, keepdims=True), axis=1)
     values: dict[str, float] = {}
-    for g, name in enumerate(names):
-        norms = norm_EG[:, g].astype(np.float64)
-        values[f"gradient/rms/{name}"] = float(np.sqrt(np.mean(norms**2)))
-        values[f"gradient/median/{name}"] = float(np.median(norms))
-        values[f"gradient/dead_rows/{name}"] = float(np.mean(norms < DEAD * np.median(start_EG[:, g])))
+    for name, *three in zip(names, rms_G.tolist(), median_G.tolist(), dead_G.tolist(), strict=True):
+        kinds = ("rms", "median", "dead_rows")
+        values |= {f"gradient/{kind}/{name}": value for kind, value in zip(kinds, three, strict=True)}
     return values

@@ -156,8 +156,8 @@ class RowResult:
     """The same, by the exact posterior."""
 
 
-def row_results(experiment: Experiment, record: RunRecord[Measurement]) -> list[RowResult]:
-    """The rows of all watched sentences, for one run at one step."""
+def row_results(experiment: Experiment, record: RunRecord[Measurement], sentence: int | None = None) -> list[RowResult]:
+    """The rows of all watched sentences, or of one of them, for one run at one step."""
     probes, words = experiment.data.probes, experiment.world.vocabulary.words
     logits_GV = record.measurement.observation.forward.logits_BQV[:, 0].astype(np.float64)
     with np.errstate(invalid="ignore"):  # a diverged run's logits can be infinite
@@ -167,11 +167,11 @@ def row_results(experiment: Experiment, record: RunRecord[Measurement]) -> list[
     def best(chance_V: NDArray[np.floating]) -> tuple[str, float]:
         return words[chance_V.argmax()], float(chance_V.max())
 
-    def result(g: int, sentence: int) -> RowResult:
-        tokens = experiment.sentences[sentence][0]
+    def result(g: int, of: int) -> RowResult:
+        tokens = experiment.sentences[of][0]
         weights_HK = record.measurement.weights_GHK[g, :, : len(tokens)]
         own = tuple(words[token] for token in tokens)
         answers = best(guess_GV[g]), best(probes.posterior_GV[g])
-        return RowResult(sentence, int(probes.masked_G[g]), own, weights_HK, *answers)
+        return RowResult(of, int(probes.masked_G[g]), own, weights_HK, *answers)
 
-    return [result(g, sentence) for g, sentence in enumerate(probes.sentence_G.tolist())]
+    return [result(g, of) for g, of in enumerate(probes.sentence_G.tolist()) if sentence in (None, of)]

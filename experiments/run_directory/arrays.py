@@ -5,6 +5,7 @@ whole or not at all, so a process that dies leaves every step that it has record
 with `allow_pickle=False`.
 """
 
+import io
 import struct
 import tokenize
 import zipfile
@@ -120,8 +121,10 @@ class RecordFile:
 def write_npz(path: Path, arrays: Mapping[str, Any], compressed: bool = False) -> None:
     """Write arrays whole or not at all."""
     save = np.savez_compressed if compressed else np.savez
-    with replacing(path) as part, part.open("wb") as file:
-        save(file, allow_pickle=False, **arrays)
+    content = io.BytesIO()  # where a zip file's many small writes cost little
+    save(content, allow_pickle=False, **arrays)
+    with replacing(path) as part:
+        part.write_bytes(content.getbuffer())
 
 
 def read_npz(path: Path) -> Arrays:

@@ -99,7 +99,7 @@ class RunLog:
             events.text(step, tags.HOW_TO_READ, HOW_TO_READ)
         sentence, now = self._experiment.told, {**self._pictures.fixed, **arrays, "step": np.asarray(step)}
         told = row_ledger(now, self._experiment.config.model, sentence)
-        row = next(row for row in row_results(self._experiment, record) if row.sentence == sentence)
+        row = row_results(self._experiment, record, sentence)[0]
         events.text(step, tags.SEVEN_LINES, ledger_markdown(told, what_follows(told, row.guess, row.exact)))
         if step in (0, self._last_step):
             events.text(step, tags.ABOUT_THIS_RUN, run_page(self._experiment, self._first, record))

@@ -80,7 +80,7 @@ def run_page(experiment: Experiment, first: RunRecord[Measurement], last: RunRec
     heads = "1 head" if config.model.heads == 1 else f"{config.model.heads} heads"
     components = "1 component" if config.model.d_head == 1 else f"{config.model.d_head} components"
     scaled = f"Dot products {scale_text(config.model)}"
-    rows = [row for row in row_results(experiment, last) if row.sentence == experiment.told]
+    rows = row_results(experiment, last, experiment.told)
     sentence = " ".join(escaped(table_word(word)) for word in rows[0].words)
     lines = [
         f"## A run in the world '{escaped(experiment.world.name)}', seed {config.seed + last.run}, step {last.step:,}",
