@@ -14,8 +14,8 @@ from experiments.speed.turns import ranged, seconds_in_turns, spread
 from experiments.training.ensemble import Ensemble
 from experiments.training.hyperparameters import TrainingSpec
 from experiments.training.update import masked_row_loss
+from model.attention_layer import forms_matrices_first
 from model.functional import Model
-from model.transformer import forms_matrices_first
 
 _LARGE, _QUICK_LARGE = 2048, 128
 """Rows and columns of the large matrices."""

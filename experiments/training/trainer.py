@@ -231,8 +231,8 @@ class Trainer(Generic[Data, M]):
         require(
             apart <= SAME_LOGITS,
             f"training: before the first update its logits differ by {apart:.2g} of the largest from those of the"
-            " forward pass that is shown; teach Attention.reassociated (model/transformer.py) the term that it lacks,"
-            " or take the config value out of REASSOCIATED",
+            " forward pass that is shown; teach Attention.reassociated (model/attention_layer.py) the term that it"
+            " lacks, or take the config value out of REASSOCIATED",
         )
 
     def _record(self, waiting: _Waiting[M], watch: Stopwatch) -> Record[M]:

@@ -210,8 +210,10 @@ def test_a_training_is_parted_into_updates_measuring_and_tracking(settings, trac
     assert (settings.folder / "parts" / "record.npz").exists()  # it was a whole training
     parts = {"updates": 3.0, "measuring": 0.75, "tracking": 0.25}
     times = {"seconds": spread([4.0]), "seconds_with_few": spread([3.0]), "share": spread([0.25]), "parts": parts}
+    times["added_in_all"] = spread([1.25])
     shown = share.lines({"records": 16, "few_records": 2, **times})
     assert "25.0%" in shown[3]
+    assert "1.25 (1.25 to 1.25) s more in all" in shown[4]
     assert [line.split()[-1] for line in shown[-3:]] == ["75.0%", "18.8%", "6.2%"]
 
 

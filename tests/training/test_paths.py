@@ -76,7 +76,7 @@ def test_a_term_that_the_training_path_does_not_know_is_trained(assert_close):
 def test_a_term_that_is_not_declared_stops_the_training_in_one_line():
     spec = spec_with(WithDistance)  # the value has its default, but the term is there
     assert can_reassociate(spec.model)
-    with refused("training", "logits", "Attention.reassociated", "model/transformer.py", "REASSOCIATED"):
+    with refused("training", "logits", "Attention.reassociated", "model/attention_layer.py", "REASSOCIATED"):
         trained(spec)
 
 
