@@ -20,6 +20,7 @@ from experiments.commands.options import OneLineParser, ProseHelp
 from experiments.commands.process import run_command
 from experiments.config.loader import load_config
 from experiments.run_directory.files import write_text
+from experiments.run_directory.folders import check_can_be_made
 
 SECTIONS = {
     "updates": "updates a second of all contestants: PyTorch, the usual Flax loops, catmat",
@@ -53,8 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     config, ablation = load_config(options.config, {}), load_ablation(options.ablation, {})
     load_world(config.world)
     if options.json is not None:
-        parent = Path(options.json).absolute().parent
-        require(parent.is_dir(), f"--json: {parent} is no folder; make it, or write to another")
+        _check_json(Path(options.json).absolute())
     # JAX and PyTorch share an accelerator, and so do processes of the benchmark: none may take all of its memory.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     # Imported late: --help and a mistake in what was given are answered without loading JAX.
@@ -128,6 +128,13 @@ def _sections(text: str) -> list[str]:
         require(name in SECTIONS, f"--sections: there is no section '{name}'{suggestion(name, SECTIONS)}")
     require(names, f"--sections: names none; known: {', '.join(SECTIONS)}")
     return [name for name in SECTIONS if name in names]
+
+
+def _check_json(path: Path) -> None:
+    """Refuse a file that could not be written after minutes of measuring."""
+    require(path.parent.is_dir(), f"--json: {path.parent} is no folder; make it, or write to another")
+    require(not path.is_dir(), f"--json: {path} is a folder; name a file in it")
+    check_can_be_made(path)
 
 
 @contextmanager
