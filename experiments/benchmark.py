@@ -13,14 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from data.errors import require, suggestion
+from data.errors import InputError, require, suggestion
 from data.world import load_world
 from experiments.ablation.config import load_ablation
 from experiments.commands.options import OneLineParser, ProseHelp
 from experiments.commands.process import run_command
 from experiments.config.loader import load_config
 from experiments.run_directory.files import write_text
-from experiments.run_directory.folders import check_can_be_made
 
 SECTIONS = {
     "updates": "updates a second of all contestants: PyTorch, the usual Flax loops, catmat",
@@ -134,7 +133,11 @@ def _check_json(path: Path) -> None:
     """Refuse a file that could not be written after minutes of measuring."""
     require(path.parent.is_dir(), f"--json: {path.parent} is no folder; make it, or write to another")
     require(not path.is_dir(), f"--json: {path} is a folder; name a file in it")
-    check_can_be_made(path)
+    try:  # what permissions say is not all, below /proc for one
+        os.rmdir(tempfile.mkdtemp(prefix=".catmat-", dir=path.parent))  # noqa: PTH106  as os.mkdir
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"--json: {path.parent} cannot be written to ({reason}); write to another folder") from None
 
 
 @contextmanager
