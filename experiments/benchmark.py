@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from data.errors import require, suggestion
+from data.errors import InputError, require, suggestion
 from data.world import load_world
 from experiments.ablation.config import load_ablation
 from experiments.commands.options import OneLineParser, ProseHelp
@@ -53,8 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     config, ablation = load_config(options.config, {}), load_ablation(options.ablation, {})
     load_world(config.world)
     if options.json is not None:
-        parent = Path(options.json).absolute().parent
-        require(parent.is_dir(), f"--json: {parent} is no folder; make it, or write to another")
+        _check_json(Path(options.json).absolute())
     # JAX and PyTorch share an accelerator, and so do processes of the benchmark: none may take all of its memory.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     # Imported late: --help and a mistake in what was given are answered without loading JAX.
@@ -128,6 +127,17 @@ def _sections(text: str) -> list[str]:
         require(name in SECTIONS, f"--sections: there is no section '{name}'{suggestion(name, SECTIONS)}")
     require(names, f"--sections: names none; known: {', '.join(SECTIONS)}")
     return [name for name in SECTIONS if name in names]
+
+
+def _check_json(path: Path) -> None:
+    """Refuse a file that could not be written after minutes of measuring."""
+    require(path.parent.is_dir(), f"--json: {path.parent} is no folder; make it, or write to another")
+    require(not path.is_dir(), f"--json: {path} is a folder; name a file in it")
+    try:  # what permissions say is not all, below /proc for one
+        os.rmdir(tempfile.mkdtemp(prefix=".catmat-", dir=path.parent))  # noqa: PTH106  as os.mkdir
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"--json: {path.parent} cannot be written to ({reason}); write to another folder") from None
 
 
 @contextmanager

@@ -72,18 +72,21 @@ def runs_at_once(spec: TrainingSpec, own: int) -> int:
     return max(1, min(own, fit))
 
 
-def check_memory(parameters: Iterable[jax.ShapeDtypeStruct], spec: TrainingSpec, runs: int, at_once: int) -> int:
+def check_memory(
+    parameters: Iterable[jax.ShapeDtypeStruct], spec: TrainingSpec, runs: int, at_once: int, parts: int = 1
+) -> int:
     """Refuse a training that cannot fit into memory, before the most is compiled.
 
     What it needs at least: the parameters of all runs four times; and the activations of the batch of each run that is
-    trained at one time (`_activations`). The devices of a CPU have one memory; each accelerator has its own, and its
-    share of the runs.
+    trained at one time (`_activations`), of one part of it if that is computed in parts. The devices of a CPU have one
+    memory; each accelerator has its own, and its share of the runs.
 
     Args:
       parameters: the shapes of all runs' parameters, stacked.
       spec: what is compiled in.
       runs: how many runs there are.
       at_once: how many of its runs a device trains at a time.
+      parts: in how many parts a device computes a batch, one after the other.
 
     Returns:
       The bytes that it needs at least.
@@ -95,7 +98,8 @@ def check_memory(parameters: Iterable[jax.ShapeDtypeStruct], spec: TrainingSpec,
     share, sharing = (used, 1) if _device_memory() else (1, used)
     limit = available_memory()
     stored = _COPIES * sum(shape.size * shape.dtype.itemsize for shape in parameters) // share
-    needed = int(stored + _activations(spec) * at_once * sharing)
+    words = 4 * spec.batch * spec.model.max_length if parts > 1 else 0  # they are there as a whole
+    needed = int(stored + (words + _activations(spec) // parts) * at_once * sharing)
     require(
         limit is None or needed <= limit,
         f"memory: this training needs {needed / 2**30:,.1f} GiB at least, and there are {(limit or 0) / 2**30:,.1f};"

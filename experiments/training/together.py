@@ -8,6 +8,7 @@ import contextlib
 import socket
 import time
 from dataclasses import dataclass
+from typing import NoReturn
 
 from data.errors import InputError, require
 
@@ -15,7 +16,9 @@ PATIENCE = 300.0
 """Seconds that processes wait for each other."""
 _AGAIN = 0.2
 """Seconds between two attempts to reach process 0."""
-_HEARD = b"ok"
+_SPEAKS = 5.0
+"""Seconds that somebody who has come has to say which process it is."""
+_HEARD, _REFUSED = b"ok", b"no"
 
 
 @dataclass(frozen=True)
@@ -91,10 +94,10 @@ def _receive(together: Together, until: float) -> dict[int, socket.socket]:
             while len(waiting) < together.processes - 1:
                 server.settimeout(_left(until))
                 other = open_sockets.enter_context(server.accept()[0])
-                other.settimeout(_left(until))
-                number, of = _number(other.recv(64))
+                number, of = _number(_said(other))
                 fits = of == together.processes and 0 < number < of and number not in waiting
-                require(fits or not of, _told(together, f"process {number} of {of} came, which is not of these"))
+                if of and not fits:
+                    _refuse(together, f"process {number} of {of} came", [other, *waiting.values()])
                 if of:
                     waiting[number] = other
                 else:  # somebody else, who looks for open ports
@@ -109,6 +112,24 @@ def _receive(together: Together, until: float) -> dict[int, socket.socket]:
         except OSError as error:
             raise InputError(_told(together, f"cannot wait there ({error}); name a free port of this host")) from None
     return waiting
+
+
+def _said(other: socket.socket) -> bytes:
+    """What somebody who has come says; nothing if it is silent, or has gone."""
+    with contextlib.suppress(OSError):
+        other.settimeout(_SPEAKS)
+        return other.recv(64)
+    return b""
+
+
+def _refuse(together: Together, who: str, others: list[socket.socket]) -> NoReturn:
+    """End the meeting, for the `others` too: they would go on trying."""
+    of = together.processes
+    line = _told(together, f"{who}, which is not of these {of}; start each once, with --process-id 0 to {of - 1}")
+    for other in others:
+        with contextlib.suppress(OSError):
+            other.sendall(_REFUSED + line.encode())
+    raise InputError(line)
 
 
 def _number(said: bytes) -> tuple[int, int]:
@@ -129,13 +150,13 @@ def _report(together: Together, until: float) -> socket.socket:
         with contextlib.suppress(OSError), contextlib.ExitStack() as open_sockets:
             there = open_sockets.enter_context(socket.create_connection((together.host, together.port), _left(until)))
             there.sendall(f"{together.process_id} {together.processes}".encode())
-            if there.recv(len(_HEARD)) == _HEARD:  # not more: what follows is a message already
+            answer = there.recv(len(_HEARD))  # not more: what follows is a message already
+            if answer == _HEARD:
                 open_sockets.pop_all()
                 return there
+            require(answer != _REFUSED, there.recv(1024).decode(errors="replace"))
         if time.monotonic() > until:
-            raise InputError(
-                _told(together, "process 0 did not answer, or refused; start it there, with the same --processes")
-            )
+            raise InputError(_told(together, "process 0 did not answer; start it there, with the same --processes"))
         time.sleep(_AGAIN)
 
 

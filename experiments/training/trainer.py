@@ -114,7 +114,8 @@ class Trainer(Generic[Data, M]):
         )
         self._shapes: TrainState = self._begun.shapes[0]
         params = jax.tree.leaves(self._shapes.params)
-        self.least_memory = check_memory(params, spec, self.ensemble.runs, self.ensemble.at_once)
+        parts = parts_of(spec, self.ensemble.shards, self.ensemble.platform)
+        self.least_memory = check_memory(params, spec, self.ensemble.runs, self.ensemble.at_once, parts)
         runs = (self._hyperparameters, self._shapes)
         key = (spec, self._of_one_length) if usual else None
         bounds, long = self._bounds(0, 0, 0), self.ensemble.runs * steps[-1] >= _LONG

@@ -96,6 +96,8 @@ def test_the_sections_of_the_help_are_those_that_are_measured(capsys, monkeypatc
         (["--sections", "updates,raech"], "--sections", ["raech", "reach"]),
         (["--sections", ","], "--sections", ["updates", "tab"]),
         (["--json", "no/such/folder.json"], "--json", ["folder"]),
+        (["--json", "."], "--json", ["is a folder"]),
+        (["--json", "/proc/found.json"], "--json", ["/proc cannot be written to", "another folder"]),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_measured(capsys, arguments, place, named):

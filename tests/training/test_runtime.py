@@ -1,5 +1,6 @@
 """What a command sets up before JAX starts: a cache that may be damaged, full or forbidden, and bothers nobody."""
 
+import dataclasses
 import errno
 import gc
 import os
@@ -13,8 +14,12 @@ import numpy as np
 import pytest
 from processes import ROOT, run
 from refusals import assert_refused, refused
+from small_training import small_config
 
+from data.errors import InputError
+from data.world import load_world
 from experiments.commands import process
+from experiments.measuring.experiment import prepare
 from experiments.training import memory
 from experiments.training.hyperparameters import TrainingSpec
 from model.config import TransformerConfig
@@ -199,6 +204,23 @@ def test_a_training_that_cannot_fit_is_refused(monkeypatch, accelerator):
             assert memory.check_memory(parameters, SPEC, 4, 2 if accelerator else 1) == needed
     with refused("memory", "GiB", "train.batch", "model.d_model", "model.d_mlp", "--runs-at-once"):
         memory.check_memory(parameters, SPEC, 4, 2 if accelerator else 1)
+
+
+def test_a_batch_in_parts_needs_the_activations_of_one():
+    """And its words as a whole: 11 sentences of 7, of 4 bytes each."""
+    whole, in_parts = (memory.check_memory([], SPEC, 1, 1, parts) for parts in (1, 11))
+    assert (whole, in_parts) == (4 * 242, 4 * 11 * 7 + 4 * 22)
+
+
+def test_a_trainer_knows_in_how_many_parts_its_batch_is_computed(monkeypatch):
+    def check_memory(*arguments):  # before the most is compiled
+        raise InputError(f"{arguments[-1]} parts")
+
+    monkeypatch.setattr("experiments.training.trainer.check_memory", check_memory)
+    config = small_config()
+    config = dataclasses.replace(config, train=dataclasses.replace(config.train, batch=8192 * jax.device_count()))
+    with refused("8 parts"):
+        prepare(config, load_world("english"))
 
 
 def test_runs_at_once_fit_into_an_accelerators_memory(monkeypatch):

@@ -1,6 +1,8 @@
 """How several processes meet before JAX takes over; here threads stand for them."""
 
+import contextlib
 import socket
+import struct
 import threading
 import time
 
@@ -49,9 +51,24 @@ def test_who_did_not_come_is_named(port):
 
 
 def test_processes_of_other_trainings_are_refused(port):
-    ends = come(port, (0, 3), (1, 2), patience=1.0)
-    assert "process 1 of 2 came" in ends[0, 3]
-    assert "process 0 did not answer, or refused" in ends[1, 2]
+    """At once, and so are those that wait with them: nobody tries until its patience ends."""
+    began = time.monotonic()
+    ends = come(port, (0, 3), (1, 2))
+    assert "process 1 of 2 came, which is not of these 3" in ends[0, 3]
+    assert ends[1, 2] == ends[0, 3]
+    assert time.monotonic() - began < 5
+
+
+def test_a_number_given_twice_ends_all(port):
+    ends, began = [], time.monotonic()
+    waiting = threading.Thread(target=lambda: ends.append(come(port, (0, 3), (1, 3))))
+    waiting.start()
+    ends.append(come(port, (1, 3)))
+    waiting.join()
+    lines = {line for end in ends for line in end.values()}
+    assert len(lines) == 1
+    assert "process 1 of 3 came, which is not of these 3" in lines.pop()
+    assert time.monotonic() - began < 5
 
 
 def test_somebody_else_at_the_port_is_not_counted(port):
@@ -72,6 +89,26 @@ def test_somebody_else_at_the_port_is_not_counted(port):
     stranger.join()
     ends |= come(port, (1, 2))
     first.join()
+    assert ends == {(0, 2): [1], (1, 2): [0]}
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_somebody_who_says_nothing_stops_nobody(port, monkeypatch, leaves):
+    monkeypatch.setattr("experiments.training.together._SPEAKS", 0.2)
+    ends = {}
+    first = threading.Thread(target=lambda: ends.update(come(port, (0, 2))))
+    first.start()
+    for _ in range(100):
+        with contextlib.suppress(OSError):
+            stranger = socket.create_connection(("localhost", port), 1)
+            break
+        time.sleep(0.02)
+    if leaves:  # by a reset, not by the usual end
+        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        stranger.close()
+    ends |= come(port, (1, 2))
+    first.join()
+    stranger.close()
     assert ends == {(0, 2): [1], (1, 2): [0]}
 
 
