@@ -27,7 +27,7 @@ from experiments.run_directory.files import write_text, writing
 from experiments.run_directory.folders import make_run_directory, resume_command, run_lock
 from experiments.studies.events import remove_events, write_report_events
 from experiments.training import runtime
-from experiments.training.agreement import ALONE, Agreement
+from experiments.training.agreement import ALONE, IN_EACH, Agreement
 from experiments.training.trainer import Progress
 
 RUNS, RESULTS = "runs", "results"
@@ -120,7 +120,8 @@ def _run(training: SharedTraining, folder: Path, resumed: bool, console: Console
         ended = _ended(plan, folder, console) if resumed else {}
         results = _train(training, folder, ended, console)
         if len(results) < len(plan.groups):
-            say(console, f"interrupted; programs that ended are kept; go on with  {resume_command(folder, 'ablate')}")
+            again = f"{resume_command(folder, 'ablate')}{training.agreement.in_each}"
+            say(console, f"interrupted; programs that ended are kept; go on with  {again}")
             return EXIT_CODE
         _report(plan, folder, results, began, console, all_events)
         return 0
@@ -155,7 +156,7 @@ def _train(training: SharedTraining, folder: Path, ended: dict[int, Results], co
 
 def _kept(folder: Path, ended: int, all_of_them: int) -> str:
     """What there is to say where another process has ended: what is kept, and how to go on."""
-    again = f"start all of them again with  {resume_command(folder, 'ablate')}"
+    again = f"start all of them again with  {resume_command(folder, 'ablate')}{IN_EACH}"
     return f"{ended} of {all_of_them} programs are kept; {again}"
 
 

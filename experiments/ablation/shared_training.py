@@ -18,26 +18,26 @@ class SharedTraining:
     """Trains the groups of a plan, in all processes the same ones, and stops where any of them is to stop."""
 
     def __init__(self, plan: Plan, stop: Interruption, agreement: Agreement, make_training: MakeTraining) -> None:
-        self.plan, self._stop, self._agreement, self._make_training = plan, stop, agreement, make_training
+        self.plan, self._stop, self.agreement, self._make_training = plan, stop, agreement, make_training
 
     def tell_kept(self, kept: Callable[[], str]) -> None:
         """Let `kept` say what is kept where another process has ended."""
-        if self._agreement.exchange is not None:
-            self._agreement.exchange.kept = kept
+        if self.agreement.exchange is not None:
+            self.agreement.exchange.kept = kept
 
     def results(self, waiting: list[Group], moved: Moved) -> Iterator[tuple[Group, Results]]:
         """The groups that wait in process 0, with their results; fewer if a process was to stop."""
-        numbers = set(self._agreement.first([group.number for group in waiting]))
+        numbers = set(self.agreement.first([group.number for group in waiting]))
         trainings = map(self._make_training, [group for group in self.plan.groups if group.number in numbers])
         done, training = 0, next(trainings, None)
-        while training is not None and not self._agreement.any(self._stop.requested):
+        while training is not None and not self.agreement.any(self._stop.requested):
             following, group = next(trainings, None), training.group  # the next one compiles while this one trains
-            found = training.run(functools.partial(self._after_chunk, moved, group, done), self._agreement)
+            found = training.run(functools.partial(self._after_chunk, moved, group, done), self.agreement)
             if found is None:
                 break
             yield group, found
             done, training = done + group.updates, following
-        self._agreement.release()
+        self.agreement.release()
 
     def follow(self) -> None:
         """Train what process 0 trains."""

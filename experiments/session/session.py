@@ -215,7 +215,7 @@ class _Session:
         waiting.join(_PATIENCE)
         if (step := checkpoints.last_step()) is None:
             return "nothing was saved yet; start all of them again"
-        again = f"start all of them again with  {resume_command(self._folder)}"
+        again = f"start all of them again with  {resume_command(self._folder)}{self._agreement.in_each}"
         return f"what was saved until step {step:,} is kept; {again}"
 
     def _end(
@@ -227,7 +227,8 @@ class _Session:
         if step < point.steps[-1] and len(diverged) < config.seeds:
             if last.step or point.step == 0:  # else an earlier process said more than is known here
                 tracker.interrupted(last)
-            say(console, f"interrupted and saved at step {step:,}; go on with  {resume_command(self._folder)}")
+            again = f"{resume_command(self._folder)}{self._agreement.in_each}"
+            say(console, f"interrupted and saved at step {step:,}; go on with  {again}")
             return EXIT_CODE
         tracker.finish(last)
         config = self._experiment.config

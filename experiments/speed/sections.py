@@ -91,5 +91,5 @@ def busy_line(found: dict[str, Any]) -> str:
         return ""
     return (
         f"this machine is busy (load {found['load']:.1f} on {found['cores']} cores): all speeds are too low, PyTorch's"
-        " most, whose threads wait by turning round, so ratios to it are too high; measure when nothing else runs"
+        " most, whose threads spin while they wait, so ratios to it are too high; measure when nothing else runs"
     )

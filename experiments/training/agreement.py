@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 from experiments.training.exchange import Exchange
 
 T = TypeVar("T")
+IN_EACH = "  in each process, with its --coordinator, --processes and --process-id as before"
 
 
 class Agreement:
@@ -20,6 +21,13 @@ class Agreement:
     def several(self) -> bool:
         """Whether there is more than one process."""
         return self.exchange is not None
+
+    @property
+    def in_each(self) -> str:
+        """What to say after a command that all processes are to be started with; nothing of a single one."""
+        return (
+            "  in each process, with its --coordinator, --processes and --process-id as before" if self.several else ""
+        )
 
     @property
     def leads(self) -> bool:
