@@ -20,6 +20,7 @@ from refusals import assert_refused
 from small_world import SMALL
 
 from experiments.run_directory.arrays import read_npz
+from experiments.training.agreement import IN_EACH
 
 CONFIG = """\
 world: small.yaml
@@ -30,7 +31,9 @@ track: {records: 5, images: 2, checkpoint_seconds: 0}
 """
 NEW = ("--config", "mine.yaml", "--run-dir")
 LONG = ("--train.steps", "400000")
-LINE = re.compile(r"what was saved until step ([\d,]+) is kept; start all of them again with  (.*)\n")
+LINE = re.compile(
+    r"what was saved until step ([\d,]+) is kept; start all of them again with  (.*)  in each process, .*\n"
+)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +96,7 @@ def stopped(found, folder):
     assert (code, err) == (130, "")
     assert other == (130, "", "")
     (line,) = [line for line in out.splitlines() if line.startswith("interrupted and saved at step ")]
-    assert line.endswith(f"go on with  python -m experiments.train --resume {folder.name}")
+    assert line.endswith(f"go on with  python -m experiments.train --resume {folder.name}{IN_EACH}")
     step = int(line.removeprefix("interrupted and saved at step ").split(";")[0].replace(",", ""))
     saved = [int(path.name) for path in (folder / "checkpoints").iterdir() if path.name.isdecimal()]
     assert max(saved) == step > 0
@@ -277,7 +280,7 @@ def test_two_processes_share_an_ablation(folders, tmp_path):
     (code, out, err), other = ended(processes)
     assert (code, err) == (130, "")
     assert other == (130, "", "")
-    assert "go on with  python -m experiments.ablate --resume ablated\n" in out
+    assert f"go on with  python -m experiments.ablate --resume ablated{IN_EACH}\n" in out
     assert not results.with_name("program-002.npz").exists()
     before = results.stat().st_mtime_ns
     found = pair([folders[0], tmp_path], "--resume", "ablated", command="ablate")
