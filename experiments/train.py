@@ -52,7 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--profile",
         action="store_true",
-        help="trace some updates and the work on a record, for TensorBoard's profile plugin or ui.perfetto.dev",
+        help="trace some updates and the work on a record, of several processes in process 0, for TensorBoard's profile"
+        " plugin or ui.perfetto.dev",
     )
     add_process_options(parser)
     parser.set_defaults(config=None)

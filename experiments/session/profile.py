@@ -51,7 +51,7 @@ class Profile:
     def line(self) -> str:
         """What to say about the trace."""
         if self._end < 0:
-            return "profile: the training ended before a part of it could be traced; give it more steps"
+            return "profile: nothing was traced; the training ended in its first third, or has one update"
         trace = max(self._folder.glob("plugins/profile/*/perfetto_trace.json.gz"))
         return (
             f"profile: updates {self._begin:,} to {self._end:,} are traced; open {quoted(trace)} at ui.perfetto.dev, or"

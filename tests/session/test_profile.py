@@ -44,7 +44,7 @@ def test_a_training_that_ends_meanwhile_is_traced_to_its_end(tmp_path, capsys):
 
 
 def test_one_update_is_too_few(tmp_path, capsys):
-    assert "profile: the training ended before" in trained(tmp_path, capsys, 1).replace("\n", " ")
+    assert "profile: nothing was traced" in trained(tmp_path, capsys, 1).replace("\n", " ")
     assert not (tmp_path / "run" / "plugins").exists()
 
 
