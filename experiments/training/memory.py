@@ -56,9 +56,9 @@ def available_memory() -> int | None:
 def runs_at_once(spec: TrainingSpec, own: int) -> int:
     """How many of its `own` runs a device should train at a time.
 
-    On a CPU one: its caches then hold all that an update touches (two and more took longer, see docs/speed.md). On an
-    accelerator as many as its memory holds, since one alone does not keep it busy. Several processes agree on the
-    least, for each may have found another memory.
+    On a CPU one: its caches then hold all that an update touches. Of 16 runs of toy.yaml on 2 cores, two at a time took
+    1.4 times as long, and eight 1.7 times (jax 0.10.2). On an accelerator as many as its memory holds, since one alone
+    does not keep it busy. Several processes agree on the least, for each may have found another memory.
     """
     memory = _device_memory()
     if memory is None:
