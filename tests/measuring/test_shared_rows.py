@@ -1,0 +1,35 @@
+"""What is measured of a single run is shared among devices: with any number of them it is the same."""
+
+import dataclasses
+import functools
+
+import jax
+import numpy as np
+import pytest
+from small_training import small_config
+
+from data.world import load_world
+from experiments.config.schema import EvaluateConfig
+from experiments.measuring.experiment import prepare
+from experiments.training.trainer import Trainer
+
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
+
+def first_record(devices):
+    """The record of step 0 of a run on so many devices; 9 sample rows are not divided by 2."""
+    config = dataclasses.replace(small_config(), evaluate=EvaluateConfig(sentences=9))
+    make = functools.partial(Trainer, devices=jax.devices()[:devices])
+    experiment, trainer = prepare(config, load_world("english"), make)
+    assert trainer.ensemble.shards == devices
+    return next(trainer.run(experiment.data))
+
+
+def test_devices_that_share_the_rows_measure_what_one_does():
+    one, two = first_record(1).measurement, first_record(2).measurement
+    assert (one.gradient_norm_EG.shape[1], one.observation.cut_cost_GJK.shape[1] % 2) == (9, 1)
+    found = jax.tree_util.tree_leaves_with_path(one)
+    for (path, left), right in zip(found, jax.tree.leaves(two), strict=True):
+        assert np.isfinite(left).all(), path
+        error, size = np.abs(right - left).max(initial=0), max(np.abs(left).max(initial=0), 1e-2)
+        assert error <= 1e-5 * size, jax.tree_util.keystr(path)
