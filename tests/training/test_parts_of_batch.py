@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from small_training import small_config
 
@@ -48,11 +49,20 @@ def test_parts_of_a_batch_make_the_same_update(changes, assert_close):
     start = init_state(spec, values)
 
     def after(parts):
-        steps = jax.jit(lambda state: train_steps(spec, tables, values, state, 0, 5, parts=parts))
-        return steps(start)
+        steps = jax.jit(lambda stop: train_steps(spec, tables, values, start, 0, stop, parts=parts))
+        return steps(1), steps(5)
 
-    (whole, loss), (in_parts, other) = after(1), after(4)
-    np.testing.assert_allclose(loss, other, rtol=1e-6)
-    for one, two in zip(jax.tree.leaves(whole.params), jax.tree.leaves(in_parts.params), strict=True):
-        assert_close(two, one, 1e-4)
-    assert not np.array_equal(whole.params["token"]["embedding"], start.params["token"]["embedding"])
+    (one_update, loss_of_one), (_, loss_of_five) = after(1)
+    (in_parts, _), (_, of_five_in_parts) = after(4)
+    # Gradients are compared by the first moments of one update, which are proportional to them. Parameters could not
+    # be: Adam divides a small gradient by its own size, and with it what another order of the sum rounds otherwise.
+    for one, two in zip(moments(one_update), moments(in_parts), strict=True):
+        assert_close(two, one, 1e-5)
+        assert np.any(one)
+    # Of more updates the mean loss: what one update makes, the next ones start from.
+    np.testing.assert_allclose(loss_of_five, of_five_in_parts, rtol=1e-6)
+    assert abs(loss_of_five - loss_of_one) > 1e-3
+
+
+def moments(state):
+    return jax.tree.leaves(optax.tree.get(state.optimizer, "mu"))
