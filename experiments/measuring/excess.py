@@ -21,7 +21,7 @@ from data.vocabulary import PAD
 from data.world import World
 from experiments.config.schema import PIECES, Config
 from experiments.measuring.shared_rows import own_rows
-from experiments.training.hyperparameters import BATCH_AXIS, Array
+from experiments.training.hyperparameters import Array
 from experiments.training.program_cache import load_or_trace, register_output_types
 from model.functional import Model, apply, excess
 
@@ -47,6 +47,11 @@ class EvaluationSet:
     posterior_EV: Array
     share_EG: Array
     """What each example adds to the mean of each group: 1 / size of its group, or 0."""
+
+    @functools.cached_property
+    def used_G(self) -> NDArray[np.bool_]:
+        """Which groups have examples; of NumPy arrays."""
+        return np.asarray(self.share_EG.sum(axis=0) > 0)
 
 
 def make_evaluation_set(config: Config, world: World) -> EvaluationSet:
@@ -117,39 +122,47 @@ class Evaluation:
     It is what a model would show if it looked at places and not at words: a baseline of relation scores."""
 
 
-def evaluate(model: Model, examples: EvaluationSet, shards: int = 1) -> Evaluation:
-    """Measure a model, by the forward pass that everything shown comes from.
+def evaluate(model: Model, examples: EvaluationSet) -> Evaluation:
+    """Measure a model, by the forward pass that everything shown comes from."""
+    return evaluation(evaluation_sums(model, examples))
 
-    Args:
-      model: the run's model.
-      examples: the evaluation set.
-      shards: how many devices share the work; more than 1 only inside a `shard_map` over BATCH_AXIS.
-    """
-    own = own_rows(examples, shards)
+
+EvaluationSums = tuple[jax.Array, jax.Array, jax.Array]
+"""The mean excess [G], and the count [P, K] and the total [P, H, K] of the maps: what rows add to them."""
+
+
+def evaluation_sums(model: Model, examples: EvaluationSet, shards: int = 1) -> EvaluationSums:
+    """What this device's part of the examples adds to an evaluation; `shards` as in `own_rows`."""
+    own, _ = own_rows(examples, shards)
     blocks = jax.tree.map(lambda array: array.reshape(-1, BLOCK, *array.shape[1:]), own)
     sums = jax.lax.map(lambda block: _sums(model, block), blocks)
-    sums = jax.tree.map(lambda array: array.sum(axis=0), sums)
-    excess_G, count_PK, total_PHK = jax.lax.psum(sums, BATCH_AXIS) if shards > 1 else sums
+    return jax.tree.map(lambda array: array.sum(axis=0), sums)
+
+
+def evaluation(sums: EvaluationSums) -> Evaluation:
+    """The evaluation, from what all examples add to it."""
+    excess_G, count_PK, total_PHK = sums
     return Evaluation(excess_G, total_PHK / jnp.maximum(count_PK, 1.0)[:, None])
 
 
-def _sums(model: Model, examples: EvaluationSet) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """What a block adds to the mean excess [G], and to the count [P, K] and the total [P, H, K] of the maps."""
+def _sums(model: Model, examples: EvaluationSet) -> EvaluationSums:
+    """What a block of examples adds."""
     forward = apply(model, examples.tokens_EK, examples.masked_E[:, None])
     excess_G = excess(examples.posterior_EV, forward.logits_BQV[:, 0]) @ examples.share_EG
-    used_E = (examples.share_EG.sum(axis=1) > 0).astype(excess_G.dtype)
-    blank_EP = jax.nn.one_hot(examples.masked_E, examples.tokens_EK.shape[1]) * used_E[:, None]
-    count_PK = blank_EP.T @ (examples.tokens_EK != PAD).astype(blank_EP.dtype)
-    return excess_G, count_PK, jnp.einsum("EP,EHK->PHK", blank_EP, forward.weights_BHQK[:, :, 0])
+    places_P, weights_EHK = jnp.arange(examples.tokens_EK.shape[1]), forward.weights_BHQK[:, :, 0]
+    blank_PE = (places_P[:, None] == examples.masked_E[None]) & (examples.share_EG.sum(axis=1) > 0)[None]
+    blank_PE = blank_PE.astype(excess_G.dtype)
+    count_PK = blank_PE @ (examples.tokens_EK != PAD).astype(blank_PE.dtype)
+    total_PN = blank_PE @ weights_EHK.reshape(len(weights_EHK), -1)
+    return excess_G, count_PK, total_PN.reshape(-1, *weights_EHK.shape[1:])
 
 
 def excess_values(masked: Sequence[str], examples: EvaluationSet, excess_G: NDArray[np.floating]) -> dict[str, float]:
     """Excess of one run by kind of context and slot, in nats: `excess/trained/subject`, ..., `excess/held_out/all`."""
     # A tag or a key holds no user's word: other slots than subject, verb and object go by their number.
     slots = [slot if slot in CONTENT else f"slot-{i + 1}" for i, slot in enumerate(masked)]
-    used_G = examples.share_EG.sum(axis=0) > 0
     metrics: dict[str, float] = {}
-    for kind, values in zip(KINDS, np.split(np.where(used_G, excess_G, np.nan), len(KINDS)), strict=True):
+    for kind, values in zip(KINDS, np.split(np.where(examples.used_G, excess_G, np.nan), len(KINDS)), strict=True):
         known = {slot: float(value) for slot, value in zip(slots, values, strict=True) if np.isfinite(value)}
         metrics |= {f"excess/{kind}/{slot}": value for slot, value in known.items()}
         if known:

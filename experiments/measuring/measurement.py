@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.measuring.attention_statistics import AttentionStatistics, attention_statistics
-from experiments.measuring.excess import Evaluation, EvaluationSet, evaluate
-from experiments.measuring.probes import Observation, OtherRows, Probes, observe
-from experiments.measuring.shared_rows import over_devices
+from experiments.measuring.excess import Evaluation, EvaluationSet, evaluation, evaluation_sums
+from experiments.measuring.probes import Observation, OtherRows, Probes, guesses_without, observe
+from experiments.measuring.shared_rows import among_all, own_rows, sum_over_devices
 from experiments.training.hyperparameters import Array
 from experiments.training.program_cache import register_output_types
 from model.functional import Model, Params, apply, excess
@@ -81,26 +81,34 @@ register_output_types((Evaluation, ForwardOutput, Observation, Measurement, Swee
 
 
 def measure(model: Model, data: EvaluationData, shards: int = 1) -> Measurement:
-    """Measure one run; `shards` as in `evaluate`."""
+    """Measure one run; `shards` as in `own_rows`."""
     probes, other, sample = data.probes, data.other, data.sample
     rows = (probes.tokens_GK, probes.masked_G), (other.tokens_OK, other.masked_O), (sample.tokens_EK, sample.masked_E)
     of_probes, of_other, of_sample = _forward(model, *rows)
+    sums, without_GKV, norm_EG = sum_over_devices(
+        (
+            evaluation_sums(model, data.examples, shards),
+            guesses_without(model, probes, shards),
+            row_norms(model, sample, shards),
+        ),
+        shards,
+    )
     return Measurement(
-        evaluate(model, data.examples, shards),
-        observe(model, probes, of_probes, shards),
+        evaluation(sums),
+        observe(model, probes, of_probes, without_GKV),
         of_other.weights_BHQK[:, :, 0],
         attention_statistics(sample.tokens_EK, of_sample),
-        row_norms(model, sample, shards),
+        norm_EG,
     )
 
 
 def measure_sweep(model: Model, data: EvaluationData, shards: int = 1) -> SweepMeasurement:
-    """Measure one run's excess, its attention statistics and its maps; `shards` as in `evaluate`."""
+    """Measure one run's excess, its attention statistics and its maps; `shards` as in `own_rows`."""
     probes, sample = data.probes, data.sample
     rows = (probes.tokens_GK, probes.masked_G), (sample.tokens_EK, sample.masked_E)
     of_probes, of_sample = _forward(model, *rows)
     return SweepMeasurement(
-        evaluate(model, data.examples, shards),
+        evaluation(sum_over_devices(evaluation_sums(model, data.examples, shards), shards)),
         of_probes.weights_BHQK[:, :, 0],
         attention_statistics(sample.tokens_EK, of_sample),
     )
@@ -142,7 +150,7 @@ def groups(params: Params) -> list[str]:
 def row_norms(model: Model, sample: EvaluationSet, shards: int = 1) -> jax.Array:
     """Euclidean norm of each row's loss gradient in each parameter group, [E, groups], in nats per parameter unit.
 
-    `shards` as in `evaluate`.
+    Of several devices, those of this one's rows, and 0 in the others; `shards` as in `own_rows`.
     """
 
     def loss(params: Params, tokens_K: jax.Array, masked: jax.Array, posterior_V: jax.Array) -> jax.Array:
@@ -155,8 +163,8 @@ def row_norms(model: Model, sample: EvaluationSet, shards: int = 1) -> jax.Array
             squares[group_of(name)] += jnp.sum(leaf * leaf)
         return jnp.sqrt(jnp.stack(list(squares.values())))
 
-    rows = sample.tokens_EK, sample.masked_E, sample.posterior_EV
-    return over_devices(lambda own: jax.vmap(norms)(*own), rows, shards)
+    own, _ = own_rows((sample.tokens_EK, sample.masked_E, sample.posterior_EV), shards)
+    return among_all(jax.vmap(norms)(*own), len(sample.masked_E), shards)
 
 
 def norm_metrics(names: list[str], norm_EG: NDArray[np.floating], start_EG: NDArray[np.floating]) -> dict[str, float]:

@@ -134,11 +134,10 @@ def most_costly(cost_GK: Array, count: int = 2) -> NDArray[np.int64]:
 
 def _costliest_are(relevant_GK: NDArray[np.bool_], cost_GK: Array) -> float:
     """The share of rows in which the words whose removal (from all heads) costs most are the relevant ones."""
-    rows = [
-        set(most_costly(cost_GK, count)[g]) == set(np.flatnonzero(relevant_GK[g]))
-        for g, count in enumerate(relevant_GK.sum(axis=1))
-    ]
-    return float(np.mean(rows))
+    ranked_GK = np.take_along_axis(relevant_GK, most_costly(cost_GK, relevant_GK.shape[1]), axis=1)
+    count_G = relevant_GK.sum(axis=1)
+    first_GK = np.arange(relevant_GK.shape[1]) < count_G[:, None]
+    return float(np.mean((ranked_GK & first_GK).sum(axis=1) == count_G))
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from data.inference import posterior, read_sentence, relevance
 from data.vocabulary import PAD
 from data.world import World
 from experiments.measuring.score_gradients import score_gradient
-from experiments.measuring.shared_rows import over_devices
+from experiments.measuring.shared_rows import own_rows
 from experiments.training.hyperparameters import Array
 from model.functional import Model, apply, cut_logits, divergence, excess
 from model.transformer import ForwardOutput
@@ -123,36 +123,36 @@ def _substitutions(
     return tokens_CK, row_C.astype(np.int32), key_C.astype(np.int32), weight_C.astype(np.float32)
 
 
-def observe(model: Model, probes: Probes, forward: ForwardOutput, shards: int = 1) -> Observation:
+def observe(model: Model, probes: Probes, forward: ForwardOutput, without_GKV: jax.Array) -> Observation:
     """What a run's model does with every row of `probes`.
 
     Args:
       model: the run's model.
       probes: the rows.
       forward: the model's forward pass of them (Q is 1).
-      shards: as in `excess.evaluate`.
+      without_GKV: from `guesses_without`.
     """
-    rows = probes.tokens_GK, probes.masked_G
-    cut_GJKV = over_devices(lambda own: cut_logits(model, own[0], own[1][:, None])[:, 0], rows, shards)
+    cut_GJKV = cut_logits(model, probes.tokens_GK, probes.masked_G[:, None])[:, 0]
     excess_G = excess(probes.posterior_GV, forward.logits_BQV[:, 0])
     cost_GJK = excess(probes.posterior_GV[:, None, None], cut_GJKV) - excess_G[:, None, None]
-    relevance_GK = _model_relevance(model, probes, forward, shards)
+    some_GK = without_GKV.sum(axis=-1) > 0  # not the masked place, not padding
+    guess_GV = jax.nn.softmax(forward.logits_BQV[:, 0])
+    relevance_GK = jnp.where(some_GK, divergence(guess_GV[:, None], without_GKV), 0.0)
     gradient_GHK = score_gradient(
         model, probes.tokens_GK, probes.masked_G, forward, lambda logits_GV: excess(probes.posterior_GV, logits_GV)
     )
     return Observation(forward, excess_G, cost_GJK, relevance_GK, gradient_GHK)
 
 
-def _model_relevance(model: Model, probes: Probes, forward: ForwardOutput, shards: int) -> jax.Array:
+def guesses_without(model: Model, probes: Probes, shards: int = 1) -> jax.Array:
+    """The model's guesses in each row without the word K, which is averaged out [G, K, V]; 0 where no word is.
+
+    Of several devices, what this one's part of the substitutions adds to them; `shards` as in `own_rows`.
+    """
     rows, keys = probes.tokens_GK.shape
-
-    def guess(own: tuple[jax.Array, jax.Array]) -> jax.Array:
-        return jax.nn.softmax(apply(model, own[0], own[1][:, None]).logits_BQV[:, 0])
-
-    guess_CV = over_devices(guess, (probes.tokens_CK, probes.masked_G[probes.row_C]), shards)
-    segment_C = probes.row_C * keys + probes.key_C
-    without_SV = jax.ops.segment_sum(guess_CV * probes.weight_C[:, None], segment_C, rows * keys)
-    without_GKV = without_SV.reshape(rows, keys, -1)
-    guess_GV = jax.nn.softmax(forward.logits_BQV[:, 0])
-    some_GK = without_GKV.sum(axis=-1) > 0  # not the masked place, not padding
-    return jnp.where(some_GK, divergence(guess_GV[:, None], without_GKV), 0.0)
+    substitutions = (probes.tokens_CK, probes.row_C, probes.key_C, probes.weight_C)
+    (tokens_CK, row_C, key_C, weight_C), own_C = own_rows(substitutions, shards)
+    guess_CV = jax.nn.softmax(apply(model, tokens_CK, probes.masked_G[row_C][:, None]).logits_BQV[:, 0])
+    share_C = jnp.where(own_C, weight_C, 0.0)
+    without_SV = jax.ops.segment_sum(guess_CV * share_C[:, None], row_C * keys + key_C, rows * keys)
+    return without_SV.reshape(rows, keys, -1)

@@ -19,7 +19,7 @@ from data.world import load_world, make_world, world_names
 from data.world_file import check_world
 from data.yaml_file import read_yaml
 from experiments.config.loader import load_config
-from experiments.measuring.excess import evaluate, make_evaluation_set
+from experiments.measuring.excess import evaluate, evaluation, evaluation_sums, make_evaluation_set
 from experiments.measuring.experiment import (
     Experiment,
     evaluation_data_shapes,
@@ -29,6 +29,7 @@ from experiments.measuring.experiment import (
 )
 from experiments.measuring.metrics import most_costly, on_relevant
 from experiments.measuring.probes import make_probes
+from experiments.measuring.shared_rows import sum_over_devices
 from experiments.run_directory.saved_run import load_run
 from experiments.session.session import train
 from experiments.training.checkpoints import Checkpoints
@@ -52,7 +53,7 @@ SEEDS = 10
 
 def excess_of_groups(model, examples, shards):
     """What is measured where nothing else matters."""
-    return evaluate(model, examples, shards).excess_G
+    return evaluation(sum_over_devices(evaluation_sums(model, examples, shards), shards)).excess_G
 
 
 def runs(overrides, world, **options):
