@@ -42,7 +42,7 @@ _OLD = 86_400
 """Seconds after which compiled programs of other sources are deleted."""
 
 
-def compile_once(self, function, shared, stacked, optimization_level=1, cache_key=None, runs_long=False):
+def compile_once(self, function, shared, stacked, optimization_level=1, cache_key=None, runs_long=False, packed=False):
     """Instead of `Ensemble.compile`: the program that an earlier process compiled for the same shapes."""
     shapes = jax.tree.map(lambda x: (x.shape, str(x.dtype)), (shared, stacked))
     kinds = [(device.platform, device.device_kind) for device in self.mesh.devices.flat]
@@ -50,7 +50,7 @@ def compile_once(self, function, shared, stacked, optimization_level=1, cache_ke
     path = KEPT / hashlib.sha256(about.encode()).hexdigest()
     if not path.exists():
         jax.config.update("jax_enable_compilation_cache", False)  # a program out of the cache is not whole
-        made = _compile(self, function, shared, stacked, optimization_level, runs_long=runs_long)
+        made = _compile(self, function, shared, stacked, optimization_level, runs_long=runs_long, packed=packed)
         bare = jax.tree.map(lambda s: jax.ShapeDtypeStruct(s.shape, s.dtype), made.shapes)
         KEPT.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f"{path.name}.{os.getpid()}")

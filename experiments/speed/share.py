@@ -6,8 +6,8 @@ And where the time goes when nothing overlaps: a trainer that waits after each p
 import dataclasses
 import io
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
 
 import jax
 from rich.console import Console
@@ -16,39 +16,52 @@ from experiments.config.schema import Config
 from experiments.session.session import train
 from experiments.speed.settings import Settings
 from experiments.speed.turns import ranged, spread
+from experiments.training.programs import Programs, Reached
 from experiments.training.record import Record
 from experiments.training.trainer import Trainer
 
 _FEWEST = 2
 
 
-class SplitTrainer(Trainer[Any, Any]):
-    """A trainer that waits after each chunk and each measurement, and knows the seconds of each kind of work."""
+class _SplitPrograms(Programs[Any, Any]):
+    """Programs that are waited for after each call, and know the seconds of each kind of work."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
         self.seconds = {"updates": 0.0, "measuring": 0.0, "tracking": 0.0}
         self.first = True
         """Whether nothing was recorded yet: what comes before waits for the compiler, and does not count."""
 
-    def _next(self, *arguments: Any) -> Any:
-        return self._waited("updates", super()._next, *arguments)
+    def advance(self, *arguments: Any) -> Reached:
+        return self._waited("updates", super().advance, *arguments)
 
-    def _begin(self, *arguments: Any) -> Any:
-        return self._waited("measuring", super()._begin, *arguments)
+    def measure(self, *arguments: Any) -> Reached:
+        return self._waited("measuring", super().measure, *arguments)
 
-    def _waited(self, kind: str, work: Any, *arguments: Any) -> Any:
+    def _waited(self, kind: str, work: Callable[..., Reached], *arguments: Any) -> Reached:
         began = time.perf_counter()
         found = work(*arguments)
-        jax.block_until_ready((found.states, found.measured) if kind == "measuring" else found)
+        jax.block_until_ready((found.states, found.measured))
         if not self.first:
             self.seconds[kind] += time.perf_counter() - began
         return found
 
+
+class SplitTrainer(Trainer[Any, Any]):
+    """A trainer that waits after each chunk and each measurement, and knows the seconds of each kind of work."""
+
+    _make_programs: ClassVar[type[Programs[Any, Any]]] = _SplitPrograms
+    _programs: _SplitPrograms
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """The seconds of updates, measuring and tracking."""
+        return self._programs.seconds
+
     def run(self, *arguments: Any, **options: Any) -> Iterator[Record[Any]]:
         """As a trainer's; what the caller does with a record is its tracking."""
         for record in super().run(*arguments, **options):
-            self.first = False
+            self._programs.first = False
             began = time.perf_counter()
             yield record
             self.seconds["tracking"] += time.perf_counter() - began

@@ -15,6 +15,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from data.errors import require
 from experiments.training.compiler import Compiler, cpu_options
 from experiments.training.hyperparameters import BATCH_AXIS, Tree
+from experiments.training.packing import packing, unpack, unpacked_shapes
 from experiments.training.program_cache import load_or_trace
 
 RUN_AXIS = "run"
@@ -84,6 +85,7 @@ class Ensemble:
         optimization_level: int = 1,
         cache_key: object = None,
         runs_long: bool = False,
+        packed: bool = False,
     ) -> Compiled:
         """`each(function)`, compiled for arguments such as these in the background; the first call waits for it.
 
@@ -95,12 +97,17 @@ class Ensemble:
           cache_key: everything except the arguments that can change the trace; if given, the traced program is cached
             on disk (CPU only; see `program_cache`).
           runs_long: whether it is worth to compile longer for code that takes less time.
+          packed: whether runs go in and come out as few arrays, see `packing`; `fetch` unpacks them.
         """
         program = self.each(function)
         if cache_key is not None and self._on_cpu:
             program = load_or_trace(
-                program, (shared, stacked), (function.__qualname__, self.mesh, self.at_once, cache_key)
+                program,
+                (shared, unpacked_shapes(stacked, self.by_run)),
+                (function.__qualname__, self.mesh, self.at_once, cache_key),
             )
+        if packed:
+            program = packing(program, self.by_run)
         lowered = program.lower(shared, stacked)
         options = cpu_options(optimization_level, runs_long) if self._on_cpu else None
         return Compiled(self._compiler.submit(lowered, options), lowered.out_info, self.by_run)
@@ -134,10 +141,10 @@ class Ensemble:
         return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=self._everywhere), tree)
 
     def fetch(self, stacked: Tree) -> Any:
-        """`stacked` as NumPy arrays, without padding; waits for the devices, and for all processes."""
+        """`stacked` as NumPy arrays, unpacked and without padding; waits for the devices, and for all processes."""
         if jax.process_count() > 1:
             stacked = self._gathered(stacked)
-        return jax.tree.map(lambda array: array[: self.runs], jax.device_get(stacked))
+        return unpack(jax.tree.map(lambda array: array[: self.runs], jax.device_get(stacked)))
 
 
 def in_turns(devices: list[jax.Device]) -> list[jax.Device]:

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.training.hyperparameters import TrainState
+from experiments.training.hyperparameters import TrainState, Tree
 from model.functional import Params
 
 Clock = Callable[[], float]
@@ -55,8 +55,8 @@ class Progress:
     """How far a training is, between two chunks of updates."""
 
     step: int
-    states: TrainState
-    """What training would go on from, on the devices."""
+    states: Tree
+    """What training would go on from, on the devices: packed `TrainState`s, which `Ensemble.fetch` unpacks."""
     time: TrainingTime
     """Of training until then, without compilation."""
 

@@ -69,7 +69,7 @@ def trained_by_the_loop(world, tables, *configs):
     trainer = Trainer(spec, hyperparameters(*configs), tables, steps, lambda model, _, __: model.scale, nothing)
     records = list(trainer.run(nothing))
     found = np.stack([record.loss_R for record in records[1:]])
-    return found, trainer.ensemble.fetch(records[-1].states.optimizer[1].count)
+    return found, trainer.ensemble.fetch(records[-1].states).optimizer[1].count
 
 
 @pytest.fixture(scope="module")
