@@ -133,6 +133,8 @@ class MadeRun:
             arrays = step_arrays(self.config.model, nested(params), self.rng)
             self.record.append(step, {name: array for name, array in arrays.items() if name not in without})
             self.params.append(step, params)
+        self.record.flush()
+        self.params.flush()
         return self
 
     def finish(self, status="finished"):

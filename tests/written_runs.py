@@ -89,6 +89,8 @@ class WrittenRun:
             self.steps.append(arrays)
             self._params.append(step, self._parameters(words))
             self._record.append(step, arrays)
+        for file in (self._params, self._record):
+            file.flush()
 
     def _parameters(self, words):
         shapes = {

@@ -32,7 +32,7 @@ from experiments.studies.events import MOST, new_writer, remove_events
 from experiments.tracking.event_writer import EventWriter
 from experiments.tracking.hparams import HParams, hparams
 from experiments.tracking.recorded_arrays import by_sentence, row_table, sentence_arrays
-from experiments.tracking.sentence_pictures import SentencePictures
+from experiments.tracking.sentence_pictures import SentencePictures, write_drawings
 from experiments.tracking.tags import metric_of, tagged
 from experiments.training.record import pictured_steps
 
@@ -176,7 +176,8 @@ def _write_maps(writer: EventWriter, run: Run, places: Places) -> None:
     table_NR = row_table(shared.probes.sentence_G)
     for step in pictured_steps(steps_T.tolist(), min(run.config.track.images, _PICTURED)):
         weights_GHK = results.weights_TRGHK[int(np.flatnonzero(steps_T == step)[0]), i]
-        pictures.write_maps(writer, step, by_sentence(weights_GHK, table_NR), of=f"seed {run.labels[SEED]}")
+        drawings = pictures.of_maps(step, by_sentence(weights_GHK, table_NR), of=f"seed {run.labels[SEED]}")
+        write_drawings(writer, list(drawings))
 
 
 def _hparams(plan: Plan, run: Run, seed: int | None = None) -> HParams:

@@ -1,8 +1,8 @@
 """Files of arrays: `record.npz` and `params.npz`.
 
 They grow with a training: each recorded step is one small file, all are merged into one at the end. A part is written
-whole or not at all, so a process that dies leaves every step that it has recorded. Nothing is pickled: files are read
-with `allow_pickle=False`.
+whole or not at all, so a process that dies leaves every step that was written. Nothing is pickled: files are read with
+`allow_pickle=False`.
 """
 
 import io
@@ -42,9 +42,13 @@ class Parts:
 class RecordFile:
     """`NAME.npz` in a run's folder: arrays that are the same at every step, and arrays stacked over the steps, [T]."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, remembered: int = 0) -> None:
+        """Nothing is touched yet; `remembered` bytes of what is written need not be read again when it is merged."""
+        self._most = remembered
         self.path, self._parts = folder / f"{name}.npz", folder / f"{name}-parts"
         self._fixed = self._parts / "fixed.npz"
+        self._known: dict[int, Arrays] = {}
+        self._unwritten: set[int] = set()
 
     def exists(self) -> bool:
         """Whether anything was recorded."""
@@ -68,25 +72,40 @@ class RecordFile:
             self.append(
                 int(step), {name: array[t] for name, array in before.items() if name not in {*fixed, "version"}}
             )
+        self.flush()
         for step in self._steps():
             if step > start:
                 self._part(step).unlink()
+                self._known.pop(step, None)
         # From here on the parts are what is read, see `read`.
         write_npz(self._fixed, {"version": np.int64(FORMAT), **fixed})
         self.path.unlink(missing_ok=True)
 
     def append(self, step: int, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Add what was measured at `step`."""
-        write_npz(self._part(step), {**arrays, "step": np.int64(step)})
+        """Add what was measured at `step`; it is written by the next `flush` or `merge`."""
+        self._known[step] = {**arrays, "step": np.asarray(step, np.int64)}
+        self._unwritten.add(step)
 
-    def merge(self) -> None:
-        """Put all parts into one file, and remove them."""
-        write_npz(self.path, self.read())
+    def flush(self) -> None:
+        """Write the steps that were added since the last time, a file each."""
+        for step in sorted(self._unwritten):
+            write_npz(self._part(step), self._known[step])
+            self._unwritten.remove(step)
+        if sum(array.nbytes for arrays in self._known.values() for array in arrays.values()) > self._most:
+            self._known.clear()
+
+    def merge(self) -> Arrays:
+        """Put all steps into one file, and remove their parts; gives what `read` then would."""
+        merged = self.read()
+        write_npz(self.path, merged)
         self._fixed.unlink()  # first: what is left of the parts then counts no more
         rmtree(self._parts)
+        self._known.clear()
+        self._unwritten.clear()
+        return merged
 
     def read(self, until: float = np.inf) -> Arrays:
-        """All arrays; those of single steps are stacked, [T] first, with their `step` [T].
+        """All arrays, written or not; those of single steps are stacked, [T] first, with their `step` [T].
 
         Args:
           until: parts of later steps are not looked at. What was merged is one file, which is read whole.
@@ -97,7 +116,8 @@ class RecordFile:
         if not self._fixed.exists():
             return _of_known_version(self.path)
         fixed = _of_known_version(self._fixed)
-        parts = [read_npz(self._part(step)) for step in self._steps() if step <= until]
+        steps = sorted({*self._steps(), *self._unwritten})
+        parts = [self._known.get(step) or read_npz(self._part(step)) for step in steps if step <= until]
         try:
             return fixed | {name: np.stack([part[name] for part in parts]) for name in (parts[0] if parts else ())}
         except (KeyError, ValueError):

@@ -93,10 +93,9 @@ def step_arrays(experiment: Experiment, record: RunRecord[Measurement]) -> Array
         field.name.rpartition("_")[0]: by_sentence(_without_query_axis(field.name, observation.forward), table_NR)
         for field in dataclasses.fields(ForwardOutput)
     }
-    used_G = experiment.data.examples.share_EG.sum(axis=0) > 0
     return {
         "loss": np.asarray(record.loss, np.float32),
-        "excess": np.where(used_G, measurement.evaluation.excess_G, np.float32(np.nan)),
+        "excess": np.where(experiment.data.examples.used_G, measurement.evaluation.excess_G, np.float32(np.nan)),
         **forward,
         "cut_cost": by_sentence(observation.cut_cost_GJK, table_NR),
         "model_relevance": by_sentence(observation.model_relevance_GK, table_NR),

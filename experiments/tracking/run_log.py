@@ -24,7 +24,7 @@ from experiments.tracking.event_writer import EventWriter
 from experiments.tracking.hparams import hparams
 from experiments.tracking.projector import write_projector
 from experiments.tracking.recorded_arrays import step_arrays, word_group_arrays
-from experiments.tracking.sentence_pictures import SentencePictures
+from experiments.tracking.sentence_pictures import SentencePictures, write_drawings
 from experiments.tracking.summary import HOW_TO_READ, run_page, summary
 from experiments.training.trainer import ResumePoint, RunRecord
 
@@ -47,16 +47,18 @@ class RunLog:
         versions: dict[str, str],
         stack: ExitStack,
         listed: bool,
+        remembered: int,
     ) -> None:
         """Make the folder and open its files; `first` is the record of step 0, the rest as for `Tracker`.
 
-        A run that is not `listed` in TensorBoard writes no event file, and all other files.
+        A run that is not `listed` in TensorBoard writes no event file, and all other files. `remembered` is how many
+        bytes of what was written are kept in memory.
         """
         self._experiment, self._folder, self._first, self._pictures = experiment, folder, first, pictures
         self._last_step, self._versions = point.steps[-1], versions
         self._undrawn: list[tuple[int, NDArray[np.floating], NDArray[np.floating]]] = []
         folder.mkdir(exist_ok=True)
-        self._record, self._params = RecordFile(folder, "record"), RecordFile(folder, "params")
+        self._record, self._params = (RecordFile(folder, name, remembered // 2) for name in ("record", "params"))
         self._record.begin(pictures.fixed | word_group_arrays(experiment.world), point.step)
         self._params.begin({}, point.step)
         self._events = stack.enter_context(EventWriter(folder, point.step)) if listed else None
@@ -65,7 +67,10 @@ class RunLog:
             self._events.hparams(values, printable(str(folder)))
 
     def write(self, record: RunRecord[Measurement], pictured: bool) -> dict[str, float]:
-        """Write one record, and keep what its maps are of, if it is `pictured`; gives its scalars in TensorBoard."""
+        """Write one record's events; gives its scalars in TensorBoard.
+
+        Its arrays wait for `flush`, and its maps, if it is `pictured`, for `draw`.
+        """
         step, arrays, params = record.step, step_arrays(self._experiment, record), flat_params(record.params)
         self._record.append(step, arrays)
         self._params.append(step, params)
@@ -82,13 +87,22 @@ class RunLog:
             self._events.flush()
         return scalars
 
+    def flush(self) -> None:
+        """Write the arrays of the records that are not on disk yet."""
+        self._record.flush()
+        self._params.flush()
+
     def draw(self) -> None:
         """Write the maps of the records that are pictured and have none yet."""
         if self._events is None:
             return
-        for step, weights, relevance in self._undrawn:
-            self._pictures.write_maps(self._events, step, weights, self._experiment.told)
-            self._pictures.write_relevance(self._events, step, relevance)
+        pictures, told = self._pictures, self._experiment.told
+        drawings = [
+            drawing
+            for step, weights, relevance in self._undrawn
+            for drawing in (*pictures.of_maps(step, weights, told), *pictures.of_relevance(step, relevance))
+        ]
+        write_drawings(self._events, drawings)
         self._events.flush()
         self._undrawn.clear()
 
@@ -127,9 +141,7 @@ class RunLog:
 
     def finish(self, last: RunRecord[Measurement], film: list[int]) -> None:
         """Write what belongs to the end; `film` are the steps of the film strips."""
-        for file in (self._record, self._params):
-            file.merge()
-        recorded = self._record.read()
+        recorded, _ = self._record.merge(), self._params.merge()
         at = np.flatnonzero(np.isin(recorded["step"], film))
         for n, labels in enumerate(self._pictures.labels) if len(at) else ():
             maps = [self._pictures.maps(n, weights_NRHK) for weights_NRHK in recorded["weights"][at]]

@@ -1,6 +1,9 @@
 """The watched sentences as pictures: their labels, their maps, and each sentence's part of recorded arrays."""
 
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +15,7 @@ from experiments.pictures.map_parts import MapLabels
 from experiments.run_directory.arrays import Arrays
 from experiments.tracking.event_writer import EventWriter
 from experiments.tracking.tags import RELEVANCE, map_tag
+from experiments.training.runtime import cores
 
 _MAP = (
     "A row and a column for each word. The row of a masked word shows how much it looks at each word: it comes from a "
@@ -24,6 +28,19 @@ _RELEVANCE = {
     "model": "How much each word (column) tells about the masked one (row), in nats, by the model's guesses. Compare "
     "`exact`.",
 }
+_PAINTERS = 4
+"""Threads that draw. Half of a picture's time is compressing, which needs no Python: more would wait for each other."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A picture that is still to be drawn."""
+
+    step: int
+    tag: str
+    about: str
+    png: Callable[[], bytes]
+    """Draws it."""
 
 
 class SentencePictures:
@@ -40,8 +57,13 @@ class SentencePictures:
         relevance = self.fixed["exact_relevance"][sentence][rows >= 0, : len(words)]
         return MapLabels(words, tuple(rows[rows >= 0].tolist()), relevant_words(relevance.astype(np.float64)))
 
+    def lay_out(self) -> "SentencePictures":
+        """Lay out all pictures, which takes as long as to draw thirty of them: best while a compiler is waited for."""
+        _ = self._pictures, self._exact_relevance
+        return self
+
     @cached_property
-    def pictures(self) -> list[MapPicture]:
+    def _pictures(self) -> list[MapPicture]:
         """One picture a sentence, laid out once and painted anew at each step."""
         return [MapPicture(labels) for labels in self.labels]
 
@@ -64,32 +86,33 @@ class SentencePictures:
         """The maps of one sentence, [heads, rows, words]."""
         return np.swapaxes(self.cut(sentence, weights_NRHK), 0, 1)
 
-    def write_maps(
-        self,
-        events: EventWriter,
-        step: int,
-        weights_NRHK: NDArray[np.floating],
-        told: int | None = None,
-        of: str = "",
-    ) -> None:
-        """Write the map of every sentence and head at a step.
+    def of_maps(
+        self, step: int, weights_NRHK: NDArray[np.floating], told: int | None = None, of: str = ""
+    ) -> Iterator[Drawing]:
+        """The map of every sentence and head at a step.
 
         Args:
-          events: where to write.
           step: the step.
           weights_NRHK: attention in the rows of all sentences.
           told: the sentence whose maps are shown first (`Experiment.told`); None in a study.
           of: says in the title of a study's maps whose they are ("seed 3").
         """
-        for n, _ in enumerate(self.labels):
+        for n, picture in enumerate(self._pictures):
             for head, weights in enumerate(self.maps(n, weights_NRHK)):
                 title = ", ".join(filter(None, [f"head {head + 1}", of, f"step {step:,}"]))
-                picture = self.pictures[n].png(weights, title)
-                events.image(step, map_tag(n, head, told), picture, _MAP)
+                yield Drawing(step, map_tag(n, head, told), _MAP, partial(picture.png, weights, title))
 
-    def write_relevance(self, events: EventWriter, step: int, model_relevance_NRK: NDArray[np.floating]) -> None:
-        """Write the model relevance of every sentence at a step, and beside it the exact one, which stays as it is."""
+    def of_relevance(self, step: int, model_relevance_NRK: NDArray[np.floating]) -> Iterator[Drawing]:
+        """The model relevance of every sentence at a step, and beside it the exact one, which stays as it is."""
         for n, picture in enumerate(self._relevance_pictures):
-            model = picture.png(self.cut(n, model_relevance_NRK), f"model relevance, step {step:,}")
-            for name, png in (("exact", self._exact_relevance[n]), ("model", model)):
-                events.image(step, f"{RELEVANCE}/sentence-{n + 1}/{name}", png, _RELEVANCE[name])
+            values, title = self.cut(n, model_relevance_NRK), f"model relevance, step {step:,}"
+            draw = {"exact": partial(bytes, self._exact_relevance[n]), "model": partial(picture.png, values, title)}
+            for name, png in draw.items():
+                yield Drawing(step, f"{RELEVANCE}/sentence-{n + 1}/{name}", _RELEVANCE[name], png)
+
+
+def write_drawings(events: EventWriter, drawings: Sequence[Drawing]) -> None:
+    """Draw on several cores, and write in order."""
+    with ThreadPoolExecutor(min(cores(), _PAINTERS)) as pool:
+        for drawing, png in zip(drawings, pool.map(lambda one: one.png(), drawings), strict=True):
+            events.image(drawing.step, drawing.tag, png, drawing.about)

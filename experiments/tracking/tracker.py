@@ -1,7 +1,8 @@
 """Writes what training measures into the run directory, as it comes: one folder a run, and an overview of several."""
 
+import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,6 @@ from experiments.measuring.measurement import Measurement
 from experiments.measuring.metrics import meaning
 from experiments.run_directory.folders import run_folders
 from experiments.tracking.event_writer import EventWriter
-from experiments.tracking.recorded_arrays import fixed_arrays
 from experiments.tracking.run_log import RunLog
 from experiments.tracking.sentence_pictures import SentencePictures
 from experiments.tracking.tags import metric_of
@@ -32,6 +32,12 @@ Where the list has more than 40 runs, TensorBoard opens with none of them select
 """
 
 
+_REMEMBERED = 2**26
+"""Bytes of recorded arrays that are kept in memory, so that a short training does not read them again at its end."""
+_FLUSHED_AFTER = 1.0
+"""Seconds after which recorded arrays are written, where no checkpoint is saved before: many at once cost less."""
+
+
 def has_events(folder: Path) -> bool:
     """Whether TensorBoard lists the run in a folder."""
     return any(folder.glob("events.out.tfevents.*"))
@@ -44,6 +50,7 @@ class Tracker:
         self,
         experiment: Experiment,
         folder: Path,
+        pictures: SentencePictures,
         first: Record[Measurement],
         point: ResumePoint,
         versions: dict[str, str],
@@ -55,6 +62,7 @@ class Tracker:
         Args:
           experiment: what is trained.
           folder: the run directory.
+          pictures: of the watched sentences.
           first: the record of step 0, which later ones are compared with.
           point: where the training starts or goes on; earlier records stay as they are.
           versions: what the numbers depend on beside the config, for the summary.
@@ -63,13 +71,25 @@ class Tracker:
             resumed.
         """
         config, self._start = experiment.config, point.step
+        self.written_until, self._recorded_until, self._flushed_at = -1, -1, time.monotonic()
+        """`written_until`: the last step of which all is on disk but its pictures; -1 for none."""
         self._pictured = set(pictured_steps(list(point.steps), config.track.images))
-        pictures = SentencePictures(fixed_arrays(experiment, first.params))
         folders = run_folders(folder, config.seed, config.seeds)
         self._runs = [
-            RunLog(experiment, own, one, pictures, point, versions, stack, n < listed or has_events(own))
+            RunLog(
+                experiment,
+                own,
+                one,
+                pictures,
+                point,
+                versions,
+                stack,
+                n < listed or has_events(own),
+                _REMEMBERED // len(folders),
+            )
             for n, (own, one) in enumerate(zip(folders, first.runs(), strict=True))
         ]
+        stack.callback(self._keep)
         self._overview = {
             name: stack.enter_context(EventWriter(folder / "overview" / name, point.step))
             for name in (_OVERVIEW if len(folders) > 1 else ())
@@ -87,14 +107,28 @@ class Tracker:
             about = {tag: f"{name} of {len(found)} runs. {meaning(metric_of(tag))}" for tag in known}
             writer.scalars(record.step, known, about)
             writer.flush()
+        self._recorded_until = record.step
+        if time.monotonic() - self._flushed_at >= _FLUSHED_AFTER:
+            self._flush()
 
-    def draw(self) -> None:
-        """Write the maps that are due: to be called before a checkpoint is saved, and at the end.
+    def _flush(self) -> None:
+        for log in self._runs:
+            log.flush()
+        self.written_until, self._flushed_at = self._recorded_until, time.monotonic()
 
-        A training that goes on from a checkpoint writes what comes later, so maps need not be there before. To draw
-        them takes the cores from the training, several times as long as to write all else of a record; so a short
-        training draws them at its end.
+    def _keep(self) -> None:
+        """On any way out write what was recorded, if that is still possible; the error that led here is told."""
+        with suppress(OSError):
+            self._flush()
+
+    def write_rest(self) -> None:
+        """Write all that is recorded, and draw its maps: to be called before a checkpoint is saved, and at the end.
+
+        A training that goes on from a checkpoint writes what comes later, so it need not be there before. To draw takes
+        the cores from the training, several times as long as to write all else of a record; so a short training draws
+        at its end.
         """
+        self._flush()
         for log in self._runs:
             log.draw()
 

@@ -153,6 +153,7 @@ def test_steps_of_one_file_and_of_parts_are_the_same(tmp_path):
 def test_parts_that_do_not_fit_together(tmp_path):
     run = MadeRun(tmp_path / "run").add(0, 1)
     run.record.append(1, {"loss": np.zeros(3, np.float32)})
+    run.record.flush()
     reader = open_steps(run.folder, "record")
     with refused(f"{run.folder}/record-parts", "do not fit together"):
         reader.at("loss", [0, 1])

@@ -1,0 +1,78 @@
+"""When recorded arrays reach the disk: after a second, before a checkpoint, and on any way out."""
+
+import dataclasses
+from contextlib import ExitStack
+
+import pytest
+from small_training import small_config
+
+from data.world import load_world
+from experiments.measuring.experiment import prepare
+from experiments.tracking import tracker as module
+from experiments.tracking.recorded_arrays import fixed_arrays
+from experiments.tracking.sentence_pictures import SentencePictures
+from experiments.tracking.tracker import Tracker
+
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
+
+@pytest.fixture(scope="module")
+def trained(quick_compiler):
+    """An experiment, its trainer and four records of it; two seeds."""
+    config = dataclasses.replace(small_config(steps=3), seeds=2)
+    config = dataclasses.replace(config, track=dataclasses.replace(config.track, records=4, images=0))
+    with quick_compiler():
+        experiment, trainer = prepare(config, load_world("english"))
+        return experiment, trainer, list(trainer.run(experiment.data))
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The seconds that the tracker's clock shows: set `clock[0]`."""
+    seconds = [100.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: seconds[0])
+    return seconds
+
+
+def written(folder, config):
+    found = {
+        path.parent.parent.name: sorted(int(part.stem[5:]) for part in path.parent.glob("step-*.npz"))
+        for path in folder.glob("*/record-parts/fixed.npz")
+    }
+    assert set(found) == {f"seed-{config.seed}", f"seed-{config.seed + 1}"}
+    first, second = found.values()
+    assert first == second
+    return first
+
+
+def test_arrays_are_written_after_a_second_or_when_asked_for(trained, tmp_path, clock):
+    experiment, trainer, records = trained
+    pictures = SentencePictures(fixed_arrays(experiment, records[0].params))
+    with ExitStack() as stack:
+        tracker = Tracker(experiment, tmp_path, pictures, records[0], trainer.beginning, {}, stack)
+        steps = []
+        for record, seconds in zip(records, (0.0, 0.5, 1.1, 1.2), strict=True):
+            clock[0] = 100 + seconds
+            tracker.record(record)
+            steps.append((written(tmp_path, experiment.config), tracker.written_until))
+        assert steps == [([], -1), ([], -1), ([0, 1, 2], 2), ([0, 1, 2], 2)]
+        tracker.write_rest()
+        assert (written(tmp_path, experiment.config), tracker.written_until) == ([0, 1, 2, 3], 3)
+
+
+@pytest.mark.usefixtures("clock")
+def test_what_was_recorded_is_written_on_any_way_out(trained, tmp_path):
+    experiment, trainer, records = trained
+    pictures = SentencePictures(fixed_arrays(experiment, records[0].params))
+
+    def fail():
+        with ExitStack() as stack:
+            trackers.append(Tracker(experiment, tmp_path, pictures, records[0], trainer.beginning, {}, stack))
+            for record in records[:2]:
+                trackers[0].record(record)
+            raise OSError("no more")
+
+    trackers = []
+    with pytest.raises(OSError, match="no more"):
+        fail()
+    assert (written(tmp_path, experiment.config), trackers[0].written_until) == ([0, 1], 1)
