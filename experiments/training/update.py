@@ -33,6 +33,8 @@ _COMPARED = 32
 """Sentences on which the two paths to the logits are compared."""
 _WORDS = 16_384
 """Most words of sentences that a CPU device computes at a time: 1,024 sentences of 16 (2 cores, see docs/speed.md)."""
+_WORDS_PER_PAIR = 5
+"""But this many for each pair of a word and a place, since what a pair brings in is computed anew for each part."""
 
 
 def train_steps(
@@ -129,11 +131,11 @@ def parts_of(spec: TrainingSpec, shards: int, platform: str) -> int:
     """In how many parts a device should compute its share of a batch.
 
     On a CPU so many that a part has at most 16,384 words: an update of more takes longer for each of them, since what
-    the backward pass needs no longer fits into the caches. Where the share has no divisor of about that size, and on an
-    accelerator, in one.
+    the backward pass needs no longer fits into the caches. More words where there are many pairs of a word and a place.
+    Where the share has no divisor of about that size, and on an accelerator, in one.
     """
     rows = spec.batch // shards
-    most = max(1, _WORDS // spec.model.max_length)
+    most = max(1, _WORDS // spec.model.max_length, _WORDS_PER_PAIR * spec.model.vocabulary_size)
     if platform != "cpu" or rows <= most:
         return 1
     size = max(size for size in range(1, most + 1) if rows % size == 0)
