@@ -121,7 +121,8 @@ class Leading:
         with ExitStack() as stack:
             bar = TrainingBar(self._experiment, self._console, stack, point.step)
             profile = stack.enter_context(Profile(self._folder, point.steps)) if self._profiled else None
-            records = training.records(self._experiment.data, bar.move, *([profile.move] if profile else []))
+            moved = [bar.move, self._flush, *([profile.move] if profile else [])]
+            records = training.records(self._experiment.data, *moved)
             pictures = self._pictures()  # while programs are compiled, or loaded
             first = last = next(records)
             tracker = Tracker(
@@ -141,6 +142,10 @@ class Leading:
         if profile is not None:
             say(self._console, profile.line())
         return code
+
+    def _flush(self, _: Progress) -> None:
+        if self._tracker is not None:
+            self._tracker.flush_if_due()
 
     def _kept(self, checkpoints: "Checkpoints") -> str:
         """What there is to say where another process has ended: what is kept, and how to go on."""

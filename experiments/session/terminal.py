@@ -191,17 +191,21 @@ def _print_figures(
     relation = [relation_metrics(experiment, start, now) for start, now in runs]
     rows: list[tuple[str, str, str]] = []
 
+    def finite(found: list[dict[str, float]], name: str) -> list[float]:
+        """A metric of the runs in which it is finite; elsewhere it can be missing."""
+        return [metrics[name] for metrics in found if np.isfinite(metrics.get(name, np.nan))]
+
     def value(found: list[dict[str, float]], name: str, digits: int) -> str:
-        return f"{np.median([metrics[name] for metrics in found]):.{digits}f}"
+        return f"{np.median(finite(found, name) or np.nan):.{digits}f}"
 
     def spread(found: list[dict[str, float]], name: str, digits: int) -> str:
-        values = [metrics[name] for metrics in found]
-        several = f"median of {len(values)}, {min(values):.{digits}f} to {max(values):.{digits}f}; "
-        return several if len(values) > 1 else ""
+        if len(found) == 1 or not (values := finite(found, name)):
+            return ""
+        return f"median of {len(values)}, {min(values):.{digits}f} to {max(values):.{digits}f}; "
 
     for kind, label in (("trained", "Excess, trained contexts"), ("held_out", "Excess, held-out contexts")):
         key = f"excess/{kind}/all"
-        if key in excess[0]:
+        if finite(excess, key) and finite(before, key):
             note = f"{spread(excess, key, 4)}before training {value(before, key, 2)}"
             rows.append((label, f"{value(excess, key, 4)} nats", note))
     key = "relation/weight/all"

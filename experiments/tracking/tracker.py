@@ -102,13 +102,19 @@ class Tracker:
         pictured = record.step in self._pictured
         found = [log.write(run, pictured) for log, run in zip(self._runs, record.runs(), strict=True)]
         for name, writer in self._overview.items():
-            values = {tag: np.asarray([scalars[tag] for scalars in found]) for tag in found[0]}
+            # A run whose excess is not finite has no such tag.
+            tags = dict.fromkeys(tag for scalars in found for tag in scalars)
+            values = {tag: np.asarray([scalars.get(tag, np.nan) for scalars in found]) for tag in tags}
             known = {tag: float(_OVERVIEW[name](array)) for tag, array in values.items() if np.isfinite(array).any()}
             about = {tag: f"{name} of {len(found)} runs. {meaning(metric_of(tag))}" for tag in known}
             writer.scalars(record.step, known, about)
             writer.flush()
         self._recorded_until = record.step
-        if time.monotonic() - self._flushed_at >= _FLUSHED_AFTER:
+        self.flush_if_due()
+
+    def flush_if_due(self) -> None:
+        """Write the recorded arrays that have waited long enough: to be called after each chunk of updates."""
+        if time.monotonic() - self._flushed_at >= _FLUSHED_AFTER and self.written_until < self._recorded_until:
             self._flush()
 
     def _flush(self) -> None:
@@ -117,7 +123,7 @@ class Tracker:
         self.written_until, self._flushed_at = self._recorded_until, time.monotonic()
 
     def _keep(self) -> None:
-        """On any way out write what was recorded, if that is still possible; the error that led here is told."""
+        """Where an error ends the training, write what was recorded, if that is possible; the error is told."""
         with suppress(OSError):
             self._flush()
 

@@ -1,4 +1,4 @@
-"""When recorded arrays reach the disk: after a second, before a checkpoint, and on any way out."""
+"""When recorded arrays reach the disk: after a second, before a checkpoint, and where an error ends the training."""
 
 import dataclasses
 from contextlib import ExitStack
@@ -45,7 +45,7 @@ def written(folder, config):
     return first
 
 
-def test_arrays_are_written_after_a_second_or_when_asked_for(trained, tmp_path, clock):
+def test_arrays_are_written_after_a_second(trained, tmp_path, clock):
     experiment, trainer, records = trained
     pictures = SentencePictures(fixed_arrays(experiment, records[0].params))
     with ExitStack() as stack:
@@ -56,12 +56,26 @@ def test_arrays_are_written_after_a_second_or_when_asked_for(trained, tmp_path, 
             tracker.record(record)
             steps.append((written(tmp_path, experiment.config), tracker.written_until))
         assert steps == [([], -1), ([], -1), ([0, 1, 2], 2), ([0, 1, 2], 2)]
+        clock[0] = 103
+        tracker.flush_if_due()
+        assert (written(tmp_path, experiment.config), tracker.written_until) == ([0, 1, 2, 3], 3)
+
+
+@pytest.mark.usefixtures("clock")
+def test_arrays_are_written_before_a_checkpoint(trained, tmp_path):
+    experiment, trainer, records = trained
+    pictures = SentencePictures(fixed_arrays(experiment, records[0].params))
+    with ExitStack() as stack:
+        tracker = Tracker(experiment, tmp_path, pictures, records[0], trainer.beginning, {}, stack)
+        for record in records:
+            tracker.record(record)
+        assert (written(tmp_path, experiment.config), tracker.written_until) == ([], -1)
         tracker.write_rest()
         assert (written(tmp_path, experiment.config), tracker.written_until) == ([0, 1, 2, 3], 3)
 
 
 @pytest.mark.usefixtures("clock")
-def test_what_was_recorded_is_written_on_any_way_out(trained, tmp_path):
+def test_what_was_recorded_is_written_where_an_error_ends_the_training(trained, tmp_path):
     experiment, trainer, records = trained
     pictures = SentencePictures(fixed_arrays(experiment, records[0].params))
 

@@ -17,6 +17,7 @@ from experiments.run_directory import load_run
 from experiments.session.session import resume, train
 from experiments.tracking.tracker import LISTED
 from experiments.train import main
+from experiments.training.trainer import Trainer
 
 LINES = {"lowest", "median", "highest"}
 EXCESS = "2 loss and excess/excess, trained contexts"
@@ -105,3 +106,29 @@ def test_those_that_are_listed_go_on_to_be(tmp_path, wanted, shown):
         events = EventAccumulator(str(folder / f"seed-{seed}")).Reload()
         assert [event.step for event in events.Tensors(EXCESS)] == [0, 3, 5]
     assert load_run(folder).runs["seed-6"].record["step"].tolist() == [0, 3, 5]
+
+
+class FirstIsHuge(Trainer):
+    """A trainer whose first run ends with parameters so large that its excess is not finite."""
+
+    def run(self, *arguments, **options):
+        for record in super().run(*arguments, **options):
+            excess_RG = record.measurement.evaluation.excess_G.copy()
+            excess_RG[0] = excess_RG[0] if record.step == 0 else np.nan
+            evaluation = dataclasses.replace(record.measurement.evaluation, excess_G=excess_RG)
+            measurement = dataclasses.replace(record.measurement, evaluation=evaluation)
+            yield dataclasses.replace(record, measurement=measurement)
+
+
+def test_of_seeds_some_have_no_finite_excess(tmp_path):
+    """The figures are of the others, and the overview has all tags."""
+    folder, out = tmp_path / "some", console()
+    assert train(small_config(seeds=3), "some", str(folder), out, make_trainer=FirstIsHuge) == 0
+    summaries = [json.loads((folder / f"seed-{seed}" / "summary.json").read_text()) for seed in range(3)]
+    assert ["excess/trained/all" in summary for summary in summaries] == [False, True, True]
+    (line,) = (line for line in out.file.getvalue().splitlines() if line.startswith("Excess, trained contexts"))
+    assert "median of 2, " in line
+    assert "nan" not in line
+    last = EventAccumulator(str(folder / "overview" / "median")).Reload().Tensors(EXCESS)[-1]
+    expected = np.median([summary["excess/trained/all"] for summary in summaries[1:]])
+    assert tensor_util.make_ndarray(last.tensor_proto) == pytest.approx(expected, rel=1e-6)
