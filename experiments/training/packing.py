@@ -1,4 +1,4 @@
-"""Many arrays as few: all of one type in one vector for each run.
+"""Many small arrays as few: all of one type in one vector for each run.
 
 An array that goes into a program or comes out of it costs the host some microseconds on each device, and another
 transfer where it is fetched. For the many small arrays of a run this took longer than to compute them.
@@ -15,14 +15,19 @@ import numpy as np
 
 from experiments.training.hyperparameters import Array, Tree
 
+_LARGE = 2**16
+"""An array of so many numbers a run stays by itself: to copy it would take longer, and its memory twice."""
 
-@functools.partial(jax.tree_util.register_dataclass, data_fields=["vectors"], meta_fields=["tree", "kinds"])
+
+@functools.partial(jax.tree_util.register_dataclass, data_fields=["vectors", "large"], meta_fields=["tree", "kinds"])
 @dataclass(frozen=True)
 class Packed:
     """A tree of arrays stacked over the runs, [R] first, as `pack` made it."""
 
     vectors: dict[str, Array]
-    """By the name of their type, [R, numbers]."""
+    """The small arrays, by the name of their type, [R, numbers]."""
+    large: list[Array]
+    """The large arrays, as they are."""
     tree: Any
     """The structure of the tree."""
     kinds: tuple[tuple[str, tuple[int, ...]], ...]
@@ -30,14 +35,17 @@ class Packed:
 
     def shapes(self) -> Tree:
         """The tree's shapes."""
-        runs = len(next(iter(self.vectors.values())))
+        runs = len(next(iter([*self.vectors.values(), *self.large])))
         leaves = [jax.ShapeDtypeStruct((runs, *shape), name) for name, shape in self.kinds]
         return jax.tree.unflatten(self.tree, leaves)
 
     def unpacked(self) -> Tree:
-        """The tree; views of the vectors, where these are NumPy's."""
-        ends, leaves = dict.fromkeys(self.vectors, 0), []
+        """The tree; its small arrays are views of the vectors, where these are NumPy's."""
+        ends, large, leaves = dict.fromkeys(self.vectors, 0), iter(self.large), []
         for name, shape in self.kinds:
+            if math.prod(shape) >= _LARGE:
+                leaves.append(next(large))
+                continue
             vector, start = self.vectors[name], ends[name]
             ends[name] = start + math.prod(shape)
             leaves.append(vector[:, start : ends[name]].reshape(len(vector), *shape))
@@ -48,12 +56,14 @@ def pack(tree: Tree) -> Packed:
     """`tree`, all of whose arrays are stacked over the runs, [R] first: NumPy's, or traced ones."""
     leaves, structure = jax.tree.flatten(tree)
     kinds = tuple((np.dtype(leaf.dtype).name, leaf.shape[1:]) for leaf in leaves)
+    large = [leaf for leaf in leaves if math.prod(leaf.shape[1:]) >= _LARGE]
+    small = [leaf for leaf in leaves if math.prod(leaf.shape[1:]) < _LARGE]
     vectors = {}
-    for name in dict.fromkeys(name for name, _ in kinds):
-        own = [leaf.reshape(len(leaf), -1) for leaf in leaves if leaf.dtype == name]
+    for name in dict.fromkeys(np.dtype(leaf.dtype).name for leaf in small):
+        own = [leaf.reshape(len(leaf), -1) for leaf in small if leaf.dtype == name]
         join = np.concatenate if isinstance(own[0], np.ndarray) else jnp.concatenate
         vectors[name] = join(own, axis=1)
-    return Packed(vectors, structure, kinds)
+    return Packed(vectors, large, structure, kinds)
 
 
 def unpack(tree: Tree) -> Tree:

@@ -38,6 +38,16 @@ def test_what_is_packed_comes_out_as_it_went_in():
     assert jax.tree.map(lambda shape: shape, packed.shapes()) == shapes
 
 
+def test_a_large_array_stays_by_itself():
+    large = np.arange(2 * 2**16, dtype=np.float32).reshape(2, 2**8, 2**8)
+    before, after = np.ones((2, 3), np.float32), np.zeros((2, 4), np.float32)
+    packed = pack([before, large, after])
+    assert packed.vectors["float32"].shape == (2, 7)
+    assert packed.large[0] is large
+    assert_same(packed.unpacked(), [before, large, after])
+    assert pack([large]).shapes()[0].shape == large.shape
+
+
 def test_a_program_takes_and_gives_packed_runs():
     """Each part of a tuple is packed by itself; padding of the runs is dropped with `fetch`."""
     ensemble = Ensemble(RUNS, 1, jax.devices()[:2])
