@@ -23,12 +23,12 @@ class SteadyTrainer(Trainer):
         self._now, self._stop_at = 100.0, stop_at
         super().__init__(*given, **options, chunk_seconds=0.0, clock=lambda: self._now)
 
-    def run(self, data, should_stop=None, point=None):
+    def run(self, data, should_stop=None, *rest):
         def after_chunk(progress):
             self._now += 0.01
             return should_stop(progress) or progress.step == self._stop_at
 
-        return super().run(data, after_chunk, point)
+        return super().run(data, after_chunk, *rest)
 
 
 @pytest.fixture(scope="module")
