@@ -58,7 +58,7 @@ class SentencePictures:
         return MapLabels(words, tuple(rows[rows >= 0].tolist()), relevant_words(relevance.astype(np.float64)))
 
     def lay_out(self) -> "SentencePictures":
-        """Lay out all pictures, which takes as long as to draw thirty of them: best while a compiler is waited for."""
+        """Lay out all pictures: .05 s for toy.yaml, best while a compiler is waited for."""
         _ = self._pictures, self._exact_relevance
         return self
 

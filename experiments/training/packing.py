@@ -1,7 +1,7 @@
 """Many small arrays as few: all of one type in one vector for each run.
 
 An array that goes into a program or comes out of it costs the host some microseconds on each device, and another
-transfer where it is fetched. For the many small arrays of a run this took longer than to compute them.
+transfer where it is fetched: 2 of the 10 ms that a recorded step of toy.yaml took, without writing it (2 CPU cores).
 """
 
 import functools
@@ -16,7 +16,7 @@ import numpy as np
 from experiments.training.hyperparameters import Array, Tree
 
 _LARGE = 2**16
-"""An array of so many numbers a run stays by itself: to copy it would take longer, and its memory twice."""
+"""An array of so many numbers a run stays by itself: to copy it would take its memory twice."""
 
 
 @functools.partial(jax.tree_util.register_dataclass, data_fields=["vectors", "large"], meta_fields=["tree", "kinds"])

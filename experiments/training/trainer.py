@@ -5,7 +5,7 @@
         record.measurement, record.of(0).loss
 
 A chunk is dispatched before the caller sees what was measured after the last one, and what is measured after it before
-it has ended: so devices do not wait for the host. A transfer guard stands round the loop: data moves only where the
+it has ended. A transfer guard stands round the loop: data moves only where the
 code says so.
 """
 

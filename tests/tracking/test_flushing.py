@@ -1,7 +1,7 @@
 """When recorded arrays reach the disk: after a second, before a checkpoint, and where an error ends the training."""
 
 import dataclasses
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from small_training import small_config
@@ -45,48 +45,49 @@ def written(folder, config):
     return first
 
 
-def test_arrays_are_written_after_a_second(trained, tmp_path, clock):
+@contextmanager
+def tracked(trained, folder):
+    """A tracker of the experiment, which writes into `folder`, and its records."""
     experiment, trainer, records = trained
     pictures = SentencePictures(fixed_arrays(experiment, records[0].params))
     with ExitStack() as stack:
-        tracker = Tracker(experiment, tmp_path, pictures, records[0], trainer.beginning, {}, stack)
-        steps = []
+        yield Tracker(experiment, folder, pictures, records[0], trainer.beginning, {}, stack), records
+
+
+def test_arrays_are_written_after_a_second(trained, tmp_path, clock):
+    config, steps = trained[0].config, []
+    with tracked(trained, tmp_path) as (tracker, records):
         for record, seconds in zip(records, (0.0, 0.5, 1.1, 1.2), strict=True):
             clock[0] = 100 + seconds
             tracker.record(record)
-            steps.append((written(tmp_path, experiment.config), tracker.written_until))
+            steps.append((written(tmp_path, config), tracker.written_until))
         assert steps == [([], -1), ([], -1), ([0, 1, 2], 2), ([0, 1, 2], 2)]
         clock[0] = 103
         tracker.flush_if_due()
-        assert (written(tmp_path, experiment.config), tracker.written_until) == ([0, 1, 2, 3], 3)
+        assert (written(tmp_path, config), tracker.written_until) == ([0, 1, 2, 3], 3)
 
 
 @pytest.mark.usefixtures("clock")
 def test_arrays_are_written_before_a_checkpoint(trained, tmp_path):
-    experiment, trainer, records = trained
-    pictures = SentencePictures(fixed_arrays(experiment, records[0].params))
-    with ExitStack() as stack:
-        tracker = Tracker(experiment, tmp_path, pictures, records[0], trainer.beginning, {}, stack)
+    with tracked(trained, tmp_path) as (tracker, records):
         for record in records:
             tracker.record(record)
-        assert (written(tmp_path, experiment.config), tracker.written_until) == ([], -1)
+        assert (written(tmp_path, trained[0].config), tracker.written_until) == ([], -1)
         tracker.write_rest()
-        assert (written(tmp_path, experiment.config), tracker.written_until) == ([0, 1, 2, 3], 3)
+        assert (written(tmp_path, trained[0].config), tracker.written_until) == ([0, 1, 2, 3], 3)
 
 
 @pytest.mark.usefixtures("clock")
 def test_what_was_recorded_is_written_where_an_error_ends_the_training(trained, tmp_path):
-    experiment, trainer, records = trained
-    pictures = SentencePictures(fixed_arrays(experiment, records[0].params))
+    trackers = []
 
     def fail():
-        with ExitStack() as stack:
-            trackers.append(Tracker(experiment, tmp_path, pictures, records[0], trainer.beginning, {}, stack))
+        with tracked(trained, tmp_path) as (tracker, records):
+            trackers.append(tracker)
             for record in records[:2]:
-                trackers[0].record(record)
+                tracker.record(record)
             raise OSError("no more")
 
-    trackers = []
     with pytest.raises(OSError, match="no more"):
         fail()
-    assert (written(tmp_path, experiment.config), trackers[0].written_until) == ([0, 1], 1)
+    assert (written(tmp_path, trained[0].config), trackers[0].written_until) == ([0, 1], 1)

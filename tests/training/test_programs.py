@@ -51,5 +51,7 @@ def test_runs_that_are_trained_at_once_share_one_loop(programs):
     runs = made._hyperparameters.unpacked(), first.states.unpacked(), first.diverged_at_R.unpacked()
     shared = made._tables, made._bounds(0, 4, 0)
     chunk = jax.make_jaxpr(jax.vmap(made._chunk, in_axes=(None, 0)))(shared, runs)
+    # What a chunk waits for is taken by it, or JAX would leave it out.
+    assert any(chunk.jaxpr.invars[-1] is taken for equation in chunk.jaxpr.eqns for taken in equation.invars)
     (loop,) = (equation for equation in chunk.jaxpr.eqns if equation.primitive.name == "while")
     assert loop.params["cond_jaxpr"].out_avals[0].shape == ()
