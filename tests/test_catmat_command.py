@@ -95,7 +95,7 @@ def called(folder, start, command, path=()):
     )
     assert "Traceback" not in done.stderr, done.stderr
     said = (done.stdout + done.stderr).replace(start, "CALL ").replace(folder.name, "HERE")
-    return done.returncode, re.sub(r"[\d.,]+|\s+", " ", said)
+    return done.returncode, re.sub(r"[\d.]+(?:,\d+)*|\s+", " ", said)
 
 
 def digest(folder):
