@@ -95,8 +95,10 @@ class RecordFile:
             self._known.clear()
 
     def merge(self) -> Arrays:
-        """Put all steps into one file, and remove their parts; gives what `read` then would."""
+        """Put all steps into one file, if they are not yet, and remove their parts; gives what `read` then would."""
         merged = self.read()
+        if not self._fixed.exists():
+            return merged
         write_npz(self.path, merged)
         self._fixed.unlink()  # first: what is left of the parts then counts no more
         rmtree(self._parts)

@@ -54,6 +54,8 @@ class EventWriter(AbstractContextManager["EventWriter"]):
         # TensorBoard's own EventFileWriter writes in a thread, whose errors (a full disk) nobody can catch.
         name = f"{_NAME}{number:016d}.{socket.gethostname()}.{os.getpid()}"
         self._file = (folder / name).open("xb")
+        self.wall_time: float | None = None
+        """The time of what is written, in seconds since 1970; None: when it is written."""
         self._write(0, file_version="brain.Event:2")
         # Without this mark TensorBoard shows steps twice after a run went on from an earlier step.
         self._write(first or 0, session_log=SessionLog(status=SessionLog.START))
@@ -145,7 +147,8 @@ class EventWriter(AbstractContextManager["EventWriter"]):
         return "" if known else description
 
     def _write(self, step: int, **content: str | SessionLog | Summary) -> None:
-        data = Event(step=step, wall_time=time.time(), **content).SerializeToString()
+        wall_time = time.time() if self.wall_time is None else self.wall_time
+        data = Event(step=step, wall_time=wall_time, **content).SerializeToString()
         # The frame of a TFRecord. TensorBoard's own writer sums in a Python loop: 0.15 s of a newcomer's 4 of training.
         length = struct.pack("<Q", len(data))
         self._file.write(length + _checksum(length) + data + _checksum(data))

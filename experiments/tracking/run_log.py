@@ -55,7 +55,7 @@ class RunLog:
         bytes of what was written are kept in memory.
         """
         self._experiment, self._folder, self._first, self._pictures = experiment, folder, first, pictures
-        self._last_step, self._versions = point.steps[-1], versions
+        self._last_step, self._versions, self._ended = point.steps[-1], versions, False
         self._undrawn: list[tuple[int, NDArray[np.floating], NDArray[np.floating]]] = []
         folder.mkdir(exist_ok=True)
         self._record, self._params = (RecordFile(folder, name, remembered // 2) for name in ("record", "params"))
@@ -66,17 +66,19 @@ class RunLog:
             values = hparams(experiment.config, experiment.config.seed + first.run)
             self._events.hparams(values, printable(str(folder)))
 
-    def write(self, record: RunRecord[Measurement], pictured: bool) -> dict[str, float]:
-        """Write one record's events; gives its scalars in TensorBoard.
+    def write(self, record: RunRecord[Measurement], pictured: bool, came: float) -> dict[str, float]:
+        """Write the events of one record, which `came` at that time (seconds since 1970); gives its scalars.
 
-        Its arrays wait for `flush`, and its maps, if it is `pictured`, for `draw`.
+        They are on disk, and so are its arrays, after `flush`; its maps, if it is `pictured`, after `draw`.
         """
         step, arrays, params = record.step, step_arrays(self._experiment, record), flat_params(record.params)
         self._record.append(step, arrays)
         self._params.append(step, params)
+        self._ended = step == self._last_step
         diagnostics = self._experiment.config.track.diagnostics
         scalars = tags.tagged(step_metrics(self._experiment, self._first, record), diagnostics)
         if self._events is not None:
+            self._events.wall_time = came
             self._events.scalars(step, scalars, {tag: meaning(tags.metric_of(tag)) for tag in scalars})
             self._write_tensors(self._events, step, arrays)
             if diagnostics:
@@ -84,13 +86,17 @@ class RunLog:
             self._write_texts(self._events, record, {**params, **arrays})
             if pictured:
                 self._undrawn.append((step, arrays["weights"], arrays["model_relevance"]))
-            self._events.flush()
         return scalars
 
     def flush(self) -> None:
-        """Write the arrays of the records that are not on disk yet."""
-        self._record.flush()
-        self._params.flush()
+        """Bring to the disk what was written of records; with the last of them, their arrays are merged."""
+        for file in (self._record, self._params):
+            if self._ended:
+                file.merge()
+            else:
+                file.flush()
+        if self._events is not None:
+            self._events.flush()
 
     def draw(self) -> None:
         """Write the maps of the records that are pictured and have none yet."""
@@ -102,6 +108,7 @@ class RunLog:
             for step, weights, relevance in self._undrawn
             for drawing in (*pictures.of_maps(step, weights, told), *pictures.of_relevance(step, relevance))
         ]
+        self._events.wall_time = None
         write_drawings(self._events, drawings)
         self._events.flush()
         self._undrawn.clear()

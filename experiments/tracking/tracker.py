@@ -1,6 +1,7 @@
-"""Writes what training measures into the run directory, as it comes: one folder a run, and an overview of several."""
+"""Writes what training measures into the run directory while it trains: a folder a run, and an overview of several."""
 
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -17,7 +18,7 @@ from experiments.tracking.run_log import RunLog
 from experiments.tracking.sentence_pictures import SentencePictures
 from experiments.tracking.tags import metric_of
 from experiments.training.record import pictured_steps
-from experiments.training.trainer import Record, ResumePoint
+from experiments.training.trainer import Record, ResumePoint, RunRecord
 
 _OVERVIEW: dict[str, Callable[[NDArray[np.float64]], np.floating]] = {
     "lowest": np.nanmin,
@@ -34,8 +35,8 @@ Where the list has more than 40 runs, TensorBoard opens with none of them select
 
 _REMEMBERED = 2**26
 """Bytes of recorded arrays that are kept in memory, so that a short training does not read them again at its end."""
-_FLUSHED_AFTER = 1.0
-"""Seconds after which recorded arrays are written, where no checkpoint is saved before: many at once cost less."""
+_FLUSHED_AFTER = 1.5
+"""Seconds after which records are written, where no checkpoint is saved before: of a shorter training, no part is."""
 
 
 def has_events(folder: Path) -> bool:
@@ -71,8 +72,10 @@ class Tracker:
             resumed.
         """
         config, self._start = experiment.config, point.step
-        self.written_until, self._recorded_until, self._flushed_at = -1, -1, time.monotonic()
+        self.written_until, self._flushed_at = -1, time.monotonic()
         """`written_until`: the last step of which all is on disk but its pictures; -1 for none."""
+        self._waiting: deque[tuple[float, list[RunRecord[Measurement]]]] = deque()
+        """Records of all runs that are not written yet, each with the time at which it came."""
         self._pictured = set(pictured_steps(list(point.steps), config.track.images))
         folders = run_folders(folder, config.seed, config.seeds)
         self._runs = [
@@ -89,38 +92,50 @@ class Tracker:
             )
             for n, (own, one) in enumerate(zip(folders, first.runs(), strict=True))
         ]
-        stack.callback(self._keep)
         self._overview = {
             name: stack.enter_context(EventWriter(folder / "overview" / name, point.step))
             for name in (_OVERVIEW if len(folders) > 1 else ())
         }
+        stack.callback(self._keep)  # before the event files are closed
 
     def record(self, record: Record[Measurement]) -> None:
-        """Write one record of every run; one that a resumed run has on disk already is passed over."""
-        if record.step < self._start:
-            return
-        pictured = record.step in self._pictured
-        found = [log.write(run, pictured) for log, run in zip(self._runs, record.runs(), strict=True)]
+        """Take one record of every run, to be written soon; one that a resumed run has on disk already is passed over.
+
+        While it trains, each core has work, and what the host does takes three times as long as by itself. So records
+        wait for each other, see `flush_if_due`.
+        """
+        if record.step >= self._start:
+            self._waiting.append((time.time(), record.runs()))
+            self.flush_if_due()
+
+    def flush_if_due(self) -> None:
+        """Write the records if they have waited long enough: to be called after each chunk of updates."""
+        if self._waiting and time.monotonic() - self._flushed_at >= _FLUSHED_AFTER:
+            self._flush()
+
+    def _flush(self) -> None:
+        last = self.written_until
+        while self._waiting:
+            last = self._write(*self._waiting.popleft())
+        for log in self._runs:
+            log.flush()
+        for writer in self._overview.values():
+            writer.flush()
+        self.written_until, self._flushed_at = last, time.monotonic()
+
+    def _write(self, came: float, runs: list[RunRecord[Measurement]]) -> int:
+        """Write one record of every run; gives its step."""
+        step = runs[0].step
+        found = [log.write(run, step in self._pictured, came) for log, run in zip(self._runs, runs, strict=True)]
         for name, writer in self._overview.items():
             # A run whose excess is not finite has no such tag.
             tags = dict.fromkeys(tag for scalars in found for tag in scalars)
             values = {tag: np.asarray([scalars.get(tag, np.nan) for scalars in found]) for tag in tags}
             known = {tag: float(_OVERVIEW[name](array)) for tag, array in values.items() if np.isfinite(array).any()}
             about = {tag: f"{name} of {len(found)} runs. {meaning(metric_of(tag))}" for tag in known}
-            writer.scalars(record.step, known, about)
-            writer.flush()
-        self._recorded_until = record.step
-        self.flush_if_due()
-
-    def flush_if_due(self) -> None:
-        """Write the recorded arrays that have waited long enough: to be called after each chunk of updates."""
-        if time.monotonic() - self._flushed_at >= _FLUSHED_AFTER and self.written_until < self._recorded_until:
-            self._flush()
-
-    def _flush(self) -> None:
-        for log in self._runs:
-            log.flush()
-        self.written_until, self._flushed_at = self._recorded_until, time.monotonic()
+            writer.wall_time = came
+            writer.scalars(step, known, about)
+        return step
 
     def _keep(self) -> None:
         """Where an error ends the training, write what was recorded, if that is possible; the error is told."""

@@ -1,13 +1,16 @@
-"""When recorded arrays reach the disk: after a second, before a checkpoint, and where an error ends the training."""
+"""When records reach the disk: after a while, before a checkpoint, and where an error ends the training."""
 
 import dataclasses
 from contextlib import ExitStack, contextmanager
 
+import numpy as np
 import pytest
 from small_training import small_config
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from data.world import load_world
 from experiments.measuring.experiment import prepare
+from experiments.run_directory.arrays import RecordFile
 from experiments.tracking import tracker as module
 from experiments.tracking.recorded_arrays import fixed_arrays
 from experiments.tracking.sentence_pictures import SentencePictures
@@ -35,14 +38,21 @@ def clock(monkeypatch):
 
 
 def written(folder, config):
-    found = {
-        path.parent.parent.name: sorted(int(part.stem[5:]) for part in path.parent.glob("step-*.npz"))
-        for path in folder.glob("*/record-parts/fixed.npz")
-    }
-    assert set(found) == {f"seed-{config.seed}", f"seed-{config.seed + 1}"}
-    first, second = found.values()
-    assert first == second
-    return first
+    """The recorded steps on disk, as arrays and as TensorBoard's scalars: the same of all runs."""
+    names = [f"seed-{config.seed + n}" for n in range(2)]
+    found = [RecordFile(folder / name, "record").read().get("step", np.zeros(0)).tolist() for name in names]
+    found += [scalar_steps(folder / name) for name in (*names, "overview/median")]
+    assert all(steps == found[0] for steps in found)
+    return found[0]
+
+
+def scalar_steps(folder):
+    return sorted({event.step for event in events(folder) if any("excess" in v.tag for v in event.summary.value)})
+
+
+def events(folder):
+    (path,) = folder.glob("events.out.tfevents.*")
+    return list(EventFileLoader(str(path)).Load())
 
 
 @contextmanager
@@ -54,21 +64,43 @@ def tracked(trained, folder):
         yield Tracker(experiment, folder, pictures, records[0], trainer.beginning, {}, stack), records
 
 
-def test_arrays_are_written_after_a_second(trained, tmp_path, clock):
+def test_records_are_written_after_a_while(trained, tmp_path, clock):
     config, steps = trained[0].config, []
     with tracked(trained, tmp_path) as (tracker, records):
-        for record, seconds in zip(records, (0.0, 0.5, 1.1, 1.2), strict=True):
+        for record, seconds in zip(records[:3], (0.0, 1.4, 1.6), strict=True):
             clock[0] = 100 + seconds
             tracker.record(record)
             steps.append((written(tmp_path, config), tracker.written_until))
-        assert steps == [([], -1), ([], -1), ([0, 1, 2], 2), ([0, 1, 2], 2)]
-        clock[0] = 103
+        assert steps == [([], -1), ([], -1), ([0, 1, 2], 2)]
+        assert parts(tmp_path) == 3 * 2 * 2
+        tracker.record(records[3])
+        assert (written(tmp_path, config), tracker.written_until) == ([0, 1, 2], 2)
+        clock[0] = 104
         tracker.flush_if_due()
         assert (written(tmp_path, config), tracker.written_until) == ([0, 1, 2, 3], 3)
+        assert parts(tmp_path) == 0, "with the last of them, all are in one file"
+
+
+def parts(folder):
+    """How many files of single steps there are, of all runs."""
+    return len([*folder.glob("*/*-parts/step-*.npz")])
 
 
 @pytest.mark.usefixtures("clock")
-def test_arrays_are_written_before_a_checkpoint(trained, tmp_path):
+def test_events_have_the_time_at_which_their_record_came(trained, tmp_path, monkeypatch):
+    with tracked(trained, tmp_path) as (tracker, records):
+        for number, record in enumerate(records):
+            monkeypatch.setattr(module.time, "time", lambda number=number: 5000.0 + number)
+            tracker.record(record)
+        monkeypatch.setattr(module.time, "time", lambda: 9000.0)
+        tracker.write_rest()
+    for folder in (tmp_path / f"seed-{trained[0].config.seed}", tmp_path / "overview" / "median"):
+        times = {event.step: event.wall_time for event in events(folder) if "excess" in str(event.summary)}
+        assert times == {step: 5000.0 + step for step in range(4)}
+
+
+@pytest.mark.usefixtures("clock")
+def test_records_are_written_before_a_checkpoint(trained, tmp_path):
     with tracked(trained, tmp_path) as (tracker, records):
         for record in records:
             tracker.record(record)
