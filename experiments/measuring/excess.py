@@ -7,6 +7,7 @@ seeds, per slot, on trained and on held-out contexts. No label noise: 0 is perfe
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +23,7 @@ from data.world import World
 from experiments.config.schema import PIECES, Config
 from experiments.measuring.shared_rows import own_rows
 from experiments.training.hyperparameters import Array
-from experiments.training.program_cache import load_or_trace, register_output_types
+from experiments.training.program_cache import load_or_compute
 from model.functional import Model, apply, excess
 
 KINDS = ("trained", "held_out")
@@ -34,7 +35,6 @@ BLOCK = 256
 """Sentences that are measured at a time: few enough for the cache (a third faster than all at once on 2 CPU cores)."""
 _KEY = 20_000_000
 """Seed of the evaluation sentences, the same for all runs. No run trains on these draws: its own are folded further."""
-register_output_types((Batch,))
 
 
 @jax.tree_util.register_dataclass
@@ -56,23 +56,25 @@ class EvaluationSet:
 
 def make_evaluation_set(config: Config, world: World) -> EvaluationSet:
     """The evaluation set of a world: `config.evaluate.sentences` of each kind that the world has (NumPy arrays)."""
-    slots, count = len(config.task.masked), config.evaluate.sentences
-    tables = _tables(config, world)
-    draw = _draw(count)
-    if jax.default_backend() == "cpu":
-        draw = load_or_trace(draw, (next(iter(tables.values())), np.int32(0)), ("evaluation sentences", count))
-    parts = {kind: jax.device_get(draw(own, np.int32(kind))) for kind, own in tables.items()}
+    key = "evaluation set", world.training_fingerprint, config.task.masked, config.evaluate.sentences
+    return EvaluationSet(**load_or_compute(functools.partial(_evaluation_arrays, config, world), key))
+
+
+def _evaluation_arrays(config: Config, world: World) -> dict[str, NDArray[Any]]:
+    """The fields of the evaluation set."""
+    slots, draw = len(config.task.masked), _draw(config.evaluate.sentences)
+    parts = {kind: jax.device_get(draw(own, np.int32(kind))) for kind, own in _tables(config, world).items()}
     tokens_EK = np.concatenate([batch.tokens_BK for batch in parts.values()])
     masked_E = np.concatenate([batch.masked_B for batch in parts.values()])
     group_E = np.concatenate([kind * slots + batch.slot_B for kind, batch in parts.items()])
     group_EG = group_E[:, None] == np.arange(len(KINDS) * slots)
     padding = ((0, _padding(len(tokens_EK))), (0, 0))
-    return EvaluationSet(
-        tokens_EK=np.pad(tokens_EK, padding, mode="edge"),
-        masked_E=np.pad(masked_E, padding[0], mode="edge"),
-        posterior_EV=np.pad(posterior(world, tokens_EK, masked_E), padding, mode="edge").astype(np.float32),
-        share_EG=np.pad(group_EG / np.maximum(group_EG.sum(axis=0), 1), padding).astype(np.float32),
-    )
+    return {
+        "tokens_EK": np.pad(tokens_EK, padding, mode="edge"),
+        "masked_E": np.pad(masked_E, padding[0], mode="edge"),
+        "posterior_EV": np.pad(posterior(world, tokens_EK, masked_E), padding, mode="edge").astype(np.float32),
+        "share_EG": np.pad(group_EG / np.maximum(group_EG.sum(axis=0), 1), padding).astype(np.float32),
+    }
 
 
 def evaluation_shapes(config: Config, world: World) -> EvaluationSet:

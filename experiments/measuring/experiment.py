@@ -14,6 +14,7 @@ from experiments.measuring.excess import evaluation_shapes, make_evaluation_set
 from experiments.measuring.measurement import EvaluationData, Measurement, measure
 from experiments.measuring.probes import OtherRows, Probes, make_probes, masked_probe, probe_tokens
 from experiments.training.hyperparameters import batch_tables, hyperparameters, training_spec
+from experiments.training.program_cache import load_or_compute
 from experiments.training.record import record_steps
 from experiments.training.trainer import Trainer
 
@@ -96,8 +97,10 @@ def make_evaluation_data(config: Config, world: World, probes: Probes) -> Evalua
     used = int((examples.share_EG.sum(axis=1) > 0).sum())
     # The last of them: they are of held-out contexts where the world has some.
     last = slice(used - _count(_OTHER_ROWS, config), used)
-    tokens_OK, masked_O = examples.tokens_EK[last], examples.masked_E[last]
-    other = OtherRows(tokens_OK, masked_O, relevant_words(relevance(world, tokens_OK, masked_O)))
+    rows = examples.tokens_EK[last], examples.masked_E[last]
+    key = "other rows", world.training_fingerprint, [array.tolist() for array in rows]
+    exact = load_or_compute(lambda: {"relevant_OK": relevant_words(relevance(world, *rows))}, key)
+    other = OtherRows(*rows, **exact)
     sample = jax.tree.map(lambda array: array[: _count(_SAMPLE_ROWS, config)], examples)
     return EvaluationData(examples, probes, other, sample)
 

@@ -1,4 +1,4 @@
-"""Traced programs on disk, so that only the first start traces.
+"""Traced programs and exact answers on disk, so that only the first start traces them, or works them out.
 
 JAX's own cache saves the compilation, but is looked up after a program was traced and lowered, and that Python took 1.5
 of the 7 s of a start on 2 CPU cores. Cached is what `jax.export` makes of a traced program. The file's name is a digest
@@ -7,19 +7,22 @@ arguments, and the caller's cache key. The first start, too, runs the exported f
 
 Commands cache programs, by calling `cache_programs_in` when they start: the source on disk is then what is traced. So
 do tests that replace no source. A notebook may trace something else, so nothing is cached there. On a CPU alone: other
-platforms were not measured.
+platforms were not measured. What `load_or_compute` keeps beside them are arrays, under the same kind of name.
 """
 
 import hashlib
+import io
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 from jax import export
+from numpy.typing import NDArray
 
 _DIGEST_BYTES = 32
 _IRRELEVANT = ("cache", "log", "dump", "profil", "coordin", "distributed", "pgle", "optimizations")
@@ -28,7 +31,7 @@ _SCOPED = ("jax_enable_x64", "jax_default_matmul_precision", "jax_numpy_dtype_pr
 """Settings that a `with` may have changed, which JAX's table of settings does not show."""
 
 
-_ROOT, _MOST_FILES = Path(__file__).parents[2], 200
+_ROOT, _MOST_FILES, _MOST_BYTES = Path(__file__).parents[2], 200, 2**25
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,29 @@ def load_or_trace(function: jax.stages.Wrapped, arguments: object, cache_key: ob
             _write(path, content)
     program = export.deserialize(bytearray(content))
     return jax.jit(lambda *arguments: program.call(*jax.tree.leaves(arguments)))
+
+
+def load_or_compute(compute: Callable[[], dict[str, NDArray[Any]]], cache_key: object) -> dict[str, NDArray[Any]]:
+    """What `compute()` gave before, or gives now; arrays of more than 32 MB in all are computed each time.
+
+    Args:
+      compute: gives arrays that hold no objects.
+      cache_key: everything except the source that they depend on; its `repr` is compared.
+    """
+    cache = _Cache.settings
+    if cache.folder is None or jax.process_count() > 1:
+        return compute()
+    path = cache.folder / _name([], f"arrays {cache_key!r}")
+    content = _read(path)
+    if content is not None:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            return dict(file)
+    arrays = compute()
+    if sum(array.nbytes for array in arrays.values()) <= _MOST_BYTES and _source(cache.root) == cache.source:
+        file = io.BytesIO()
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+        _write(path, file.getvalue())
+    return arrays
 
 
 def _name(leaves: list[Any], said: str) -> str:

@@ -15,10 +15,13 @@ import pytest
 from data.drawing_tables import sampler_tables
 from data.world import load_world
 from experiments.config.loader import load_config
+from experiments.measuring.excess import make_evaluation_set
 from experiments.measuring.experiment import prepare
 from experiments.training.hyperparameters import hyperparameters, training_spec
 from experiments.training.program_cache import (
+    CacheSettings,
     cache_programs_in,
+    load_or_compute,
     load_or_trace,
     register_output_types,
     use_cache,
@@ -213,6 +216,71 @@ def test_a_cache_that_cannot_be_written_to_is_done_without(cache, monkeypatch):
     assert cache() == []
 
 
+class Answers:
+    """Arrays that are worked out, and how often they were."""
+
+    def __init__(self, size=3):
+        self.times, self.size = 0, size
+
+    def __call__(self):
+        self.times += 1
+        return {"x": np.arange(self.size, dtype=np.float32), "y": np.asarray([True, False])}
+
+    def load_or_compute(self, cache_key=()):
+        found = load_or_compute(self, cache_key)
+        assert {name: array.dtype for name, array in found.items()} == {"x": np.float32, "y": np.bool_}
+        np.testing.assert_array_equal(found["x"], np.arange(self.size))
+        np.testing.assert_array_equal(found["y"], [True, False])
+
+
+def test_arrays_are_computed_once(cache, start, source):
+    first, second, changed, edited = (Answers() for _ in range(4))
+    first.load_or_compute()
+    second.load_or_compute()
+    changed.load_or_compute(cache_key=(1,))
+    source.write_text("another version")
+    start()
+    edited.load_or_compute()
+    assert [one.times for one in (first, second, changed, edited)] == [1, 0, 1, 1]
+    assert len(cache()) == 3
+
+
+def test_arrays_are_computed_again_where_that_was_not_kept(cache, source):
+    """Damaged, large, of an edited source; and where nothing is kept."""
+    one = Answers()
+    one.load_or_compute()
+    [path] = cache()
+    path.write_bytes(path.read_bytes()[:-1])
+    one.load_or_compute()
+    assert one.times == 2
+    large = Answers(2**23)
+    large.load_or_compute("large")
+    large.load_or_compute("large")
+    assert (large.times, len(cache())) == (2, 1)
+    source.write_text("edited")
+    other = Answers()
+    other.load_or_compute("another")
+    assert len(cache()) == 1
+    use_cache(CacheSettings())
+    one.load_or_compute()
+    assert one.times == 3
+
+
+def test_evaluation_sentences_are_drawn_once(cache):
+    """Of each world, and of each config that asks for others: kept under a name of their own, with equal numbers."""
+    found = {}
+    for _ in range(2):
+        for world in ("english", "german"):
+            for overrides in ({}, {"evaluate.sentences": "32"}, {"task.masked": "[verb]"}):
+                config = load_config("toy.yaml", {"evaluate.sentences": "64", **overrides})
+                made = make_evaluation_set(config, load_world(world))
+                found.setdefault((world, *overrides), []).append(made)
+    assert len(cache()) == len(found) == 6
+    for first, again in found.values():
+        jax.tree.map(np.testing.assert_array_equal, first, again)
+        assert jax.tree.map(lambda array: array.dtype, first) == jax.tree.map(lambda array: array.dtype, again)
+
+
 def test_a_training_is_traced_once(cache):
     """A program that is traced anew is written anew."""
     config = load_config("toy.yaml", {"train.steps": "2", "train.batch": "64", "evaluate.sentences": "64"})
@@ -221,7 +289,7 @@ def test_a_training_is_traced_once(cache):
         experiment, trainer = prepare(config, world)
         found.append(list(trainer.run(experiment.data))[-1])
         written.append({path: path.stat().st_mtime_ns for path in cache()})
-    assert len(written[0]) == 4  # initial parameters, a chunk of updates, the measurement, the evaluation sentences
+    assert len(written[0]) == 5  # initial parameters, updates, measurement; evaluation sentences, their exact answers
     assert written[1] == written[0]
     jax.tree.map(np.testing.assert_array_equal, found[0].measurement, found[1].measurement)
     jax.tree.map(np.testing.assert_array_equal, found[0].params, found[1].params)
