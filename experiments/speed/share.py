@@ -68,28 +68,28 @@ class SplitTrainer(Trainer[Any, Any]):
 
 
 class _TimedTrainer(Trainer[Any, Any]):
-    """A trainer that remembers the time of its last record."""
+    """A trainer that knows how long it took from its first record until its last one, and all before, was written."""
 
     took = 0.0
 
     def run(self, *arguments: Any, **options: Any) -> Iterator[Record[Any]]:
-        """As a trainer's."""
+        """As a trainer's; who asks for a further record has written the last one."""
+        began = None
         for record in super().run(*arguments, **options):
+            began = began or time.perf_counter()
             yield record
-            self.took = record.time.seconds
+        self.took = time.perf_counter() - (began or 0.0)
 
 
 def measure(settings: Settings) -> dict[str, Any]:
     """Seconds of trainings with few and with many records, and of the parts of one with many.
 
-    A training's seconds are those that it prints, to its last record; `added_in_all` is of the whole, from the config
-    to the report.
+    From the first record until all is written, without pictures; `added_in_all` is of the whole, from the config to the
+    report, with pictures.
     """
-    config = settings.config
-    kinds = {
-        "few": dataclasses.replace(config, track=dataclasses.replace(config.track, records=_FEWEST)),
-        "many": config,
-    }
+    config, kinds = settings.config, {"pictured": settings.config}
+    for name, records in (("few", _FEWEST), ("many", config.track.records)):
+        kinds[name] = dataclasses.replace(config, track=dataclasses.replace(config.track, records=records, images=0))
     seconds: dict[str, list[float]] = {name: [] for name in kinds}
     whole: dict[str, list[float]] = {name: [] for name in kinds}
     for number in range(settings.repeats + 1):  # the first traces and compiles, and does not count
@@ -108,7 +108,7 @@ def measure(settings: Settings) -> dict[str, Any]:
         "seconds": spread(seconds["many"]),
         "seconds_with_few": spread(seconds["few"]),
         "share": spread(1 - few / many for few, many in zip(seconds["few"], seconds["many"], strict=True)),
-        "added_in_all": spread(many - few for few, many in zip(whole["few"], whole["many"], strict=True)),
+        "added_in_all": spread(many - few for few, many in zip(whole["few"], whole["pictured"], strict=True)),
         "parts": parts,
     }
 
