@@ -20,6 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import DATA_CLASS_TENSOR, Summary, SummaryMetadata
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
+from tensorboard.compat.proto.types_pb2 import DT_FLOAT
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import metadata as custom_scalar_metadata
 from tensorboard.plugins.histogram import metadata as histogram_metadata
@@ -100,7 +102,14 @@ class EventWriter(AbstractContextManager["EventWriter"]):
         data = SummaryMetadata.PluginData(plugin_name=PLUGIN, content=content)
         # Without its class, TensorBoard drops a plugin's data without a word.
         metadata = SummaryMetadata(plugin_data=data, data_class=DATA_CLASS_TENSOR)
-        self._write_tensor(step, tag, metadata, make_tensor_proto(np.asarray(values, np.float32)))
+        dims = [TensorShapeProto.Dim(size=size) for size in values.shape]
+        # What make_tensor_proto gives, in a fifth of the time; there are several at each recorded step.
+        tensor = TensorProto(
+            dtype=DT_FLOAT,
+            tensor_shape=TensorShapeProto(dim=dims),
+            tensor_content=np.asarray(values, np.dtype("<f4")).tobytes(),
+        )
+        self._write_tensor(step, tag, metadata, tensor)
 
     def hparams(self, values: Mapping[str, bool | float | str], trial: str) -> None:
         """What a run was made with; ended by `hparams_end`.

@@ -5,6 +5,7 @@ Pictures are drawn from the arrays of `record.npz`: what is shown was recorded.
 
 import json
 from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -126,12 +127,25 @@ class RunLog:
             events.text(step, tags.ABOUT_THIS_RUN, run_page(self._experiment, self._first, record))
 
     def _write_tensors(self, events: EventWriter, step: int, arrays: Arrays) -> None:
-        for n, labels in enumerate(self._pictures.labels):
+        for n, about in enumerate(self._about_tensors):
             for name in ("weights", "scores"):
-                about = {"version": TENSOR_VERSION, "axes": ["row", "head", "word"], "words": labels.words,
-                         "masked": labels.masked, "relevant": labels.relevant.tolist()}  # fmt: skip
-                values = self._pictures.cut(n, arrays[name])
-                events.tensor(step, f"catmat/sentence-{n + 1}/{name}", values, json.dumps(about).encode())
+                events.tensor(step, f"catmat/sentence-{n + 1}/{name}", self._pictures.cut(n, arrays[name]), about)
+
+    @cached_property
+    def _about_tensors(self) -> list[bytes]:
+        """What the plugin is told of the tensors of each sentence."""
+        return [
+            json.dumps(
+                {
+                    "version": TENSOR_VERSION,
+                    "axes": ["row", "head", "word"],
+                    "words": labels.words,
+                    "masked": labels.masked,
+                    "relevant": labels.relevant.tolist(),
+                }
+            ).encode()
+            for labels in self._pictures.labels
+        ]
 
     def _write_histograms(self, events: EventWriter, step: int, arrays: Arrays, params: Arrays) -> None:
         for name in ("scores", "weights"):
