@@ -31,29 +31,44 @@ MEANINGS = {
 }
 
 
-def attention_statistics(tokens_EK: jax.Array, forward: ForwardOutput) -> AttentionStatistics:
-    """Statistics of the rows of one forward pass (E rows, Q is 1)."""
+def row_statistics(tokens_EK: jax.Array, forward: ForwardOutput) -> dict[str, jax.Array]:
+    """What each row adds to the statistics, of one forward pass (E rows, Q is 1); numbers by their names, [E, H].
+
+    `key_norm` and `cosine` are sums over the words of a row.
+    """
     word_E1K = (tokens_EK != PAD)[:, None]
     count_E1 = word_E1K.sum(axis=-1)
     weight_EHK, score_EHK = forward.weights_BHQK[:, :, 0], forward.scores_BHQK[:, :, 0]
     log_EHK = jnp.log(jnp.where(weight_EHK > 0, weight_EHK, 1.0))
-    entropy_EH = -jnp.sum(weight_EHK * log_EHK, axis=-1) / jnp.log(jnp.maximum(count_E1, 2))
     mean_EH1 = jnp.sum(score_EHK * word_E1K, axis=-1, keepdims=True) / count_E1[..., None]
-    variance_EH = jnp.sum((score_EHK - mean_EH1) ** 2 * word_E1K, axis=-1) / count_E1
     query_EH = jnp.linalg.norm(forward.query_BQHD[:, 0], axis=-1)
     key_EHK = jnp.swapaxes(jnp.linalg.norm(forward.key_BKHD, axis=-1), 1, 2)
     lengths_EHK = jnp.maximum(query_EH[..., None] * key_EHK, 1e-30)
-    cosine_EHK = forward.dot_products_BHQK[:, :, 0] / lengths_EHK * word_E1K
-    words = count_E1.sum()
+    return {
+        "entropy": -jnp.sum(weight_EHK * log_EHK, axis=-1) / jnp.log(jnp.maximum(count_E1, 2)),
+        "effective_words": 1 / jnp.sum(weight_EHK**2, axis=-1),
+        "max_weight": weight_EHK.max(axis=-1),
+        "score_variance": jnp.sum((score_EHK - mean_EH1) ** 2 * word_E1K, axis=-1) / count_E1,
+        "score_max": jnp.max(jnp.abs(score_EHK) * word_E1K, axis=-1),
+        "row_sum_error": jnp.abs(1 - weight_EHK.sum(axis=-1)),  # about 1e-7 where there is no sink
+        "query_norm": query_EH,
+        "key_norm": jnp.sum(key_EHK * word_E1K, axis=-1),
+        "cosine": jnp.sum(forward.dot_products_BHQK[:, :, 0] / lengths_EHK * word_E1K, axis=-1),
+    }
+
+
+def attention_statistics(tokens_EK: jax.Array, rows: dict[str, jax.Array]) -> AttentionStatistics:
+    """The statistics of all rows, from what each of them adds (see `row_statistics`)."""
+    words = (tokens_EK != PAD).sum()
     return OrderedDict(
-        entropy=entropy_EH.mean(axis=0),
-        effective_words=jnp.mean(1 / jnp.sum(weight_EHK**2, axis=-1), axis=0),
-        max_weight=weight_EHK.max(axis=-1).mean(axis=0),
-        saturated_rows=jnp.mean(weight_EHK.max(axis=-1) > SATURATED, axis=0),
-        score_std=jnp.sqrt(variance_EH.mean(axis=0)),
-        score_max=jnp.max(jnp.abs(score_EHK) * word_E1K, axis=(0, 2)),
-        row_sum_error=jnp.max(jnp.abs(1 - weight_EHK.sum(axis=-1)), axis=0),  # about 1e-7 where there is no sink
-        query_norm=query_EH.mean(axis=0),
-        key_norm=jnp.sum(key_EHK * word_E1K, axis=(0, 2)) / words,
-        cosine=jnp.sum(cosine_EHK, axis=(0, 2)) / words,
+        entropy=rows["entropy"].mean(axis=0),
+        effective_words=rows["effective_words"].mean(axis=0),
+        max_weight=rows["max_weight"].mean(axis=0),
+        saturated_rows=jnp.mean(rows["max_weight"] > SATURATED, axis=0),
+        score_std=jnp.sqrt(rows["score_variance"].mean(axis=0)),
+        score_max=rows["score_max"].max(axis=0),
+        row_sum_error=rows["row_sum_error"].max(axis=0),
+        query_norm=rows["query_norm"].mean(axis=0),
+        key_norm=rows["key_norm"].sum(axis=0) / words,
+        cosine=rows["cosine"].sum(axis=0) / words,
     )

@@ -7,6 +7,7 @@ are kept, and RMS, median and the share of dead rows are taken from them.
 """
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.measuring.attention_statistics import AttentionStatistics, attention_statistics
+from experiments.measuring.attention_statistics import AttentionStatistics, attention_statistics, row_statistics
 from experiments.measuring.excess import Evaluation, EvaluationSet, evaluation, evaluation_sums
 from experiments.measuring.probes import Observation, OtherRows, Probes, guesses_without, observe
 from experiments.measuring.shared_rows import among_all, own_rows, sum_over_devices
@@ -82,14 +83,15 @@ register_output_types((Evaluation, ForwardOutput, Observation, Measurement, Swee
 
 def measure(model: Model, data: EvaluationData, shards: int = 1) -> Measurement:
     """Measure one run; `shards` as in `own_rows`."""
-    probes, other, sample = data.probes, data.other, data.sample
-    rows = (probes.tokens_GK, probes.masked_G), (other.tokens_OK, other.masked_O), (sample.tokens_EK, sample.masked_E)
-    of_probes, of_other, of_sample = _forward(model, *rows)
-    sums, without_GKV, norm_EG = sum_over_devices(
+    probes, other = data.probes, data.other
+    rows = (probes.tokens_GK, probes.masked_G), (other.tokens_OK, other.masked_O)
+    of_probes, of_other, statistics = _forward(model, rows, data.sample, shards)
+    sums, without_GKV, norm_EG, statistics = sum_over_devices(
         (
             evaluation_sums(model, data.examples, shards),
             guesses_without(model, probes, shards),
-            row_norms(model, sample, shards),
+            row_norms(model, data.sample, shards),
+            statistics,
         ),
         shards,
     )
@@ -97,31 +99,41 @@ def measure(model: Model, data: EvaluationData, shards: int = 1) -> Measurement:
         evaluation(sums),
         observe(model, probes, of_probes, without_GKV),
         of_other.weights_BHQK[:, :, 0],
-        attention_statistics(sample.tokens_EK, of_sample),
+        attention_statistics(data.sample.tokens_EK, statistics),
         norm_EG,
     )
 
 
 def measure_sweep(model: Model, data: EvaluationData, shards: int = 1) -> SweepMeasurement:
     """Measure one run's excess, its attention statistics and its maps; `shards` as in `own_rows`."""
-    probes, sample = data.probes, data.sample
-    rows = (probes.tokens_GK, probes.masked_G), (sample.tokens_EK, sample.masked_E)
-    of_probes, of_sample = _forward(model, *rows)
+    rows = [(data.probes.tokens_GK, data.probes.masked_G)]
+    of_probes, statistics = _forward(model, rows, data.sample, shards)
+    sums, statistics = sum_over_devices((evaluation_sums(model, data.examples, shards), statistics), shards)
     return SweepMeasurement(
-        evaluation(sum_over_devices(evaluation_sums(model, data.examples, shards), shards)),
+        evaluation(sums),
         of_probes.weights_BHQK[:, :, 0],
-        attention_statistics(sample.tokens_EK, of_sample),
+        attention_statistics(data.sample.tokens_EK, statistics),
     )
 
 
-def _forward(model: Model, *rows: tuple[jax.Array, jax.Array]) -> list[ForwardOutput]:
-    """The forward pass of several groups of (tokens, masked places): one pass, which compiles more quickly, cut up."""
+def _forward(
+    model: Model, rows: Sequence[tuple[jax.Array, jax.Array]], sample: EvaluationSet, shards: int
+) -> tuple[Any, ...]:
+    """The forward pass of each of several groups of (tokens, masked places), and `row_statistics` of the sample.
+
+    One pass, which compiles more quickly, cut up. Of several devices, the statistics of this one's rows, and 0 in the
+    others; `shards` as in `own_rows`.
+    """
+    own, _ = own_rows((sample.tokens_EK, sample.masked_E), shards)
+    rows = [*rows, own]
     tokens_BK = jnp.concatenate([tokens for tokens, _ in rows])
     masked_B = jnp.concatenate([masked for _, masked in rows])
     whole = apply(model, tokens_BK, masked_B[:, None])
     ends = itertools.accumulate(len(masked) for _, masked in rows)
     parts = [slice(end - len(masked), end) for end, (_, masked) in zip(ends, rows, strict=True)]
-    return [jax.tree.map(lambda array, part=part: array[part], whole) for part in parts]
+    *forward, of_sample = [jax.tree.map(lambda array, part=part: array[part], whole) for part in parts]
+    statistics = row_statistics(own[0], of_sample)
+    return *forward, {name: among_all(rows, len(sample.masked_E), shards) for name, rows in statistics.items()}
 
 
 def group_of(name: str) -> str:

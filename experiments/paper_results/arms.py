@@ -30,7 +30,7 @@ from data.errors import require
 from data.sampler import Batch
 from data.world import World
 from experiments.config.schema import Config, EvaluateConfig, TrainConfig
-from experiments.measuring.attention_statistics import attention_statistics
+from experiments.measuring.attention_statistics import row_statistics
 from experiments.measuring.excess import EvaluationSet, evaluate, make_evaluation_set
 from experiments.paper_results.config import LogitSizeConfig, MupConfig, PapersConfig
 from experiments.paper_results.results import MUP_SCALES, LogitSizeResult, MupResult
@@ -227,4 +227,4 @@ def sigma(model: Model, examples: EvaluationSet, *, trained: int) -> jax.Array:
     """Std of a row's scores, over all heads and the first `trained` rows, those of trained contexts."""
     tokens_EK, masked_E = examples.tokens_EK[:trained], examples.masked_E[:trained]
     forward = apply(model, tokens_EK, masked_E[:, None])
-    return jnp.sqrt(jnp.mean(attention_statistics(tokens_EK, forward)["score_std"] ** 2))
+    return jnp.sqrt(row_statistics(tokens_EK, forward)["score_variance"].mean())
