@@ -1,5 +1,7 @@
 """Compiling in the background, and how hard a CPU's compiler is to try."""
 
+import functools
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import jax
@@ -41,12 +43,16 @@ class Compiler:
 
     def __init__(self, wait: bool = False) -> None:
         self._pool, self._wait = ThreadPoolExecutor(max_workers=_COMPILERS), wait
-        self._waiting: list[tuple[jax.stages.Lowered, Options, Future[jax.stages.Compiled]]] = []
+        self._waiting: list[tuple[Callable[[], jax.stages.Compiled], Future[jax.stages.Compiled]]] = []
 
     def submit(self, lowered: jax.stages.Lowered, options: Options) -> Future[jax.stages.Compiled]:
         """The program, as soon as it is compiled; what the compiler raises is raised where the result is asked for."""
+        return self.run(functools.partial(lowered.compile, options))
+
+    def run(self, work: Callable[[], jax.stages.Compiled]) -> Future[jax.stages.Compiled]:
+        """What `work` gives, which compiles or loads a program; else as `submit`."""
         future: Future[jax.stages.Compiled] = Future()
-        self._waiting.append((lowered, options, future))
+        self._waiting.append((work, future))
         if not self._wait:
             self.start()
         return future
@@ -57,8 +63,8 @@ class Compiler:
             self._pool.submit(_compile, *self._waiting.pop(0))
 
 
-def _compile(lowered: jax.stages.Lowered, options: Options, future: Future[jax.stages.Compiled]) -> None:
+def _compile(work: Callable[[], jax.stages.Compiled], future: Future[jax.stages.Compiled]) -> None:
     try:
-        future.set_result(lowered.compile(options))
+        future.set_result(work())
     except BaseException as error:  # raised where the program is called
         future.set_exception(error)

@@ -4,6 +4,7 @@ Several runs are spread over the devices. A single run shares its batch among th
 of its runs at once (`vmap`) as suits it, and one such group after the other (`lax.map`): see `memory.runs_at_once`.
 """
 
+import functools
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from data.errors import require
+from experiments.training.compiled_cache import load_or_compile
 from experiments.training.compiler import Compiler, cpu_options
 from experiments.training.hyperparameters import BATCH_AXIS, Tree
 from experiments.training.packing import packing, unpack, unpacked_shapes
@@ -99,18 +101,28 @@ class Ensemble:
           runs_long: whether it is worth to compile longer for code that takes less time.
           packed: whether runs go in and come out as few arrays, see `packing`; `fetch` unpacks them.
         """
+        lower = functools.partial(self._lowered, function, shared, stacked, cache_key, packed)
+        options = cpu_options(optimization_level, runs_long) if self._on_cpu else None
+        if cache_key is None or not self._on_cpu:
+            lowered = lower()
+            return Compiled(self._compiler.submit(lowered, options), lowered.out_info, self.by_run)
+        key, devices = (self._key(function, cache_key), packed), list(self.mesh.devices.flat)
+        program, shapes = load_or_compile(self._compiler, lower, options, (shared, stacked), key, devices)
+        return Compiled(program, shapes, self.by_run)
+
+    def _lowered(
+        self, function: Callable[[Any, Any], Any], shared: Tree, stacked: Tree, cache_key: object, packed: bool
+    ) -> jax.stages.Lowered:
+        """`each(function)`, traced and lowered for such arguments; its trace is cached, if there is a key."""
         program = self.each(function)
         if cache_key is not None and self._on_cpu:
             program = load_or_trace(
-                program,
-                (shared, unpacked_shapes(stacked, self.by_run)),
-                (function.__qualname__, self.mesh, self.at_once, cache_key),
+                program, (shared, unpacked_shapes(stacked, self.by_run)), self._key(function, cache_key)
             )
-        if packed:
-            program = packing(program, self.by_run)
-        lowered = program.lower(shared, stacked)
-        options = cpu_options(optimization_level, runs_long) if self._on_cpu else None
-        return Compiled(self._compiler.submit(lowered, options), lowered.out_info, self.by_run)
+        return (packing(program, self.by_run) if packed else program).lower(shared, stacked)
+
+    def _key(self, function: Callable[[Any, Any], Any], cache_key: object) -> object:
+        return function.__qualname__, self.mesh, self.at_once, cache_key
 
     def each(self, function: Callable[[Any, Any], Any]) -> jax.stages.Wrapped:
         """`function(shared, one run's arrays)` for every run, compiled: takes (shared, stacked), gives stacked."""

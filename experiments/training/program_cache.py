@@ -12,6 +12,7 @@ platforms were not measured. What `load_or_compute` keeps beside them are arrays
 
 import hashlib
 import io
+import itertools
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -31,7 +32,9 @@ _SCOPED = ("jax_enable_x64", "jax_default_matmul_precision", "jax_numpy_dtype_pr
 """Settings that a `with` may have changed, which JAX's table of settings does not show."""
 
 
-_ROOT, _MOST_FILES, _MOST_BYTES = Path(__file__).parents[2], 200, 2**25
+_ROOT, _MOST_FILES = Path(__file__).parents[2], 200
+_MOST_BYTES, _MOST_ON_DISK = 2**25, 2**28
+"""Of arrays that are kept, and of all files."""
 
 
 @dataclass(frozen=True)
@@ -92,20 +95,18 @@ def load_or_trace(function: jax.stages.Wrapped, arguments: object, cache_key: ob
       arguments: all of its arguments, or their shapes.
       cache_key: everything except the arguments and the source that can change the trace; its `repr` is compared.
     """
-    cache = _Cache.settings
-    if cache.folder is None or jax.process_count() > 1:
+    path = cached_path(arguments, cache_key)
+    if path is None:
         return function
-    leaves, tree = jax.tree.flatten(arguments)
-    path = cache.folder / _name(leaves, f"{tree} {cache_key!r}")
-    content = _read(path)
+    content = read_cached(path)
     if content is None:
+        leaves, tree = jax.tree.flatten(arguments)
         flat = jax.jit(lambda *leaves: function(*jax.tree.unflatten(tree, leaves)))
         try:
             content = bytes(export.export(flat)(*leaves).serialize())
         except (NotImplementedError, ValueError):
             return function
-        if _source(cache.root) == cache.source:
-            _write(path, content)
+        write_cached(path, content)
     program = export.deserialize(bytearray(content))
     return jax.jit(lambda *arguments: program.call(*jax.tree.leaves(arguments)))
 
@@ -117,20 +118,28 @@ def load_or_compute(compute: Callable[[], dict[str, NDArray[Any]]], cache_key: o
       compute: gives arrays that hold no objects.
       cache_key: everything except the source that they depend on; its `repr` is compared.
     """
-    cache = _Cache.settings
-    if cache.folder is None or jax.process_count() > 1:
+    path = cached_path((), ("arrays", cache_key))
+    if path is None:
         return compute()
-    path = cache.folder / _name([], f"arrays {cache_key!r}")
-    content = _read(path)
+    content = read_cached(path)
     if content is not None:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             return dict(file)
     arrays = compute()
-    if sum(array.nbytes for array in arrays.values()) <= _MOST_BYTES and _source(cache.root) == cache.source:
+    if sum(array.nbytes for array in arrays.values()) <= _MOST_BYTES:
         file = io.BytesIO()
         np.savez_compressed(file, allow_pickle=False, **arrays)
-        _write(path, file.getvalue())
+        write_cached(path, file.getvalue())
     return arrays
+
+
+def cached_path(arguments: object, cache_key: object) -> Path | None:
+    """Where what is made for such arguments, or their shapes, is kept; None where nothing is."""
+    cache = _Cache.settings
+    if cache.folder is None or jax.process_count() > 1:
+        return None
+    leaves, tree = jax.tree.flatten(arguments)
+    return cache.folder / _name(leaves, f"{tree} {cache_key!r}")
 
 
 def _name(leaves: list[Any], said: str) -> str:
@@ -152,7 +161,7 @@ def _source(root: Path) -> str:
     return f"{digest.hexdigest()} {versions}"
 
 
-def _read(path: Path) -> bytes | None:
+def read_cached(path: Path) -> bytes | None:
     """The content of a cached file, if it is whole."""
     try:
         content = path.read_bytes()
@@ -162,15 +171,23 @@ def _read(path: Path) -> bytes | None:
     return content if hashlib.sha256(content).digest() == digest else None
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write `content`, and delete the oldest files beyond a limit; a cache that cannot be written to is ignored."""
+def write_cached(path: Path, content: bytes) -> None:
+    """Write `content`, and delete the oldest files beyond two limits; a cache that cannot be written to is ignored.
+
+    Where catmat's source was edited after the process started, nothing is written: the name is that of the old one.
+    """
+    cache = _Cache.settings
+    if _source(cache.root) != cache.source:
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f"{path.name}.{os.getpid()}")
         part.write_bytes(hashlib.sha256(content).digest() + content)
         part.replace(path)
         files = sorted(path.parent.iterdir(), key=lambda file: file.stat().st_mtime, reverse=True)
-        for old in files[_Cache.settings.most_files :]:
-            old.unlink(missing_ok=True)
+        sizes = itertools.accumulate(file.stat().st_size for file in files)
+        for number, (old, size) in enumerate(zip(files, sizes, strict=True), start=1):
+            if number > cache.most_files or size > _MOST_ON_DISK:
+                old.unlink(missing_ok=True)
     except OSError:
         return
