@@ -64,7 +64,7 @@ def load_or_compile(
     """
     ids = [device.id for device in devices]
     optimised = jax.config.values["jax_disable_most_optimizations"], os.environ.get("XLA_FLAGS")
-    path = cached_path(arguments, ("compiled", cache_key, options, ids, optimised, _machine()))
+    path = cached_path(arguments, (cache_key, options, ids, optimised, _machine()), "compiled")
     content = read_cached(path) if path is not None else None
     if content is not None:
         program, in_tree, out_tree, shapes = pickle.loads(content)  # noqa: S301  from the user's own folder

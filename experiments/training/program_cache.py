@@ -95,7 +95,7 @@ def load_or_trace(function: jax.stages.Wrapped, arguments: object, cache_key: ob
       arguments: all of its arguments, or their shapes.
       cache_key: everything except the arguments and the source that can change the trace; its `repr` is compared.
     """
-    path = cached_path(arguments, cache_key)
+    path = cached_path(arguments, cache_key, "traced")
     if path is None:
         return function
     content = read_cached(path)
@@ -118,7 +118,7 @@ def load_or_compute(compute: Callable[[], dict[str, NDArray[Any]]], cache_key: o
       compute: gives arrays that hold no objects.
       cache_key: everything except the source that they depend on; its `repr` is compared.
     """
-    path = cached_path((), ("arrays", cache_key))
+    path = cached_path((), cache_key, "arrays")
     if path is None:
         return compute()
     content = read_cached(path)
@@ -133,13 +133,13 @@ def load_or_compute(compute: Callable[[], dict[str, NDArray[Any]]], cache_key: o
     return arrays
 
 
-def cached_path(arguments: object, cache_key: object) -> Path | None:
-    """Where what is made for such arguments, or their shapes, is kept; None where nothing is."""
+def cached_path(arguments: object, cache_key: object, kind: str) -> Path | None:
+    """Where what is made for such arguments, or their shapes, is kept; None where nothing is. `kind` ends its name."""
     cache = _Cache.settings
     if cache.folder is None or jax.process_count() > 1:
         return None
     leaves, tree = jax.tree.flatten(arguments)
-    return cache.folder / _name(leaves, f"{tree} {cache_key!r}")
+    return cache.folder / f"{_name(leaves, f'{tree} {cache_key!r}')}.{kind}"
 
 
 def _name(leaves: list[Any], said: str) -> str:
