@@ -49,7 +49,9 @@ PADDING = 0
 """The token that no query may look at."""
 
 
-@functools.partial(jax.tree_util.register_dataclass, data_fields=["params", "scale"], meta_fields=["config"])
+@functools.partial(
+    jax.tree_util.register_dataclass, data_fields=["params", "scale", "pairs_VKM"], meta_fields=["config"]
+)
 @dataclass(frozen=True)
 class Model:
     """A model that can be applied: a pytree of its parameters and its scale; the configuration is static."""
@@ -59,6 +61,8 @@ class Model:
     """From `init_params`, or trained."""
     scale: jax.Array | float
     """Factor of the dot products. Where the configuration says that it is learned, a parameter stands in for it."""
+    pairs_VKM: jax.Array | None = None
+    """From `input_pairs`, so that `training_logits` of several batches need not compute it for each of them."""
 
 
 def init_params(config: TransformerConfig, key: jax.Array) -> Params:
@@ -107,7 +111,13 @@ def training_logits(model: Model, tokens_BK: jax.Array, query_positions_BQ: jax.
 
     For training alone; equal in exact arithmetic. See `model.transformer.can_reassociate`.
     """
-    return _module(model).training_logits(tokens_BK, query_positions_BQ, tokens_BK != PADDING, model.scale)
+    allowed_BK = tokens_BK != PADDING
+    return _module(model).training_logits(tokens_BK, query_positions_BQ, allowed_BK, model.scale, model.pairs_VKM)
+
+
+def input_pairs(model: Model, places: int) -> jax.Array:
+    """What attention gets of each word at each of the first `places` places [V, K, M]."""
+    return _module(model).input_pairs(places)
 
 
 def single_cuts(heads: int, keys: int) -> jax.Array:

@@ -149,15 +149,24 @@ class Transformer(nnx.Module):
         residual_BQM = embedding_BQM + attention_BQM if self.config.residual else attention_BQM
         return attention_BQM, residual_BQM, *self._after_attention(residual_BQM)
 
+    def input_pairs(self, places: int) -> jax.Array:
+        """What attention gets of each word at each place [V, K, M]."""
+        return self.attention_norm(self.token.embedding[:, None] + self.position.embedding[None, :places])
+
     def training_logits(
-        self, tokens_BK: jax.Array, query_positions_BQ: jax.Array, allowed_BK: jax.Array, scale: jax.Array | float
+        self,
+        tokens_BK: jax.Array,
+        query_positions_BQ: jax.Array,
+        allowed_BK: jax.Array,
+        scale: jax.Array | float,
+        input_VKM: jax.Array | None,
     ) -> jax.Array:
         """The logits of `__call__`, by the cheaper order of products where `can_reassociate` says so."""
         if not can_reassociate(self.config):
             return self(tokens_BK, query_positions_BQ, allowed_BK, scale, None).logits_BQV
         # There are fewer pairs of word and place than words in a batch: norm the pairs, then look them up.
         places = jnp.arange(tokens_BK.shape[1])
-        input_VKM = self.attention_norm(self.token.embedding[:, None] + self.position.embedding[None, : places.size])
+        input_VKM = self.input_pairs(places.size) if input_VKM is None else input_VKM
         input_BKM = input_VKM[tokens_BK, places]
         query_tokens_BQ = jnp.take_along_axis(tokens_BK, query_positions_BQ, axis=1)
         query_BQM = self._query_input(

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from data.drawing_tables import SamplerTables
 from experiments.speed.task import Task
+from experiments.training.batch_parts import parts_of
 from experiments.training.ensemble import Ensemble
 from experiments.training.hyperparameters import Hyperparameters, TrainState, init_state
 from experiments.training.memory import runs_at_once
 from experiments.training.record import one_run
-from experiments.training.update import Loss, masked_row_loss, parts_of, train_steps
+from experiments.training.update import Loss, masked_row_loss, train_steps
 from model.functional import Params
 
 

@@ -17,11 +17,12 @@ import numpy as np
 
 from data.drawing_tables import SamplerTables
 from data.errors import require
+from experiments.training.batch_parts import parts_of
 from experiments.training.ensemble import Ensemble
 from experiments.training.hyperparameters import Hyperparameters, TrainingSpec, TrainState, Tree, init_state
 from experiments.training.packing import Packed, pack
 from experiments.training.record import M
-from experiments.training.update import Loss, masked_row_loss, parts_of, path_difference, train_steps
+from experiments.training.update import Loss, masked_row_loss, path_difference, train_steps
 from model.functional import Model
 
 Data = TypeVar("Data")

@@ -15,13 +15,13 @@ import optax
 
 from data.drawing_tables import SamplerTables
 from data.sampler import Batch, sample, sample_evenly
+from experiments.training.batch_parts import in_parts
 from experiments.training.hidden_attention import attention_penalty
 from experiments.training.hyperparameters import (
     BATCH_AXIS,
     Hyperparameters,
     TrainingSpec,
     TrainState,
-    Tree,
     data_key,
     optimizer,
     sequence_shift,
@@ -31,10 +31,6 @@ from model.transformer import can_reassociate
 
 _COMPARED = 32
 """Sentences on which the two paths to the logits are compared."""
-_WORDS = 16_384
-"""Most words of sentences that a CPU device computes at a time: 1,024 sentences of 16 (2 cores, see docs/speed.md)."""
-_WORDS_PER_PAIR = 5
-"""But this many for each pair of a word and a place, since what a pair brings in is computed anew for each part."""
 
 
 def train_steps(
@@ -85,8 +81,8 @@ def _update(
     with jax.named_scope("sampling"):  # the scopes name the parts in a trace
         batch = batch_of(spec, tables, hyperparameters, step, shards)
 
-    def loss_of(params: Params, batch: Batch) -> jax.Array:
-        model = Model(spec.model, params, hyperparameters.scale)
+    def loss_of(params: Params, pairs_VKM: jax.Array | None, batch: Batch) -> jax.Array:
+        model = Model(spec.model, params, hyperparameters.scale, pairs_VKM)
         value = loss(model, batch)
         if spec.hides_attention:
             penalty = hyperparameters.hide_attention * attention_penalty(model, batch)
@@ -95,7 +91,7 @@ def _update(
         return value
 
     with jax.named_scope("model"):
-        value, gradient = _in_parts(jax.value_and_grad(loss_of), state.params, batch, parts)
+        value, gradient = in_parts(spec, loss_of, state.params, batch, parts)
     # Flatten loss and gradients: one all-reduce instead of one per parameter, which would cost as much as the update.
     vector, unravel = jax.flatten_util.ravel_pytree((value, gradient))
     if shards > 1:
@@ -112,34 +108,6 @@ def _update(
         )
         diverged_at = jnp.where(good | (state.diverged_at >= 0), state.diverged_at, step)
         return TrainState(params, inner, state.loss_sum + jnp.where(good, value, jnp.nan), diverged_at)
-
-
-def _in_parts(of_batch: Callable[[Params, Batch], Tree], params: Params, batch: Batch, parts: int) -> Tree:
-    """The mean of `of_batch(params, part)` over equal parts of the batch."""
-    if parts == 1:
-        return of_batch(params, batch)
-    split = jax.tree.map(lambda array: array.reshape(parts, -1, *array.shape[1:]), batch)
-    zero = jax.tree.map(lambda like: jnp.zeros(like.shape, like.dtype), jax.eval_shape(of_batch, params, batch))
-
-    def add(total: Tree, part: Batch) -> tuple[Tree, None]:
-        return jax.tree.map(jnp.add, total, of_batch(params, part)), None
-
-    return jax.tree.map(lambda total: total / parts, jax.lax.scan(add, zero, split)[0])
-
-
-def parts_of(spec: TrainingSpec, shards: int, platform: str) -> int:
-    """In how many parts a device should compute its share of a batch.
-
-    On a CPU so many that a part has at most 16,384 words: an update of more takes longer for each of them, since what
-    the backward pass needs no longer fits into the caches. More words where there are many pairs of a word and a place.
-    Where the share has no divisor of about that size, and on an accelerator, in one.
-    """
-    rows = spec.batch // shards
-    most = max(1, _WORDS // spec.model.max_length, _WORDS_PER_PAIR * spec.model.vocabulary_size)
-    if platform != "cpu" or rows <= most:
-        return 1
-    size = max(size for size in range(1, most + 1) if rows % size == 0)
-    return rows // size if 2 * size >= most else 1
 
 
 def batch_of(

@@ -11,9 +11,10 @@ from small_training import small_config
 
 from data.drawing_tables import training_tables
 from data.world import load_world
+from experiments.training.batch_parts import parts_of
 from experiments.training.hyperparameters import hyperparameters, init_state, training_spec
 from experiments.training.record import one_run
-from experiments.training.update import parts_of, train_steps
+from experiments.training.update import train_steps
 
 CONFIG = small_config(steps=9)
 WORLD = load_world("english")
@@ -41,9 +42,19 @@ def test_how_many_parts(batch, shards, places, parts):
     assert parts_of(spec, shards, "gpu") == 1
 
 
-@pytest.mark.parametrize("changes", [{}, {"hide_attention": 0.5}])
-def test_parts_of_a_batch_make_the_same_update(changes, assert_close):
-    config = dataclasses.replace(CONFIG, train=dataclasses.replace(CONFIG.train, batch=24, **changes))
+@pytest.mark.parametrize(
+    ("train", "model"),
+    [
+        ({}, {}),
+        ({"hide_attention": 0.5}, {}),
+        ({}, {"query": "content", "norm": "layer", "d_mlp": 8}),
+        ({}, {"qk_norm": True}),  # trains by the full path, which looks no pairs up
+    ],
+)
+def test_parts_of_a_batch_make_the_same_update(train, model, assert_close):
+    changed = {"train": {"batch": 24, **train}, "model": model}
+    parts = {part: dataclasses.replace(getattr(CONFIG, part), **values) for part, values in changed.items()}
+    config = dataclasses.replace(CONFIG, **parts)
     spec = training_spec(config, WORLD)
     values = jax.tree.map(jnp.asarray, one_run(hyperparameters(config), 0))
     tables = training_tables(WORLD, config.task.masked, clause_words=spec.hides_attention)
