@@ -4,6 +4,7 @@ Pictures are drawn from the arrays of `record.npz`: what is shown was recorded.
 """
 
 import json
+from collections.abc import Iterable
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -72,9 +73,7 @@ class RunLog:
 
         They are on disk, and so are its arrays, after `flush`; its maps, if it is `pictured`, after `draw`.
         """
-        step, arrays, params = record.step, step_arrays(self._experiment, record), flat_params(record.params)
-        self._record.append(step, arrays)
-        self._params.append(step, params)
+        step, (arrays, params) = record.step, self._append(record)
         self._ended = step == self._last_step
         diagnostics = self._experiment.config.track.diagnostics
         scalars = tags.tagged(step_metrics(self._experiment, self._first, record), diagnostics)
@@ -88,6 +87,19 @@ class RunLog:
             if pictured:
                 self._undrawn.append((step, arrays["weights"], arrays["model_relevance"]))
         return scalars
+
+    def _append(self, record: RunRecord[Measurement]) -> tuple[Arrays, Arrays]:
+        arrays, params = step_arrays(self._experiment, record), flat_params(record.params)
+        self._record.append(record.step, arrays)
+        self._params.append(record.step, params)
+        return arrays, params
+
+    def keep(self, records: Iterable[RunRecord[Measurement]]) -> None:
+        """Write the arrays of what was recorded, and of these records, where an error ends the training."""
+        for record in records:
+            self._append(record)
+        self._record.flush()
+        self._params.flush()
 
     def flush(self) -> None:
         """Bring to the disk what was written of records; with the last of them, their arrays are merged."""

@@ -72,7 +72,7 @@ class Tracker:
             resumed.
         """
         config, self._start = experiment.config, point.step
-        self.written_until, self._flushed_at = -1, time.monotonic()
+        self.written_until, self._recorded_until, self._flushed_at = -1, -1, time.monotonic()
         """`written_until`: the last step of which all is on disk but its pictures; -1 for none."""
         self._waiting: deque[tuple[float, list[RunRecord[Measurement]]]] = deque()
         """Records of all runs that are not written yet, each with the time at which it came."""
@@ -114,17 +114,19 @@ class Tracker:
             self._flush()
 
     def _flush(self) -> None:
-        last = self.written_until
         while self._waiting:
-            last = self._write(*self._waiting.popleft())
+            came, runs = self._waiting[0]
+            self._write(came, runs)
+            self._recorded_until = runs[0].step
+            self._waiting.popleft()
         for log in self._runs:
             log.flush()
         for writer in self._overview.values():
             writer.flush()
-        self.written_until, self._flushed_at = last, time.monotonic()
+        self.written_until, self._flushed_at = self._recorded_until, time.monotonic()
 
-    def _write(self, came: float, runs: list[RunRecord[Measurement]]) -> int:
-        """Write one record of every run; gives its step."""
+    def _write(self, came: float, runs: list[RunRecord[Measurement]]) -> None:
+        """Write the events of one record of every run; its arrays wait for `RunLog.flush`."""
         step = runs[0].step
         found = [log.write(run, step in self._pictured, came) for log, run in zip(self._runs, runs, strict=True)]
         for name, writer in self._overview.items():
@@ -135,12 +137,18 @@ class Tracker:
             about = {tag: f"{name} of {len(found)} runs. {meaning(metric_of(tag))}" for tag in known}
             writer.wall_time = came
             writer.scalars(step, known, about)
-        return step
 
     def _keep(self) -> None:
-        """Where an error ends the training, write what was recorded, if that is possible; the error is told."""
+        """Where an error ends the training, write what was recorded, or at least its arrays; the error is told."""
+        if not self._waiting and self.written_until == self._recorded_until:
+            return
         with suppress(OSError):
             self._flush()
+            return
+        with suppress(OSError):
+            for n, log in enumerate(self._runs):
+                log.keep(runs[n] for _, runs in self._waiting)
+            self.written_until = self._waiting[-1][1][0].step if self._waiting else self._recorded_until
 
     def write_rest(self) -> None:
         """Write all that is recorded, and draw its maps: to be called before a checkpoint is saved, and at the end.

@@ -277,8 +277,8 @@ class LateCompiler(Compiler):
         super().__init__()
         self.now, self._left = 0.0, late
 
-    def submit(self, lowered, options):
-        future, is_late = super().submit(lowered, options), self._left == 0
+    def run(self, work):
+        future, is_late = super().run(work), self._left == 0
         self._left -= 1
         return Late(self, future) if is_late else future
 
@@ -290,6 +290,9 @@ class Late:
     def result(self):
         self._compiler.now = 9.0
         return self._future.result()
+
+    def add_done_callback(self, function):
+        self._future.add_done_callback(function)
 
 
 @pytest.mark.usefixtures("quickly_compiled_here")

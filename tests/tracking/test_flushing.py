@@ -12,6 +12,7 @@ from data.world import load_world
 from experiments.measuring.experiment import prepare
 from experiments.run_directory.arrays import RecordFile
 from experiments.tracking import tracker as module
+from experiments.tracking.event_writer import EventWriter
 from experiments.tracking.recorded_arrays import fixed_arrays
 from experiments.tracking.sentence_pictures import SentencePictures
 from experiments.tracking.tracker import Tracker
@@ -123,3 +124,20 @@ def test_what_was_recorded_is_written_where_an_error_ends_the_training(trained, 
     with pytest.raises(OSError, match="no more"):
         fail()
     assert (written(tmp_path, trained[0].config), trackers[0].written_until) == ([0, 1], 1)
+
+
+@pytest.mark.usefixtures("clock")
+def test_arrays_are_kept_where_events_cannot_be_written(trained, tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"), tracked(trained, tmp_path) as (tracker, records):
+        for record in records:
+            tracker.record(record)
+        monkeypatch.setattr(EventWriter, "text", refuse)
+        tracker.write_rest()
+    for n in range(2):
+        for name in ("record", "params"):
+            file = RecordFile(tmp_path / f"seed-{trained[0].config.seed + n}", name)
+            assert file.read()["step"].tolist() == [0, 1, 2, 3]
+    assert tracker.written_until == 3

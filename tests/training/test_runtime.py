@@ -108,7 +108,7 @@ def test_a_process_that_dies_while_it_keeps_a_program(tmp_path, event):
     assert ended(DIES, tmp_path, event)[0] == -signal.SIGKILL
     assert len(list(tmp_path.glob("traced/*"))) == (event == "os.rename")
     assert ended(2 * ASKED, tmp_path) == (0, "42\n42\n", "")
-    assert len([path for path in tmp_path.glob("traced/*") if "." not in path.name]) == 1
+    assert len([path for path in tmp_path.glob("traced/*") if path.suffix == ".traced"]) == 1
 
 
 def test_a_user_without_a_home_keeps_no_programs():
