@@ -131,13 +131,20 @@ def test_arrays_are_kept_where_events_cannot_be_written(trained, tmp_path, monke
     def refuse(*_, **__):
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(OSError, match="No space"), tracked(trained, tmp_path) as (tracker, records):
-        for record in records:
-            tracker.record(record)
-        monkeypatch.setattr(EventWriter, "text", refuse)
-        tracker.write_rest()
+    trackers = []
+
+    def fail():
+        with tracked(trained, tmp_path) as (tracker, records):
+            trackers.append(tracker)
+            for record in records:
+                tracker.record(record)
+            monkeypatch.setattr(EventWriter, "text", refuse)
+            tracker.write_rest()
+
+    with pytest.raises(OSError, match="No space"):
+        fail()
     for n in range(2):
         for name in ("record", "params"):
             file = RecordFile(tmp_path / f"seed-{trained[0].config.seed + n}", name)
             assert file.read()["step"].tolist() == [0, 1, 2, 3]
-    assert tracker.written_until == 3
+    assert trackers[0].written_until == 3
