@@ -12,7 +12,7 @@ from model.transformer import can_reassociate
 
 _WORDS = 16_384
 """Most words of sentences that a CPU device computes at a time: 1,024 sentences of 16 (2 cores, see docs/speed.md)."""
-_WORDS_PER_PAIR = 5
+_WORDS_PER_PAIR = 2
 """But this many for each pair of a word and a place, since each part sums up a gradient of each pair."""
 PartLoss = Callable[[Params, jax.Array | None, Batch], jax.Array]
 """A mean loss of sentences, by parameters and, if they are given, by what `Model.pairs_VKM` holds."""

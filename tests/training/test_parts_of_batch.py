@@ -29,8 +29,8 @@ SPEC = training_spec(CONFIG, WORLD)
         (2048, 1, 16, 2),
         (8192, 2, 16, 4),
         (1024, 2, 64, 2),
-        (1024, 2, 128, 2),  # 256 sentences of 128 words: five for each of the 57 words at each place would be 285
-        (1024, 2, 4096, 2),
+        (1024, 2, 128, 4),  # 128 sentences of 128 words
+        (1024, 2, 4096, 8),  # 64: twice as many words as there are pairs of one of 57 words and a place would be 114
         (1536, 1, 16, 2),  # two of 768
         (1031, 1, 16, 1),  # a prime number
         (3 * 347, 1, 16, 1),  # parts of 347 would be too small
