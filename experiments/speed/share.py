@@ -4,6 +4,7 @@ And where the time goes when nothing overlaps: a trainer that waits after each p
 """
 
 import dataclasses
+import gc
 import io
 import time
 from collections.abc import Callable, Iterator
@@ -121,6 +122,7 @@ def _training(config: Config, settings: Settings, name: str, kind: type[Any]) ->
         made.append(kind(*arguments, **options))
         return made[0]
 
+    gc.collect()  # else the collector looks at all of the benchmark's libraries in some of the trainings
     train(config, "benchmark", str(settings.folder / name), Console(file=io.StringIO()), make)
     return made[0]
 
