@@ -35,7 +35,7 @@ Where the list has more than 40 runs, TensorBoard opens with none of them select
 
 _REMEMBERED = 2**26
 """Bytes of recorded arrays that are kept in memory, so that a short training does not read them again at its end."""
-_FLUSHED_AFTER = 1.5
+_FLUSHED_AFTER = 2.0
 """Seconds after which records are written, where no checkpoint is saved before: of a shorter training, no part is."""
 
 

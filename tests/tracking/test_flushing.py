@@ -68,7 +68,7 @@ def tracked(trained, folder):
 def test_records_are_written_after_a_while(trained, tmp_path, clock):
     config, steps = trained[0].config, []
     with tracked(trained, tmp_path) as (tracker, records):
-        for record, seconds in zip(records[:3], (0.0, 1.4, 1.6), strict=True):
+        for record, seconds in zip(records[:3], (0.0, 1.9, 2.1), strict=True):
             clock[0] = 100 + seconds
             tracker.record(record)
             steps.append((written(tmp_path, config), tracker.written_until))
