@@ -76,7 +76,7 @@ def test_records_are_written_after_a_while(trained, tmp_path, clock):
         assert parts(tmp_path) == 3 * 2 * 2
         tracker.record(records[3])
         assert (written(tmp_path, config), tracker.written_until) == ([0, 1, 2], 2)
-        clock[0] = 104
+        clock[0] = 105
         tracker.flush_if_due()
         assert (written(tmp_path, config), tracker.written_until) == ([0, 1, 2, 3], 3)
         assert parts(tmp_path) == 0, "with the last of them, all are in one file"
