@@ -32,8 +32,8 @@ evaluate: {sentences: 8}
 track: {records: 5, images: 2, checkpoint_seconds: 0}
 """
 STEPS = 40
-MIDWAY = 15
-"""A step that is recorded, with a checkpoint, between the first and the last."""
+EARLY, MIDWAY = 5, 15
+"""Steps that are recorded, with a checkpoint, between the first and the last."""
 DIVERGING = ("--train.learning_rate", "1000")
 NEW = ("--config", "mine.yaml", "--run-dir")
 KILLS = int(os.environ.get("CATMAT_KILLS", "20"))
@@ -253,11 +253,11 @@ def test_a_run_that_dies_before_it_has_recorded_its_checkpoints_step_again(folde
 @pytest.mark.long
 def test_a_damaged_record_beyond_the_checkpoint_does_no_harm(folder, forks, unbroken):
     """Training makes it anew: from the checkpoint before it, or where there is none from the start."""
-    assert forks.run(folder, *NEW, "torn", dies=f"os.rename /{MIDWAY}{PART}")[0] == -signal.SIGKILL
+    assert forks.run(folder, *NEW, "torn", dies=f"os.rename /{EARLY}{PART}")[0] == -signal.SIGKILL
     shutil.copytree(folder / "torn", folder / "bare-torn")
     shutil.rmtree(folder / "bare-torn" / "checkpoints")
     for name, since, says in (
-        ("torn", MIDWAY, ""),
+        ("torn", EARLY, ""),
         ("bare-torn", 0, "has no whole checkpoint; starting again at step 0"),
     ):
         parts = [part for part in (folder / name).glob("*-parts/step-*") if f"step-{since:010d}" <= part.stem]
