@@ -26,9 +26,10 @@ _NO_MEMORY = re.compile(
 )
 _UNKNOWN_SETTING = re.compile(r"for JAX flag (\w+)|for environment '(JAX_\w+)'")
 _COLLECT_AFTER = 20_000, 30
-"""Thresholds of the garbage collector: new objects, and after how many looks at these it looks at older ones, too. With
-700 and 10, as in Python 3.11, it takes 0.27 s of a toy run, mostly while JAX is imported, which leaves no garbage; with
-10 it looks at all that was imported while the model trains, for 0.07 s."""
+"""Thresholds of the garbage collector: how many new objects make it look through them, and after how many such times it
+looks through older ones, too. With 700 and 10, as in Python 3.11, it takes 0.27 s of a toy run, mostly while JAX is
+imported, which leaves no garbage. With 20,000 and 10 it looks through all of that while the model trains, for
+0.07 s."""
 
 
 def run_command(command: Callable[[], int]) -> NoReturn:

@@ -36,7 +36,7 @@ Where the list has more than 40 runs, TensorBoard opens with none of them select
 _REMEMBERED = 2**26
 """Bytes of recorded arrays that are kept in memory, so that a short training does not read them again at its end."""
 _FLUSHED_AFTER = 2.0
-"""Seconds after which records are written, where no checkpoint is saved before: of a shorter training, no part is."""
+"""Seconds after which records are written, where no checkpoint is saved before."""
 
 
 def has_events(folder: Path) -> bool:
@@ -101,8 +101,8 @@ class Tracker:
     def record(self, record: Record[Measurement]) -> None:
         """Take one record of every run, to be written soon; one that a resumed run has on disk already is passed over.
 
-        While it trains, each core has work, and what the host does takes three times as long as by itself. So records
-        wait for each other, see `flush_if_due`.
+        Records wait for each other, see `flush_if_due`: a training that ends before writes its arrays as one file, and
+        not a file for each step, which takes as long as all else that is written of a record.
         """
         if record.step >= self._start:
             self._waiting.append((time.time(), record.runs()))

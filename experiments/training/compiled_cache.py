@@ -1,9 +1,9 @@
 """Compiled programs on disk: a later start loads them, and neither traces nor lowers anything.
 
 JAX's own cache is looked up by the lowered program, so it needs one. To lower the three programs of a training, and to
-import what that needs, took .3 of the 3.2 s of a start on 2 CPU cores. Files lie beside the traced programs, under
-names of the same kind (see `program_cache`), which here say what machine they were compiled for, too: not every CPU
-has the instructions of another. As with JAX's own cache, whoever can write there can make the user run anything.
+import what that needs, took .3 of the 3.4 s of a start on 2 CPU cores. Files lie beside the traced programs, and are
+named as they are (see `program_cache`). The name depends on the machine, too: not every CPU has the instructions of
+another. As with JAX's own cache, whoever can write there can make the user run anything.
 
 Kept is only what the compiler has just made. A program that comes out of JAX's own cache cannot be written again
 (jaxlib 0.10.2: what is then read lacks functions, which shows when it runs). JAX tells its listeners of a program that

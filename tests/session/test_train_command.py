@@ -69,10 +69,13 @@ def test_a_full_disk_is_one_line_and_what_was_recorded_stays(folder, first):
     limit = sum(len(event) for event in written if b"\x89PNG" not in event) // 2
     code, _, err = run(folder, *NEW, "--run-dir", "cut", before=("prlimit", f"--fsize={limit}"))
     assert code == 2
-    assert re.fullmatch(r"error: cut: cannot be written to \(File too large\); .* up to step \d+ is kept\n", err)
+    told = re.fullmatch(r"error: cut: cannot be written to \(File too large\); .* up to step (\d+) is kept\n", err)
+    assert told
     kept, complete = load_run(folder / "cut").record, load_run(first).record
     count = len(kept["step"])
-    assert 1 < count <= len(complete["step"])
+    assert 1 < count <= len(complete["step"])  # all, where the training ended before anything was written
+    assert kept["step"].tolist() == complete["step"][:count].tolist()
+    assert kept["step"][-1] == int(told[1])
     for name in ("weights", "cut_cost", "excess"):
         np.testing.assert_array_equal(kept[name], complete[name][:count])
     assert len(list(EventFileLoader(str(next((folder / "cut").glob("events.*")))).Load())) > 5
