@@ -31,7 +31,7 @@ from experiments.measuring.metrics import TRAINED, meaning
 from experiments.studies.events import MOST, new_writer, remove_events
 from experiments.tracking.event_writer import EventWriter
 from experiments.tracking.hparams import HParams, hparams
-from experiments.tracking.recorded_arrays import by_sentence, row_table, sentence_arrays
+from experiments.tracking.recorded_arrays import by_sentence, sentence_arrays
 from experiments.tracking.sentence_pictures import SentencePictures, write_drawings
 from experiments.tracking.tags import metric_of, tagged
 from experiments.training.record import pictured_steps
@@ -173,10 +173,11 @@ def _write_maps(writer: EventWriter, run: Run, places: Places) -> None:
     group, results, i = places[run.number]
     shared, steps_T = group.shared, results.step_T[: last_record(group, results, i) + 1]
     pictures = SentencePictures(sentence_arrays(shared.world, shared.sentences, shared.probes))
-    table_NR = row_table(shared.probes.sentence_G)
     for step in pictured_steps(steps_T.tolist(), min(run.config.track.images, _PICTURED)):
         weights_GHK = results.weights_TRGHK[int(np.flatnonzero(steps_T == step)[0]), i]
-        drawings = pictures.of_maps(step, by_sentence(weights_GHK, table_NR), of=f"seed {run.labels[SEED]}")
+        drawings = pictures.of_maps(
+            step, by_sentence(weights_GHK, shared.probes.rows_NR), of=f"seed {run.labels[SEED]}"
+        )
         write_drawings(writer, list(drawings))
 
 

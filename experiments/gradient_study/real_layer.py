@@ -27,7 +27,8 @@ from experiments.gradient_study.config import GradientConfig, LayerConfig
 from experiments.gradient_study.norm_statistics import SCALES, Floats, Norms, reduced, scale_factors, stacked
 from experiments.gradient_study.results import NORMS, Layer, LayerMeasurement, TrainedSize
 from experiments.gradient_study.stage_gradients import model_norms
-from experiments.measuring.excess import EvaluationSet, evaluate, make_evaluation_set
+from experiments.measuring.evaluation_set import EvaluationSet, make_evaluation_set
+from experiments.measuring.excess import evaluate
 from experiments.training.compiler import Compiler
 from experiments.training.ensemble import Ensemble
 from experiments.training.hyperparameters import hyperparameters, training_spec

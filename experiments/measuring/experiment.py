@@ -10,7 +10,7 @@ from data.errors import require
 from data.inference import relevance, relevant_words
 from data.world import World
 from experiments.config.schema import Config
-from experiments.measuring.excess import evaluation_shapes, make_evaluation_set
+from experiments.measuring.evaluation_set import evaluation_shapes, make_evaluation_set, merge_repeats
 from experiments.measuring.measurement import EvaluationData, Measurement, measure
 from experiments.measuring.probes import OtherRows, Probes, make_probes, masked_probe, probe_tokens
 from experiments.training.hyperparameters import batch_tables, hyperparameters, training_spec
@@ -93,16 +93,16 @@ def watched_sentences(config: Config, world: World) -> Sentences:
 
 def make_evaluation_data(config: Config, world: World, probes: Probes) -> EvaluationData:
     """What the runs of a config are measured on; exact answers are worked out here, which takes a while."""
-    examples = make_evaluation_set(config, world)
-    used = int((examples.share_EG.sum(axis=1) > 0).sum())
+    drawn = make_evaluation_set(config, world)
+    used = int(drawn.count_E.sum())
     # The last of them: they are of held-out contexts where the world has some.
     last = slice(used - _count(_OTHER_ROWS, config), used)
-    rows = examples.tokens_EK[last], examples.masked_E[last]
+    rows = drawn.tokens_EK[last], drawn.masked_E[last]
     key = "other rows", world.training_fingerprint, [array.tolist() for array in rows]
     exact = load_or_compute(lambda: {"relevant_OK": relevant_words(relevance(world, *rows))}, key)
     other = OtherRows(*rows, **exact)
-    sample = jax.tree.map(lambda array: array[: _count(_SAMPLE_ROWS, config)], examples)
-    return EvaluationData(examples, probes, other, sample)
+    sample = jax.tree.map(lambda array: array[: _count(_SAMPLE_ROWS, config)], drawn)
+    return EvaluationData(merge_repeats(drawn), probes, other, sample)
 
 
 def evaluation_data_shapes(config: Config, world: World, probes: Probes) -> EvaluationData:

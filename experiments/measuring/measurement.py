@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.measuring.attention_statistics import AttentionStatistics, attention_statistics, row_statistics
-from experiments.measuring.excess import Evaluation, EvaluationSet, evaluation, evaluation_sums
+from experiments.measuring.evaluation_set import EvaluationSet
+from experiments.measuring.excess import Evaluation, evaluation, evaluation_sums
 from experiments.measuring.probes import Observation, OtherRows, Probes, guesses_without, observe
 from experiments.measuring.shared_rows import among_all, own_rows, sum_over_devices
 from experiments.training.hyperparameters import Array
@@ -43,8 +44,8 @@ class EvaluationData:
     probes: Probes
     other: OtherRows
     sample: EvaluationSet
-    """The first of the examples, for what is too costly on all. Its `share_EG` is that of the whole set: no mean of
-    these alone is to be taken with it."""
+    """The first that were drawn, for what is too costly on all examples. Its `share_EG` is that of the whole set: no
+    mean of these alone is to be taken with it."""
 
 
 @jax.tree_util.register_dataclass

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from data.inference import relevant_words
 from data.vocabulary import PAD
 from experiments.measuring import attention_statistics, excess
 from experiments.measuring.experiment import Experiment
@@ -54,11 +53,17 @@ def meaning(name: str) -> str:
 def step_metrics(
     experiment: Experiment, first: RunRecord[Measurement], record: RunRecord[Measurement]
 ) -> dict[str, float]:
-    """Everything that is followed over training, of one run at one step; `first` is its record of step 0."""
+    """What is followed over training beside diagnostics, of one run at one step; `first` is its record of step 0."""
     return {
         **({"loss": record.loss} if record.step else {}),
         **excess_metrics(experiment, record),
         **relation_metrics(experiment, first, record),
+    }
+
+
+def diagnostic_metrics(first: RunRecord[Measurement], record: RunRecord[Measurement]) -> dict[str, float]:
+    """The state of attention and the norms of gradients of one run at one step; `first` is its record of step 0."""
+    return {
         **{
             f"attention_statistics/{name}/head-{head + 1}": float(value)
             for name, values_H in record.measurement.attention_statistics.items()
@@ -88,7 +93,7 @@ def relation_metrics(
     The best head is chosen on other rows than these. `first` is the run's record of step 0.
     """
     probes, other, trained = experiment.data.probes, experiment.data.other, record.measurement
-    relevant_GK, words_GK = relevant_in(probes), probes.tokens_GK != PAD
+    relevant_GK, words_GK = probes.relevant_GK, probes.tokens_GK != PAD
     weight_GH = on_relevant(trained.weights_GHK, relevant_GK)
     best_head = int(on_relevant(trained.other_weights_OHK, other.relevant_OK).mean(axis=0).argmax())
     place_GHK = by_place(probes, trained.evaluation.position_map_PHK)
@@ -109,11 +114,6 @@ def relation_metrics(
         "relevance/model": float(model_GK[relevant_GK].mean()) if relevant_GK.any() else 0.0,
         "relevance/exact": float(probes.relevance_GK[relevant_GK].mean()) if relevant_GK.any() else 0.0,
     }
-
-
-def relevant_in(probes: Probes) -> NDArray[np.bool_]:
-    """Which words of the watched rows are relevant, [G, K]."""
-    return relevant_words(probes.relevance_GK.astype(np.float64))
 
 
 def on_relevant(weights_GHK: NDArray[np.float32], relevant_GK: NDArray[np.bool_]) -> NDArray[np.float64]:

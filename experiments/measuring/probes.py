@@ -5,6 +5,7 @@ masked. Every row that is shown carries loss in training. Dimension letters besi
 of all of them, C substitutions (see `Probes.tokens_CK`).
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import InputError, require
-from data.inference import posterior, read_sentence, relevance
+from data.inference import posterior, read_sentence, relevance, relevant_words
 from data.vocabulary import PAD
 from data.world import World
 from experiments.measuring.score_gradients import score_gradient
@@ -41,6 +42,18 @@ class Probes:
     key_C: Array
     weight_C: Array
     """P(that word there | all words but the two)."""
+
+    @functools.cached_property
+    def relevant_GK(self) -> NDArray[np.bool_]:
+        """Which words of each row are relevant; of NumPy arrays."""
+        return relevant_words(self.relevance_GK.astype(np.float64))
+
+    @functools.cached_property
+    def rows_NR(self) -> NDArray[np.int64]:
+        """The number g of each row by sentence; -1 where a sentence has fewer rows than others; of NumPy arrays."""
+        counts = np.bincount(self.sentence_G)
+        rows = (np.flatnonzero(self.sentence_G == n) for n in range(len(counts)))
+        return np.asarray([np.pad(row, (0, counts.max() - len(row)), constant_values=-1) for row in rows])
 
 
 @jax.tree_util.register_dataclass

@@ -31,7 +31,8 @@ from data.sampler import Batch
 from data.world import World
 from experiments.config.schema import Config, EvaluateConfig, TrainConfig
 from experiments.measuring.attention_statistics import row_statistics
-from experiments.measuring.excess import EvaluationSet, evaluate, make_evaluation_set
+from experiments.measuring.evaluation_set import EvaluationSet, make_evaluation_set
+from experiments.measuring.excess import evaluate
 from experiments.paper_results.config import LogitSizeConfig, MupConfig, PapersConfig
 from experiments.paper_results.results import MUP_SCALES, LogitSizeResult, MupResult
 from experiments.statistics.intervals import Floats

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from data.errors import is_taken, printable, reporting_os_errors, require
 from data.vocabulary import PAD
 from data.world import World, load_world
-from experiments.measuring.metrics import relevant_in
 from experiments.measuring.probes import Probes, make_probes, masked_probe
 from experiments.pictures.film_strip import film_gif, film_strip
 from experiments.pictures.map_parts import MapLabels
@@ -74,7 +73,7 @@ def make_film(
     probes = make_probes(world, [(tokens, masked)])
     maps = _maps(filmed.models(), probes)
     words = tuple(world.vocabulary.decode(tokens))
-    labels = MapLabels(words, tuple(masked), relevant_in(probes)[:, : len(words)])
+    labels = MapLabels(words, tuple(masked), probes.relevant_GK[:, : len(words)])
     pictures = {".gif": film_gif, ".png": film_strip}
     paths = free_paths(saved, out, list(pictures))
     for path, picture in zip(paths, pictures.values(), strict=True):

@@ -29,6 +29,8 @@ DAMAGE = (
 )
 """What zipfile and NumPy raise on bytes that are no array; which of them depends on Python's version."""
 Arrays = dict[str, NDArray[Any]]
+_LARGE = 2**20
+"""Bytes of arrays from which on to copy them takes longer than to write them piece by piece."""
 
 
 @dataclass(frozen=True)
@@ -143,10 +145,14 @@ class RecordFile:
 def write_npz(path: Path, arrays: Mapping[str, Any], compressed: bool = False) -> None:
     """Write arrays whole or not at all."""
     save = np.savez_compressed if compressed else np.savez
-    content = io.BytesIO()  # where a zip file's many small writes cost little
-    save(content, allow_pickle=False, **arrays)
     with replacing(path) as part:
-        part.write_bytes(content.getbuffer())
+        if sum(np.asarray(array).nbytes for array in arrays.values()) > _LARGE:
+            with part.open("wb") as file:
+                save(file, allow_pickle=False, **arrays)
+        else:
+            content = io.BytesIO()  # where a zip file's many small writes cost little
+            save(content, allow_pickle=False, **arrays)
+            part.write_bytes(content.getbuffer())
 
 
 def read_npz(path: Path) -> Arrays:

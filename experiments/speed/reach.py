@@ -7,7 +7,8 @@ import jax
 
 from data.world import load_world
 from experiments.config.schema import Config
-from experiments.measuring.excess import evaluate, excess_values, make_evaluation_set
+from experiments.measuring.evaluation_set import make_evaluation_set
+from experiments.measuring.excess import evaluate, excess_values
 from experiments.speed.contestants import CATMAT, FLAX, TORCH, by_name, make_ready
 from experiments.speed.settings import Settings
 from experiments.speed.task import Task, Training, task_of

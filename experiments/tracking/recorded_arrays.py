@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.world import World
-from experiments.measuring.excess import KINDS
+from experiments.measuring.evaluation_set import KINDS
 from experiments.measuring.experiment import Experiment, Sentences
 from experiments.measuring.measurement import Measurement, groups
 from experiments.measuring.probes import Probes
@@ -43,32 +43,25 @@ from model.functional import Params
 from model.transformer import ForwardOutput
 
 
-def row_table(sentence_G: NDArray[np.integer]) -> NDArray[np.int64]:
-    """The number g of each row by sentence, [N, R]; -1 where a sentence has fewer rows than others."""
-    counts = np.bincount(sentence_G)
-    rows = (np.flatnonzero(sentence_G == n) for n in range(len(counts)))
-    return np.asarray([np.pad(row, (0, counts.max() - len(row)), constant_values=-1) for row in rows])
-
-
-def by_sentence(array_G: NDArray[Any], table_NR: NDArray[np.int64], missing: float = np.nan) -> NDArray[Any]:
-    """An array over rows [G, ...] as [N, R, ...], with `missing` where no row is."""
-    taken = array_G[np.maximum(table_NR, 0)]
-    taken[table_NR < 0] = missing
+def by_sentence(array_G: NDArray[Any], rows_NR: NDArray[np.int64], missing: float = np.nan) -> NDArray[Any]:
+    """An array over rows [G, ...] as [N, R, ...], with `missing` where no row is; see `Probes.rows_NR`."""
+    taken = array_G[rows_NR]
+    taken[rows_NR < 0] = missing
     return taken
 
 
 def sentence_arrays(world: World, sentences: Sentences, probes: Probes) -> Arrays:
     """The watched sentences and their exact answers."""
-    table_NR = row_table(probes.sentence_G)
+    rows_NR = probes.rows_NR
     tokens_NK = [np.pad(tokens, (0, world.max_length - len(tokens))) for tokens, _ in sentences]
     return {
         "tokens": np.asarray(tokens_NK, np.int32),
         "world": np.asarray(world.training_fingerprint),
         "words": np.asarray(world.vocabulary.words),
         **form_arrays(world),
-        "row": by_sentence(probes.masked_G, table_NR, -1),
-        "exact_relevance": by_sentence(probes.relevance_GK, table_NR),
-        "exact_posterior": by_sentence(probes.posterior_GV, table_NR),
+        "row": by_sentence(probes.masked_G, rows_NR, -1),
+        "exact_relevance": by_sentence(probes.relevance_GK, rows_NR),
+        "exact_posterior": by_sentence(probes.posterior_GV, rows_NR),
     }
 
 
@@ -88,19 +81,19 @@ def word_group_arrays(world: World) -> Arrays:
 def step_arrays(experiment: Experiment, record: RunRecord[Measurement]) -> Arrays:
     """What was measured of one run at one step."""
     measurement, observation = record.measurement, record.measurement.observation
-    table_NR = row_table(experiment.data.probes.sentence_G)
+    rows_NR = experiment.data.probes.rows_NR
     forward = {
-        field.name.rpartition("_")[0]: by_sentence(_without_query_axis(field.name, observation.forward), table_NR)
+        field.name.rpartition("_")[0]: by_sentence(_without_query_axis(field.name, observation.forward), rows_NR)
         for field in dataclasses.fields(ForwardOutput)
     }
     return {
         "loss": np.asarray(record.loss, np.float32),
         "excess": np.where(experiment.data.examples.used_G, measurement.evaluation.excess_G, np.float32(np.nan)),
         **forward,
-        "cut_cost": by_sentence(observation.cut_cost_GJK, table_NR),
-        "model_relevance": by_sentence(observation.model_relevance_GK, table_NR),
-        "row_excess": by_sentence(observation.excess_G, table_NR),
-        "score_gradient": by_sentence(observation.score_gradient_GHK, table_NR),
+        "cut_cost": by_sentence(observation.cut_cost_GJK, rows_NR),
+        "model_relevance": by_sentence(observation.model_relevance_GK, rows_NR),
+        "row_excess": by_sentence(observation.excess_G, rows_NR),
+        "score_gradient": by_sentence(observation.score_gradient_GHK, rows_NR),
         "position_map": measurement.evaluation.position_map_PHK,
         **{f"attention_statistics/{name}": value_H for name, value_H in measurement.attention_statistics.items()},
         "gradient_norm": measurement.gradient_norm_EG,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from data.errors import printable
 from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import Measurement, flat_params
-from experiments.measuring.metrics import meaning, row_results, step_metrics
+from experiments.measuring.metrics import diagnostic_metrics, meaning, row_results, step_metrics
 from experiments.pictures.film_strip import film_strip
 from experiments.replay.ledger import row_ledger
 from experiments.replay.ledger_table import ledger_markdown, what_follows
@@ -76,7 +76,9 @@ class RunLog:
         step, (arrays, params) = record.step, self._append(record)
         self._ended = step == self._last_step
         diagnostics = self._experiment.config.track.diagnostics
-        scalars = tags.tagged(step_metrics(self._experiment, self._first, record), diagnostics)
+        metrics = step_metrics(self._experiment, self._first, record)
+        metrics |= diagnostic_metrics(self._first, record) if diagnostics else {}
+        scalars = tags.tagged(metrics, diagnostics)
         if self._events is not None:
             self._events.wall_time = came
             self._events.scalars(step, scalars, {tag: meaning(tags.metric_of(tag)) for tag in scalars})

@@ -10,7 +10,6 @@ from experiments.measuring.metrics import (
     excess_metrics,
     on_relevant,
     relation_metrics,
-    relevant_in,
     row_results,
 )
 from experiments.replay.ledger import scale_text
@@ -52,7 +51,7 @@ def summary(
     A word that is called as one of the names that every run has (`all`, `head-1`) is left out.
     """
     diverged = last.diverged_at >= 0
-    weight_GH = on_relevant(last.measurement.weights_GHK, relevant_in(experiment.data.probes))
+    weight_GH = on_relevant(last.measurement.weights_GHK, experiment.data.probes.relevant_GK)
     words: dict[str, float] = {}
     for row, weight_H in zip(row_results(experiment, last), weight_GH, strict=True):
         if row.sentence == 0:

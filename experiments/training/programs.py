@@ -41,8 +41,8 @@ class Reached:
     """The recorded step before it."""
     states: Packed
     diverged_at_R: Packed
-    measured: tuple[Packed, ...] | None = None
-    """What a record tells of it, if there is to be one: the measurement, parameters, sums of losses, divergence."""
+    measured: tuple[Packed, Packed] | None = None
+    """What a record tells of it, if there is to be one: measurement, parameters and sums of losses; divergence."""
 
 
 class Programs(Generic[Data, M]):
@@ -140,7 +140,7 @@ class Programs(Generic[Data, M]):
         """What a record tells of one run, see `Reached.measured`."""
         hyperparameters, state = run
         found = self._measure_run(self._model(hyperparameters, state), data, self._ensemble.shards)
-        return found, state.params, state.loss_sum, state.diverged_at
+        return (found, state.params, state.loss_sum), state.diverged_at
 
     def _model(self, hyperparameters: Hyperparameters, state: TrainState) -> Model:
         return Model(self._spec.model, state.params, hyperparameters.scale)

@@ -164,7 +164,7 @@ class Trainer(Generic[Data, M]):
 
     def _record(self, reached: Reached, watch: Stopwatch) -> Record[M]:
         step = reached.step
-        measurement, params, sum_R, diverged_at_R = self.ensemble.fetch(reached.measured)
+        (measurement, params, sum_R), diverged_at_R = self.ensemble.fetch(reached.measured)
         count_R = np.minimum(step, self._steps_R) - np.minimum(reached.since, self._steps_R)
         loss_R = np.where(count_R > 0, sum_R / np.maximum(count_R, 1).astype(np.float32), np.float32(np.nan))
         return Record(step, reached.states, watch.read(step), loss_R, measurement, params, diverged_at_R)

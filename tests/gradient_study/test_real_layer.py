@@ -16,7 +16,7 @@ from experiments.gradient_study.norm_statistics import ALL_STAGES, SCALES, STATI
 from experiments.gradient_study.real_layer import Arms, train_config
 from experiments.gradient_study.stage_gradients import row_losses
 from experiments.gradient_study.tables import HEADER, statistic_rows
-from experiments.measuring.excess import make_evaluation_set
+from experiments.measuring.evaluation_set import make_evaluation_set
 from experiments.training.compiler import Compiler
 from experiments.training.hyperparameters import hyperparameters, init_state, training_spec
 from experiments.training.record import one_run

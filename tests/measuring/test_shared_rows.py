@@ -16,18 +16,20 @@ from experiments.training.trainer import Trainer
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 
-def first_record(devices):
-    """The record of step 0 of a run on so many devices; 9 sample rows are not divided by 2."""
-    config = dataclasses.replace(small_config(), evaluate=EvaluateConfig(sentences=9))
+def first_record(devices, sentences):
+    """The record of step 0 of a run on so many devices, measured on so many sentences of each kind."""
+    config = dataclasses.replace(small_config(), evaluate=EvaluateConfig(sentences=sentences))
     make = functools.partial(Trainer, devices=jax.devices()[:devices])
     experiment, trainer = prepare(config, load_world("english"), make)
     assert trainer.ensemble.shards == devices
     return next(trainer.run(experiment.data))
 
 
-def test_devices_that_share_the_rows_measure_what_one_does():
-    one, two = first_record(1).measurement, first_record(2).measurement
-    assert (one.gradient_norm_EG.shape[1], one.observation.cut_cost_GJK.shape[1] % 2) == (9, 1)
+@pytest.mark.parametrize(("sentences", "sample"), [(9, 9), (300, 128)])
+def test_devices_that_share_the_rows_measure_what_one_does(sentences, sample):
+    """Of 9 sample rows two devices have 5 and 4; of the blocks of 600 sentences 2 and 1."""
+    one, two = (first_record(devices, sentences).measurement for devices in (1, 2))
+    assert (one.gradient_norm_EG.shape[1], one.observation.cut_cost_GJK.shape[1] % 2) == (sample, 1)
     found = jax.tree_util.tree_leaves_with_path(one)
     for (path, left), right in zip(found, jax.tree.leaves(two), strict=True):
         assert np.isfinite(left).all(), path

@@ -23,7 +23,7 @@ from data.vocabulary import PAD
 from data.world import load_world
 from experiments import papers
 from experiments.config.schema import Config, EvaluateConfig
-from experiments.measuring.excess import EvaluationSet, make_evaluation_set
+from experiments.measuring.evaluation_set import EvaluationSet, make_evaluation_set
 from experiments.paper_results import arms, measurements, results
 from experiments.paper_results.arms import of_clauses, sweep
 from experiments.paper_results.config import PAPERS, PapersConfig, load_papers
@@ -166,7 +166,9 @@ def test_the_guess_of_a_model_that_does_not_attend():
     held_out = np.zeros_like(share_EG)
     held_out[4, 1] = 1
     masked_E = np.array([1, 1, 2, 3, 1])
-    examples = EvaluationSet(np.zeros((5, 4), int), masked_E, posterior_EV, np.concatenate([share_EG, held_out], 1))
+    examples = EvaluationSet(
+        np.zeros((5, 4), int), masked_E, posterior_EV, np.ones(5), np.concatenate([share_EG, held_out], 1)
+    )
     assert arms.blind_excess(examples) == pytest.approx(np.log(2) / 3, rel=1e-6)
 
 
@@ -222,7 +224,7 @@ def test_sigma_is_the_std_of_a_rows_scores():
     model = model_of(config, random_params(config), 0.7)
     tokens_EK, masked_E = rng.integers(1, 19, (10, 7)), rng.integers(0, 4, 10)
     tokens_EK[:4, 5:] = PAD
-    examples = EvaluationSet(tokens_EK, masked_E, None, None)
+    examples = EvaluationSet(tokens_EK, masked_E, None, None, None)
     found = fast_jit(lambda model: arms.sigma(model, examples, trained=5))(model)
     scores = fast_jit(lambda model: apply(model, tokens_EK, masked_E[:, None]).scores_BHQK)(model)
     variances = [

@@ -12,7 +12,8 @@ from rich.console import Console
 from small_training import small_config
 from small_world import SMALL, world_from
 
-from experiments.measuring.excess import Evaluation, EvaluationSet
+from experiments.measuring.evaluation_set import EvaluationSet
+from experiments.measuring.excess import Evaluation
 from experiments.measuring.experiment import Experiment
 from experiments.measuring.measurement import Measurement
 from experiments.session.session import train
@@ -32,7 +33,7 @@ def drawn(console):
 
 def experiment_of(**sizes):
     """Whose evaluation set has an example of each of the three slots, in trained contexts."""
-    examples = EvaluationSet(None, None, None, share_EG=np.eye(3, 6))
+    examples = EvaluationSet(None, None, None, None, share_EG=np.eye(3, 6))
     return Experiment(small_config(**sizes), world_from(SMALL), [], SimpleNamespace(examples=examples))
 
 

@@ -19,7 +19,8 @@ from data.world import load_world, make_world, world_names
 from data.world_file import check_world
 from data.yaml_file import read_yaml
 from experiments.config.loader import load_config
-from experiments.measuring.excess import evaluate, evaluation, evaluation_sums, make_evaluation_set
+from experiments.measuring.evaluation_set import make_evaluation_set
+from experiments.measuring.excess import evaluate, evaluation, evaluation_sums
 from experiments.measuring.experiment import (
     Experiment,
     evaluation_data_shapes,

@@ -8,7 +8,7 @@ from data.world import load_world
 from experiments.ablate import main as ablate
 from experiments.config.loader import load_config
 from experiments.measuring.experiment import Experiment, make_evaluation_data, prepare, watched_sentences
-from experiments.measuring.metrics import on_relevant, relevant_in
+from experiments.measuring.metrics import on_relevant
 from experiments.measuring.probes import make_probes
 
 pytestmark = pytest.mark.usefixtures("traced_once")
@@ -53,7 +53,7 @@ def test_excess_of_every_seed(two_stories):
 
 def test_the_weight_is_on_the_own_story(two_stories):
     experiment, first, last = two_stories
-    relevant_GK = relevant_in(experiment.data.probes)
+    relevant_GK = experiment.data.probes.relevant_GK
     assert (relevant_GK.sum(axis=1) == 2).all()
 
     def weight(record):
@@ -65,7 +65,7 @@ def test_the_weight_is_on_the_own_story(two_stories):
 
 def test_cutting_the_two_partners_costs_most(two_stories):
     experiment, first, last = two_stories
-    relevant_GK = relevant_in(experiment.data.probes)
+    relevant_GK = experiment.data.probes.relevant_GK
 
     def hits(record):
         cost_RGK = record.measurement.observation.cut_cost_GJK[:, :, -1]

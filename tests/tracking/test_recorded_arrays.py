@@ -20,7 +20,7 @@ from data.inference import posterior, relevance
 from data.vocabulary import MASK, PAD
 from data.world import load_world
 from experiments import film, runs
-from experiments.measuring.excess import make_evaluation_set
+from experiments.measuring.evaluation_set import make_evaluation_set
 from experiments.pictures.attention_map import MapPicture
 from experiments.pictures.canvas import BLUES, palette, shade
 from experiments.run_directory.saved_run import load_run

@@ -15,7 +15,7 @@ import pytest
 from data.drawing_tables import sampler_tables
 from data.world import load_world
 from experiments.config.loader import load_config
-from experiments.measuring.excess import make_evaluation_set
+from experiments.measuring.evaluation_set import make_evaluation_set
 from experiments.measuring.experiment import prepare
 from experiments.training.hyperparameters import hyperparameters, training_spec
 from experiments.training.program_cache import (
