@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from data.grammar import CONTENT
 from data.vocabulary import PAD
-from experiments.measuring.evaluation_set import BLOCK, KINDS, EvaluationSet
+from experiments.measuring.evaluation_set import KINDS, EvaluationSet, block_size
 from experiments.training.hyperparameters import BATCH_AXIS, Array
 from model.functional import Model, apply, excess
 
@@ -51,12 +51,12 @@ def evaluation_sums(model: Model, examples: EvaluationSet, shards: int = 1) -> E
 
     Devices take blocks in turns, and none of padding alone.
     """
-    device = jax.lax.axis_index(BATCH_AXIS) if shards > 1 else 0
-    blocks = jnp.sum((examples.count_E > 0).reshape(-1, BLOCK).any(axis=1))
+    size, device = block_size(), jax.lax.axis_index(BATCH_AXIS) if shards > 1 else 0
+    blocks = jnp.sum((examples.count_E > 0).reshape(-1, size).any(axis=1))
 
     def add(turn: jax.Array, sums: EvaluationSums) -> EvaluationSums:
-        first = (device + turn * shards) * BLOCK
-        block = jax.tree.map(lambda array: jax.lax.dynamic_slice_in_dim(array, first, BLOCK), examples)
+        first = (device + turn * shards) * size
+        block = jax.tree.map(lambda array: jax.lax.dynamic_slice_in_dim(array, first, size), examples)
         return jax.tree.map(jnp.add, sums, _sums(model, block))
 
     places, groups = examples.tokens_EK.shape[1], examples.share_EG.shape[1]
