@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from experiments.explaining.drawn_rows import Done
 from experiments.measuring.measurement import flat_params
-from experiments.measuring.probes import Probes, guesses_without, observe
+from experiments.measuring.probes import Probes, edge_effects, guesses_without, observe
 from experiments.view.evidence import Readout, against, evidence
 from model.functional import Model, apply, cut_logits, excess
 
@@ -96,7 +96,8 @@ def _with_all(each_GHK: Floats, all_GK: Floats) -> Floats:
 def _measured(model: Model, probes: Probes) -> tuple[jax.Array, ...]:
     query_G1 = probes.masked_G[:, None]
     forward = apply(model, probes.tokens_GK, query_G1)
-    seen = observe(model, probes, forward, guesses_without(model, probes))
+    effects = edge_effects(model, probes, forward)
+    seen = observe(probes, forward, guesses_without(model, probes), effects)
     zero_GAKV = cut_logits(model, probes.tokens_GK, query_G1, "zero")[:, 0]
     zero_GAK = excess(probes.posterior_GV[:, None, None], zero_GAKV) - seen.excess_G[:, None, None]
     guess_G11V = jax.nn.softmax(forward.logits_BQV[:, 0])[:, None, None]

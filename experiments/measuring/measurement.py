@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from experiments.measuring.attention_statistics import AttentionStatistics, attention_statistics, row_statistics
 from experiments.measuring.evaluation_set import EvaluationSet
 from experiments.measuring.excess import Evaluation, evaluation, evaluation_sums
-from experiments.measuring.probes import Observation, OtherRows, Probes, guesses_without, observe
+from experiments.measuring.probes import Observation, OtherRows, Probes, edge_effects, guesses_without, observe
 from experiments.measuring.shared_rows import among_all, own_rows, sum_over_devices
 from experiments.training.hyperparameters import Array
 from experiments.training.program_cache import register_output_types
@@ -87,10 +87,11 @@ def measure(model: Model, data: EvaluationData, shards: int = 1) -> Measurement:
     probes, other = data.probes, data.other
     rows = (probes.tokens_GK, probes.masked_G), (other.tokens_OK, other.masked_O)
     of_probes, of_other, statistics = _forward(model, rows, data.sample, shards)
-    sums, without_GKV, norm_EG, statistics = sum_over_devices(
+    sums, without_GKV, effects, norm_EG, statistics = sum_over_devices(
         (
             evaluation_sums(model, data.examples, shards),
             guesses_without(model, probes, shards),
+            edge_effects(model, probes, of_probes, shards),
             row_norms(model, data.sample, shards),
             statistics,
         ),
@@ -98,7 +99,7 @@ def measure(model: Model, data: EvaluationData, shards: int = 1) -> Measurement:
     )
     return Measurement(
         evaluation(sums),
-        observe(model, probes, of_probes, without_GKV),
+        observe(probes, of_probes, without_GKV, effects),
         of_other.weights_BHQK[:, :, 0],
         attention_statistics(data.sample.tokens_EK, statistics),
         norm_EG,

@@ -19,7 +19,7 @@ from data.inference import posterior, read_sentence, relevance, relevant_words
 from data.vocabulary import PAD
 from data.world import World
 from experiments.measuring.score_gradients import score_gradient
-from experiments.measuring.shared_rows import own_rows
+from experiments.measuring.shared_rows import among_all, own_rows
 from experiments.training.hyperparameters import Array
 from model.functional import Model, apply, cut_logits, divergence, excess
 from model.transformer import ForwardOutput
@@ -136,25 +136,40 @@ def _substitutions(
     return tokens_CK, row_C.astype(np.int32), key_C.astype(np.int32), weight_C.astype(np.float32)
 
 
-def observe(model: Model, probes: Probes, forward: ForwardOutput, without_GKV: jax.Array) -> Observation:
+def observe(
+    probes: Probes, forward: ForwardOutput, without_GKV: jax.Array, effects: tuple[jax.Array, jax.Array]
+) -> Observation:
     """What a run's model does with every row of `probes`.
 
     Args:
-      model: the run's model.
       probes: the rows.
       forward: the model's forward pass of them (Q is 1).
       without_GKV: from `guesses_without`.
+      effects: from `edge_effects`.
     """
-    cut_GJKV = cut_logits(model, probes.tokens_GK, probes.masked_G[:, None])[:, 0]
     excess_G = excess(probes.posterior_GV, forward.logits_BQV[:, 0])
-    cost_GJK = excess(probes.posterior_GV[:, None, None], cut_GJKV) - excess_G[:, None, None]
     some_GK = without_GKV.sum(axis=-1) > 0  # not the masked place, not padding
     guess_GV = jax.nn.softmax(forward.logits_BQV[:, 0])
     relevance_GK = jnp.where(some_GK, divergence(guess_GV[:, None], without_GKV), 0.0)
-    gradient_GHK = score_gradient(
-        model, probes.tokens_GK, probes.masked_G, forward, lambda logits_GV: excess(probes.posterior_GV, logits_GV)
-    )
+    cost_GJK, gradient_GHK = effects
     return Observation(forward, excess_G, cost_GJK, relevance_GK, gradient_GHK)
+
+
+def edge_effects(model: Model, probes: Probes, forward: ForwardOutput, shards: int = 1) -> tuple[jax.Array, jax.Array]:
+    """`Observation.cut_cost_GJK` and `Observation.score_gradient_GHK`; the arguments are those of `observe`.
+
+    Of several devices, those of this one's rows, and 0 in the others; `shards` as in `own_rows`.
+    """
+    rows = probes.tokens_GK, probes.masked_G, probes.posterior_GV, forward
+    (tokens_GK, masked_G, posterior_GV, forward), _ = own_rows(rows, shards)
+    cut_GJKV = cut_logits(model, tokens_GK, masked_G[:, None])[:, 0]
+    uncut_G = excess(posterior_GV, forward.logits_BQV[:, 0])
+    cost_GJK = excess(posterior_GV[:, None, None], cut_GJKV) - uncut_G[:, None, None]
+    gradient_GHK = score_gradient(
+        model, tokens_GK, masked_G, forward, lambda logits_GV: excess(posterior_GV, logits_GV)
+    )
+    count = len(probes.masked_G)
+    return among_all(cost_GJK, count, shards), among_all(gradient_GHK, count, shards)
 
 
 def guesses_without(model: Model, probes: Probes, shards: int = 1) -> jax.Array:
