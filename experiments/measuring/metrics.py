@@ -82,7 +82,9 @@ def excess_metrics(experiment: Experiment, record: RunRecord[Measurement]) -> di
 
 def mean_excess(experiment: Experiment, record: Record[Measurement]) -> float:
     """Excess on trained contexts, mean over all runs, in nats; nan where there is none."""
-    return float(np.mean([excess_metrics(experiment, run).get(TRAINED, np.nan) for run in record.runs()]))
+    masked, examples = experiment.config.task.masked, experiment.data.examples
+    found = [excess.excess_values(masked, examples, own_G) for own_G in record.measurement.evaluation.excess_G]
+    return float(np.mean([values.get(TRAINED, np.nan) for values in found]))
 
 
 def relation_metrics(

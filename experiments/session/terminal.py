@@ -82,7 +82,7 @@ class TrainingBar:
 
     def record(self, record: Record[Measurement]) -> None:
         """Show a record: the loss of the runs that have not diverged, and the excess of all; step 0 has no loss."""
-        if record.step:
+        if record.step and not self._bar.disable:
             known = record.loss_R[np.isfinite(record.loss_R)]
             loss = known.mean() if known.size else np.nan
             self._show(None, "record", f"loss {loss:.3f}  excess {mean_excess(self._experiment, record):.4f} nats")

@@ -22,6 +22,8 @@ from experiments.training.record import Record
 from experiments.training.trainer import Trainer
 
 _FEWEST = 2
+_TURNS = 5
+"""Turns for each repetition of the benchmark: the two times that are compared differ less than one of them varies."""
 
 
 class _SplitPrograms(Programs[Any, Any]):
@@ -93,9 +95,10 @@ def measure(settings: Settings) -> dict[str, Any]:
         kinds[name] = dataclasses.replace(config, track=dataclasses.replace(config.track, records=records, images=0))
     seconds: dict[str, list[float]] = {name: [] for name in kinds}
     whole: dict[str, list[float]] = {name: [] for name in kinds}
-    for number in range(settings.repeats + 1):  # the first traces and compiles, and does not count
+    turns = 1 if settings.quick else _TURNS * settings.repeats
+    for number in range(turns + 1):  # the first traces and compiles, and does not count
         for name, one in kinds.items():
-            settings.say(f"trainings with {one.track.records} records: {number} of {settings.repeats}")
+            settings.say(f"trainings with {one.track.records} records: {number} of {turns}")
             began = time.perf_counter()
             took = _training(one, settings, f"share-{number}-{name}", _TimedTrainer).took
             if number:
