@@ -7,6 +7,7 @@ several CPU devices it was seen to wait for its arguments (jax 0.10.2).
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -56,11 +57,11 @@ class Programs(Generic[Data, M]):
         tables: SamplerTables,
         measure: Callable[[Model, Data, int], M],
         data: Data,
-        updates: int,
+        steps: list[int],
         cache_measurement: bool,
         loss: Loss,
     ) -> None:
-        """Begin to compile; `updates` is how many the longest run makes, all else is as for `Trainer`."""
+        """Begin to compile; the arguments are as for `Trainer`."""
         self._ensemble, self._spec, self._loss, self._measure_run = ensemble, spec, loss, measure
         self._of_one_length = len(set(np.asarray(values.steps).tolist())) == 1
         self._hyperparameters = ensemble.place(pack(values))
@@ -75,7 +76,8 @@ class Programs(Generic[Data, M]):
         states, _, diverged_at_R = self._begin.shapes
         self.shapes: TrainState = states.shapes()
         """The shapes of the states, stacked [R]."""
-        key, long = (spec, self._of_one_length) if usual else None, ensemble.runs * updates >= _LONG
+        key, long = (spec, self._of_one_length) if usual else None, ensemble.runs * steps[-1] >= _LONG
+        self._planned = self._placed_bounds(steps)
         shared, runs = (self._tables, self._bounds(0, 0, 0)), (self._hyperparameters, states, diverged_at_R)
         self._advance = compiled(self._chunk, shared, runs, cache_key=key, runs_long=long)
         known = (measure.__module__, measure.__qualname__, spec) if cache_measurement and usual else None
@@ -112,8 +114,19 @@ class Programs(Generic[Data, M]):
         measured = self._measure(data, (self._hyperparameters, reached.states))
         return dataclasses.replace(reached, measured=measured)
 
-    def _bounds(self, *steps: int) -> Any:
-        return self._ensemble.replicate(np.asarray(steps, np.int32))
+    def _placed_bounds(self, steps: list[int]) -> dict[tuple[int, int, int], Any]:
+        """The bounds of chunks that go from one recorded step to the next.
+
+        They are put on the devices before these compute: then it takes the host a fifth of the time.
+        """
+        bounds = [(start, stop, start) for start, stop in itertools.pairwise(steps)]
+        placed = self._ensemble.replicate([np.asarray(three, np.int32) for three in bounds])
+        return dict(zip(bounds, placed, strict=True))
+
+    def _bounds(self, start: int, stop: int, since: int) -> Any:
+        """What a chunk of updates is told, on the devices: where it goes, and the recorded step before."""
+        known = self._planned.get((start, stop, since))
+        return self._ensemble.replicate(np.asarray((start, stop, since), np.int32)) if known is None else known
 
     def _beginning(self, tables: SamplerTables, hyperparameters: Hyperparameters) -> tuple[Any, ...]:
         """One run's state before its first update, how far its two paths to the logits are apart, and divergence."""

@@ -93,7 +93,7 @@ class Trainer(Generic[Data, M]):
         self.ensemble = Ensemble(len(values.seed), spec.pieces, devices, compiler, wished)
         self._steps_R = np.asarray(values.steps)
         self._programs = self._make_programs(
-            self.ensemble, spec, values, tables, measure, data, steps[-1], cache_measurement, loss
+            self.ensemble, spec, values, tables, measure, data, steps, cache_measurement, loss
         )
         params = jax.tree.leaves(self._programs.shapes.params)
         self.least_memory = check_memory(params, spec, self.ensemble.runs, self.ensemble.at_once, self._programs.parts)

@@ -30,7 +30,9 @@ def programs(quick_compiler):
         ensemble = Ensemble(3, spec.pieces, jax.devices()[:1], at_once=3)
         tables = training_tables(WORLD, CONFIG.task.masked)
         nothing = np.float32(0)
-        made = Programs(ensemble, spec, hyperparameters(CONFIG), tables, measured, nothing, 9, False, masked_row_loss)
+        made = Programs(
+            ensemble, spec, hyperparameters(CONFIG), tables, measured, nothing, [0, 9], False, masked_row_loss
+        )
         return ensemble, made, ensemble.replicate(nothing)
 
 
