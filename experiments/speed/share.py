@@ -1,4 +1,7 @@
-"""What measuring and tracking take of a training: with 2 recorded steps and with as many as the config has, in turns.
+"""What measuring and tracking take of a training: trainings with few recorded steps and with many, in turns.
+
+Beside a training with as many as the config has there is one with about four times as many: a record takes a hundredth
+of a training, and trainings differ by more than a few of them. What a record takes comes from there.
 
 And where the time goes when nothing overlaps: a trainer that waits after each piece of work.
 """
@@ -18,12 +21,13 @@ from experiments.session.session import train
 from experiments.speed.settings import Settings
 from experiments.speed.turns import ranged, spread
 from experiments.training.programs import Programs, Reached
-from experiments.training.record import Record
+from experiments.training.record import Record, record_steps
 from experiments.training.trainer import Trainer
 
 _FEWEST = 2
+_DENSER = 4
 _TURNS = 5
-"""Turns for each repetition of the benchmark: the two times that are compared differ less than one of them varies."""
+"""Turns for each repetition of the benchmark: the times that are compared differ by little more than each varies."""
 
 
 class _SplitPrograms(Programs[Any, Any]):
@@ -91,7 +95,8 @@ def measure(settings: Settings) -> dict[str, Any]:
     report, with pictures.
     """
     config, kinds = settings.config, {"pictured": settings.config}
-    for name, records in (("few", _FEWEST), ("many", config.track.records)):
+    steps = {name: record_steps(config.train.steps, records) for name, records in _records(config).items()}
+    for name, records in _records(config).items():
         kinds[name] = dataclasses.replace(config, track=dataclasses.replace(config.track, records=records, images=0))
     seconds: dict[str, list[float]] = {name: [] for name in kinds}
     whole: dict[str, list[float]] = {name: [] for name in kinds}
@@ -107,14 +112,27 @@ def measure(settings: Settings) -> dict[str, Any]:
     settings.say("a training whose work does not overlap")
     parts = _training(config, settings, "share-parts", SplitTrainer).seconds
     return {
-        "records": config.track.records,
-        "few_records": _FEWEST,
-        "seconds": spread(seconds["many"]),
-        "seconds_with_few": spread(seconds["few"]),
-        "share": spread(1 - few / many for few, many in zip(seconds["few"], seconds["many"], strict=True)),
+        "records": {name: len(recorded) for name, recorded in steps.items()},
+        "seconds": {name: spread(seconds[name]) for name in steps},
+        **_of_records(steps, seconds),
         "added_in_all": spread(many - few for few, many in zip(whole["few"], whole["pictured"], strict=True)),
         "parts": parts,
     }
+
+
+def _records(config: Config) -> dict[str, int]:
+    """How many records the kinds of trainings that are compared may have."""
+    return {"few": _FEWEST, "many": config.track.records, "dense": _DENSER * config.track.records}
+
+
+def _of_records(steps: dict[str, list[int]], seconds: dict[str, list[float]]) -> dict[str, Any]:
+    """Seconds that a record takes, and what share of a training those take that "many" has and "few" has not."""
+    few, many, dense = (len(recorded) for recorded in steps.values())
+    pairs = zip(seconds["few"], seconds["dense"], strict=True)
+    record = [(longer - shorter) / max(dense - few, 1) for shorter, longer in pairs]
+    added = [(many - few) * one for one in record]
+    share = [more / (base + more) for base, more in zip(seconds["few"], added, strict=True)]
+    return {"record": spread(record), "share": spread(share)}
 
 
 def _training(config: Config, settings: Settings, name: str, kind: type[Any]) -> Any:
@@ -132,15 +150,18 @@ def _training(config: Config, settings: Settings, name: str, kind: type[Any]) ->
 
 def lines(found: dict[str, Any]) -> list[str]:
     """The section as it is printed."""
-    parts, few, many = found["parts"], f"{found['few_records']} records", f"{found['records']} records"
+    parts, records = found["parts"], found["records"]
     whole = max(sum(parts.values()), 1e-9)
     split = [f"    {name:<12}{seconds:6.2f} s  {seconds / whole:6.1%}" for name, seconds in parts.items()]
+    times = [f"  {f'{count} records':<34}{ranged(found['seconds'][name], '5.2f')} s" for name, count in records.items()]
+    in_ms = {name: 1e3 * found["record"][name] for name in ("median", "lowest", "highest")}
+    further = f"share of {records['many'] - records['few']} further ones"
     return [
         "share of measuring and tracking in a training",
-        f"  {few:<34}{ranged(found['seconds_with_few'], '5.2f')} s",
-        f"  {many:<34}{ranged(found['seconds'], '5.2f')} s",
-        f"  share of what they add            {ranged(found['share'], '5.1%')}",
+        *times,
+        f"  {'a further record':<34}{ranged(in_ms, '5.1f')} ms",
+        f"  {further:<34}{ranged(found['share'], '5.1%')}",
         f"  with pictures, drawn at the end   {ranged(found['added_in_all'], '5.2f')} s more in all",
-        f"  {many}, nothing overlapping; tracking is the host's work, saving included",
+        f"  {records['many']} records, nothing overlapping; tracking is the host's work, saving included",
         *split,
     ]

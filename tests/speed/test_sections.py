@@ -209,11 +209,19 @@ def test_a_training_is_parted_into_updates_measuring_and_tracking(settings, trac
     assert all(seconds > 0 for seconds in trainer.seconds.values())
     assert (settings.folder / "parts" / "record.npz").exists()  # it was a whole training
     parts = {"updates": 3.0, "measuring": 0.75, "tracking": 0.25}
-    times = {"seconds": spread([4.0]), "seconds_with_few": spread([3.0]), "share": spread([0.25]), "parts": parts}
-    times["added_in_all"] = spread([1.25])
-    shown = share.lines({"records": 16, "few_records": 2, **times})
-    assert "25.0%" in shown[3]
-    assert "1.25 (1.25 to 1.25) s more in all" in shown[4]
+    steps = {"few": [0, 9], "many": [0, 1, 5, 9], "dense": [*range(10)]}
+    seconds = {"few": [3.0, 4.0], "many": [4.0, 5.0], "dense": [7.0, 8.0]}
+    of_records = share._of_records(steps, seconds)
+    assert of_records["record"]["all"] == [0.5, 0.5]
+    assert of_records["share"]["all"] == [1 / 4, 1 / 5]
+    times = {name: spread(values) for name, values in seconds.items()}
+    records = {name: len(recorded) for name, recorded in steps.items()}
+    found = {"records": records, "seconds": times, **of_records, "parts": parts, "added_in_all": spread([1.25])}
+    shown = share.lines(found)
+    assert "4 records                          4.50 (4.00 to 5.00) s" in shown[2]
+    assert "500.0 (500.0 to 500.0) ms" in shown[4]
+    assert "share of 2 further ones           22.5% (20.0% to 25.0%)" in shown[5]
+    assert "1.25 (1.25 to 1.25) s more in all" in shown[6]
     assert [line.split()[-1] for line in shown[-3:]] == ["75.0%", "18.8%", "6.2%"]
 
 
