@@ -156,7 +156,7 @@ def observe(
 
 
 def edge_effects(model: Model, probes: Probes, forward: ForwardOutput, shards: int = 1) -> tuple[jax.Array, jax.Array]:
-    """`Observation.cut_cost_GJK` and `Observation.score_gradient_GHK`; the arguments are those of `observe`.
+    """`Observation.cut_cost_GJK` and `Observation.score_gradient_GHK`, of the model's forward pass of the probes.
 
     Of several devices, those of this one's rows, and 0 in the others; `shards` as in `own_rows`.
     """
