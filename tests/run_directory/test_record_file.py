@@ -62,3 +62,16 @@ def test_so_much_of_what_was_written_is_remembered(tmp_path, remembered, found):
     file.flush()
     write_npz(tmp_path / "record-parts" / "step-0000000000.npz", {"x": np.float32(9), "step": np.int64(0)})
     assert file.read()["x"].tolist() == found
+
+
+@pytest.mark.parametrize("numbers", [3, 300_000])
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, numbers):
+    """A small one, and one of more than a megabyte, which is written piece by piece."""
+    path, arrays = tmp_path / "a.npz", {"x": np.arange(numbers, dtype=np.float32), "words": np.asarray(["a", "bc"])}
+    write_npz(path, arrays)
+    with pytest.raises(ValueError, match="Object arrays"):
+        write_npz(path, {"x": arrays["x"] + 1, "words": np.asarray([object()])})
+    found = read_npz(path)
+    assert found.keys() == arrays.keys()
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(found[name], array)
