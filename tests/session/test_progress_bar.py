@@ -38,9 +38,10 @@ def experiment_of(**sizes):
 
 
 def record_of(step, *losses, excess=0.25):
-    """A record of runs with these losses, whose excess is `excess` in every slot."""
+    """A record of runs with these losses, whose excess is `excess`, of all or of each, in every slot."""
     count = len(losses)
-    evaluation = Evaluation(np.full((count, 6), excess), np.zeros((count, 1, 1, 1)))
+    excess_RG = np.tile(np.broadcast_to(excess, count)[:, None], 6)
+    evaluation = Evaluation(excess_RG, np.zeros((count, 1, 1, 1)))
     measurement = Measurement(evaluation, None, None, None, None)
     return Record(step, None, TrainingTime(), np.float32(losses), measurement, {}, np.full(count, -1))
 
@@ -83,6 +84,14 @@ def test_the_loss_is_that_of_runs_that_have_one(losses, shown):
         bar = TrainingBar(experiment_of(seeds=2), console, stack)
         bar.record(record_of(2, *losses))
     assert f"loss {shown}  excess 0.2500 nats" in "".join(drawn(console))
+
+
+@pytest.mark.parametrize(("excess", "shown"), [((0.1, 0.4), "0.2500"), ((0.1, np.nan), "nan")])
+def test_the_excess_is_the_mean_of_all_runs(excess, shown):
+    console = terminal()
+    with ExitStack() as stack:
+        TrainingBar(experiment_of(seeds=2), console, stack).record(record_of(2, 1.0, 1.0, excess=excess))
+    assert f"excess {shown} nats" in "".join(drawn(console))
 
 
 @pytest.mark.parametrize(("width", "bar"), [(80, 10), (120, 24)])
