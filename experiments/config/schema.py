@@ -20,6 +20,8 @@ from model.config import Checked, ModelConfig, setting
 
 FORMAT = 2
 """Version of configs, records and summaries, which change together; a user's own config file need not name it."""
+MOST_RECORDS = 1000
+"""Recorded steps that a training can have."""
 RENAMED = {"task.hidden": "task.masked"}
 """Config values that had another name in format 1."""
 PIECES = 8
@@ -107,7 +109,10 @@ class TrackConfig(Checked):
     """What is recorded of a training."""
 
     records: int = setting(
-        20, "number of recorded steps, at increasing distances, at which everything is measured", low=2, high=1000
+        20,
+        "number of recorded steps, at increasing distances, at which everything is measured",
+        low=2,
+        high=MOST_RECORDS,
     )
     checkpoint_seconds: float = setting(
         2.0, "least seconds between two checkpoints; the last step always has one", low=0.0, high=1e6

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import jax
 from rich.console import Console
 
-from experiments.config.schema import Config
+from experiments.config.schema import MOST_RECORDS, Config
 from experiments.session.session import train
 from experiments.speed.settings import Settings
 from experiments.speed.turns import ranged, spread
@@ -24,6 +24,7 @@ from experiments.training.programs import Programs, Reached
 from experiments.training.record import Record, record_steps
 from experiments.training.trainer import Trainer
 
+_TITLE = "share of measuring and tracking in a training"
 _FEWEST = 2
 _DENSER = 4
 _TURNS = 5
@@ -96,6 +97,8 @@ def measure(settings: Settings) -> dict[str, Any]:
     """
     config, kinds = settings.config, {"pictured": settings.config}
     steps = {name: record_steps(config.train.steps, records) for name, records in _records(config).items()}
+    if len(steps["dense"]) == len(steps["few"]):
+        return {"left_out": "not measured: between the first and the last step there is none to be recorded"}
     for name, records in _records(config).items():
         kinds[name] = dataclasses.replace(config, track=dataclasses.replace(config.track, records=records, images=0))
     seconds: dict[str, list[float]] = {name: [] for name in kinds}
@@ -122,14 +125,14 @@ def measure(settings: Settings) -> dict[str, Any]:
 
 def _records(config: Config) -> dict[str, int]:
     """How many records the kinds of trainings that are compared may have."""
-    return {"few": _FEWEST, "many": config.track.records, "dense": _DENSER * config.track.records}
+    return {"few": _FEWEST, "many": config.track.records, "dense": min(_DENSER * config.track.records, MOST_RECORDS)}
 
 
 def _of_records(steps: dict[str, list[int]], seconds: dict[str, list[float]]) -> dict[str, Any]:
     """Seconds that a record takes, and what share of a training those take that "many" has and "few" has not."""
     few, many, dense = (len(recorded) for recorded in steps.values())
     pairs = zip(seconds["few"], seconds["dense"], strict=True)
-    record = [(longer - shorter) / max(dense - few, 1) for shorter, longer in pairs]
+    record = [(longer - shorter) / (dense - few) for shorter, longer in pairs]
     added = [(many - few) * one for one in record]
     share = [more / (base + more) for base, more in zip(seconds["few"], added, strict=True)]
     return {"record": spread(record), "share": spread(share)}
@@ -150,6 +153,8 @@ def _training(config: Config, settings: Settings, name: str, kind: type[Any]) ->
 
 def lines(found: dict[str, Any]) -> list[str]:
     """The section as it is printed."""
+    if "left_out" in found:
+        return [_TITLE, f"  {found['left_out']}"]
     parts, records = found["parts"], found["records"]
     whole = max(sum(parts.values()), 1e-9)
     split = [f"    {name:<12}{seconds:6.2f} s  {seconds / whole:6.1%}" for name, seconds in parts.items()]
@@ -157,7 +162,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     in_ms = {name: 1e3 * found["record"][name] for name in ("median", "lowest", "highest")}
     further = f"share of {records['many'] - records['few']} further ones"
     return [
-        "share of measuring and tracking in a training",
+        _TITLE,
         *times,
         f"  {'a further record':<34}{ranged(in_ms, '5.1f')} ms",
         f"  {further:<34}{ranged(found['share'], '5.1%')}",

@@ -13,7 +13,7 @@ from small_training import small_config
 
 from experiments.ablation.config import AblationConfig
 from experiments.config.loader import to_yaml
-from experiments.config.schema import Config, TrainConfig
+from experiments.config.schema import MOST_RECORDS, Config, TrainConfig
 from experiments.speed import (
     ablation_part,
     arithmetic,
@@ -223,6 +223,16 @@ def test_a_training_is_parted_into_updates_measuring_and_tracking(settings, trac
     assert "share of 2 further ones           22.5% (20.0% to 25.0%)" in shown[5]
     assert "1.25 (1.25 to 1.25) s more in all" in shown[6]
     assert [line.split()[-1] for line in shown[-3:]] == ["75.0%", "18.8%", "6.2%"]
+
+
+def test_a_training_without_further_records_is_left_out(settings):
+    """And one with as many as there can be is measured beside itself, not beside a config that is refused."""
+    short = dataclasses.replace(settings.config, train=dataclasses.replace(settings.config.train, steps=1))
+    assert "not measured" in share.lines(share.measure(dataclasses.replace(settings, config=short)))[1]
+    for records, most in ((2, 8), (MOST_RECORDS // 2, MOST_RECORDS)):
+        track = dataclasses.replace(settings.config.track, records=records)
+        asked = share._records(dataclasses.replace(settings.config, track=track))
+        assert asked == {"few": 2, "many": records, "dense": most}
 
 
 def test_pytorchs_best_is_chosen_for_each_program():
