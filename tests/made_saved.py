@@ -8,7 +8,7 @@ import numpy as np
 from made_run import nested
 
 from experiments.config.schema import Config, TaskConfig
-from experiments.measuring.measurement import flat_params
+from experiments.measuring.row_gradients import flat_params
 from model.config import ModelConfig
 from model.functional import init_params
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.explaining.drawn_rows import Done
-from experiments.measuring.measurement import flat_params
 from experiments.measuring.probes import Probes, edge_effects, guesses_without, observe
+from experiments.measuring.row_gradients import flat_params
 from experiments.view.evidence import Readout, against, evidence
 from model.functional import Model, apply, cut_logits, excess
 

@@ -30,7 +30,7 @@ from data.grammar import CONTENT, Field
 from data.world import World
 from experiments.explaining.drawn_rows import Done, DrawnRows, draw_rows, silent
 from experiments.explaining.preferences import Floats, content_preferences, double_centred
-from experiments.measuring.measurement import flat_params
+from experiments.measuring.row_gradients import flat_params
 from experiments.replay.saved_model import recorded_steps, saved_model
 from experiments.run_directory.saved_run import SavedRun
 from experiments.view.evidence import LogitTerms, logit_terms

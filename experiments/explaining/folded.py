@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from experiments.explaining.drawn_rows import DrawnRows
 from experiments.explaining.preferences import Floats
-from experiments.measuring.measurement import flat_params
+from experiments.measuring.row_gradients import flat_params
 from experiments.view.evidence import EPSILON, Readout, along
 from model.functional import Model
 

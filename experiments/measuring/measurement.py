@@ -1,10 +1,4 @@
-"""Everything that is measured at a recorded step, in one compiled program.
-
-Gradients are measured row by row and parameter group by parameter group. A row is one masked sentence. Its loss is
-KL(exact posterior || model), whose gradient is what the cross-entropy's is on average over the words that may be masked
-there, without that noise. One mean over rows says little (a few rows can carry all of it), so the norms of single rows
-are kept, and RMS, median and the share of dead rows are taken from them.
-"""
+"""Everything that is measured at a recorded step, in one compiled program."""
 
 import itertools
 from collections.abc import Sequence
@@ -13,26 +7,17 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from numpy.typing import NDArray
 
 from experiments.measuring.attention_statistics import AttentionStatistics, attention_statistics, row_statistics
 from experiments.measuring.evaluation_set import EvaluationSet
 from experiments.measuring.excess import Evaluation, evaluation, evaluation_sums
 from experiments.measuring.probes import Observation, OtherRows, Probes, edge_effects, guesses_without, observe
+from experiments.measuring.row_gradients import row_norms
 from experiments.measuring.shared_rows import among_all, own_rows, sum_over_devices
 from experiments.training.hyperparameters import Array
 from experiments.training.program_cache import register_output_types
-from model.functional import Model, Params, apply, excess
+from model.functional import Model, apply
 from model.transformer import ForwardOutput
-
-DEAD = 1e-3
-"""A row is dead in a group if its gradient is smaller than this share of the median row's before the first update."""
-GRADIENT_MEANINGS = {
-    "gradient/rms": "Root mean square over rows of the norm of one row's gradient in this group of parameters.",
-    "gradient/median": "Median over rows of that norm: where few rows carry all, it is far below the RMS.",
-    "gradient/dead_rows": "Share of rows whose gradient is below 1/1000 of the median row's before the first update.",
-}
 
 
 @jax.tree_util.register_dataclass
@@ -136,64 +121,3 @@ def _forward(
     *forward, of_sample = [jax.tree.map(lambda array, part=part: array[part], whole) for part in parts]
     statistics = row_statistics(own[0], of_sample)
     return *forward, {name: among_all(rows, len(sample.masked_E), shards) for name, rows in statistics.items()}
-
-
-def group_of(name: str) -> str:
-    """The group of a parameter: `attention/query`, `norm`, `mlp`, `token`, ..."""
-    layer, _, rest = name.partition("/")
-    if layer == "attention":
-        return f"attention/{rest.partition('/')[0]}"
-    if layer.endswith("_norm"):
-        return "norm"
-    return layer.partition("_")[0] if layer.startswith("mlp") else layer
-
-
-def flat_params(params: Params) -> dict[str, Any]:
-    """The leaves of nested parameters by their place: `attention/query/kernel` and so on."""
-    return {
-        jax.tree_util.keystr(path, simple=True, separator="/"): leaf
-        for path, leaf in jax.tree_util.tree_leaves_with_path(params)
-    }
-
-
-def groups(params: Params) -> list[str]:
-    """Names of the groups, in the order of `row_norms`."""
-    return sorted({group_of(name) for name in flat_params(params)})
-
-
-def row_norms(model: Model, sample: EvaluationSet, shards: int = 1) -> jax.Array:
-    """Euclidean norm of each row's loss gradient in each parameter group, [E, groups], in nats per parameter unit.
-
-    Of several devices, those of this one's rows, and 0 in the others; `shards` as in `own_rows`.
-    """
-
-    def loss(params: Params, tokens_K: jax.Array, masked: jax.Array, posterior_V: jax.Array) -> jax.Array:
-        forward = apply(Model(model.config, params, model.scale), tokens_K[None], masked[None, None])
-        return excess(posterior_V, forward.logits_BQV[0, 0])
-
-    def norms(tokens_K: jax.Array, masked: jax.Array, posterior_V: jax.Array) -> jax.Array:
-        squares = dict.fromkeys(groups(model.params), jnp.float32(0))
-        for name, leaf in flat_params(jax.grad(loss)(model.params, tokens_K, masked, posterior_V)).items():
-            squares[group_of(name)] += jnp.sum(leaf * leaf)
-        return jnp.sqrt(jnp.stack(list(squares.values())))
-
-    own, _ = own_rows((sample.tokens_EK, sample.masked_E, sample.posterior_EV), shards)
-    return among_all(jax.vmap(norms)(*own), len(sample.masked_E), shards)
-
-
-def norm_metrics(names: list[str], norm_EG: NDArray[np.floating], start_EG: NDArray[np.floating]) -> dict[str, float]:
-    """`gradient/rms/<group>`, `gradient/median/<group>` and `gradient/dead_rows/<group>` of one run at one step.
-
-    Args:
-      names: the groups.
-      norm_EG: their row norms now.
-      start_EG: their row norms before the first update, against which a row counts as dead.
-    """
-    norm_GE, start_GE = (np.ascontiguousarray(norms.T, np.float64) for norms in (norm_EG, start_EG))
-    rms_G, median_G = np.sqrt(np.mean(norm_GE**2, axis=1)), np.median(norm_GE, axis=1)
-    dead_G = np.mean(norm_GE < DEAD * np.median(start_GE, axis=1, keepdims=True), axis=1)
-    values: dict[str, float] = {}
-    for name, *three in zip(names, rms_G.tolist(), median_G.tolist(), dead_G.tolist(), strict=True):
-        kinds = ("rms", "median", "dead_rows")
-        values |= {f"gradient/{kind}/{name}": value for kind, value in zip(kinds, three, strict=True)}
-    return values

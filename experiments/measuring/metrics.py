@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from data.vocabulary import PAD
 from experiments.measuring import attention_statistics, excess
 from experiments.measuring.experiment import Experiment
-from experiments.measuring.measurement import GRADIENT_MEANINGS, Measurement, groups, norm_metrics
+from experiments.measuring.measurement import Measurement
 from experiments.measuring.probes import Probes
+from experiments.measuring.row_gradients import GRADIENT_MEANINGS, groups, norm_metrics
 from experiments.training.hyperparameters import Array
 from experiments.training.trainer import Record, RunRecord
 

@@ -15,7 +15,7 @@ from data.errors import require
 from data.inference import posterior, relevance
 from data.vocabulary import PAD
 from data.world import World
-from experiments.measuring.measurement import flat_params
+from experiments.measuring.row_gradients import flat_params
 from experiments.replay.explanation import RULES, Exact, Explanation
 from experiments.replay.ledger import LOG_SCALE
 from experiments.replay.question import Question

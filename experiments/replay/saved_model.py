@@ -8,7 +8,7 @@ import numpy as np
 
 from data.errors import InputError, require
 from data.world import World
-from experiments.measuring.measurement import flat_params
+from experiments.measuring.row_gradients import flat_params
 from experiments.run_directory.arrays import check_stacked
 from experiments.run_directory.saved_run import SavedRun
 from model.functional import Model, init_params

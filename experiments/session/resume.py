@@ -8,7 +8,8 @@ from data.errors import InputError, is_file, require
 from experiments.config.loader import load_config
 from experiments.config.schema import Config, values_of
 from experiments.measuring.experiment import Experiment
-from experiments.measuring.measurement import EvaluationData, Measurement, flat_params
+from experiments.measuring.measurement import EvaluationData, Measurement
+from experiments.measuring.row_gradients import flat_params
 from experiments.run_directory.arrays import Arrays, RecordFile, check_stacked
 from experiments.run_directory.files import NewerFileError, read_summary
 from experiments.run_directory.folders import check_place, run_folders

@@ -33,8 +33,9 @@ from numpy.typing import NDArray
 from data.world import World
 from experiments.measuring.evaluation_set import KINDS
 from experiments.measuring.experiment import Experiment, Sentences
-from experiments.measuring.measurement import Measurement, groups
+from experiments.measuring.measurement import Measurement
 from experiments.measuring.probes import Probes
+from experiments.measuring.row_gradients import groups
 from experiments.run_directory.arrays import Arrays
 from experiments.training.trainer import RunRecord
 from experiments.view.word_forms import form_arrays

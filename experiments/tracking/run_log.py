@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from data.errors import printable
 from experiments.measuring.experiment import Experiment
-from experiments.measuring.measurement import Measurement, flat_params
+from experiments.measuring.measurement import Measurement
 from experiments.measuring.metrics import diagnostic_metrics, meaning, row_results, step_metrics
+from experiments.measuring.row_gradients import flat_params
 from experiments.pictures.film_strip import film_strip
 from experiments.replay.ledger import row_ledger
 from experiments.replay.ledger_table import ledger_markdown, what_follows
