@@ -78,7 +78,7 @@ def trainers():
 
 
 class Stopped:
-    """A trainer that is stopped by force as soon as its last checkpoint is on disk."""
+    """A trainer that is stopped by force before its last record, when all checkpoints but the last are on disk."""
 
     def __init__(self, trainer):
         self._trainer = trainer
@@ -87,8 +87,10 @@ class Stopped:
         return getattr(self._trainer, name)
 
     def run(self, *given):
-        yield from self._trainer.run(*given)
-        raise KeyboardInterrupt
+        for record in self._trainer.run(*given):
+            if record.step == self._trainer.steps[-1]:
+                raise KeyboardInterrupt
+            yield record
 
 
 def console():
@@ -97,7 +99,7 @@ def console():
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory, trainers, quickly_compiled):  # noqa: ARG001  what is compiled
-    """Folders of runs that nothing happened to: one that ended, one of two seeds, one that was stopped at its end."""
+    """Folders of runs that nothing happened to: one that ended, one of two seeds, one that was stopped."""
     here = tmp_path_factory.mktemp("sound")
     (here / "small.yaml").write_text(SMALL, encoding="utf-8")
     for name, seeds in (("one", 1), ("two", 2), ("stopped", 1)):
