@@ -19,9 +19,9 @@ from experiments.training.program_cache import load_or_compute
 KINDS = ("trained", "held_out")
 """Sentences of contexts that training draws, and of those that it never draws."""
 _BLOCK, _CPU_BLOCK = 256, 128
-"""Sentences that are measured at a time. On a CPU the keys and values of so many fit a core's second cache of 1 MB:
-with 160 an evaluation took as long, with 192 1.4 times as long (2 CPU cores). On an accelerator nothing but 256 was
-tried.
+"""Sentences that are measured at a time, on an accelerator and on a CPU. Keys and values of 128 take half a megabyte in
+toy.yaml, half of what a core's second cache had: 160 took as long for each sentence, 192 1.4 times as long (2 CPU
+cores). On an accelerator nothing but 256 was tried.
 """
 _KEY = 20_000_000
 """Seed of the evaluation sentences, the same for all runs. No run trains on these draws: its own are folded further."""

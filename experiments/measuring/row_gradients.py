@@ -20,7 +20,7 @@ from model.functional import Model, Params, apply, excess
 DEAD = 1e-3
 """A row is dead in a group if its gradient is smaller than this share of the median row's before the first update."""
 _ROW_GRADIENTS = 2**25
-"""Bytes of single rows' gradients that a device computes at a time: of a model with many parameters, few rows."""
+"""Bytes of single rows' gradients that are computed of a run at a time: of a model with many parameters, few rows."""
 GRADIENT_MEANINGS = {
     "gradient/rms": "Root mean square over rows of the norm of one row's gradient in this group of parameters.",
     "gradient/median": "Median over rows of that norm: where few rows carry all, it is far below the RMS.",

@@ -1,7 +1,7 @@
 """What measuring and tracking take of a training: trainings with few recorded steps and with many, in turns.
 
-Beside a training with as many as the config has there is one with about four times as many: a record takes a hundredth
-of a training, and trainings differ by more than a few of them. What a record takes comes from there.
+Beside a training with as many as the config has there is one with about four times as many, from which it is known what
+a record takes: less than a hundredth of a training, and one training differs from the next by several hundredths.
 
 And where the time goes when nothing overlaps: a trainer that waits after each piece of work.
 """

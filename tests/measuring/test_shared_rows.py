@@ -27,7 +27,7 @@ def first_record(devices, sentences):
 
 @pytest.mark.parametrize(("sentences", "sample"), [(9, 9), (300, 128)])
 def test_devices_that_share_the_rows_measure_what_one_does(sentences, sample):
-    """Of 9 sample rows two devices have 5 and 4; of the blocks of 600 sentences 2 and 1."""
+    """Of 9 sample rows two devices have 5 and 4; of the 5 blocks of 600 sentences 3 and 2."""
     one, two = (first_record(devices, sentences).measurement for devices in (1, 2))
     assert (one.gradient_norm_EG.shape[1], one.observation.cut_cost_GJK.shape[1] % 2) == (sample, 1)
     found = jax.tree_util.tree_leaves_with_path(one)
